@@ -1,0 +1,1 @@
+"""Train noise-driven recurrent networks to emulate hidden Markov models, then take them apart."""

@@ -1,0 +1,24 @@
+"""Errors whose message states the requirement, the value found, and a remedy."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class OrbitscopeError(Exception):
+    """Base of every error that a user can mend; the command line prints it without a traceback."""
+
+
+class InputError(OrbitscopeError, ValueError):
+    """A value given by the caller does not meet a requirement."""
+
+
+class RunFolderError(OrbitscopeError, RuntimeError):
+    """A run folder is missing, damaged, locked, or already in use."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """Build the error for a name that is not known, naming the nearest ones and all the valid ones."""
+    valid = sorted(known)
+    near = difflib.get_close_matches(name, valid, n=3, cutoff=0.4)
+    hint = f" Did you mean {' or '.join(f'`{n}`' for n in near)}?" if near else ""
+    return InputError(f"unknown {kind} `{name}`.{hint} Valid: {', '.join(valid)}.")

@@ -1,0 +1,251 @@
+"""HMMs of hmmlearn, dynamax and ssm: live objects, mappings of their arrays, or saved arrays.
+
+Nothing is imported from those libraries: an object is recognised by the names of its arrays. Where the
+emissions have an axis for several outputs per step (dynamax, ssm), exactly one output is accepted.
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
+from scipy.special import log_softmax
+
+from orbitscope.errors import InputError
+from orbitscope.hmm import HMM
+
+ROUNDING = 1e-4  # rows of float32 arrays sum to 1 only to this; larger deviations are left for HMM to refuse
+PICKLE_SUFFIXES = (".pkl", ".pickle", ".joblib", ".dill", ".p")
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where a library keeps its three arrays, each with the other places where they may be found."""
+
+    library: str
+    initial: tuple[str, ...]
+    transition: tuple[str, ...]
+    emission: tuple[str, ...]
+    is_log: bool = False
+
+
+LAYOUTS = (
+    _Layout("hmmlearn", ("startprob_",), ("transmat_",), ("emissionprob_",)),
+    _Layout("dynamax", ("initial.probs",), ("transitions.transition_matrix",), ("emissions.probs",)),
+    _Layout(
+        "ssm",
+        ("log_pi0", "init_state_distn.log_pi0"),
+        ("log_Ps", "transitions.log_Ps"),
+        ("logits", "observations.logits"),
+        is_log=True,
+    ),
+    _Layout("orbitscope", ("initial_probs",), ("transition_matrix",), ("emission_probs",)),
+)
+COVARIATES = ("transitions.Ws", "transitions.Rs")  # ssm transitions that depend on inputs or data
+
+
+def import_hmm(source: Any, *, name: str = "") -> HMM:
+    """Turn a foreign hidden Markov model into ours.
+
+    Parameters
+    ----------
+    source               one of: a fitted hmmlearn `CategoricalHMM`; dynamax parameters; an ssm `HMM` or its
+                         `params`; a mapping with the same names, nested or joined by dots; the path of a file
+                         (.npz, .json, .toml, .mat) that holds such a mapping
+    name : str           name of the result; default: the library, or the stem of the file
+
+    Returns
+    -------
+    HMM                  `state_names` and `symbol_names` are taken over where the source has them
+
+    Raises
+    ------
+    InputError           if the arrays are not found, have wrong shapes, or the file is a pickle
+
+    Notes
+    -----
+    Arrays looked for: hmmlearn `startprob_`, `transmat_`, `emissionprob_`; dynamax `initial.probs`,
+    `transitions.transition_matrix`, `emissions.probs`; ssm `log_pi0`, `log_Ps`, `logits` (log weights,
+    normalised here by softmax); or our own names. Rows that sum to 1 within float32 rounding are
+    renormalised.
+    """
+    if isinstance(source, str | Path):
+        path = Path(source)
+        source, name = _read_file(path), name or path.stem
+    source = _name_ssm_params(source)
+    layout = _find_layout(source)
+    _check_plain(source)
+    initial, transition, emission = (
+        _read_array(source, names, layout.is_log)
+        for names in (layout.initial, layout.transition, layout.emission)
+    )
+    emission = _drop_output_axis(emission, layout.emission[0])
+    _check_shapes(layout, initial, transition, emission)
+    return HMM(
+        initial_probs=_normalise(initial),
+        transition_matrix=_normalise(transition),
+        emission_probs=_normalise(emission),
+        state_names=_read_names(source, "state_names"),
+        symbol_names=_read_names(source, "symbol_names"),
+        name=name or layout.library,
+    )
+
+
+def _read_file(path: Path) -> Mapping[str, Any]:
+    if path.suffix.lower() in PICKLE_SUFFIXES:
+        raise InputError(
+            f"`{path}` must not be a pickle: loading one runs code. Save the arrays instead, e.g. `np.savez("
+            "'hmm.npz', startprob_=m.startprob_, transmat_=m.transmat_, emissionprob_=m.emissionprob_)`."
+        )
+    readers = {".npz": _read_npz, ".json": _read_json, ".toml": _read_toml, ".mat": _read_mat}
+    if path.suffix.lower() not in readers:
+        raise InputError(
+            f"`{path}` must end in {', '.join(readers)}, got `{path.suffix}`. Save the arrays as .npz."
+        )
+    if not path.is_file():
+        raise InputError(f"`{path}` must be an existing file, got none there. Check the path.")
+    try:
+        content = readers[path.suffix.lower()](path)
+    except (ValueError, NotImplementedError, BadZipFile, MatReadError) as error:
+        raise InputError(
+            f"`{path}` must be a readable {path.suffix} file without pickled objects, got: {error}. "
+            "Save plain numeric arrays as .npz."
+        ) from error
+    if not isinstance(content, Mapping):
+        raise InputError(f"`{path}` must hold named arrays, got {type(content).__name__}. Name each array.")
+    return content
+
+
+def _read_npz(path: Path) -> Mapping[str, Any]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return {key: arrays[key] for key in arrays.files}
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _read_toml(path: Path) -> Mapping[str, Any]:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _read_mat(path: Path) -> Mapping[str, Any]:
+    return loadmat(path, simplify_cells=True)
+
+
+def _name_ssm_params(source: Any) -> Any:
+    """Name the nested tuple `ssm.HMM.params`: ((log_pi0,), (log_Ps,), logits)."""
+    is_named = isinstance(source, str | Mapping) or hasattr(source, "_fields")
+    if is_named or not isinstance(source, Sequence) or len(source) != 3:
+        return source
+    unwrapped = [part[0] if isinstance(part, list | tuple) and len(part) == 1 else part for part in source]
+    return dict(zip(("log_pi0", "log_Ps", "logits"), unwrapped, strict=True))
+
+
+def _find_layout(source: Any) -> _Layout:
+    """The library all of whose arrays are there; name what is missing otherwise."""
+    closest, missing = LAYOUTS[0], ["startprob_", "transmat_", "emissionprob_"]
+    for layout in LAYOUTS:
+        places = (layout.initial, layout.transition, layout.emission)
+        absent = [names[0] for names in places if _find(source, names) is None]
+        if not absent:
+            return layout
+        if len(absent) < len(missing):
+            closest, missing = layout, absent
+    known = "; ".join(f"{x.library}: {x.initial[0]}, {x.transition[0]}, {x.emission[0]}" for x in LAYOUTS)
+    hint = f"`{'`, `'.join(missing)}` of {closest.library} missing" if len(missing) < 3 else "none of them"
+    raise InputError(
+        f"`source` must hold the arrays of a categorical HMM ({known}), got "
+        f"{type(source).__name__} with {hint}. Fit the model first, or pass a mapping with these names."
+    )
+
+
+def _find(source: Any, names: tuple[str, ...]) -> Any:
+    """The first of several dotted names that `source` has, as keys or attributes; None if it has none."""
+    for dotted in names:
+        found = source[dotted] if isinstance(source, Mapping) and dotted in source else source
+        if found is source:
+            for part in dotted.split("."):
+                found = found.get(part) if isinstance(found, Mapping) else getattr(found, part, None)
+        if found is not None:
+            return found
+    return None
+
+
+def _check_plain(source: Any) -> None:
+    """Refuse models of the same libraries that are no plain categorical HMM."""
+    n_trials = _find(source, ("n_trials",))
+    if n_trials is not None and np.any(np.asarray(n_trials) != 1):
+        raise InputError(f"`n_trials` must be 1, got {n_trials}: it emits counts. Fit a CategoricalHMM.")
+    for covariate in COVARIATES:
+        weights = _find(source, (covariate,))
+        if weights is not None and np.size(weights) > 0:
+            raise InputError(
+                f"transitions must not depend on inputs or data, got `{covariate}`. "
+                "Fit ssm with transitions='standard'."
+            )
+
+
+def _read_array(source: Any, names: tuple[str, ...], is_log: bool) -> np.ndarray:
+    try:
+        array = np.asarray(_find(source, names), dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"`{names[0]}` must be a numeric array, got: {error}. Give rows of equal length."
+        ) from error
+    if array.ndim == 0:
+        raise InputError(f"`{names[0]}` must be an array, got the number {array}. Save it with its axes.")
+    return np.exp(log_softmax(array, axis=-1)) if is_log else array
+
+
+def _drop_output_axis(emission: np.ndarray, name: str) -> np.ndarray:
+    """(state, 1, symbol) -> (state, symbol)."""
+    if emission.ndim != 3:
+        return emission
+    if emission.shape[1] != 1:
+        raise InputError(
+            f"`{name}` must have one output per step, shape (state, 1, symbol), got {emission.shape}. "
+            "Fit a model with one categorical output."
+        )
+    return emission[:, 0]
+
+
+def _check_shapes(layout: _Layout, initial: np.ndarray, transition: np.ndarray, emission: np.ndarray) -> None:
+    n_states = initial.shape[0]
+    checks = (
+        (layout.initial[0], "(state,)", initial, initial.shape == (n_states,)),
+        (
+            layout.transition[0],
+            f"({n_states}, {n_states})",
+            transition,
+            transition.shape == (n_states, n_states),
+        ),
+        (
+            layout.emission[0],
+            f"({n_states}, symbol)",
+            emission,
+            emission.ndim == 2 and len(emission) == n_states,
+        ),
+    )
+    for name, wanted, array, is_right in checks:
+        if not is_right:
+            raise InputError(
+                f"`{name}` must have shape {wanted}, got {array.shape}. Check that states come first and "
+                f"all arrays are of one model ({n_states} states by `{layout.initial[0]}`)."
+            )
+
+
+def _normalise(probs: np.ndarray) -> np.ndarray:
+    total = probs.sum(-1, keepdims=True)
+    return np.where(np.abs(total - 1) < ROUNDING, probs / np.where(total == 0, 1, total), probs)
+
+
+def _read_names(source: Any, key: str) -> tuple[str, ...]:
+    names = _find(source, (key,))
+    return () if names is None else tuple(str(name).strip() for name in np.atleast_1d(names))

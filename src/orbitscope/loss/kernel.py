@@ -1,0 +1,139 @@
+"""The Gibbs kernel exp((f_i + g_j − C_ij)/ε), rescaled from level to level instead of recomputed."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .cost import SequenceCost
+
+_SMALLEST_EXPONENT = -60.0
+"""exp() of results that underflow takes a slow path; e⁻⁶⁰ is nothing beside a row that sums to about 1."""
+
+_LARGEST_RESCALING = 60.0
+"""Potentials may move by this many ε before a stored kernel is recomputed rather than rescaled."""
+
+
+@dataclass(frozen=True)
+class PlanSums:
+    """Sums over the kernel (rows, columns) and over the plan whose rows are normalised to 1.
+
+    ``row_means`` (sequence, feature) are the plan-weighted means of the other batch's features.
+    """
+
+    rows: Float[Tensor, " sequence"]
+    columns: Float[Tensor, " other"]
+    normalised_columns: Float[Tensor, " other"]
+    row_means: Float[Tensor, "sequence feature"] | None
+
+
+class GibbsKernel:
+    """Row and column sums of the Gibbs kernel, for potentials and ε that change from call to call.
+
+    A stored kernel that holds (f₀, g₀, ε₀) gives the one at (f, g, ε₀) by two vectors and the one at
+    (f, g, ε₀/4) by two squarings, about a third of the price of an exponential. In float32 the error of a
+    squaring chain grows by 4 per level, so the levels that decide the result are computed from the cost.
+
+    Parameters
+    ----------
+    cost : SequenceCost
+        Cost matrix, (sequence, other).
+    stored : bool
+        Keep the kernel between calls; otherwise it is recomputed block by block at each call.
+    """
+
+    def __init__(self, cost: SequenceCost, *, stored: bool):
+        self.cost = cost
+        self._kernel = torch.empty(cost.shape, dtype=cost.dtype, device=cost.device) if stored else None
+        self._held: tuple[Tensor, Tensor, float] | None = None
+
+    def compute_sums(
+        self,
+        f: Float[Tensor, " sequence"],
+        g: Float[Tensor, " other"],
+        epsilon: float,
+        *,
+        exact: bool = False,
+    ) -> tuple[Float[Tensor, " sequence"], Float[Tensor, " other"]]:
+        """Sum exp((f_i + g_j − C_ij)/ε) over columns and over rows.
+
+        Parameters
+        ----------
+        f, g : (sequence,), (other,)
+            Potentials.
+        epsilon : float > 0
+            Regularisation.
+        exact : bool
+            Compute from the cost even where rescaling would be cheaper.
+
+        Returns
+        -------
+        row_sums : (sequence,)
+        column_sums : (other,)
+        """
+        row_sums = torch.empty_like(f)
+        column_sums = torch.zeros_like(g)
+        for rows, block in self._blocks(f, g, epsilon, exact=exact):
+            torch.sum(block, 1, out=row_sums[rows])
+            column_sums += block.sum(0)
+        return row_sums, column_sums
+
+    def compute_plan(
+        self,
+        f: Float[Tensor, " sequence"],
+        g: Float[Tensor, " other"],
+        epsilon: float,
+        features: Float[Tensor, "other feature"] | None,
+    ) -> "PlanSums":
+        """Sums of the kernel and of its row-normalised plan, with plan-weighted means of ``features``."""
+        rows_sums, columns = torch.empty_like(f), torch.zeros_like(g)
+        normalised_columns = torch.zeros_like(g)
+        means = None if features is None else f.new_empty(f.shape[0], features.shape[1])
+        for rows, block in self._blocks(f, g, epsilon):
+            torch.sum(block, 1, out=rows_sums[rows])
+            columns += block.sum(0)
+            normalised_columns += rows_sums[rows].reciprocal() @ block
+            if means is not None:
+                torch.mm(block, features, out=means[rows]).div_(rows_sums[rows, None])
+        return PlanSums(rows_sums, columns, normalised_columns, means)
+
+    def _blocks(self, f: Tensor, g: Tensor, epsilon: float, *, exact: bool = False):
+        """Yield (rows, kernel block) at the new potentials, updating the stored kernel."""
+        if self._kernel is None:
+            buffer = torch.empty(self.cost.block_rows, self.cost.shape[1], dtype=f.dtype, device=f.device)
+        n_squarings = None if exact else self._plan_rescaling(f, g, epsilon)
+        if n_squarings is not None:
+            assert self._held is not None
+            held_f, held_g, held_epsilon = self._held
+            row_scale = torch.exp((f - held_f) / held_epsilon)[:, None]
+            column_scale = torch.exp((g - held_g) / held_epsilon)
+        f_scaled, g_scaled = (f / epsilon)[:, None], g / epsilon
+        for rows in self.cost.blocks():
+            if self._kernel is None:
+                block = buffer[: rows.stop - rows.start]
+            else:
+                block = self._kernel[rows]
+            if n_squarings is None:
+                self._exponentiate(rows, block, f_scaled, g_scaled, epsilon)
+            else:
+                block.mul_(column_scale).mul_(row_scale[rows])
+                for _ in range(n_squarings):
+                    block.mul_(block)
+            yield rows, block
+        if self._kernel is not None:
+            self._held = (f.clone(), g.clone(), epsilon)
+
+    def _exponentiate(self, rows: slice, block: Tensor, f_scaled: Tensor, g_scaled: Tensor, epsilon: float):
+        self.cost.read(rows, block)
+        torch.sub(g_scaled, block, alpha=1.0 / epsilon, out=block)
+        block.add_(f_scaled[rows]).clamp_(min=_SMALLEST_EXPONENT).exp_()
+
+    def _plan_rescaling(self, f: Tensor, g: Tensor, epsilon: float) -> int | None:
+        """Number of squarings that lead from the held kernel to ``epsilon``, or None to recompute."""
+        if self._held is None:
+            return None
+        held_f, held_g, held_epsilon = self._held
+        n_squarings = {1.0: 0, 2.0: 1, 4.0: 2}.get(round(held_epsilon / epsilon, 6))
+        moved = max(float((f - held_f).abs().max()), float((g - held_g).abs().max()))
+        return n_squarings if moved <= _LARGEST_RESCALING * held_epsilon / 2 else None

@@ -1,0 +1,18 @@
+"""Noise-driven recurrent networks: cells, readout, rollouts, relaxed symbols."""
+
+from .cells import CELLS as CELLS
+from .cells import Cell as Cell
+from .cells import ElementwiseCell as ElementwiseCell
+from .cells import ReLUCell as ReLUCell
+from .cells import TanhCell as TanhCell
+from .cells import build_cell as build_cell
+from .gumbel import sample_gumbel as sample_gumbel
+from .gumbel import sample_relaxed_symbols as sample_relaxed_symbols
+from .model import NoiseRNN as NoiseRNN
+from .model import Rollout as Rollout
+from .model import RolloutChunk as RolloutChunk
+from .model import build_network as build_network
+from .model import draw_noise_ as draw_noise_
+from .model import iterate_rollout as iterate_rollout
+from .model import rollout as rollout
+from .model import sample_symbols as sample_symbols

@@ -1,0 +1,245 @@
+"""The noise-driven network: a cell, a readout, and rollouts in memory-bounded chunks."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ..errors import InputError
+from .cells import Cell, build_cell, uniform_parameter
+from .gumbel import sample_gumbel
+
+_CHUNK_BYTES = 2**27
+"""Size of the noise and states that a rollout keeps at a time."""
+
+
+class NoiseRNN(nn.Module):
+    """A recurrent network driven by Gaussian noise whose readout gives symbol logits.
+
+    Parameters
+    ----------
+    cell : Cell
+        The update rule.
+    n_symbols : int
+        Number of symbols, at least 2.
+    bias : bool
+        Add a readout bias.
+    generator
+        Source of the initial readout weights (uniform in ±1/√hidden_size, as ``torch.nn.Linear``).
+
+    Notes
+    -----
+    Paper: Torre et al. 2025, section 2: logits_t = W_out h_t without biases; the first symbol is read from
+    h_1. The authors' generator reads it from h_0 = 0; ours does as training does.
+    """
+
+    def __init__(self, cell: Cell, n_symbols: int, *, bias: bool = False, generator: torch.Generator):
+        super().__init__()
+        if n_symbols < 2:
+            raise InputError(f"`n_symbols` must be ≥ 2, got {n_symbols}. One symbol needs no network.")
+        bound = 1.0 / math.sqrt(cell.hidden_size)
+        self.cell = cell
+        self.w_out = uniform_parameter((n_symbols, cell.hidden_size), bound, generator)
+        self.out_bias = uniform_parameter((n_symbols,), bound, generator) if bias else None
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the hidden activity."""
+        return self.cell.hidden_size
+
+    @property
+    def input_size(self) -> int:
+        """Number of noise channels."""
+        return self.cell.input_size
+
+    @property
+    def n_symbols(self) -> int:
+        """Number of symbols."""
+        return self.w_out.shape[0]
+
+    def initial_state(self, n_trajectories: int) -> Float[Tensor, "trajectory state"]:
+        """Zero states, as in training."""
+        return self.w_out.new_zeros(n_trajectories, self.cell.state_size)
+
+    def step(
+        self, state: Float[Tensor, "trajectory state"], noise: Float[Tensor, "trajectory input"]
+    ) -> Float[Tensor, "trajectory state"]:
+        """Advance every trajectory by one step."""
+        return self.cell.step(state, noise)
+
+    def unroll(
+        self, state: Float[Tensor, "trajectory state"], noise: Float[Tensor, "time trajectory input"]
+    ) -> Float[Tensor, "time trajectory state"]:
+        """States after each step of ``noise``."""
+        return self.cell.unroll(state, noise)
+
+    def compute_logits(self, state: Float[Tensor, "*batch state"]) -> Float[Tensor, "*batch symbol"]:
+        """Logits of the symbols in given states."""
+        logits = state[..., : self.hidden_size] @ self.w_out.T
+        return logits if self.out_bias is None else logits + self.out_bias
+
+    def compute_probabilities(self, state: Float[Tensor, "*batch state"]) -> Float[Tensor, "*batch symbol"]:
+        """Symbol probabilities in given states."""
+        return torch.softmax(self.compute_logits(state), -1)
+
+
+def build_network(
+    n_symbols: int,
+    *,
+    cell: str = "relu",
+    hidden_size: int = 150,
+    input_size: int = 100,
+    bias: bool = False,
+    generator: torch.Generator,
+) -> NoiseRNN:
+    """Build an untrained network by the name of its cell."""
+    built = build_cell(cell, hidden_size, input_size, bias=bias, generator=generator)
+    return NoiseRNN(built, n_symbols, bias=bias, generator=generator)
+
+
+@dataclass(frozen=True)
+class RolloutChunk:
+    """Consecutive steps of a rollout.
+
+    Attributes
+    ----------
+    first_step : int
+        Index of the first step; step 0 is the first after the initial state.
+    states : (time, trajectory, state)
+    noise : (time, trajectory, input)
+        The noise that led to each state.
+    """
+
+    first_step: int
+    states: Float[Tensor, "time trajectory state"]
+    noise: Float[Tensor, "time trajectory input"]
+
+
+def draw_noise_(noise: Float[Tensor, "time trajectory input"], noise_std: float, generator: torch.Generator):
+    """Fill with Gaussian noise step by step, so that the draws do not depend on how a rollout is chunked."""
+    for noise_t in noise:
+        noise_t.normal_(0.0, 1.0, generator=generator)
+    return noise if noise_std == 1.0 else noise.mul_(noise_std)
+
+
+def fork_generator(generator: torch.Generator) -> torch.Generator:
+    """Start an independent stream, seeded by a draw from ``generator``."""
+    seed = int(torch.randint(2**62, (), generator=generator))
+    return torch.Generator(generator.device).manual_seed(seed)
+
+
+@torch.no_grad()
+def iterate_rollout(
+    network: NoiseRNN,
+    n_steps: int,
+    *,
+    start: Float[Tensor, "trajectory state"],
+    noise_std: float = 1.0,
+    generator: torch.Generator,
+    chunk_steps: int | None = None,
+) -> Iterator[RolloutChunk]:
+    """Run the network and yield its states chunk by chunk, for statistics that need no recording.
+
+    Parameters
+    ----------
+    n_steps : int
+        Steps after ``start``.
+    start : (trajectory, state)
+        Initial states; not part of the result.
+    noise_std : float >= 0
+        Standard deviation of the noise (dimensionless); 0 runs without noise.
+    generator
+        Source of the noise; results do not depend on ``chunk_steps``.
+    chunk_steps : int, optional
+        Steps per chunk; the default keeps a chunk near 128 MB.
+    """
+    _check_rollout(network, n_steps, start, noise_std)
+    if chunk_steps is None:
+        step_bytes = 4 * len(start) * (network.input_size + network.cell.state_size)
+        chunk_steps = max(1, _CHUNK_BYTES // max(1, step_bytes))
+    state = start
+    for first in range(0, n_steps, chunk_steps):
+        steps = min(chunk_steps, n_steps - first)
+        noise = start.new_empty(steps, len(start), network.input_size)
+        noise = draw_noise_(noise, noise_std, generator) if noise_std > 0 else noise.zero_()
+        states = network.unroll(state, noise)
+        yield RolloutChunk(first, states, noise)
+        state = states[-1].clone()
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A recorded rollout.
+
+    Attributes
+    ----------
+    states : (time, trajectory, state)
+    logits : (time, trajectory, symbol)
+    """
+
+    states: Float[Tensor, "time trajectory state"]
+    logits: Float[Tensor, "time trajectory symbol"]
+
+
+@torch.no_grad()
+def rollout(
+    network: NoiseRNN,
+    n_trajectories: int,
+    n_steps: int,
+    *,
+    start: Float[Tensor, "trajectory state"] | None = None,
+    noise_std: float = 1.0,
+    generator: torch.Generator,
+) -> Rollout:
+    """Run the network from ``start`` (zero by default) and record every state."""
+    start = network.initial_state(n_trajectories) if start is None else start
+    chunks = list(iterate_rollout(network, n_steps, start=start, noise_std=noise_std, generator=generator))
+    states = torch.cat([chunk.states for chunk in chunks])
+    return Rollout(states, network.compute_logits(states))
+
+
+@torch.no_grad()
+def sample_symbols(
+    network: NoiseRNN,
+    n_sequences: int,
+    n_steps: int,
+    *,
+    start: Float[Tensor, "sequence state"] | None = None,
+    noise_std: float = 1.0,
+    generator: torch.Generator,
+) -> Int[Tensor, "sequence time"]:
+    """Sample symbol sequences, keeping only the symbols.
+
+    Returns
+    -------
+    (sequence, time)
+        Symbols as uint8 (int16 above 255 symbols); the first comes from the state after one step.
+    """
+    start = network.initial_state(n_sequences) if start is None else start
+    symbol_generator = fork_generator(generator)
+    dtype = torch.uint8 if network.n_symbols <= 256 else torch.int16
+    symbols = torch.empty(n_sequences, n_steps, dtype=dtype, device=start.device)
+    for chunk in iterate_rollout(network, n_steps, start=start, noise_std=noise_std, generator=generator):
+        logits = network.compute_logits(chunk.states)
+        drawn = torch.empty_like(logits)
+        for t in range(len(logits)):
+            drawn[t] = logits[t] + sample_gumbel(tuple(logits.shape[1:]), generator=symbol_generator).to(logits)
+        steps = slice(chunk.first_step, chunk.first_step + len(logits))
+        symbols[:, steps] = drawn.argmax(-1).T.to(dtype)
+    return symbols
+
+
+def _check_rollout(network: NoiseRNN, n_steps: int, start: Tensor, noise_std: float) -> None:
+    if n_steps < 1:
+        raise InputError(f"`n_steps` must be ≥ 1, got {n_steps}.")
+    if not (math.isfinite(noise_std) and noise_std >= 0):
+        raise InputError(f"`noise_std` must be ≥ 0, got {noise_std}. Use 0 to run without noise.")
+    width = network.cell.state_size
+    if start.ndim != 2 or start.shape[1] != width:
+        raise InputError(
+            f"`start` must be (trajectory, {width}) for this network, got shape {tuple(start.shape)}. "
+            "Use network.initial_state(n) for zeros."
+        )

@@ -1,0 +1,80 @@
+"""Recipes: the settings of a run for a process, before the user's own changes."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .errors import unknown_name
+from .hmm import HMM, Preset, list_presets, load_preset
+from .settings import RunSettings, merge_settings, nest_keys
+
+DEFAULT_STEPS = 30
+"""Sequence length for a process that is no preset; most of the paper's networks were trained at 30."""
+
+DEFAULT_CLIP = 0.9
+DEFAULT_EPOCHS = 500
+
+
+
+def build_settings(
+    process: str,
+    *,
+    recipe: str = "fast",
+    seed: int = 0,
+    threads: int = 2,
+    device: str = "cpu",
+    changes: Mapping[str, Any] | None = None,
+) -> RunSettings:
+    """Settings of a run: the recipe's defaults for this process, then the changes on top.
+
+    Parameters
+    ----------
+    process : str
+        Name of a preset, of a generalised process, or the path of an HMM file.
+    recipe : str
+        One of :data:`RECIPES`.
+    seed, threads, device
+        As in :class:`RunSettings`.
+    changes : mapping, optional
+        Nested or dotted keys, e.g. ``{"train.epochs": 12}``.
+    """
+    if recipe not in RECIPES:
+        raise unknown_name("recipe", recipe, RECIPES)
+    preset = load_preset(process) if process in list_presets() else None
+    values = {"process": process, "recipe": recipe, "seed": seed, "threads": threads, "device": device}
+    values = merge_settings(values, RECIPES[recipe](preset))
+    return RunSettings.build(merge_settings(values, nest_keys(changes or {})))
+
+
+def _published(preset: Preset | None) -> dict[str, Any]:
+    """Torre et al. 2025, appendix on training: 30 000 sequences in thirds, batches of 4096, Adam(.9, .9)."""
+    return {
+        "data": {"n_steps": preset.n_steps if preset else DEFAULT_STEPS},
+        "train": {
+            "epochs": preset.n_epochs if preset else DEFAULT_EPOCHS,
+            "gradient_clip": preset.gradient_clip if preset else DEFAULT_CLIP,
+            "batch_size": 4096,
+            "validate_every": 1,
+        },
+    }
+
+
+def _fast(preset: Preset | None) -> dict[str, Any]:
+    """The published loss in small batches that grow as the learning rate falls: minutes on two cores."""
+    return merge_settings(
+        _published(preset),
+        {
+            "train": {
+                "epochs": 80,
+                "batch_size": 512,
+                "final_batch_size": 4096,
+                "final_learning_rate": 1e-4,
+                "constant_share": 0.7,
+                "validate_every": 5,
+                "checkpoint_every": 5,
+            }
+        },
+    )
+
+
+RECIPES: dict[str, Callable[[Preset | None], dict[str, Any]]] = {"fast": _fast, "published": _published}
+"""Recipes by name; each gives the settings that differ from the defaults."""

@@ -1,0 +1,210 @@
+"""Distances between laws of n-grams (divergence, total variation, irreversibility) and their bias."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, Real
+from scipy.special import rel_entr
+
+from orbitscope.errors import InputError
+from orbitscope.sequences.counting import divide
+
+
+@dataclass(frozen=True)
+class NgramDivergence:
+    """Divergence D(empirical || reference) of n-gram laws, in nats.
+
+    Attributes
+    ----------
+    plain : (*batch)            plug-in estimate over n-grams that the reference allows, biased upwards
+    corrected : (*batch)        plain minus (observed cells - 1) / (2 n_effective); may be slightly negative
+    excluded_mass : (*batch)    share of n-grams to which the reference gives probability zero (0 .. 1)
+    n_observed : (*batch)       number of distinct allowed n-grams that occur
+    """
+
+    plain: Float[np.ndarray, "*batch"]
+    corrected: Float[np.ndarray, "*batch"]
+    excluded_mass: Float[np.ndarray, "*batch"]
+    n_observed: Int[np.ndarray, "*batch"]
+
+
+@dataclass(frozen=True)
+class Irreversibility:
+    """Divergence between the triples of a process and their time reversal, in nats.
+
+    Attributes
+    ----------
+    plain : (*batch)           smoothed plug-in estimate, never negative, biased upwards
+    corrected : (*batch)       plain minus its first-order bias under reversibility; may be slightly negative
+    one_way_mass : (*batch)    share of triples whose reversal never occurs (0 .. 1)
+    """
+
+    plain: Float[np.ndarray, "*batch"]
+    corrected: Float[np.ndarray, "*batch"]
+    one_way_mass: Float[np.ndarray, "*batch"]
+
+
+def compute_total_variation(
+    p: Float[np.ndarray, "*batch cell"], q: Float[np.ndarray, "*batch cell"]
+) -> Float[np.ndarray, "*batch"]:
+    """Total variation distance ½ Σ |p - q| of two laws over the last axis.
+
+    Parameters
+    ----------
+    p, q : (*batch, cell)    probabilities
+
+    Returns
+    -------
+    (*batch)                 0 (equal) .. 1 (disjoint)
+    """
+    return np.asarray(0.5 * np.abs(p - q).sum(-1))
+
+
+def compute_ngram_divergence(
+    counts: Real[np.ndarray, "..."],
+    reference_probs: Float[np.ndarray, "..."],
+    *,
+    n_effective: float | None = None,
+) -> NgramDivergence:
+    """Divergence KL(empirical || reference) of n-gram laws in nats, plain and corrected for bias.
+
+    Parameters
+    ----------
+    counts : (*batch, *cells)         n-gram counts
+    reference_probs : (*cells)        exact n-gram probabilities, summing to 1
+    n_effective : float > 0 or None   how many independent n-grams the counts are worth; default: all
+
+    Returns
+    -------
+    NgramDivergence                   NaN where no allowed n-gram was counted
+
+    Raises
+    ------
+    InputError                        if shapes differ, the reference does not sum to 1, or `n_effective` <= 0
+
+    Notes
+    -----
+    N-grams that the reference forbids would make the divergence infinite: they are left out, the rest is
+    renormalised and their share is reported apart. The correction (observed cells - 1) / (2 N) is that of
+    Miller (1955) with cells replaced by observed ones; it is exact to first order for N independent n-grams.
+    Overlapping n-grams of slow sequences are far fewer than they look: divide N by `compute_design_effect`
+    (Rao & Scott 1981), or use `orbitscope.statistics.compute_jackknife` over sequences on `plain`.
+    """
+    _check_reference(counts, reference_probs, n_effective)
+    axes = tuple(range(-reference_probs.ndim, 0))
+    allowed = np.where(reference_probs > 0, counts, 0)
+    n_allowed = allowed.sum(axes, keepdims=True)
+    law = divide(allowed, n_allowed)
+    plain = np.asarray(rel_entr(law, reference_probs).sum(axes))
+    n_observed = np.asarray((allowed > 0).sum(axes))
+    n_grams = n_allowed.reshape(plain.shape) if n_effective is None else np.full(plain.shape, n_effective)
+    excluded = divide(np.where(reference_probs > 0, 0, counts).sum(axes), counts.sum(axes))
+    corrected = np.asarray(plain - divide(n_observed - 1, 2 * n_grams))
+    return NgramDivergence(plain, corrected, excluded, n_observed)
+
+
+def compute_design_effect(sequence_counts: Real[np.ndarray, "sequence ..."]) -> float:
+    """How many times more the pooled law varies than it would if all counted items were independent.
+
+    Parameters
+    ----------
+    sequence_counts : (sequence, *cells)    counts per sequence (at least two sequences)
+
+    Returns
+    -------
+    float                                   mean generalised design effect, 1 for independent items; NaN if
+                                            fewer than two cells are observed
+
+    Raises
+    ------
+    InputError                              if there are fewer than two sequences
+
+    Notes
+    -----
+    Rao & Scott (1981): Σ_c Var(p̂_c) / p̂_c over observed cells, divided by its multinomial value (cells - 1)
+    / N, with the variance estimated between sequences (the sequence is the cluster). The plug-in bias of a
+    divergence is half that sum, hence N / design effect is the sample size its correction needs.
+    """
+    n_sequences = len(sequence_counts)
+    if n_sequences < 2:
+        raise InputError(
+            f"`sequence_counts` must hold ≥ 2 sequences, got {n_sequences}. Cut the recording into parts."
+        )
+    counts = sequence_counts.reshape(n_sequences, -1)
+    counts = counts[:, counts.sum(0) > 0].astype(float)
+    if counts.shape[1] < 2:
+        return float("nan")
+    law = counts.sum(0) / counts.sum()
+    residuals = counts - counts.sum(1, keepdims=True) * law
+    variance = (residuals**2).sum(0) * n_sequences / (n_sequences - 1)
+    return float((variance / law).sum() / (counts.sum() * (counts.shape[1] - 1)))
+
+
+def compute_output_irreversibility(
+    triple_probs: Real[np.ndarray, "*batch symbol symbol symbol"],
+) -> Float[np.ndarray, "*batch"]:
+    """Exact output irreversibility D = Σ P(abc) log(P(abc) / P(cba)) of a law of triples, in nats.
+
+    Parameters
+    ----------
+    triple_probs : (*batch, symbol, symbol, symbol)    probabilities (normalised here, so weights serve too)
+
+    Returns
+    -------
+    (*batch)                                           0 for a reversible law, infinite if a triple is one-way
+
+    Notes
+    -----
+    science.md §5. For counts use `estimate_output_irreversibility`, which stays finite and corrects the bias.
+    """
+    law = divide(triple_probs, triple_probs.sum((-3, -2, -1), keepdims=True))
+    return np.asarray(rel_entr(law, law.swapaxes(-3, -1)).sum((-3, -2, -1)))
+
+
+def estimate_output_irreversibility(
+    triple_counts: Real[np.ndarray, "*batch symbol symbol symbol"],
+) -> Irreversibility:
+    """Estimate the output irreversibility D = KL(P(abc) || P(cba)) from counted triples, in nats.
+
+    Parameters
+    ----------
+    triple_counts : (*batch, symbol, symbol, symbol)    counts n_abc
+
+    Returns
+    -------
+    Irreversibility                                     NaN where nothing was counted
+
+    Notes
+    -----
+    plain = Σ p̂_abc log((n_abc + ½) / (n_cba + ½)), p̂ = n / N. Adding ½ inside the logarithm makes the log
+    ratio unbiased to first order (Haldane 1956) and finite for a triple whose reversal never occurs; leaving
+    such triples out would drop the strongest evidence of irreversibility. A pair {abc, cba} with m = n_abc +
+    n_cba fair, independent tosses contributes 2m / (m + 1) / N by chance alone (log((1+x)/(1-x)) ≈ 2x,
+    E[(n_abc - n_cba)²] = m), which `corrected` subtracts. Triples of one sequence are not independent (001
+    and 100 alternate in it), so this overcorrects for slow sequences:
+    `orbitscope.statistics.compute_jackknife` on `plain` over sequences does not.
+    """
+    reverse = triple_counts.swapaxes(-3, -1)
+    total = np.asarray(triple_counts.sum((-3, -2, -1)))
+    log_ratio = np.log(triple_counts + 0.5) - np.log(reverse + 0.5)
+    plain = divide((triple_counts * log_ratio).sum((-3, -2, -1)), total)
+    both = triple_counts + reverse
+    palindrome = np.eye(triple_counts.shape[-1], dtype=bool)[:, None, :]
+    chance = np.where(palindrome, 0.0, both / (both + 1.0)).sum((-3, -2, -1))  # each pair appears twice
+    one_way = np.where(reverse == 0, triple_counts, 0).sum((-3, -2, -1))
+    return Irreversibility(plain, np.asarray(plain - divide(chance, total)), divide(one_way, total))
+
+
+def _check_reference(counts: np.ndarray, reference_probs: np.ndarray, n_effective: float | None) -> None:
+    if counts.shape[max(counts.ndim - reference_probs.ndim, 0) :] != reference_probs.shape:
+        raise InputError(
+            f"`counts` must end in the shape of `reference_probs` {reference_probs.shape}, got "
+            f"{counts.shape}. Count n-grams of the same n and alphabet."
+        )
+    total = float(reference_probs.sum())
+    if not abs(total - 1.0) < 1e-6 or reference_probs.min() < 0:
+        raise InputError(
+            f"`reference_probs` must be ≥ 0 and sum to 1, got sum {total}. Divide them by their sum."
+        )
+    if n_effective is not None and not n_effective > 0:
+        raise InputError(f"`n_effective` must be > 0, got {n_effective}. Leave it out to count every n-gram.")

@@ -1,0 +1,195 @@
+"""Settings of every stage: one small frozen model each, read from TOML, every key documented.
+
+No torch import here, so that the command line can show and check settings at once.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import InputError, unknown_name
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def build(cls, values: Mapping[str, Any], *, path: str = "") -> Self:
+        """Validate ``values``; errors name the key, the requirement and the value."""
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise _explain(cls, error, path) from None
+
+
+class ModelSettings(Settings):
+    """The network (Torre et al. 2025, section 2)."""
+
+    cell: Literal["relu", "tanh"] = Field("relu", description="update rule; the paper's is relu")
+    hidden_size: int = Field(150, ge=1, description="hidden units")
+    input_size: int = Field(100, ge=1, description="noise channels")
+    bias: bool = Field(False, description="biases in cell and readout; the paper has none")
+    noise_std: float = Field(1.0, ge=0, description="standard deviation of the input noise")
+
+
+class DataSettings(Settings):
+    """Sequences sampled from the process; a third each for training, validation and floors."""
+
+    n_sequences: int = Field(30_000, ge=6, description="sequences in all, split in thirds")
+    n_steps: int = Field(30, ge=2, description="length T of a sequence, in steps")
+
+    @property
+    def n_per_split(self) -> int:
+        """Sequences in each third."""
+        return self.n_sequences // 3
+
+
+class LossSettings(Settings):
+    """The Sinkhorn divergence."""
+
+    epsilon: float = Field(0.04, gt=0, description="regularisation, blur squared; the paper's is 0.04")
+    mode: Literal["published", "converged"] = Field("published", description="annealing only, or converged")
+    memory_budget: int = Field(2**30, ge=2**20, description="bytes for the matrices of one evaluation")
+
+
+class TrainSettings(Settings):
+    """Optimisation. Batch size and learning rate stay constant, then move to their final values."""
+
+    epochs: int = Field(500, ge=1, description="passes over the training sequences")
+    batch_size: int = Field(4096, ge=2, description="sequences per update, in fixed order")
+    final_batch_size: int | None = Field(None, ge=2, description="batch size reached by doubling")
+    learning_rate: float = Field(1e-3, gt=0, description="Adam step size")
+    final_learning_rate: float | None = Field(None, gt=0, description="step size at the last epoch")
+    constant_share: float = Field(1.0, ge=0, le=1, description="share of epochs before both start to move")
+    gradient_clip: float = Field(0.9, gt=0, description="largest norm of the gradient")
+    temperature: float = Field(1.0, gt=0, description="Gumbel-Softmax temperature of the gradient")
+    beta1: float = Field(0.9, ge=0, lt=1, description="Adam decay of the first moment")
+    beta2: float = Field(0.9, ge=0, lt=1, description="Adam decay of the second moment")
+    validate_every: int = Field(1, ge=1, description="epochs between validation losses")
+    checkpoint_every: int = Field(10, ge=1, description="epochs between kept weights, denser early on")
+
+    @model_validator(mode="after")
+    def _check_growth(self) -> Self:
+        final = self.final_batch_size
+        if final is not None and final < self.batch_size:
+            raise ValueError(f"final_batch_size must be ≥ batch_size = {self.batch_size}, got {final}")
+        return self
+
+
+class EvaluationSettings(Settings):
+    """What is measured when a network is compared with its process, and the margins of equivalence."""
+
+    n_symbols_total: int = Field(3_000_000, ge=1000, description="symbols for softmax statistics")
+    n_sequences: int = Field(20_000, ge=100, description="sampled sequences for the other statistics")
+    n_matched: int = Field(1000, ge=10, description="sequences matched one-to-one for the distance")
+    burn_in: int = Field(500, ge=0, description="steps before a stationary start")
+    n_resamples: int = Field(1000, ge=100, description="bootstrap resamples")
+    confidence: float = Field(0.95, gt=0, lt=1, description="coverage of the intervals")
+    margin_symbol_matrix: float = Field(0.02, gt=0, description="largest error of the symbol matrix")
+    margin_frequency: float = Field(0.005, gt=0, description="largest error of a symbol frequency")
+    margin_volatility: float = Field(0.04, gt=0, description="relative error of the volatility")
+    margin_rare_symbol: float = Field(0.2, gt=0, description="relative error of the rarest symbol")
+    margin_cross_entropy: float = Field(0.01, gt=0, description="nats per symbol above block entropy")
+    margin_run_length: float = Field(0.03, gt=0, description="total variation of the run-length law")
+    margin_auc: float = Field(0.05, gt=0, description="two-sample AUC above one half")
+
+
+class RunSettings(Settings):
+    """Everything that determines a run, beside the process itself."""
+
+    process: str = Field(description="name of the preset or generalised process, or file it came from")
+    recipe: str = Field("fast", description="recipe that the defaults came from")
+    seed: int = Field(0, ge=0, description="one seed, from which every random stream is derived")
+    threads: int = Field(2, ge=1, description="threads; results are bit-identical for the same number")
+    device: str = Field("cpu", description="torch device")
+    model: ModelSettings = ModelSettings()
+    data: DataSettings = DataSettings()
+    loss: LossSettings = LossSettings()
+    train: TrainSettings = TrainSettings()
+    evaluate: EvaluationSettings = EvaluationSettings()
+
+    @model_validator(mode="after")
+    def _check_batches(self) -> Self:
+        if self.train.batch_size > self.data.n_per_split:
+            raise ValueError(
+                f"train.batch_size must be ≤ the {self.data.n_per_split} training sequences, "
+                f"got {self.train.batch_size}; lower it or raise data.n_sequences"
+            )
+        return self
+
+    def to_toml(self) -> str:
+        """Resolved settings as TOML; keys without a value are left out."""
+        return tomli_w.dumps(self.model_dump(exclude_none=True))
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """Read settings written by :meth:`to_toml` or by hand."""
+        try:
+            values = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"settings must be valid TOML: {error}.") from None
+        return cls.build(values)
+
+    def override(self, changes: Mapping[str, Any]) -> Self:
+        """Copy with changes given as nested or dotted keys (``{"train.epochs": 12}``)."""
+        return type(self).build(merge_settings(self.model_dump(), nest_keys(changes)))
+
+
+def nest_keys(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn ``{"train.epochs": 12}`` into ``{"train": {"epochs": 12}}``; nested input stays as it is."""
+    nested: dict[str, Any] = {}
+    for key, value in flat.items():
+        head, _, rest = key.partition(".")
+        inner = nest_keys({rest: value}) if rest else value
+        inner = nest_keys(inner) if isinstance(inner, Mapping) else inner
+        nested = merge_settings(nested, {head: inner})
+    return nested
+
+
+def merge_settings(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge ``changes`` into ``base``, table by table; values of ``changes`` win."""
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        both_tables = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = merge_settings(old, value) if both_tables else value
+    return merged
+
+
+def _explain(cls: type[BaseModel], error: ValidationError, path: str) -> InputError:
+    """Turn pydantic's first complaint into one that names key, requirement, value and remedy."""
+    first = error.errors()[0]
+    keys = [path, *map(str, first["loc"])] if path else [str(part) for part in first["loc"]]
+    if first["type"] == "extra_forbidden":
+        return unknown_name("setting", ".".join(keys), _valid_keys(cls, first["loc"][:-1], path))
+    requirement = first["msg"].removeprefix("Value error, ")
+    requirement = requirement[0].lower() + requirement[1:]
+    if not keys or first["type"] == "value_error":
+        return InputError(f"{requirement}.")
+    if first["type"] == "missing":
+        return InputError(f"`{'.'.join(keys)}` is required. Add it to the settings.")
+    description = _describe(cls, first["loc"])
+    remedy = f" It is: {description}." if description else ""
+    return InputError(f"`{'.'.join(keys)}`: {requirement}, got {first['input']!r}.{remedy}")
+
+
+def _model_at(cls: type[BaseModel], location: tuple) -> type[BaseModel]:
+    for part in location:
+        cls = cls.model_fields[str(part)].annotation  # type: ignore[assignment]
+    return cls
+
+
+def _valid_keys(cls: type[BaseModel], location: tuple, path: str) -> list[str]:
+    prefix = ".".join([*([path] if path else []), *map(str, location)])
+    return [f"{prefix}.{key}" if prefix else key for key in _model_at(cls, location).model_fields]
+
+
+def _describe(cls: type[BaseModel], location: tuple) -> str | None:
+    model = _model_at(cls, location[:-1])
+    field = model.model_fields.get(str(location[-1])) if location else None
+    return field.description if field else None

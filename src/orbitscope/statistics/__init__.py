@@ -1,0 +1,22 @@
+"""Intervals, tests and change points shared by every analysis."""
+
+from orbitscope.statistics.bootstrap import BootstrapResult as BootstrapResult
+from orbitscope.statistics.bootstrap import JackknifeResult as JackknifeResult
+from orbitscope.statistics.bootstrap import bootstrap_statistic as bootstrap_statistic
+from orbitscope.statistics.bootstrap import compute_jackknife as compute_jackknife
+from orbitscope.statistics.change_point import ChangePoint as ChangePoint
+from orbitscope.statistics.change_point import ChangePointInterval as ChangePointInterval
+from orbitscope.statistics.change_point import PlateauRule as PlateauRule
+from orbitscope.statistics.change_point import bootstrap_change_point as bootstrap_change_point
+from orbitscope.statistics.change_point import find_change_point as find_change_point
+from orbitscope.statistics.equivalence import EquivalenceResult as EquivalenceResult
+from orbitscope.statistics.equivalence import assess_bootstrap_equivalence as assess_bootstrap_equivalence
+from orbitscope.statistics.equivalence import assess_equivalence as assess_equivalence
+from orbitscope.statistics.permutation import adjust_holm as adjust_holm
+from orbitscope.statistics.permutation import compute_permutation_p_value as compute_permutation_p_value
+from orbitscope.statistics.two_sample import AucResult as AucResult
+from orbitscope.statistics.two_sample import LogisticFit as LogisticFit
+from orbitscope.statistics.two_sample import TwoSampleResult as TwoSampleResult
+from orbitscope.statistics.two_sample import classify_two_sample as classify_two_sample
+from orbitscope.statistics.two_sample import compute_auc as compute_auc
+from orbitscope.statistics.two_sample import fit_logistic_regression as fit_logistic_regression

@@ -1,0 +1,331 @@
+"""Train a network to emulate a process: a generator of epoch records that touches neither files nor screen."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .errors import InputError, OrbitscopeError
+from .hmm import HMM, compute_symbol_frequencies, compute_symbol_matrix, sample_sequences
+from .loss import SinkhornDivergence
+from .network import NoiseRNN, build_network, draw_noise_, sample_relaxed_symbols
+from .random_streams import derive_seed
+from .settings import RunSettings, TrainSettings
+
+LARGEST_ACTIVITY = 1e6
+"""Activity above this counts as an explosion."""
+
+
+class TrainingDivergedError(OrbitscopeError):
+    """Training met a NaN or exploding activity; the last good state is untouched."""
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch did; one line of ``history.jsonl``.
+
+    Attributes
+    ----------
+    epoch : int
+        Counted from 1.
+    loss, floor : float
+        Unweighted mean of the batch losses, and the same for fresh sequences of the process itself (in
+        mismatched symbols per sequence).
+    validation_loss, validation_floor : float or None
+        The same on the validation third; None in epochs without validation.
+    symbol_matrix_error : float
+        Largest error of the symbol-to-symbol matrix, from softmax probabilities of the training batches.
+    frequency_error : float
+        Largest error of a symbol frequency.
+    volatility : float
+        P(s_t ≠ s_{t+1}).
+    marginal_error : float
+        Mean |column sum − 1| of the transport plans.
+    gradient_norm : float
+        Mean norm before clipping.
+    batch_size, learning_rate
+        In force during the epoch.
+    seconds : float
+        Wall time of the epoch, validation included.
+    """
+
+    epoch: int
+    loss: float
+    floor: float
+    validation_loss: float | None
+    validation_floor: float | None
+    symbol_matrix_error: float
+    frequency_error: float
+    volatility: float
+    marginal_error: float
+    gradient_norm: float
+    batch_size: int
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class EmulationTask:
+    """Target sequences in thirds, one-hot (sequence, time, symbol), and the exact symbol matrix."""
+
+    hmm: HMM
+    training: Float[Tensor, "sequence time symbol"]
+    validation: Float[Tensor, "sequence time symbol"]
+    independent: Float[Tensor, "sequence time symbol"]
+    symbol_matrix: Float[Tensor, "symbol symbol"]
+    frequencies: Float[Tensor, " symbol"]
+
+
+@dataclass
+class TrainingState:
+    """Everything that changes during training; what a checkpoint holds."""
+
+    network: NoiseRNN
+    optimizer: torch.optim.Adam
+    epoch: int = 0
+    best_epoch: int = 0
+    best_validation_loss: float = math.inf
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+
+def prepare_task(hmm: HMM, settings: RunSettings) -> EmulationTask:
+    """Sample the target sequences of a run from its data stream."""
+    rng = np.random.default_rng(derive_seed(settings.seed, "data"))
+    sampled = sample_sequences(hmm, 3 * settings.data.n_per_split, settings.data.n_steps, rng=rng)
+    one_hot = torch.nn.functional.one_hot(torch.from_numpy(sampled.symbols.astype(np.int64)), hmm.n_symbols)
+    training, validation, independent = one_hot.to(torch.float32).to(settings.device).chunk(3)
+    n_steps = settings.data.n_steps
+    matrix = torch.from_numpy(compute_symbol_matrix(hmm, n_steps=n_steps).copy())
+    frequencies = torch.from_numpy(compute_symbol_frequencies(hmm, n_steps=n_steps).copy())
+    return EmulationTask(hmm, training, validation, independent, matrix, frequencies)
+
+
+def initialise_training(task: EmulationTask, settings: RunSettings) -> TrainingState:
+    """Build the network and its optimiser from the weight stream of the run."""
+    generator = torch.Generator().manual_seed(derive_seed(settings.seed, "weights"))
+    model = settings.model
+    network = build_network(
+        task.hmm.n_symbols,
+        cell=model.cell,
+        hidden_size=model.hidden_size,
+        input_size=model.input_size,
+        bias=model.bias,
+        generator=generator,
+    ).to(settings.device)
+    train = settings.train
+    betas = (train.beta1, train.beta2)
+    optimizer = torch.optim.Adam(network.parameters(), lr=train.learning_rate, betas=betas)
+    return TrainingState(network, optimizer)
+
+
+@dataclass(frozen=True)
+class EpochPlan:
+    """Batch size and learning rate of one epoch."""
+
+    batch_size: int
+    learning_rate: float
+
+
+def plan_epoch(train: TrainSettings, epoch: int) -> EpochPlan:
+    """Batch size and learning rate of an epoch (counted from 1).
+
+    Both are constant for ``constant_share`` of the epochs. Then the batch doubles at equal intervals until
+    ``final_batch_size`` and the learning rate falls exponentially to ``final_learning_rate``.
+    """
+    n_constant = round(train.constant_share * train.epochs)
+    n_moving = train.epochs - n_constant
+    progress = min(1.0, max(0, epoch - n_constant) / max(1, n_moving))
+    final_rate = train.final_learning_rate or train.learning_rate
+    rate = train.learning_rate * (final_rate / train.learning_rate) ** progress
+    if progress == 0.0 or train.final_batch_size is None:
+        return EpochPlan(train.batch_size, rate)
+    n_doublings = math.ceil(math.log2(train.final_batch_size / train.batch_size))
+    reached = min(n_doublings, 1 + int((epoch - n_constant - 1) * n_doublings / n_moving)) if n_doublings else 0
+    return EpochPlan(min(train.batch_size * 2**reached, train.final_batch_size), rate)
+
+
+class Trainer:
+    """Runs epochs on a task: holds the target batches and their floors, which never change.
+
+    Parameters
+    ----------
+    task : EmulationTask
+        Targets.
+    settings : RunSettings
+        Settings of the run.
+    """
+
+    def __init__(self, task: EmulationTask, settings: RunSettings):
+        self.task, self.settings = task, settings
+        self._divergences: dict[tuple[str, int], list[SinkhornDivergence]] = {}
+        self._floors: dict[tuple[str, int], float] = {}
+        train = settings.train
+        self.validation_batch_size = min(train.final_batch_size or train.batch_size, len(task.validation))
+
+    def run_epochs(self, state: TrainingState) -> Iterator[EpochRecord]:
+        """Train from ``state.epoch`` to the last epoch, yielding a record after each.
+
+        Raises
+        ------
+        TrainingDivergedError
+            At the first NaN or explosion, before the weights are touched by it.
+        """
+        while state.epoch < self.settings.train.epochs:
+            yield self._run_epoch(state)
+
+    def _run_epoch(self, state: TrainingState) -> EpochRecord:
+        started = time.perf_counter()
+        epoch = state.epoch + 1
+        plan = plan_epoch(self.settings.train, epoch)
+        for group in state.optimizer.param_groups:
+            group["lr"] = plan.learning_rate
+        generator = self._generator("training", epoch)
+        statistics = _EpochStatistics(self.task)
+        for divergence in self._batches("training", plan.batch_size):
+            self._update(state, divergence, generator, statistics, epoch)
+        floor = self.compute_floor("training", plan.batch_size)
+        validation_loss = self._validate(state, epoch)
+        state.epoch = epoch
+        return EpochRecord(
+            epoch=epoch,
+            **statistics.summarise(),
+            floor=floor,
+            validation_loss=validation_loss,
+            validation_floor=None if validation_loss is None else self.compute_validation_floor(),
+            batch_size=plan.batch_size,
+            learning_rate=plan.learning_rate,
+            seconds=time.perf_counter() - started,
+        )
+
+    def compute_validation_floor(self) -> float:
+        """Loss of fresh sequences of the process against the validation third."""
+        return self.compute_floor("validation", self.validation_batch_size)
+
+    def compute_floor(self, split: str, batch_size: int) -> float:
+        """Mean loss, in the same batches, of sequences that the process itself generated."""
+        key = (split, batch_size)
+        if key not in self._floors:
+            independent = self.task.independent.split(batch_size)
+            divergences = self._batches(split, batch_size)
+            losses = [float(d(x).value) for d, x in zip(divergences, independent, strict=True)]
+            self._floors[key] = float(np.mean(losses))
+        return self._floors[key]
+
+    def _update(self, state, divergence, generator, statistics, epoch) -> None:
+        """One gradient step on one batch of targets."""
+        network, train = state.network, self.settings.train
+        states, logits = self._run_network(network, len(divergence.targets), generator)
+        symbols = sample_relaxed_symbols(logits, temperature=train.temperature, generator=generator)
+        result = divergence(symbols.transpose(0, 1))
+        state.optimizer.zero_grad(set_to_none=True)
+        result.value.backward()
+        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), train.gradient_clip)
+        _check_health(epoch, loss=float(result.value), norm=float(norm), activity=states[-1])
+        state.optimizer.step()
+        statistics.add(float(result.value), result.marginal_error, float(norm), logits.detach())
+
+    def _run_network(self, network: NoiseRNN, n_sequences: int, generator: torch.Generator):
+        data, model = self.settings.data, self.settings.model
+        noise = network.w_out.new_empty(data.n_steps, n_sequences, model.input_size)
+        noise = draw_noise_(noise, model.noise_std, generator)
+        states = network.unroll(network.initial_state(n_sequences), noise)
+        return states, network.compute_logits(states)
+
+    @torch.no_grad()
+    def _validate(self, state: TrainingState, epoch: int) -> float | None:
+        """Validation loss when it is due; keeps a copy of the best weights."""
+        train = self.settings.train
+        if epoch % train.validate_every and epoch != train.epochs:
+            return None
+        generator = self._generator("validation", epoch)
+        losses = []
+        for divergence in self._batches("validation", self.validation_batch_size):
+            _, logits = self._run_network(state.network, len(divergence.targets), generator)
+            symbols = sample_relaxed_symbols(logits, generator=generator)
+            losses.append(float(divergence(symbols.transpose(0, 1)).value))
+        loss = float(np.mean(losses))
+        if loss < state.best_validation_loss:
+            state.best_validation_loss, state.best_epoch = loss, epoch
+            state.best_weights = {k: v.detach().clone() for k, v in state.network.state_dict().items()}
+        return loss
+
+    def _batches(self, split: str, batch_size: int) -> list[SinkhornDivergence]:
+        """Divergences to the target batches of a split, in fixed order."""
+        key = (split, batch_size)
+        if key not in self._divergences:
+            targets = self.task.training if split == "training" else self.task.validation
+            loss = self.settings.loss
+            options = {"epsilon": loss.epsilon, "mode": loss.mode, "memory_budget": loss.memory_budget}
+            self._divergences[key] = [SinkhornDivergence(y, **options) for y in targets.split(batch_size)]
+        return self._divergences[key]
+
+    def _generator(self, stream, epoch: int) -> torch.Generator:
+        """Every epoch replays its own stream, so that a resumed run draws what an uninterrupted one would."""
+        return torch.Generator().manual_seed(derive_seed(self.settings.seed, stream, epoch))
+
+
+class _EpochStatistics:
+    """Running sums over the batches of one epoch."""
+
+    def __init__(self, task: EmulationTask):
+        self.task = task
+        self.losses: list[float] = []
+        self.marginal_errors: list[float] = []
+        self.norms: list[float] = []
+        self.pairs = torch.zeros_like(task.symbol_matrix)
+
+    def add(self, loss: float, marginal_error: float, norm: float, logits: Tensor) -> None:
+        self.losses.append(loss)
+        self.marginal_errors.append(marginal_error)
+        self.norms.append(norm)
+        self.pairs += count_expected_pairs(torch.softmax(logits, -1)).cpu()
+
+    def summarise(self) -> dict[str, float]:
+        joint = self.pairs / self.pairs.sum()
+        error = joint / joint.sum(1, keepdim=True) - self.task.symbol_matrix
+        return {
+            "loss": float(np.mean(self.losses)),
+            "marginal_error": float(np.mean(self.marginal_errors)),
+            "gradient_norm": float(np.mean(self.norms)),
+            "symbol_matrix_error": float(error.nan_to_num().abs().max()),
+            "frequency_error": float((joint.sum(1) - self.task.frequencies).abs().max()),
+            "volatility": float(1 - joint.trace()),
+        }
+
+
+def count_expected_pairs(
+    probabilities: Float[Tensor, "time trajectory symbol"],
+) -> Float[Tensor, "symbol symbol"]:
+    """Expected counts of consecutive symbol pairs, given the symbol probabilities along trajectories.
+
+    Given its states a network emits symbols independently, so the products of probabilities are exact
+    expectations and carry less variance than counts of samples.
+    """
+    before, after = probabilities[:-1].flatten(0, 1), probabilities[1:].flatten(0, 1)
+    return (before.T @ after).double()
+
+
+def _check_health(epoch: int, *, loss: float, norm: float, activity: Tensor) -> None:
+    largest = float(activity.detach().abs().max())
+    if math.isfinite(loss) and math.isfinite(norm) and largest <= LARGEST_ACTIVITY:
+        return
+    what = f"activity reached {largest:.3g}" if not largest <= LARGEST_ACTIVITY else f"loss {loss}, gradient {norm}"
+    raise TrainingDivergedError(
+        f"training must keep loss, gradient and activity finite and below {LARGEST_ACTIVITY:.0e}, but in epoch "
+        f"{epoch} {what}. The last good state is kept; resume with a lower train.learning_rate or "
+        "train.gradient_clip."
+    )
+
+
+def require_same_symbols(network: NoiseRNN, hmm: HMM) -> None:
+    """Check that a network and a process share their number of symbols."""
+    if network.n_symbols != hmm.n_symbols:
+        raise InputError(
+            f"network and process must have the same symbols, got {network.n_symbols} and {hmm.n_symbols}. "
+            "Import the network together with the process it was trained on."
+        )

@@ -1,0 +1,383 @@
+import math
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from scipy.stats import norm
+
+from orbitscope.errors import InputError
+from orbitscope.statistics import (
+    PlateauRule,
+    adjust_holm,
+    assess_bootstrap_equivalence,
+    assess_equivalence,
+    bootstrap_change_point,
+    bootstrap_statistic,
+    classify_two_sample,
+    compute_auc,
+    compute_jackknife,
+    compute_permutation_p_value,
+    find_change_point,
+    fit_logistic_regression,
+)
+
+LEVEL, END = 6.6, 4.3
+
+
+def divide_sums(sums):
+    return sums[:, 0] / sums[:, 1]
+
+
+def draw_loss(n_epochs=150, *, drop=90.0, noise=0.0, seed=0, fall=6.0, width=4.0):
+    """First fall to LEVEL, plateau, logistic second drop to END centred on epoch `drop`."""
+    epoch = np.arange(n_epochs)
+    loss = LEVEL + (16 - LEVEL) * np.exp(-epoch / fall) - (LEVEL - END) * expit((epoch - drop) / width)
+    return loss * np.exp(noise * np.random.default_rng(seed).standard_normal(n_epochs))
+
+
+# ---- bootstrap and jackknife
+
+
+def test_bootstrap_of_a_mean_matches_its_closed_form():
+    values = np.random.default_rng(0).exponential(size=(400, 2))
+    result = bootstrap_statistic(values, lambda s: s / 400, rng=np.random.default_rng(1), n_resamples=4000)
+    np.testing.assert_allclose(result.estimate, values.mean(0))
+    np.testing.assert_allclose(result.samples.std(0), values.std(0) / 20, rtol=0.05)
+    np.testing.assert_allclose(result.low, np.quantile(result.samples, 0.025, axis=0))
+    np.testing.assert_allclose(result.high, np.quantile(result.samples, 0.975, axis=0))
+
+
+def test_bootstrap_covers_a_ratio_whose_clusters_are_dependent():
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(200):
+        probability = rng.beta(
+            2, 2, size=60
+        )  # each cluster has its own: a bootstrap of tosses would cover < 60 %
+        size = rng.integers(10, 30, size=60)
+        per_unit = np.stack([rng.binomial(size, probability), size], axis=1)
+        result = bootstrap_statistic(per_unit, divide_sums, rng=rng, n_resamples=400, confidence=0.9)
+        covered += bool(result.low <= 0.5 <= result.high)
+    assert 0.83 < covered / 200 < 0.95
+
+
+def test_bootstrap_in_blocks_is_seeded_and_keeps_the_shape_of_sums(monkeypatch):
+    per_unit = np.random.default_rng(0).integers(5, size=(30, 2, 2))
+
+    def draw(seed):
+        rng = np.random.default_rng(seed)
+        return bootstrap_statistic(
+            per_unit, lambda s: s[:, :, 0] / s.sum((1, 2))[:, None], rng=rng, n_resamples=7
+        )
+
+    whole = draw(3)
+    assert whole.samples.shape == (7, 2)
+    monkeypatch.setattr("orbitscope.statistics.bootstrap.BLOCK_BYTES", 8 * 30 * 2)
+    np.testing.assert_allclose(draw(3).samples, whole.samples)
+    assert not np.allclose(draw(4).samples, whole.samples)
+
+
+def test_jackknife_turns_the_plug_in_variance_into_the_unbiased_one():
+    values = np.random.default_rng(0).normal(size=50)
+    per_unit = np.stack([np.ones(50), values, values**2], axis=1)
+    result = compute_jackknife(per_unit, lambda s: s[:, 2] / s[:, 0] - (s[:, 1] / s[:, 0]) ** 2)
+    assert result.estimate == pytest.approx(values.var())
+    assert result.corrected == pytest.approx(values.var(ddof=1))
+    mean = compute_jackknife(per_unit, lambda s: s[:, 1] / s[:, 0])
+    assert mean.standard_error == pytest.approx(values.std(ddof=1) / math.sqrt(50))
+
+
+def test_jackknife_leaves_out_whole_groups():
+    per_unit = np.stack([np.arange(10.0), np.ones(10)], axis=1)
+    result = compute_jackknife(per_unit, divide_sums, n_groups=5)
+    groups = np.array([[g, g + 5] for g in range(5)])
+    left_out = np.array([np.delete(np.arange(10), group).mean() for group in groups])
+    assert result.n_groups == 5
+    assert result.standard_error == pytest.approx(
+        math.sqrt(4 / 5 * ((left_out - left_out.mean()) ** 2).sum())
+    )
+
+
+# ---- equivalence
+
+
+@pytest.mark.parametrize(
+    ("estimate", "error", "verdict"),
+    [
+        (0.0, 0.1, "equivalent"),
+        (0.5, 0.1, "equivalent"),
+        (0.9, 0.1, "inconclusive"),
+        (-0.9, 0.1, "inconclusive"),
+        (1.3, 0.1, "different"),
+        (-1.3, 0.1, "different"),
+        (0.0, 2.0, "inconclusive"),
+        (1.1, 0.1, "inconclusive"),
+        (0.2, 0.0, "equivalent"),
+        (float("nan"), 0.1, "inconclusive"),
+    ],
+)
+def test_verdicts_follow_the_interval(estimate, error, verdict):
+    assert assess_equivalence(estimate, error, 1.0).verdict == verdict
+
+
+def test_equivalence_interval_and_p_value_match_the_normal_law():
+    result = assess_equivalence(-0.3, 0.2, 1.0)
+    assert result.interval == pytest.approx((-0.3 - 1.6448536 * 0.2, -0.3 + 1.6448536 * 0.2))
+    assert result.p_value == pytest.approx(norm.sf((-0.3 + 1.0) / 0.2))
+    edge = assess_equivalence(1.0 - 1.6448536 * 0.2, 0.2, 1.0)
+    assert edge.p_value == pytest.approx(0.05, abs=1e-6)
+
+
+def test_equivalence_errs_at_its_level_on_the_margin():
+    estimates = np.random.default_rng(0).normal(1.0, 0.2, size=4000)
+    share = np.mean([assess_equivalence(float(x), 0.2, 1.0).verdict == "equivalent" for x in estimates])
+    assert share == pytest.approx(0.05, abs=0.011)
+
+
+def test_bootstrap_equivalence_uses_percentiles_and_counts():
+    samples = np.linspace(-0.5, 1.5, 201)  # one sample every 0.01
+    result = assess_bootstrap_equivalence(0.5, samples, 1.0)
+    assert result.interval == pytest.approx((-0.4, 1.4))
+    assert result.p_value == pytest.approx(52 / 202)
+    assert result.verdict == "inconclusive"
+    assert assess_bootstrap_equivalence(0.5, samples, 1.45).verdict == "equivalent"
+    assert assess_bootstrap_equivalence(-2.5, samples - 3, 1.0).verdict == "different"
+    assert assess_bootstrap_equivalence(0.5, np.append(samples, np.nan), 9.0).verdict == "inconclusive"
+
+
+# ---- change point
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01, 0.02])
+@pytest.mark.parametrize("level", [None, LEVEL, 1.1 * LEVEL])
+def test_change_point_is_where_the_smooth_curve_has_lost_a_tenth(noise, level):
+    smooth = draw_loss()
+    expected = 40 + int(np.argmax(smooth[40:] < LEVEL * math.exp(-0.1)))
+    for seed in range(10):
+        found = find_change_point(draw_loss(noise=noise, seed=seed), plateau_level=level)
+        assert found.status == "past_transition"
+        assert found.index == pytest.approx(expected, abs=1 + 150 * noise)
+        assert 8 <= found.plateau_start <= 28
+        assert found.plateau_level == pytest.approx(LEVEL, rel=0.02)
+
+
+def test_change_point_follows_a_growing_history_and_then_stays():
+    loss = draw_loss(noise=0.01, seed=3)
+    history = [find_change_point(loss[:n], plateau_level=LEVEL) for n in range(len(loss) + 1)]
+    statuses = [found.status for found in history]
+    order = [statuses.index(status) for status in ("no_plateau", "on_plateau", "past_transition")]
+    assert order[0] == 0
+    assert 15 < order[1] < 35
+    index = history[-1].index
+    assert index is not None
+    assert index + 2 <= order[2] <= index + 6
+    assert statuses == sorted(statuses, key=["no_plateau", "on_plateau", "past_transition"].index)
+    assert {found.index for found in history[index + 8 :]} == {index}
+
+
+def test_a_fall_without_plateau_has_no_transition():
+    epoch = np.arange(120)
+    falling = 20 * np.exp(-0.03 * epoch) * np.exp(0.01 * np.random.default_rng(0).standard_normal(120))
+    assert find_change_point(falling).status == "no_plateau"
+    straight_to_the_end = END + 12 * np.exp(-epoch / 8)
+    assert find_change_point(straight_to_the_end, plateau_level=LEVEL).status == "no_plateau"
+    assert (
+        find_change_point(straight_to_the_end).status == "on_plateau"
+    )  # flat, and nothing tells at which level
+    assert find_change_point(np.array([])).status == "no_plateau"
+
+
+def test_a_slow_first_fall_is_no_transition():
+    for seed in range(10):
+        found = find_change_point(draw_loss(noise=0.02, seed=seed, fall=20.0), plateau_level=LEVEL)
+        assert found.status == "past_transition"
+        assert found.index == pytest.approx(91, abs=5)
+
+
+def test_an_unfinished_plateau_is_no_transition():
+    assert find_change_point(draw_loss(noise=0.02)[:80], plateau_level=LEVEL).status == "on_plateau"
+
+
+@pytest.mark.parametrize("factor", [5.0, 0.5])
+def test_spikes_on_the_plateau_and_after_it_do_not_move_the_change_point(factor):
+    loss = draw_loss(noise=0.005)
+    expected = find_change_point(loss, plateau_level=LEVEL)
+    loss[[50, 51, 120]] *= factor
+    assert find_change_point(loss, plateau_level=LEVEL).index == pytest.approx(expected.index, abs=1)
+
+
+def test_losses_at_or_below_zero_are_admitted():
+    loss = draw_loss()
+    loss[110:] = -0.1
+    assert find_change_point(loss).status == "past_transition"
+
+
+def test_bootstrap_of_the_change_point_covers_the_noise_free_one():
+    true = find_change_point(draw_loss(width=8.0), plateau_level=LEVEL).index
+    covered, widths = 0, []
+    for seed in range(12):
+        result = bootstrap_change_point(
+            draw_loss(width=8.0, noise=0.03, seed=seed),
+            rng=np.random.default_rng(seed),
+            plateau_level=LEVEL,
+            n_resamples=60,
+        )
+        low, high = result.interval
+        covered += low <= true <= high
+        widths.append(high - low)
+        assert result.found_fraction > 0.9
+    assert covered >= 10
+    assert 1 < np.median(widths) < 15
+
+
+def test_bootstrap_of_a_change_point_without_noise_has_no_width():
+    loss = draw_loss()
+    result = bootstrap_change_point(loss, rng=np.random.default_rng(0), n_resamples=20)
+    assert result.interval == pytest.approx((result.change_point.index,) * 2, abs=1)
+    flat = bootstrap_change_point(np.full(50, 3.0), rng=np.random.default_rng(0), n_resamples=20)
+    assert flat.found_fraction == 0
+    assert math.isnan(flat.interval[0])
+
+
+# ---- two samples
+
+
+def compute_auc_by_pairs(scores, labels):
+    difference = scores[labels][:, None] - scores[~labels][None]
+    return np.mean((difference > 0) + 0.5 * (difference == 0))
+
+
+def test_auc_and_its_error_match_brute_force_with_ties():
+    rng = np.random.default_rng(0)
+    scores, labels = rng.integers(6, size=60).astype(float), rng.random(60) < 0.4
+    difference = scores[labels][:, None] - scores[~labels][None]
+    wins = (difference > 0) + 0.5 * (difference == 0)
+    variance = wins.mean(1).var(ddof=1) / labels.sum() + wins.mean(0).var(ddof=1) / (~labels).sum()
+    result = compute_auc(scores, labels)
+    assert result.auc == pytest.approx(compute_auc_by_pairs(scores, labels))
+    assert result.standard_error == pytest.approx(math.sqrt(variance))
+    assert result.interval[1] - result.auc == pytest.approx(1.959964 * math.sqrt(variance))
+
+
+def test_auc_interval_covers_the_closed_form_of_two_gaussians():
+    rng = np.random.default_rng(1)
+    labels = np.arange(120) < 60
+    exact = norm.cdf(0.7 / math.sqrt(2))
+    covered = 0
+    for _ in range(400):
+        low, high = compute_auc(rng.normal(size=120) + 0.7 * labels, labels, confidence=0.9).interval
+        covered += low <= exact <= high
+    assert covered / 400 == pytest.approx(0.9, abs=0.045)
+
+
+def test_separated_classes_reach_one():
+    result = compute_auc(np.arange(10.0), np.arange(10) >= 5)
+    assert (result.auc, result.interval) == (1.0, (1.0, 1.0))
+
+
+def test_logistic_regression_recovers_log_odds_without_penalty():
+    labels = np.array([True] * 30 + [False] * 10 + [True] * 8 + [False] * 32)
+    feature = np.array([1.0] * 40 + [0.0] * 40)[:, None]
+    fit = fit_logistic_regression(feature, labels, l2=0.0)
+    assert fit.converged
+    assert fit.intercept == pytest.approx(math.log(8 / 32), abs=1e-4)
+    assert fit.weights[0] == pytest.approx(math.log(3) - math.log(8 / 32), abs=1e-4)
+
+
+def test_logistic_regression_minimises_its_penalised_loss():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(200, 4))
+    labels = rng.random(200) < expit(features @ [1.0, -2.0, 0.0, 0.5] + 0.3)
+
+    def loss(theta):
+        margin = np.where(labels, 1, -1) * (features @ theta[:4] + theta[4])
+        return np.log1p(np.exp(-margin)).sum() + 0.5 * 3.0 * theta[:4] @ theta[:4]
+
+    fit = fit_logistic_regression(features, labels, l2=3.0)
+    theta = np.append(fit.weights, fit.intercept)
+    step = 1e-5 * np.eye(5)
+    slope = [(loss(theta + e) - loss(theta - e)) / 2e-5 for e in step]
+    np.testing.assert_allclose(slope, 0, atol=0.01)
+
+
+def test_two_sample_test_sees_a_shift_and_nothing_else():
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(600, 3)), rng.normal(size=(400, 3))
+    same = classify_two_sample(first, second, rng=np.random.default_rng(1))
+    assert same.n_test == 500
+    assert same.interval[0] < 0.5 < same.interval[1]
+    shifted = classify_two_sample(first, second + [2.0, 0, 0], rng=np.random.default_rng(1))
+    exact = classify_two_sample(first, second + [1.0, 0, 0], rng=np.random.default_rng(1))
+    assert exact.auc == pytest.approx(norm.cdf(1 / math.sqrt(2)), abs=0.06)
+    assert exact.converged
+    assert shifted.auc > exact.auc
+
+
+def test_two_sample_test_is_honest_with_more_features_than_rows():
+    rng = np.random.default_rng(2)
+    aucs = [
+        classify_two_sample(rng.normal(size=(40, 60)), rng.normal(size=(40, 60)), rng=rng).auc
+        for _ in range(12)
+    ]
+    assert np.mean(aucs) == pytest.approx(0.5, abs=0.08)
+
+
+def test_two_sample_test_survives_a_constant_feature_and_any_scale():
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(100, 2)), rng.normal(size=(100, 2)) + 0.8
+    first[:, 1], second[:, 1] = 4.0, 4.0
+    small = classify_two_sample(first, second, rng=np.random.default_rng(1))
+    large = classify_two_sample(1e4 * first, 1e4 * second, rng=np.random.default_rng(1))
+    assert small.auc == pytest.approx(large.auc)
+    assert small.auc > 0.6
+
+
+# ---- permutation
+
+
+def test_permutation_p_value_counts_the_observed_among_the_null():
+    null = np.arange(99.0)
+    assert compute_permutation_p_value(200.0, null) == pytest.approx(0.01)
+    assert compute_permutation_p_value(98.0, null) == pytest.approx(0.02)
+    assert compute_permutation_p_value(-1.0, null) == 1.0
+    both = compute_permutation_p_value(np.array([0.0, 3.0]), np.array([[1, 1], [-1, 1], [0, 1]]))
+    np.testing.assert_allclose(both, [3 / 4, 1 / 4])
+
+
+def test_holm_matches_a_worked_example_and_keeps_order():
+    adjusted = adjust_holm(np.array([0.04, 0.01, 0.03, 0.5]))
+    np.testing.assert_allclose(adjusted, [0.09, 0.04, 0.09, 0.5])
+    np.testing.assert_allclose(adjust_holm(np.array([0.9, 0.8])), [1.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda rng: bootstrap_statistic(np.ones((1, 2)), divide_sums, rng=rng), "≥ 2 units, got 1"),
+        (
+            lambda rng: bootstrap_statistic(np.ones((3, 2)), divide_sums, rng=rng, n_resamples=0),
+            "Use 1000 and 0.95",
+        ),
+        (lambda rng: compute_jackknife(np.ones((3, 2)), divide_sums, n_groups=1), "`n_groups` must be ≥ 2"),
+        (lambda rng: assess_equivalence(0.0, 1.0, 0.0), "`margin` must be > 0, got 0"),
+        (lambda rng: assess_equivalence(0.0, -1.0, 1.0), "`standard_error` must be ≥ 0, got -1"),
+        (lambda rng: assess_equivalence(0.0, 1.0, 1.0, alpha=0.5), "`alpha` must lie in"),
+        (lambda rng: assess_bootstrap_equivalence(0.0, np.zeros(19), 1.0), "≥ 20 resamples, got 19"),
+        (lambda rng: find_change_point(np.array([1.0, math.nan])), "must be finite, got nan at epoch 1"),
+        (lambda rng: find_change_point(np.ones(9), plateau_level=0.0), "`plateau_level` must be > 0"),
+        (lambda rng: PlateauRule(window=4), "`window` must be odd"),
+        (lambda rng: PlateauRule(min_plateau=1), "`min_plateau` must be ≥ 2"),
+        (lambda rng: PlateauRule(min_drop=0.0), "must be > 0"),
+        (lambda rng: bootstrap_change_point(np.ones(9), rng=rng, block=0), "`block` and `n_resamples`"),
+        (lambda rng: compute_auc(np.ones(3), np.array([True, False, False])), "got 1 positive"),
+        (lambda rng: compute_auc(np.ones(4), np.arange(4) > 1, confidence=1.0), "`confidence` must lie in"),
+        (lambda rng: fit_logistic_regression(np.full((2, 1), np.nan), np.array([True, False])), "finite"),
+        (lambda rng: classify_two_sample(np.ones((3, 1)), np.ones((9, 1)), rng=rng), "≥ 4 rows, got 3 and 9"),
+        (lambda rng: compute_permutation_p_value(1.0, np.array([])), "at least one resample"),
+        (lambda rng: compute_permutation_p_value(math.nan, np.zeros(9)), "must not be NaN"),
+        (lambda rng: adjust_holm(np.array([0.1, 1.2])), r"must lie in \[0, 1\]"),
+    ],
+)
+def test_bad_input_names_requirement_value_and_remedy(call, message):
+    with pytest.raises(InputError, match=message):
+        call(np.random.default_rng(0))
