@@ -174,7 +174,7 @@ def test_divergence_correction_is_unbiased_for_independent_ngrams():
 def test_design_effect_and_jackknife_remove_the_bias_of_overlapping_ngrams():
     law = find_stationary(STICKY)[:, None, None] * STICKY[:, :, None] * STICKY[None]
     plain, naive, mended, jackknifed = [], [], [], []
-    for seed in range(60):
+    for seed in range(150):
         counts = count_ngrams_by_sequence(draw_chain(STICKY, 150, 30, seed), 3, 3)
         n_effective = counts.sum() / compute_design_effect(counts)
         first = compute_ngram_divergence(counts.sum(0), law)
@@ -185,15 +185,18 @@ def test_design_effect_and_jackknife_remove_the_bias_of_overlapping_ngrams():
         result = compute_jackknife(counts, lambda sums: compute_ngram_divergence(sums, law).plain)
         jackknifed.append(float(result.corrected))
     bias = np.mean(plain)
-    assert np.mean(naive) > 0.15 * bias
-    assert abs(np.mean(mended)) < 0.12 * bias
-    assert abs(np.mean(jackknifed)) < 0.12 * bias
+    assert np.mean(naive) > 0.2 * bias
+    assert abs(np.mean(mended)) < 0.13 * bias
+    assert abs(np.mean(jackknifed)) < 0.13 * bias
 
 
 def test_design_effect_is_one_for_independent_and_known_for_repeated_items():
     once = np.random.default_rng(0).multinomial(1, [0.5, 0.3, 0.2], size=5000)
     assert compute_design_effect(once) == pytest.approx(1.0, abs=0.02)
     assert compute_design_effect(4 * once) == pytest.approx(4.0, abs=0.08)
+    assert compute_design_effect(np.array([[1, 0], [0, 1], [1, 0], [0, 1]])) == pytest.approx(
+        4 / 3
+    )  # n / (n - 1)
     assert math.isnan(compute_design_effect(np.array([[3, 0], [2, 0]])))
 
 

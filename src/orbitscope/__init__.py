@@ -1,1 +1,85 @@
-"""Train noise-driven recurrent networks to emulate hidden Markov models, then take them apart."""
+"""Train noise-driven recurrent networks to emulate hidden Markov models, then take them apart.
+
+Names are resolved on first use: ``import orbitscope`` loads neither torch nor matplotlib.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import InputError as InputError
+    from .errors import OrbitscopeError as OrbitscopeError
+    from .errors import RunFolderError as RunFolderError
+    from .evaluation import EvaluationResult as EvaluationResult
+    from .evaluation import evaluate_network as evaluate_network
+    from .hmm import HMM as HMM
+    from .hmm import Preset as Preset
+    from .hmm import build_fully_connected as build_fully_connected
+    from .hmm import build_linear_chain as build_linear_chain
+    from .hmm import build_random as build_random
+    from .hmm import build_ring as build_ring
+    from .hmm import fit_baum_welch as fit_baum_welch
+    from .hmm import list_presets as list_presets
+    from .hmm import load_hmm_file as load_hmm_file
+    from .hmm import load_preset as load_preset
+    from .hmm import load_process as load_process
+    from .hmm import sample_sequences as sample_sequences
+    from .importers import import_hmm as import_hmm
+    from .importers import import_state_dict as import_state_dict
+    from .importers import load_sequences as load_sequences
+    from .loss import SinkhornDivergence as SinkhornDivergence
+    from .loss import sinkhorn_divergence as sinkhorn_divergence
+    from .network import NoiseRNN as NoiseRNN
+    from .network import build_network as build_network
+    from .network import iterate_rollout as iterate_rollout
+    from .network import rollout as rollout
+    from .network import sample_symbols as sample_symbols
+    from .pipeline import TrainedRun as TrainedRun
+    from .pipeline import draw_run_figures as draw_run_figures
+    from .pipeline import evaluate_run as evaluate_run
+    from .pipeline import load_evaluation as load_evaluation
+    from .pipeline import resume_run as resume_run
+    from .pipeline import train_run as train_run
+    from .progress import Progress as Progress
+    from .recipes import build_settings as build_settings
+    from .results import load_result as load_result
+    from .results import save_result as save_result
+    from .run_import import import_run as import_run
+    from .runs import RunFolder as RunFolder
+    from .settings import RunSettings as RunSettings
+
+_NAMES = {
+    "errors": "InputError OrbitscopeError RunFolderError",
+    "evaluation": "EvaluationResult evaluate_network",
+    "hmm": "HMM Preset build_fully_connected build_linear_chain build_random build_ring fit_baum_welch "
+    "list_presets load_hmm_file load_preset load_process sample_sequences",
+    "importers": "import_hmm import_state_dict load_sequences",
+    "loss": "SinkhornDivergence sinkhorn_divergence",
+    "network": "NoiseRNN build_network iterate_rollout rollout sample_symbols",
+    "pipeline": "TrainedRun draw_run_figures evaluate_run load_evaluation resume_run train_run",
+    "progress": "Progress",
+    "recipes": "build_settings",
+    "results": "load_result save_result",
+    "run_import": "import_run",
+    "runs": "RunFolder",
+    "settings": "RunSettings",
+}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+__all__ = ["__version__", *_MODULE_OF]  # noqa: PLE0604 (names are strings)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version(__name__)
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULE_OF, "__version__"})

@@ -16,6 +16,10 @@ class RunFolderError(OrbitscopeError, RuntimeError):
     """A run folder is missing, damaged, locked, or already in use."""
 
 
+class DamagedFileError(RunFolderError):
+    """A file of a run folder is not what was written: truncated, changed, or not of its format."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """Build the error for a name that is not known, naming the nearest ones and all the valid ones."""
     valid = sorted(known)

@@ -5,12 +5,15 @@ No torch import here, so that the command line can show and check settings at on
 
 import tomllib
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Any, Literal, TypeVar
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import InputError, unknown_name
+
+_S = TypeVar("_S", bound="Settings")
+"""Settings of one stage (typing.Self cannot be executed by beartype in tests)."""
 
 
 class Settings(BaseModel):
@@ -19,7 +22,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @classmethod
-    def build(cls, values: Mapping[str, Any], *, path: str = "") -> Self:
+    def build(cls: type[_S], values: Mapping[str, Any], *, path: str = "") -> _S:
         """Validate ``values``; errors name the key, the requirement and the value."""
         try:
             return cls.model_validate(dict(values))
@@ -74,7 +77,7 @@ class TrainSettings(Settings):
     checkpoint_every: int = Field(10, ge=1, description="epochs between kept weights, denser early on")
 
     @model_validator(mode="after")
-    def _check_growth(self) -> Self:
+    def _check_growth(self) -> "TrainSettings":
         final = self.final_batch_size
         if final is not None and final < self.batch_size:
             raise ValueError(f"final_batch_size must be ≥ batch_size = {self.batch_size}, got {final}")
@@ -86,15 +89,25 @@ class EvaluationSettings(Settings):
 
     n_symbols_total: int = Field(3_000_000, ge=1000, description="symbols for softmax statistics")
     n_sequences: int = Field(20_000, ge=100, description="sampled sequences for the other statistics")
-    n_matched: int = Field(1000, ge=10, description="sequences matched one-to-one for the distance")
+    n_trajectories: int = Field(1000, ge=20, description="long stationary trajectories cut into sequences")
     burn_in: int = Field(500, ge=0, description="steps before a stationary start")
+    n_matched: int = Field(1000, ge=10, description="sequences of a batch for matching and Sinkhorn loss")
+    n_matches: int = Field(5, ge=2, description="disjoint batches for matching and Sinkhorn loss")
+    n_refitted: int = Field(500, ge=10, description="sequences from which an HMM is re-estimated")
+    n_refits: int = Field(4, ge=2, description="HMMs re-estimated from disjoint sequences")
+    max_refit_states: int = Field(12, ge=0, description="no re-estimation of HMMs with more states than this")
+    max_word_length: int = Field(5, ge=1, description="longest n-gram compared")
+    n_entropy: int = Field(100_000, ge=100, description="HMM sequences for the block entropy")
+    n_raster: int = Field(30, ge=1, description="sequences kept for the raster figure")
     n_resamples: int = Field(1000, ge=100, description="bootstrap resamples")
     confidence: float = Field(0.95, gt=0, lt=1, description="coverage of the intervals")
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="level of each one-sided test of equivalence")
     margin_symbol_matrix: float = Field(0.02, gt=0, description="largest error of the symbol matrix")
     margin_frequency: float = Field(0.005, gt=0, description="largest error of a symbol frequency")
     margin_volatility: float = Field(0.04, gt=0, description="relative error of the volatility")
     margin_rare_symbol: float = Field(0.2, gt=0, description="relative error of the rarest symbol")
     margin_cross_entropy: float = Field(0.01, gt=0, description="nats per symbol above block entropy")
+    margin_impossible: float = Field(0.01, gt=0, description="share of sequences impossible under the process")
     margin_run_length: float = Field(0.03, gt=0, description="total variation of the run-length law")
     margin_auc: float = Field(0.05, gt=0, description="two-sample AUC above one half")
 
@@ -114,7 +127,7 @@ class RunSettings(Settings):
     evaluate: EvaluationSettings = EvaluationSettings()
 
     @model_validator(mode="after")
-    def _check_batches(self) -> Self:
+    def _check_batches(self) -> "RunSettings":
         if self.train.batch_size > self.data.n_per_split:
             raise ValueError(
                 f"train.batch_size must be ≤ the {self.data.n_per_split} training sequences, "
@@ -127,7 +140,7 @@ class RunSettings(Settings):
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
     @classmethod
-    def from_toml(cls, text: str) -> Self:
+    def from_toml(cls, text: str) -> "RunSettings":
         """Read settings written by :meth:`to_toml` or by hand."""
         try:
             values = tomllib.loads(text)
@@ -135,7 +148,7 @@ class RunSettings(Settings):
             raise InputError(f"settings must be valid TOML: {error}.") from None
         return cls.build(values)
 
-    def override(self, changes: Mapping[str, Any]) -> Self:
+    def override(self, changes: Mapping[str, Any]) -> "RunSettings":
         """Copy with changes given as nested or dotted keys (``{"train.epochs": 12}``)."""
         return type(self).build(merge_settings(self.model_dump(), nest_keys(changes)))
 

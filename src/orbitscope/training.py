@@ -33,9 +33,9 @@ class EpochRecord:
     ----------
     epoch : int
         Counted from 1.
-    loss, floor : float
-        Unweighted mean of the batch losses, and the same for fresh sequences of the process itself (in
-        mismatched symbols per sequence).
+    loss, floor, plateau : float
+        Unweighted mean of the batch losses, in mismatched symbols per sequence; the same for fresh sequences
+        of the process itself; and for symbols without memory (right frequencies at each step, independent).
     validation_loss, validation_floor : float or None
         The same on the validation third; None in epochs without validation.
     symbol_matrix_error : float
@@ -57,6 +57,7 @@ class EpochRecord:
     epoch: int
     loss: float
     floor: float
+    plateau: float
     validation_loss: float | None
     validation_floor: float | None
     symbol_matrix_error: float
@@ -195,6 +196,7 @@ class Trainer:
             epoch=epoch,
             **statistics.summarise(),
             floor=floor,
+            plateau=self.compute_plateau(plan.batch_size),
             validation_loss=validation_loss,
             validation_floor=None if validation_loss is None else self.compute_validation_floor(),
             batch_size=plan.batch_size,
@@ -210,11 +212,25 @@ class Trainer:
         """Mean loss, in the same batches, of sequences that the process itself generated."""
         key = (split, batch_size)
         if key not in self._floors:
-            independent = self.task.independent.split(batch_size)
-            divergences = self._batches(split, batch_size)
-            losses = [float(d(x).value) for d, x in zip(divergences, independent, strict=True)]
-            self._floors[key] = float(np.mean(losses))
+            self._floors[key] = self._compare(split, batch_size, self.task.independent)
         return self._floors[key]
+
+    def compute_plateau(self, batch_size: int) -> float:
+        """Mean loss of sequences without memory: every step shuffled across sequences by itself."""
+        key = ("plateau", batch_size)
+        if key not in self._floors:
+            rng = np.random.default_rng(derive_seed(self.settings.seed, "data", 1))
+            n_sequences, n_steps = self.task.independent.shape[:2]
+            order = rng.permuted(np.tile(np.arange(n_sequences), (n_steps, 1)), axis=1)
+            steps = torch.arange(n_steps)[:, None]
+            shuffled = self.task.independent[torch.from_numpy(order), steps].transpose(0, 1)
+            self._floors[key] = self._compare("training", batch_size, shuffled)
+        return self._floors[key]
+
+    def _compare(self, split: str, batch_size: int, sequences: Tensor) -> float:
+        """Mean loss of given sequences, batch by batch, as an epoch computes it."""
+        batches = zip(self._batches(split, batch_size), sequences.split(batch_size), strict=True)
+        return float(np.mean([float(divergence(x).value) for divergence, x in batches]))
 
     def _update(self, state, divergence, generator, statistics, epoch) -> None:
         """One gradient step on one batch of targets."""
@@ -225,9 +241,10 @@ class Trainer:
         state.optimizer.zero_grad(set_to_none=True)
         result.value.backward()
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), train.gradient_clip)
-        _check_health(epoch, loss=float(result.value), norm=float(norm), activity=states[-1])
+        loss = float(result.value.detach())
+        _check_health(epoch, loss=loss, norm=float(norm), activity=states[-1])
         state.optimizer.step()
-        statistics.add(float(result.value), result.marginal_error, float(norm), logits.detach())
+        statistics.add(loss, result.marginal_error, float(norm), logits.detach())
 
     def _run_network(self, network: NoiseRNN, n_sequences: int, generator: torch.Generator):
         data, model = self.settings.data, self.settings.model

@@ -21,7 +21,9 @@ def check_count(name: str, value: int, *, minimum: int) -> int:
     return int(value)
 
 
-def check_number(name: str, value: float, *, low: float, high: float, closed: bool = True) -> float:
+def check_number(
+    name: str, value: float | int, *, low: float | int, high: float | int, closed: bool = True
+) -> float:
     """Return `value` as a float, or raise if it lies outside [low, high] (or (low, high) if not `closed`).
 
     Raises

@@ -1,7 +1,9 @@
 """The hidden Markov model: immutable, validated probabilities with named states and symbols."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Integer
@@ -12,7 +14,7 @@ SUM_TOLERANCE = 1e-6
 """Largest |sum - 1| of a row that is taken as rounding and mended by renormalisation."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class HMM:
     """Hidden Markov model with discrete symbols.
 
@@ -45,20 +47,35 @@ class HMM:
     initial_probs: Float[np.ndarray, " state"]
     transition_matrix: Float[np.ndarray, "state state"]
     emission_probs: Float[np.ndarray, "state symbol"]
-    state_names: tuple[str, ...] = ()
-    symbol_names: tuple[str, ...] = ()
-    name: str = ""
+    state_names: tuple[str, ...]
+    symbol_names: tuple[str, ...]
+    name: str
 
-    def __post_init__(self) -> None:
-        initial = _check_array("initial_probs", self.initial_probs, n_axes=1)
-        transition = _check_array("transition_matrix", self.transition_matrix, n_axes=2)
-        emission = _check_array("emission_probs", self.emission_probs, n_axes=2)
+    def __init__(
+        self,
+        initial_probs: Any,
+        transition_matrix: Any,
+        emission_probs: Any,
+        state_names: Sequence[str] = (),
+        symbol_names: Sequence[str] = (),
+        name: str = "",
+    ) -> None:
+        initial = _check_array("initial_probs", initial_probs, n_axes=1)
+        transition = _check_array("transition_matrix", transition_matrix, n_axes=2)
+        emission = _check_array("emission_probs", emission_probs, n_axes=2)
         _check_shapes(initial, transition, emission)
-        _set(self, "initial_probs", _normalise("initial_probs", initial))
-        _set(self, "transition_matrix", _normalise("transition_matrix", transition))
-        _set(self, "emission_probs", _normalise("emission_probs", emission))
-        _set(self, "state_names", _check_names("state_names", self.state_names, initial.size))
-        _set(self, "symbol_names", _check_names("symbol_names", self.symbol_names, emission.shape[1]))
+        self._set(
+            initial_probs=_normalise("initial_probs", initial),
+            transition_matrix=_normalise("transition_matrix", transition),
+            emission_probs=_normalise("emission_probs", emission),
+            state_names=_check_names("state_names", state_names, initial.size),
+            symbol_names=_check_names("symbol_names", symbol_names, emission.shape[1]),
+            name=name,
+        )
+
+    def _set(self, **fields: object) -> None:
+        for field, value in fields.items():
+            object.__setattr__(self, field, value)
 
     @property
     def n_states(self) -> int:
@@ -116,11 +133,7 @@ def reorder_states(hmm: HMM, order: Integer[np.ndarray, " state"]) -> HMM:
     )
 
 
-def _set(hmm: HMM, field: str, value: object) -> None:
-    object.__setattr__(hmm, field, value)
-
-
-def _check_array(name: str, values, *, n_axes: int) -> np.ndarray:
+def _check_array(name: str, values: Any, *, n_axes: int) -> np.ndarray:
     """Copy to float64; refuse wrong axes and entries that are not probabilities."""
     wanted = "a list of numbers" if n_axes == 1 else "a table of numbers with rows of equal length"
     try:
@@ -173,7 +186,8 @@ def _normalise(name: str, array: np.ndarray) -> np.ndarray:
     if wrong.size:
         raise InputError(
             f"`{name}` must sum to 1 within {SUM_TOLERANCE:g}, got {sums[wrong[0]]:.9g} "
-            f"({_row_label(name, wrong[0], array.ndim)}). Correct the entries, or divide the row by its sum."
+            f"({_row_label(name, int(wrong[0]), array.ndim)}). "
+            "Correct the entries, or divide the row by its sum."
         )
     is_off = np.abs(sums - 1) > 2 * np.finfo(np.float64).eps
     normalised = np.where(is_off[:, None], rows / sums[:, None], rows).reshape(array.shape)
@@ -185,7 +199,7 @@ def _row_label(name: str, row: int, n_axes: int) -> str:
     return f"row {row}" if n_axes == 2 else f"`{name}` is a single row"
 
 
-def _check_names(field: str, names, n_names: int) -> tuple[str, ...]:
+def _check_names(field: str, names: Sequence[str], n_names: int) -> tuple[str, ...]:
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
         raise InputError(f"`{field}` must be a list of strings, got {names!r}. Quote every name.")
     names = tuple(names) or tuple(str(i) for i in range(n_names))

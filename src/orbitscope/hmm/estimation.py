@@ -13,7 +13,10 @@ from .definition import HMM, reorder_states
 from .recursions import run_forward_backward, split_batches
 
 CACHE_ENTRIES, BATCH_ENTRIES = 2**17, 2**22
-"""Numbers of a (state, time, sequence) array of a batch (1 MB, 32 MB): the first if 64 sequences fit it."""
+"""Numbers of a (time, state, sequence) array of a batch (1 MB, 32 MB): the first if 64 sequences fit it."""
+
+LOOK_AHEAD = 8
+"""Steps ahead for which the symbol probabilities of states are compared when models are aligned."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def align_states(hmm: HMM, reference: HMM) -> HMM:
     Notes
     -----
     Hungarian assignment on squared differences of rows that do not depend on the order of states (emissions,
-    symbol probabilities one and two steps later, probability to stay); then, while it helps, again on
+    symbol probabilities up to eight steps later, probability to stay); then, while it helps, again on
     emissions plus transition rows and columns taken in the current order.
     """
     _check_sizes(hmm, reference.n_states, reference.n_symbols)
@@ -210,20 +213,22 @@ def _count_expected(hmm: HMM, batches: list[_Batch]) -> _Counts:
         )
         posteriors *= batch.weights
         incoming *= batch.weights
-        initial += posteriors[:, 0].sum(axis=1)
-        moves += np.tensordot(filtered[:, :-1], incoming[:, 1:], axes=([1, 2], [1, 2]))
+        initial += posteriors[0].sum(axis=1)
+        moves += np.matmul(filtered[:-1], incoming[1:].swapaxes(1, 2)).sum(axis=0)
         emissions += _sum_by_symbol(posteriors, batch.symbols, hmm.n_symbols)
         total += float(batch.weights @ log_likelihood)
     return _Counts(initial, moves * hmm.transition_matrix, emissions, total)
 
 
 def _sum_by_symbol(
-    posteriors: Float[np.ndarray, "state time sequence"],
+    posteriors: Float[np.ndarray, "time state sequence"],
     symbols: Integer[np.ndarray, "time sequence"],
     n_symbols: int,
 ) -> Float[np.ndarray, "state symbol"]:
     flat = symbols.ravel().astype(np.intp)
-    return np.stack([np.bincount(flat, weights=row.ravel(), minlength=n_symbols) for row in posteriors])
+    return np.stack(
+        [np.bincount(flat, weights=row.ravel(), minlength=n_symbols) for row in posteriors.swapaxes(0, 1)]
+    )
 
 
 def _maximise(hmm: HMM, counts: _Counts) -> HMM:
@@ -253,9 +258,10 @@ def _check_sizes(hmm: HMM, n_states: int, n_symbols: int) -> None:
 
 def _describe_states(hmm: HMM) -> Float[np.ndarray, "state feature"]:
     """Rows that do not depend on the order of the other states."""
-    one_later = hmm.transition_matrix @ hmm.emission_probs
-    stay = np.diag(hmm.transition_matrix)[:, None]
-    return np.hstack([hmm.emission_probs, one_later, hmm.transition_matrix @ one_later, stay])
+    symbol_probs = [hmm.emission_probs]
+    for _ in range(min(hmm.n_states - 1, LOOK_AHEAD)):
+        symbol_probs.append(hmm.transition_matrix @ symbol_probs[-1])
+    return np.hstack([*symbol_probs, np.diag(hmm.transition_matrix)[:, None]])
 
 
 def _describe_moves(hmm: HMM) -> Float[np.ndarray, "state feature"]:
@@ -266,8 +272,8 @@ def _assign(
     features: Float[np.ndarray, "state feature"], reference: Float[np.ndarray, "state feature"]
 ) -> Int[np.ndarray, " state"]:
     """For each row of `reference` the paired row of `features`, at least total squared difference."""
-    cost = np.square(reference[:, None, :] - features[None, :, :]).sum(axis=2)
-    return scipy.optimize.linear_sum_assignment(cost)[1]
+    # Squared norms do not depend on the pairing: the least squared difference is the largest product.
+    return scipy.optimize.linear_sum_assignment(reference @ features.T, maximize=True)[1]
 
 
 def _measure_mismatch(hmm: HMM, reference: HMM) -> float:

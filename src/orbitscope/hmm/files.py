@@ -101,8 +101,9 @@ def _check_keys(table: Mapping[str, Any]) -> None:
     if not isinstance(table.get("name", ""), str):
         raise InputError(f"`name` must be a string, got {table['name']!r}. Quote it.")
     for key in ("state_names", "symbol_names"):
-        if not isinstance(table.get(key, ()), list | tuple):
-            raise InputError(f'`{key}` must be a list of strings, got {table[key]!r}. Write ["a", "b"].')
+        names = table.get(key, ())
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise InputError(f'`{key}` must be a list of strings, got {names!r}. Write ["a", "b"].')
 
 
 def _find_initial_probs(table: Mapping[str, Any]) -> Any:

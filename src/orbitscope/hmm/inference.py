@@ -22,7 +22,7 @@ CACHE_ENTRIES = 2**16
 """Numbers of one step of a batch: small enough for the processor cache."""
 
 BATCH_ENTRIES = 2**22
-"""Numbers of a (state, time, sequence) array of a batch: 32 MB."""
+"""Numbers of a (time, state, sequence) array of a batch: 32 MB."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def compute_state_posteriors(
     for rows, symbols, inside in batches:
         *_, probs, log_likelihood = run_forward_backward(hmm, symbols, inside)
         probs[:, :, np.isneginf(log_likelihood)] = np.nan
-        posteriors[rows, : len(symbols)] = probs.transpose(2, 1, 0)
+        posteriors[rows, : len(symbols)] = probs.transpose(2, 0, 1)
     return posteriors
 
 

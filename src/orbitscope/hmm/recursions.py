@@ -1,6 +1,6 @@
 """Recursions over time for a batch of sequences; the public functions check, split and pad for them.
 
-Arrays are laid out (time, sequence) for symbols and (state, …, sequence) for probabilities, so that one step
+Arrays are laid out (time, sequence) for symbols and (…, state, sequence) for probabilities, so that one step
 of the whole batch is one matrix product. Source: Rabiner 1989, sections III.A-C, scaled version.
 """
 
@@ -70,37 +70,38 @@ def sum_log_scales(
 def run_forward_backward(
     hmm: HMM, symbols: Integer[np.ndarray, "time sequence"], inside: Bool[np.ndarray, "time sequence"]
 ) -> tuple[
-    Float[np.ndarray, "state time sequence"],
-    Float[np.ndarray, "state time sequence"],
-    Float[np.ndarray, "state time sequence"],
+    Float[np.ndarray, "time state sequence"],
+    Float[np.ndarray, "time state sequence"],
+    Float[np.ndarray, "time state sequence"],
     Float[np.ndarray, " sequence"],
 ]:
     """Forward and backward recursions.
 
     Returns
     -------
-    filtered : (state, time, sequence)      P(state | symbols up to this step)
-    incoming : (state, time, sequence)      emission times backward variable over scale; 0 in the padding.
-                                            Expected moves i → j into step t: filtered[i, t-1] P[i, j]
-                                            incoming[j, t]
-    posteriors : (state, time, sequence)    P(state | all symbols); 0 in the padding and for impossible
-                                            sequences
+    filtered : (time, state, sequence)      P(state | symbols up to this step)
+    incoming : (time, state, sequence)      emission times backward variable over scale; 0 in the padding.
+                                            Expected moves i → j into step t:
+                                            filtered[t-1, i] P[i, j] incoming[t, j]
+    posteriors : (time, state, sequence)    P(state | all symbols); 0 in the padding and where impossible
     log_likelihood : (sequence,)            in nats
     """
-    shape = (hmm.n_states, *symbols.shape)
+    shape = (len(symbols), hmm.n_states, symbols.shape[1])
     filtered, incoming, posteriors = np.empty(shape), np.empty(shape), np.empty(shape)
     scales = np.empty(symbols.shape)
     for step, (probs, scale) in enumerate(iterate_forward(hmm, symbols, inside)):
-        filtered[:, step], scales[step] = probs, scale
-    backward = np.ones((hmm.n_states, symbols.shape[1]))
+        filtered[step], scales[step] = probs, scale
+    weights = inside / np.where(scales > 0, scales, 1)
+    backward = np.ones(shape[1:])
     for step in reversed(range(len(symbols))):
-        weight = inside[step] / np.where(scales[step] > 0, scales[step], 1)
-        posteriors[:, step] = filtered[:, step] * backward * inside[step]
-        incoming[:, step] = hmm.emission_probs.take(symbols[step], axis=1) * backward * weight
-        backward = np.where(inside[step], hmm.transition_matrix @ incoming[:, step], 1)
+        np.multiply(filtered[step], backward, out=posteriors[step])
+        np.multiply(hmm.emission_probs.take(symbols[step], axis=1), backward, out=incoming[step])
+        incoming[step] *= weights[step]
+        backward = hmm.transition_matrix @ incoming[step]
+        backward[:, ~inside[step]] = 1
     with np.errstate(divide="ignore"):
         log_likelihood = np.log(scales).sum(axis=0)
-    posteriors[:, :, np.isneginf(log_likelihood)] = 0
+    posteriors *= (inside & np.isfinite(log_likelihood))[:, None, :]
     return filtered, incoming, posteriors, log_likelihood
 
 

@@ -1,5 +1,30 @@
-"""Foreign hidden Markov models and symbol sequences, read without importing the libraries that wrote them."""
+"""Foreign hidden Markov models, symbol sequences and networks, read without importing what wrote them.
 
-from orbitscope.importers.hmm_objects import import_hmm as import_hmm
-from orbitscope.importers.sequence_files import SymbolSequences as SymbolSequences
-from orbitscope.importers.sequence_files import load_sequences as load_sequences
+Names are resolved on first use, so that reading sequences does not load torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .hmm_objects import import_hmm as import_hmm
+    from .sequence_files import SymbolSequences as SymbolSequences
+    from .sequence_files import load_sequences as load_sequences
+    from .state_dicts import import_state_dict as import_state_dict
+
+_MODULE_OF = {
+    "import_hmm": "hmm_objects",
+    "SymbolSequences": "sequence_files",
+    "load_sequences": "sequence_files",
+    "import_state_dict": "state_dicts",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_MODULE_OF)

@@ -123,7 +123,7 @@ def _read_file(path: Path) -> Mapping[str, Any]:
 
 
 def _read_npz(path: Path) -> Mapping[str, Any]:
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return {key: arrays[key] for key in arrays.files}
 
 

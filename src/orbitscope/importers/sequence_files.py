@@ -27,7 +27,7 @@ class SymbolSequences:
     sequence_names : tuple of str    name of each sequence: its line, array or recording
     """
 
-    sequences: list[Integer[np.ndarray, " time"]]
+    sequences: list[Integer[np.ndarray, " _"]]
     symbol_names: tuple[str, ...]
     sequence_names: tuple[str, ...]
 
@@ -126,8 +126,9 @@ def _read_npz(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 def _load_arrays(path: Path) -> Any:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        return loaded if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded.files}
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            return loaded if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded.files}
     except ValueError as error:
         raise InputError(
             f"`{path}` must hold plain numbers, got pickled objects or a damaged file: loading "

@@ -53,7 +53,12 @@ class SequenceCost:
     def _stored_dtype(self, n_steps: int) -> torch.dtype:
         if not self.is_integer:
             return self.dtype
-        return torch.uint8 if n_steps <= 255 else torch.int16
+        return torch.uint8 if n_steps <= 255 else torch.int16 if n_steps <= 32767 else torch.int32
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes that the stored matrix takes; 0 when blocks are computed as they are read."""
+        return 0 if self._stored is None else self._stored.nbytes
 
     def blocks(self) -> list[slice]:
         """Row blocks that together cover the matrix, sized to stay in the processor's cache."""

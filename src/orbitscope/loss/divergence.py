@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from ..errors import InputError
 from .cost import DEFAULT_MEMORY_BUDGET, SequenceCost, is_one_hot
@@ -113,6 +114,11 @@ class SinkhornDivergence:
                 f"`generated` must have (time, symbol) = {tuple(self.targets.shape[1:])} like the targets, "
                 f"got {tuple(generated.shape[1:])}. Generate sequences of the targets' length and symbols."
             )
+        if (generated.dtype, generated.device) != (self.targets.dtype, self.targets.device):
+            raise InputError(
+                f"`generated` must be {self.targets.dtype} on {self.targets.device} like the targets, got "
+                f"{generated.dtype} on {generated.device}. Convert one of them with .to()."
+            )
         needs_gradient = generated.requires_grad and torch.is_grad_enabled()
         with torch.no_grad():
             cross, own, target = self._solve(generated.detach(), needs_gradient)
@@ -164,6 +170,7 @@ class _WithGradient(torch.autograd.Function):
         return value.clone()
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, *grad_outputs: Tensor):
         (gradient,) = ctx.saved_tensors
         return grad_outputs[0] * gradient, None, None

@@ -14,6 +14,9 @@ _SMALLEST_EXPONENT = -60.0
 _LARGEST_RESCALING = 60.0
 """Potentials may move by this many ε before a stored kernel is recomputed rather than rescaled."""
 
+_LARGEST_HIDDEN_EXPONENT = -30.0
+"""Entries cut off at e⁻⁶⁰ grow with the potentials; a kernel where one may exceed e⁻³⁰ is recomputed."""
+
 
 @dataclass(frozen=True)
 class PlanSums:
@@ -34,6 +37,8 @@ class GibbsKernel:
     A stored kernel that holds (f₀, g₀, ε₀) gives the one at (f, g, ε₀) by two vectors and the one at
     (f, g, ε₀/4) by two squarings, about a third of the price of an exponential. In float32 the error of a
     squaring chain grows by 4 per level, so the levels that decide the result are computed from the cost.
+    Entries that were cut off (or underflowed) are not rescaled into ones that matter: a bound on them is
+    followed, and the kernel recomputed when it exceeds e⁻³⁰.
 
     Parameters
     ----------
@@ -47,6 +52,7 @@ class GibbsKernel:
         self.cost = cost
         self._kernel = torch.empty(cost.shape, dtype=cost.dtype, device=cost.device) if stored else None
         self._held: tuple[Tensor, Tensor, float] | None = None
+        self._hidden_exponent = _SMALLEST_EXPONENT
 
     def compute_sums(
         self,
@@ -103,6 +109,8 @@ class GibbsKernel:
         if self._kernel is None:
             buffer = torch.empty(self.cost.block_rows, self.cost.shape[1], dtype=f.dtype, device=f.device)
         n_squarings = None if exact else self._plan_rescaling(f, g, epsilon)
+        if n_squarings is None:
+            self._hidden_exponent = _SMALLEST_EXPONENT
         if n_squarings is not None:
             assert self._held is not None
             held_f, held_g, held_epsilon = self._held
@@ -135,5 +143,13 @@ class GibbsKernel:
             return None
         held_f, held_g, held_epsilon = self._held
         n_squarings = {1.0: 0, 2.0: 1, 4.0: 2}.get(round(held_epsilon / epsilon, 6))
-        moved = max(float((f - held_f).abs().max()), float((g - held_g).abs().max()))
-        return n_squarings if moved <= _LARGEST_RESCALING * held_epsilon / 2 else None
+        moves = (f - held_f, g - held_g)
+        moved = max(float(move.abs().max()) for move in moves)
+        if n_squarings is None or moved > _LARGEST_RESCALING * held_epsilon / 2:
+            return None
+        growth = sum(max(0.0, float(move.max())) for move in moves) / held_epsilon
+        hidden = max(2**n_squarings * (self._hidden_exponent + growth), _SMALLEST_EXPONENT)
+        if self._hidden_exponent + growth > _LARGEST_HIDDEN_EXPONENT:
+            return None
+        self._hidden_exponent = hidden
+        return n_squarings

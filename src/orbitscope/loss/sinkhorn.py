@@ -33,7 +33,7 @@ class Transport:
     n_updates : int
         Updates of the potentials.
     converged : bool
-        ``marginal_error`` is at most the tolerance.
+        The marginal error met the tolerance (``marginal_error`` may exceed it by the rounding of one pass).
     """
 
     value: Tensor
@@ -45,7 +45,7 @@ class Transport:
 
 def compute_epsilon_levels(squared_diameter: float, epsilon: float) -> list[float]:
     """Annealing levels ε₀, ε₀, ε₀/4, … above ε, then ε itself (Feydy et al. 2019; geomloss's schedule)."""
-    levels = [max(squared_diameter, epsilon)]
+    levels = [squared_diameter or epsilon]
     level = levels[0]
     while level > epsilon:
         levels.append(level)
@@ -83,15 +83,16 @@ def solve_transport(
     for level in levels:
         new_f, new_g = _softmins(kernel, f, g, level, exact=level == epsilon)
         f, g = 0.5 * (f + new_f), 0.5 * (g + new_g)
-    n_updates = len(levels) + 1
+    n_updates, met = len(levels) + 1, False
     if converge:
-        f, g, n_more = _alternate(kernel, f, g, epsilon, tolerance=tolerance, max_updates=max_updates)
+        f, g, n_more, met = _alternate(kernel, f, g, epsilon, tolerance=tolerance, max_updates=max_updates)
         n_updates += n_more
     sums = kernel.compute_plan(f, g, epsilon, features)
     new_f = f - epsilon * torch.log(sums.rows / m)
     new_g = g if converge else g - epsilon * torch.log(sums.columns / n)
     error = float((sums.normalised_columns * (m / n) - 1).abs().mean())
-    return Transport(new_f.mean() + new_g.mean(), sums.row_means, error, n_updates, error <= tolerance)
+    met = met or error <= tolerance
+    return Transport(new_f.mean() + new_g.mean(), sums.row_means, error, n_updates, met)
 
 
 def solve_self_transport(
@@ -109,12 +110,13 @@ def solve_self_transport(
     kernel = _make_kernel(cost, memory_budget)
     f = torch.zeros(n, dtype=cost.dtype, device=cost.device)
     f = _softmins(kernel, f, f, levels[0])[0]
-    error, n_updates = math.inf, 1
+    met, n_updates = False, 1
     for level in [*levels, *([epsilon] * max_updates if converge else [])]:
         rows, _ = kernel.compute_sums(f, f, level, exact=level == epsilon and n_updates == len(levels))
         change = torch.log(rows / n)
         error = float(change.exp().sub_(1).abs().mean())
-        if n_updates > len(levels) and error <= tolerance:
+        met = n_updates > len(levels) and error <= tolerance
+        if met:
             break
         f = f - 0.5 * level * change
         n_updates += 1
@@ -122,7 +124,7 @@ def solve_self_transport(
     new_f = f - epsilon * torch.log(plan.rows / n)
     error = float((plan.normalised_columns - 1).abs().mean())
     value = f.mean() + new_f.mean() if converge else 2 * new_f.mean()
-    return Transport(value, plan.row_means, error, n_updates, error <= tolerance)
+    return Transport(value, plan.row_means, error, n_updates, met or error <= tolerance)
 
 
 def compute_duplicate_entropy(x: Float[Tensor, "sequence feature"]) -> float:
@@ -133,8 +135,10 @@ def compute_duplicate_entropy(x: Float[Tensor, "sequence feature"]) -> float:
 
 
 def _make_kernel(cost: SequenceCost, memory_budget: int) -> GibbsKernel:
+    """Keep the kernel between updates if cost and kernel together fit into the budget."""
     n, m = cost.shape
-    return GibbsKernel(cost, stored=n * m * cost.dtype.itemsize <= memory_budget)
+    kernel_bytes = n * m * cost.dtype.itemsize
+    return GibbsKernel(cost, stored=cost.stored_bytes + kernel_bytes <= memory_budget)
 
 
 def _softmins(kernel: GibbsKernel, f: Tensor, g: Tensor, epsilon: float, *, exact: bool = False):
@@ -152,7 +156,7 @@ def _alternate(kernel: GibbsKernel, f: Tensor, g: Tensor, epsilon: float, *, tol
         if update % 2 == 0:
             f = f - epsilon * torch.log(rows / m)
         elif float((columns / n - 1).abs().mean()) <= tolerance:
-            return f, g, update + 1
+            return f, g, update + 1, True
         else:
             g = g - epsilon * torch.log(columns / n)
-    return f, g, max_updates
+    return f, g, max_updates, False

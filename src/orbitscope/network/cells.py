@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from ..errors import InputError, unknown_name
 
@@ -169,6 +170,7 @@ class _Unroll(torch.autograd.Function):
         return states
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, *grad_outputs: Tensor):
         cell: ElementwiseCell = ctx.cell
         state, noise, states = ctx.saved_tensors

@@ -3,13 +3,14 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from ..errors import InputError
 
 
 def sample_gumbel(shape: tuple[int, ...], *, generator: torch.Generator) -> Float[Tensor, "..."]:
     """Standard Gumbel noise −log(−log U), from uniforms bounded away from 0 and 1."""
-    uniform = torch.rand(shape, generator=generator).clamp_(1e-20, 1 - 2**-24)
+    uniform = torch.rand(shape, generator=generator, device=generator.device).clamp_(1e-20, 1 - 2**-24)
     return uniform.log_().neg_().log_().neg_()
 
 
@@ -52,6 +53,7 @@ class _StraightThrough(torch.autograd.Function):
         return torch.zeros_like(perturbed).scatter_(-1, perturbed.argmax(-1, keepdim=True), 1.0)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, *grad_outputs: Tensor):
         (perturbed,) = ctx.saved_tensors
         soft = torch.softmax(perturbed / ctx.temperature, -1)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from ..errors import InputError
@@ -121,13 +121,16 @@ class RolloutChunk:
 def draw_noise_(noise: Float[Tensor, "time trajectory input"], noise_std: float, generator: torch.Generator):
     """Fill with Gaussian noise step by step, so that the draws do not depend on how a rollout is chunked."""
     for noise_t in noise:
-        noise_t.normal_(0.0, 1.0, generator=generator)
+        if noise.device == generator.device:
+            noise_t.normal_(0.0, 1.0, generator=generator)
+        else:
+            noise_t.copy_(torch.randn(noise_t.shape, dtype=noise.dtype, generator=generator, device=generator.device))
     return noise if noise_std == 1.0 else noise.mul_(noise_std)
 
 
 def fork_generator(generator: torch.Generator) -> torch.Generator:
     """Start an independent stream, seeded by a draw from ``generator``."""
-    seed = int(torch.randint(2**62, (), generator=generator))
+    seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
     return torch.Generator(generator.device).manual_seed(seed)
 
 
@@ -195,7 +198,7 @@ def rollout(
     generator: torch.Generator,
 ) -> Rollout:
     """Run the network from ``start`` (zero by default) and record every state."""
-    start = network.initial_state(n_trajectories) if start is None else start
+    start = _resolve_start(network, start, n_trajectories)
     chunks = list(iterate_rollout(network, n_steps, start=start, noise_std=noise_std, generator=generator))
     states = torch.cat([chunk.states for chunk in chunks])
     return Rollout(states, network.compute_logits(states))
@@ -210,15 +213,15 @@ def sample_symbols(
     start: Float[Tensor, "sequence state"] | None = None,
     noise_std: float = 1.0,
     generator: torch.Generator,
-) -> Int[Tensor, "sequence time"]:
+) -> Integer[Tensor, "sequence time"]:
     """Sample symbol sequences, keeping only the symbols.
 
     Returns
     -------
     (sequence, time)
-        Symbols as uint8 (int16 above 255 symbols); the first comes from the state after one step.
+        Symbols as uint8 (int16 above 256 symbols); the first comes from the state after one step.
     """
-    start = network.initial_state(n_sequences) if start is None else start
+    start = _resolve_start(network, start, n_sequences)
     symbol_generator = fork_generator(generator)
     dtype = torch.uint8 if network.n_symbols <= 256 else torch.int16
     symbols = torch.empty(n_sequences, n_steps, dtype=dtype, device=start.device)
@@ -230,6 +233,20 @@ def sample_symbols(
         steps = slice(chunk.first_step, chunk.first_step + len(logits))
         symbols[:, steps] = drawn.argmax(-1).T.to(dtype)
     return symbols
+
+
+def _resolve_start(network: NoiseRNN, start: Tensor | None, n_trajectories: int) -> Tensor:
+    """Zeros where no start is given; a given one must have a row for each trajectory."""
+    if n_trajectories < 1:
+        raise InputError(f"a rollout needs at least 1 trajectory, got {n_trajectories}.")
+    if start is None:
+        return network.initial_state(n_trajectories)
+    if start.ndim == 2 and len(start) != n_trajectories:
+        raise InputError(
+            f"`start` must have one row for each of the {n_trajectories} trajectories, got {len(start)}. "
+            "Use start.expand(n, -1) to start all of them from one state."
+        )
+    return start
 
 
 def _check_rollout(network: NoiseRNN, n_steps: int, start: Tensor, noise_std: float) -> None:

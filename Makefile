@@ -1,0 +1,38 @@
+# Each target sets up what it needs: a virtual environment in .venv, then the package in editable form.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export MPLBACKEND := Agg
+
+.PHONY: demo test bench docs
+
+demo: $(VENV)/.installed
+	$(BIN)/orbitscope train linear-2 --recipe fast --out runs/demo --resume-if-exists
+	$(BIN)/orbitscope evaluate runs/demo
+
+test: $(VENV)/.installed-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --jaxtyping-packages=orbitscope,beartype.beartype
+
+bench: $(VENV)/.installed-test
+	$(BIN)/python -m pip install -q -e '.[bench]'
+	$(BIN)/python -m pytest benchmarks -q -p no:xdist -s
+
+docs: $(VENV)/.installed-test
+	$(BIN)/python docs/build_tables.py
+
+$(VENV)/.created: Makefile
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "orbitscope needs Python 3.11 or newer: make PYTHON=python3.11"'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.created pyproject.toml
+	$(BIN)/python -m pip install -q -e .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/python -m pip install -q -e '.[test]'
+	touch $@

@@ -1,0 +1,217 @@
+"""What the commands show: results on standard output, everything else on standard error."""
+
+import dataclasses
+import json
+import math
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, SpinnerColumn, TextColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
+
+from ..progress import Progress
+
+_WIDTH_OF_PIPES = 120
+_SECONDS_BETWEEN_LINES = 10.0
+
+_PHASES = {
+    "no_plateau": "before the plateau",
+    "on_plateau": "on the plateau",
+    "past_transition": "past the phase transition",
+}
+
+
+def get_console(*, stderr: bool = False) -> Console:
+    """Console for the current stream; wide when nobody reads it on a terminal."""
+    stream = sys.stderr if stderr else sys.stdout
+    console = Console(file=stream, highlight=False, emoji=False, markup=False)
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDTH_OF_PIPES)
+    return console
+
+
+def print_json(document: Any) -> None:
+    """Write one JSON document on standard output; numbers that are not finite become null."""
+    sys.stdout.write(json.dumps(make_plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def make_plain(value: Any) -> Any:
+    """Turn results, arrays and paths into what JSON knows."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: make_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): make_plain(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):
+        return make_plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [make_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+def print_error(message: str) -> None:
+    """Write a message of failure on standard error."""
+    get_console(stderr=True).print(Text("error: ", "bold red") + Text(message, "default"), soft_wrap=True)
+
+
+def print_note(message: str, *, style: str = "") -> None:
+    """Write a remark on standard error."""
+    get_console(stderr=True).print(Text(message, style), soft_wrap=True)
+
+
+def print_blank() -> None:
+    """Write an empty line on standard output."""
+    sys.stdout.write("\n")
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """Write names and values in two columns on standard output."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in facts.items():
+        grid.add_row(name, str(value))
+    get_console().print(grid)
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "", numbers: Sequence[str] = ()
+) -> None:
+    """Write a table on standard output; the columns in ``numbers`` are right-aligned."""
+    table = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    get_console().print(table)
+
+
+def format_duration(seconds: float) -> str:
+    """Short form, e.g. ``42 s``, ``3:05 min``, ``2:14 h``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+
+
+def format_bytes(n_bytes: float) -> str:
+    """Short form in MB or GB (powers of 1024)."""
+    return f"{n_bytes / 2**30:.1f} GB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:.0f} MB"
+
+
+class ProgressDisplay:
+    """Draws progress events on standard error: a live bar on a terminal, a line now and then elsewhere.
+
+    Use it as a context manager and pass it as the ``progress`` callback.
+
+    Parameters
+    ----------
+    title : str
+        What is being done.
+    quiet_seconds : float
+        Without a terminal nothing is written before; work that takes less leaves no trace.
+    """
+
+    def __init__(self, title: str, *, quiet_seconds: float = 2.0):
+        self.title = title
+        self.console = get_console(stderr=True)
+        self.estimate = RemainingTime()
+        columns = (
+            TextColumn("{task.fields[count]}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[left]}"),
+        )
+        self._bars = Bars(SpinnerColumn(finished_text=" "), *columns, expand=True)
+        self._task = self._bars.add_task("", total=None, count="", left="estimating time")
+        self._live = Live(console=self.console, refresh_per_second=8, transient=True)
+        self._due_at, self._phase = time.monotonic() + quiet_seconds, ""
+        self._has_title = False
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self._draw(self.title)
+            self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._live.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        """Show one event."""
+        left = self.estimate.update(progress.done, progress.total)
+        if self.console.is_terminal:
+            count = _format_count(progress)
+            self._bars.update(
+                self._task, completed=progress.done, total=progress.total, count=count, left=left
+            )
+            self._draw(_format_state(progress))
+        elif self._is_due(progress):
+            self._print_line("  ".join((_format_count(progress), _format_state(progress), left)))
+
+    def _draw(self, state: str) -> None:
+        self._live.update(Group(Text(self.title, "bold"), self._bars, Text(f"  {state}", "dim")))
+
+    def _print_line(self, line: str) -> None:
+        if not self._has_title:
+            self.console.print(Text(self.title), soft_wrap=True)
+            self._has_title = True
+        self.console.print(Text(line), soft_wrap=True)
+
+    def _is_due(self, progress: Progress) -> bool:
+        """One line every few seconds, at changes of phase, and for the end of what has been shown."""
+        now, phase = time.monotonic(), progress.details.get("phase", "")
+        is_end = self._has_title and progress.done >= progress.total
+        if now < self._due_at and phase == self._phase and not is_end:
+            return False
+        self._due_at, self._phase = now + _SECONDS_BETWEEN_LINES, phase
+        return True
+
+
+class RemainingTime:
+    """Time left, from the pace of the last events: a resumed run starts in the middle."""
+
+    def __init__(self, n_events: int = 10):
+        self.n_events = n_events
+        self._events: list[tuple[float, float]] = []
+
+    def update(self, done: float, total: float, *, now: float | None = None) -> str:
+        """Take note of an event; returns the time left in words."""
+        self._events = [*self._events[-self.n_events :], (time.monotonic() if now is None else now, done)]
+        (first, first_done), (last, last_done) = self._events[0], self._events[-1]
+        if done >= total:
+            return "done"
+        if last_done <= first_done:
+            return "estimating time"
+        return f"{format_duration((total - done) * (last - first) / (last_done - first_done))} left"
+
+
+def format_phase(status: str) -> str:
+    """Words for where the loss curve stands."""
+    return _PHASES.get(status, status)
+
+
+def _format_count(progress: Progress) -> str:
+    if progress.total == 1.0:
+        return f"{progress.done:4.0%}"
+    width = len(f"{progress.total:.0f}")
+    return f"{progress.done:{width}.0f}/{progress.total:.0f}"
+
+
+def _format_state(progress: Progress) -> str:
+    if "loss" not in progress.details:
+        return progress.label
+    details = progress.details
+    return (
+        f"loss {details['loss']:.2f} (floor {details['floor']:.2f})  "
+        f"symbol-matrix error {details['symbol_matrix_error']:.3f}  {format_phase(details['phase'])}"
+    )

@@ -1,0 +1,80 @@
+"""The `orbitscope` command: registers the commands by name, and turns errors into messages and exit codes.
+
+Exit codes: 0 done; 1 an error that a message explains; 2 wrong usage; 130 interrupted by Ctrl-C or SIGTERM.
+With ``--json`` a failure prints ``{"error": {"code": …, "kind": …, "message": …}}`` on standard output; the
+message stands on standard error in any case.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from .. import __version__
+from ..errors import OrbitscopeError
+
+SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+_EPILOGUE = (
+    "Start with: orbitscope train linear-2. Every command takes --json: one document on standard output, "
+    "everything else on standard error. Exit codes: 0 done, 1 error, 2 wrong usage, 130 interrupted."
+)
+
+app = App(
+    "orbitscope",
+    help="Train noise-driven recurrent networks to emulate hidden Markov models, then take them apart.",
+    help_epilogue=_EPILOGUE,
+    help_format="plaintext",
+    version=__version__,
+    suppress_keyboard_interrupt=False,
+)
+
+_COMMANDS = {
+    "presets": ("presets:presets", "List the processes that have a name."),
+    "train": ("train:train", "Train a network to emulate a process, then evaluate it."),
+    "evaluate": ("evaluate:evaluate", "Compare a run's network with its process: table and figures."),
+    "sample": ("sample:sample", "Sample symbol sequences from a run's network or from a process."),
+    "import": ("import_files:import_files", "Bring in a PyTorch network, or an HMM of another library."),
+    "doctor": ("doctor:doctor", "Describe this machine, and what a run will need on it."),
+}
+
+for _order, (_name, (_target, _help)) in enumerate(_COMMANDS.items()):
+    app.command(f"orbitscope.cli.{_target}", name=_name, help=_help, sort_key=_order)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(tokens: Sequence[str]) -> int:
+    """Run one command; returns the exit code."""
+    try:
+        app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+    except CycloptsError as error:
+        return _fail(tokens, USAGE, "UsageError", f"{error} See `{_help_command(tokens)}`.")
+    except KeyboardInterrupt:
+        return _fail(tokens, INTERRUPTED, "Interrupted", "interrupted before there was anything to save.")
+    except BrokenPipeError:  # the reader of our output has seen enough, as in `orbitscope sample … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SUCCESS
+    except (OrbitscopeError, OSError) as error:
+        kind = type(error).__name__
+        return _fail(tokens, INTERRUPTED if kind == "TrainingInterruptedError" else FAILURE, kind, str(error))
+    return SUCCESS
+
+
+def _help_command(tokens: Sequence[str]) -> str:
+    named = [*tokens[:1]] if tokens and tokens[0] in _COMMANDS else []
+    return " ".join(["orbitscope", *named, "--help"])
+
+
+def _fail(tokens: Sequence[str], code: int, kind: str, message: str) -> int:
+    from .display import print_error, print_json
+
+    print_error(message)
+    if "--json" in tokens:
+        print_json({"error": {"code": code, "kind": kind, "message": message}})
+    return code

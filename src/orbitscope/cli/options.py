@@ -1,0 +1,55 @@
+"""Options and checks that several commands share. No torch import here."""
+
+import math
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import psutil
+from cyclopts import Parameter
+
+from ..errors import InputError
+from ..settings import merge_settings
+
+Json = Annotated[bool, Parameter(name="--json", negative=())]
+"""Print one JSON document on standard output instead of text."""
+
+
+def count_usable_cores() -> int:
+    """Physical cores that this process may use: affinity mask and container quota included."""
+    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
+    return max(1, min(physical, affinity, _read_quota() or physical))
+
+
+def _read_quota() -> int | None:
+    """Cores granted by a Linux container, rounded up; None without a limit."""
+    file = Path("/sys/fs/cgroup/cpu.max")
+    quota, period = file.read_text().split() if file.is_file() else ("max", "1")
+    return None if quota == "max" else math.ceil(int(quota) / int(period))
+
+
+def read_settings_file(path: Path | None) -> dict[str, Any]:
+    """Settings from a TOML file in the form of a run's config.toml; any part of it may be left out."""
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"`{path}` must be a readable text file, got: {error}. Check the path.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"`{path}` must be TOML, got: {error}. Correct that line.") from None
+
+
+def collect_changes(file: Path | None, overrides: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Settings of a file with the options of the command line on top."""
+    return merge_settings(read_settings_file(file), overrides or {})
+
+
+def require_new_file(path: Path) -> Path:
+    """Refuse to overwrite."""
+    if path.exists():
+        raise InputError(f"`{path}` must be a new file, but it exists. Delete it or choose another `--out`.")
+    return path

@@ -1,0 +1,158 @@
+"""``orbitscope sample``."""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from ..errors import InputError
+from .options import Json, require_new_file
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..progress import ProgressCallback
+
+_BLOCK = 2000
+"""Sequences drawn at a time: part of what a seed means, so it must not depend on the machine."""
+
+_SUFFIXES = (".npy", ".csv", ".npz")
+
+
+def sample(
+    source: Annotated[str, Parameter(name="RUN|PROCESS")],
+    /,
+    *,
+    n_sequences: int = 1000,
+    n_steps: int | None = None,
+    seed: int = 0,
+    epoch: int | None = None,
+    out: Path | None = None,
+    json: Json = False,
+) -> None:
+    """Sample symbol sequences from a run's network, or from a process.
+
+    Without `--out` the sequences go to standard output as CSV, one sequence per line.
+
+    Parameters
+    ----------
+    source
+        Run folder, or a process: preset, name such as `ring-6`, or an HMM file (.toml).
+    n_sequences
+        Number of sequences.
+    n_steps
+        Symbols per sequence. [default: the training length]
+    seed
+        Seed of the noise; the same seed gives the same sequences.
+    epoch
+        Use the network of this epoch instead of the best one (it must have a checkpoint).
+    out
+        New file: .csv, .npy (sequence, time), or .npz with `symbols` and `symbol_names`.
+    json
+        Print one JSON document on standard output.
+    """
+    from .display import ProgressDisplay, print_facts, print_json
+
+    if n_sequences < 1 or (n_steps is not None and n_steps < 1):
+        raise InputError(f"`--n-sequences` and `--n-steps` must be ≥ 1, got {n_sequences} and {n_steps}.")
+    if out is not None and require_new_file(out).suffix not in _SUFFIXES:
+        raise InputError(f"`--out` must end in {', '.join(_SUFFIXES)}, got `{out}`.")
+    sampler = (
+        _open_run(Path(source), n_steps, seed, epoch)
+        if _is_run(source)
+        else _open_process(source, n_steps, seed)
+    )
+    with ProgressDisplay(f"Sampling {source}") as progress:
+        symbols = _sample_in_blocks(sampler.draw, n_sequences, progress)
+    if out is not None:
+        _save(out, symbols, sampler.symbol_names)
+    summary = {
+        "source": source,
+        "n_sequences": n_sequences,
+        "n_steps": symbols.shape[1],
+        "seed": seed,
+        "out": out,
+    }
+    if json:
+        print_json(summary if out else {**summary, "symbols": symbols})
+    elif out:
+        print_facts({"Saved": f"{n_sequences} sequences of {symbols.shape[1]} symbols in {out}"})
+    else:
+        sys.stdout.writelines(_format_csv(symbols))
+
+
+@dataclass(frozen=True)
+class _Sampler:
+    """Draws a number of further sequences (sequence, time) when called."""
+
+    draw: "Callable[[int], np.ndarray]"
+    symbol_names: tuple[str, ...]
+
+
+def _is_run(source: str) -> bool:
+    return Path(source).is_dir()
+
+
+def _open_run(path: Path, n_steps: int | None, seed: int, epoch: int | None) -> _Sampler:
+    import torch
+
+    from ..network import sample_symbols
+    from ..runs import RunFolder
+
+    folder = RunFolder(path)
+    settings = folder.read_settings()
+    network = folder.load_network(epoch=epoch)
+    generator = torch.Generator().manual_seed(seed)
+    length, noise_std = n_steps or settings.data.n_steps, settings.model.noise_std
+
+    def draw(n_sequences: int) -> "np.ndarray":
+        return sample_symbols(network, n_sequences, length, noise_std=noise_std, generator=generator).numpy()
+
+    return _Sampler(draw, folder.read_hmm().symbol_names)
+
+
+def _open_process(name: str, n_steps: int | None, seed: int) -> _Sampler:
+    import numpy as np
+
+    from ..hmm import list_presets, load_preset, load_process, sample_sequences
+
+    hmm = load_process(name)
+    length = n_steps or (load_preset(name).n_steps if name in list_presets() else 30)
+    rng = np.random.default_rng(seed)
+    return _Sampler(lambda n: sample_sequences(hmm, n, length, rng=rng).symbols, hmm.symbol_names)
+
+
+def _sample_in_blocks(
+    draw: "Callable[[int], np.ndarray]", n_sequences: int, progress: "ProgressCallback"
+) -> "np.ndarray":
+    import numpy as np
+
+    from ..progress import Progress
+
+    blocks = []
+    for first in range(0, n_sequences, _BLOCK):
+        blocks.append(draw(min(_BLOCK, n_sequences - first)))
+        progress(Progress("sample", min(first + _BLOCK, n_sequences), n_sequences, "sequences", {}))
+    return np.concatenate(blocks)
+
+
+def _save(path: Path, symbols: "np.ndarray", symbol_names: tuple[str, ...]) -> None:
+    import numpy as np
+
+    from ..atomic_files import replace_file
+
+    with replace_file(path) as temporary, temporary.open("wb") as file:
+        if path.suffix == ".npy":
+            np.save(file, symbols)
+        elif path.suffix == ".npz":
+            np.savez_compressed(file, symbols=symbols, symbol_names=np.array(symbol_names))
+        else:
+            file.writelines(line.encode() for line in _format_csv(symbols))
+
+
+def _format_csv(symbols: "np.ndarray") -> Iterator[str]:
+    for sequence in symbols:
+        yield ",".join(map(str, sequence.tolist())) + "\n"

@@ -1,0 +1,181 @@
+"""``orbitscope train``."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from ..errors import InputError
+from .options import Json, collect_changes, count_usable_cores
+from .overrides import TrainOverrides
+
+if TYPE_CHECKING:
+    from ..pipeline import TrainedRun
+    from ..settings import RunSettings
+
+
+def train(
+    process: str | None = None,
+    /,
+    *,
+    recipe: str | None = None,
+    out: Path | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    device: str | None = None,
+    settings: Path | None = None,
+    resume: Path | None = None,
+    evaluate: Annotated[bool, Parameter(negative="--no-evaluate")] = True,
+    json: Json = False,
+    overrides: Annotated[TrainOverrides | None, Parameter(name="*")] = None,
+) -> None:
+    """Train a network to emulate a process, then evaluate it.
+
+    Shows loss, floor and time left on standard error. Ctrl-C and SIGTERM save the state (exit code 130);
+    continue with `--resume RUN`, also after a crash. Command line beats settings file beats recipe.
+
+    Parameters
+    ----------
+    process
+        Preset (`orbitscope presets` lists them), name such as `linear-8`, or an HMM file (.toml).
+    recipe
+        `fast` (minutes on a CPU) or `published` (the paper's settings). [default: fast]
+    out
+        New folder for the run. [default: runs/PROCESS-RECIPE-SEED]
+    seed
+        Seed of data, initial weights and noise. [default: 0]
+    threads
+        Threads; the same number gives bit-identical results. [default: the physical cores]
+    device
+        Torch device. [default: cpu]
+    settings
+        Settings file in the form of a run's config.toml; any part may be left out.
+    resume
+        Run folder to continue, with the settings it was started with.
+    evaluate
+        Evaluate after training, as `orbitscope evaluate` does.
+    json
+        Print one JSON document on standard output.
+    """
+    options = {"process": process, "recipe": recipe, "seed": seed, "threads": threads, "device": device}
+    given = {name: value for name, value in options.items() if value is not None}
+    if resume is not None:
+        _refuse_changes(resume, {**given, "out": out, "settings": settings}, overrides or {})
+        run = _resume(resume)
+    else:
+        run = _start(_resolve(given, settings, overrides), out)
+    _report(run, evaluate=evaluate, json=json)
+
+
+def _refuse_changes(run: Path, options: dict[str, Any], overrides: dict[str, Any]) -> None:
+    changed = [
+        "PROCESS" if name == "process" else f"--{name}" for name, v in options.items() if v is not None
+    ]
+    changed += [f"--{table}.{key}" for table, keys in overrides.items() for key in keys]
+    if changed:
+        raise InputError(
+            f"--resume must keep the settings in `{run / 'config.toml'}`, got {', '.join(changed)} too. "
+            "Leave that out, or start a new run."
+        )
+
+
+def _resolve(given: dict[str, Any], file: Path | None, overrides: dict[str, Any] | None) -> "RunSettings":
+    from ..recipes import build_settings
+
+    changes = collect_changes(file, overrides)
+    top = {"recipe": "fast", "seed": 0, "threads": count_usable_cores(), "device": "cpu"}
+    top |= {name: changes.pop(name) for name in ("process", *top) if name in changes} | given
+    if "process" not in top:
+        raise InputError("a process is required, got none. Name one, e.g. `orbitscope train linear-2`.")
+    resolved = build_settings(top.pop("process"), **top, changes=changes)
+    _check_device(resolved.device)
+    return resolved
+
+
+def _check_device(name: str) -> None:
+    import torch
+
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise InputError(
+            f"`device` must be one that torch can use here, got `{name}`: {reason}. Use cpu."
+        ) from None
+
+
+def _start(settings: "RunSettings", out: Path | None) -> "TrainedRun":
+    from ..pipeline import train_run
+    from .display import ProgressDisplay
+
+    name = Path(settings.process).stem if settings.process.endswith(".toml") else settings.process
+    out = out or Path("runs") / f"{name}-{settings.recipe}-{settings.seed}"
+    with ProgressDisplay(
+        f"Training {name} ({settings.recipe}, seed {settings.seed}) in {out}", quiet_seconds=0
+    ) as progress:
+        return train_run(settings, out, progress=progress)
+
+
+def _resume(path: Path) -> "TrainedRun":
+    from ..pipeline import resume_run
+    from .display import ProgressDisplay
+
+    with ProgressDisplay(f"Resuming {path}", quiet_seconds=0) as progress:
+        return resume_run(path, progress=progress)
+
+
+def _report(run: "TrainedRun", *, evaluate: bool, json: bool) -> None:
+    from .display import print_facts, print_json
+    from .evaluate import evaluate_and_draw, print_evaluation
+
+    summary = summarise_run(run)
+    if not json:
+        print_facts(_describe(summary))
+    evaluation = evaluate_and_draw(run.folder.path) if evaluate else None
+    if json:
+        print_json({**summary, "evaluation": evaluation})
+    elif evaluation is None:
+        print_facts({"Next": f"orbitscope evaluate {run.folder.path}"})
+    else:
+        print_evaluation(run.folder.path, evaluation)
+
+
+def summarise_run(run: "TrainedRun") -> dict[str, Any]:
+    """Where a run stands, in plain numbers; the losses are in mismatched symbols per sequence."""
+    settings = run.folder.read_settings()
+    last = run.history[-1]
+    best = next((record for record in run.history if record.epoch == run.best_epoch), last)
+    index = run.transition.index
+    return {
+        "run": str(run.folder.path),
+        "process": settings.process,
+        "recipe": settings.recipe,
+        "seed": settings.seed,
+        "epochs": last.epoch,
+        "best_epoch": run.best_epoch,
+        "validation_loss": best.validation_loss,
+        "validation_floor": best.validation_floor,
+        "loss": last.loss,
+        "floor": last.floor,
+        "plateau": last.plateau,
+        "symbol_matrix_error": last.symbol_matrix_error,
+        "phase": run.transition.status,
+        "transition_epoch": None if index is None else run.history[index].epoch,
+        "seconds": math.fsum(record.seconds for record in run.history),
+    }
+
+
+def _describe(summary: dict[str, Any]) -> dict[str, str]:
+    from .display import format_duration, format_phase
+
+    epoch = summary["transition_epoch"]
+    phase = format_phase(summary["phase"])
+    return {
+        "Run": summary["run"],
+        "Trained": f"{summary['epochs']} epochs in {format_duration(summary['seconds'])}",
+        "Best epoch": f"{summary['best_epoch']} (lowest validation loss; its weights are kept)",
+        "Loss": f"{summary['validation_loss']:.3f} on validation; floor {summary['validation_floor']:.3f} "
+        f"(the process itself); {summary['plateau']:.3f} without memory",
+        "Transition": f"epoch {epoch}" if epoch else f"none found: the loss is still {phase}",
+    }

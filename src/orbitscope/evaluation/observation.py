@@ -1,0 +1,226 @@
+"""What is seen of a process from one start: sums of symbol probabilities, and sampled windows.
+
+Network and HMM are observed by the same design, so that the HMM's statistics are the floor of the network's.
+Expected counts need no recording of states: given its states, a network (like an HMM) emits symbols
+independently, so products of symbol probabilities are exact expectations of counts.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor
+
+from ..errors import InputError
+from ..hmm import HMM, sample_sequences
+from ..network import NoiseRNN, iterate_rollout, sample_gumbel
+from ..settings import EvaluationSettings
+
+Start = Literal["zero", "stationary"]
+
+N_GROUPS = 1000
+"""Groups of trajectories whose sums are kept: the units of the bootstrap (its relative error is 2 %)."""
+
+BLOCK_TRAJECTORIES = 2000
+"""Trajectories simulated side by side."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """How a process is observed.
+
+    Attributes
+    ----------
+    n_trajectories : int
+        Independent trajectories.
+    n_recorded : int
+        Steps of each that count, after ``burn_in`` steps.
+    burn_in : int
+    group_size : int
+        Trajectories summed into one group; divides ``n_trajectories``.
+    n_sampled : int
+        Trajectories, the first ones, whose symbols are sampled.
+    n_windows : int
+        Windows cut from each sampled trajectory.
+    n_steps : int
+        Steps of a window.
+    """
+
+    n_trajectories: int
+    n_recorded: int
+    burn_in: int
+    group_size: int
+    n_sampled: int
+    n_windows: int
+    n_steps: int
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Expected counts per group of trajectories, and sampled windows.
+
+    Attributes
+    ----------
+    symbol_sums : (group, symbol)
+        Expected number of each symbol.
+    pair_sums : (group, symbol, symbol)
+        Expected number of each pair (s_t, s_{t+1}).
+    windows : (cluster, window, time)
+        Sampled symbols; windows of one cluster come from one trajectory, clusters are independent.
+    """
+
+    symbol_sums: Float[np.ndarray, "group symbol"]
+    pair_sums: Float[np.ndarray, "group symbol symbol"]
+    windows: Integer[np.ndarray, "cluster window time"]
+
+
+def plan_observation(start: Start, n_steps: int, settings: EvaluationSettings) -> Design:
+    """Design of an observation.
+
+    From zero every trajectory is one window, as in training. For the stationary process a burn-in per window
+    would cost more than the rest of the evaluation, so fewer and longer trajectories are cut into windows at
+    equal distances; the trajectory is then the independent unit.
+    """
+    if n_steps < 2:
+        raise InputError(f"`n_steps` must be ≥ 2, got {n_steps}. Use the length of the training sequences.")
+    total = settings.n_symbols_total
+    if start == "zero":
+        n_trajectories = max(math.ceil(total / n_steps), settings.n_sequences)
+        group_size = math.ceil(n_trajectories / N_GROUPS)
+        n_trajectories = group_size * math.ceil(n_trajectories / group_size)
+        return Design(n_trajectories, n_steps, 0, group_size, settings.n_sequences, 1, n_steps)
+    n_trajectories = min(settings.n_trajectories, settings.n_sequences)
+    n_windows = math.ceil(settings.n_sequences / n_trajectories)
+    n_recorded = max(math.ceil(total / n_trajectories), n_windows * n_steps)
+    return Design(n_trajectories, n_recorded, settings.burn_in, 1, n_trajectories, n_windows, n_steps)
+
+
+def observe_network(
+    network: NoiseRNN,
+    design: Design,
+    *,
+    noise_std: float = 1.0,
+    generator: torch.Generator,
+    progress: Callable[[float], None] | None = None,
+) -> Observation:
+    """Run a network from h = 0 and keep expected counts and sampled windows.
+
+    Parameters
+    ----------
+    network : NoiseRNN
+    design : Design
+    noise_std : float >= 0
+        Standard deviation of the input noise (dimensionless).
+    generator
+        Source of noise and symbols, on the network's device.
+    progress
+        Called with the share that is done.
+
+    Raises
+    ------
+    InputError
+        If the activity does not stay finite.
+    """
+    symbol_seed = torch.randint(2**62, (), generator=generator, device=generator.device)
+    symbol_generator = torch.Generator().manual_seed(int(symbol_seed))
+    block = design.group_size * max(1, BLOCK_TRAJECTORIES // design.group_size)
+    parts = []
+    for first in range(0, design.n_trajectories, block):
+        n = min(block, design.n_trajectories - first)
+        state = _burn_in(network, n, design.burn_in, noise_std, generator)
+        n_sampled = min(max(design.n_sampled - first, 0), n)
+        parts.append(
+            _observe_block(network, design, state, n_sampled, noise_std, generator, symbol_generator)
+        )
+        if progress is not None:
+            progress((first + n) / design.n_trajectories)
+    symbol_sums, pair_sums, symbols = (np.concatenate(part) for part in zip(*parts, strict=True))
+    if not np.isfinite(pair_sums).all():
+        raise InputError(
+            "the network's activity must stay finite, but it overflowed. "
+            "Use weights from an earlier epoch, or a shorter window."
+        )
+    return Observation(symbol_sums, pair_sums, cut_windows(symbols, design))
+
+
+def observe_process(hmm: HMM, design: Design, *, rng: np.random.Generator) -> Observation:
+    """Observe an HMM by the same design: emission probabilities along state paths play the network's softmax.
+
+    The HMM's own initial probabilities are the start; there is no burn-in.
+    """
+    sampled = sample_sequences(hmm, design.n_trajectories, design.n_recorded, rng=rng)
+    n_groups, m = design.n_trajectories // design.group_size, hmm.n_states
+    group = np.repeat(np.arange(n_groups), design.group_size)[:, None]
+    states = sampled.states.astype(np.int64)
+    visits = np.bincount((group * m + states).ravel(), minlength=n_groups * m).reshape(n_groups, m)
+    codes = (group * m + states[:, :-1]) * m + states[:, 1:]
+    moves = np.bincount(codes.ravel(), minlength=n_groups * m * m).reshape(n_groups, m, m)
+    pair_sums = hmm.emission_probs.T @ moves @ hmm.emission_probs
+    return Observation(
+        visits @ hmm.emission_probs, pair_sums, cut_windows(sampled.symbols[: design.n_sampled], design)
+    )
+
+
+def cut_windows(
+    symbols: Integer[np.ndarray, "cluster step"], design: Design
+) -> Integer[np.ndarray, "cluster window time"]:
+    """Cut windows of ``n_steps`` at equal distances from each trajectory."""
+    stride = design.n_recorded // design.n_windows
+    firsts = stride * np.arange(design.n_windows)
+    return symbols[:, firsts[:, None] + np.arange(design.n_steps)]
+
+
+def _burn_in(
+    network: NoiseRNN, n_trajectories: int, n_steps: int, noise_std: float, generator: torch.Generator
+) -> Float[Tensor, "trajectory state"]:
+    state = network.initial_state(n_trajectories)
+    if n_steps > 0:
+        for chunk in iterate_rollout(network, n_steps, start=state, noise_std=noise_std, generator=generator):
+            state = chunk.states[-1].clone()
+    return state
+
+
+def _observe_block(
+    network: NoiseRNN,
+    design: Design,
+    state: Float[Tensor, "trajectory state"],
+    n_sampled: int,
+    noise_std: float,
+    generator: torch.Generator,
+    symbol_generator: torch.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    n_groups, n_symbols = len(state) // design.group_size, network.n_symbols
+    symbol_sums = torch.zeros(n_groups, n_symbols, dtype=torch.float64)
+    pair_sums = torch.zeros(n_groups, n_symbols, n_symbols, dtype=torch.float64)
+    symbols, last = [], None
+    options = {"noise_std": noise_std, "generator": generator}
+    for chunk in iterate_rollout(network, design.n_recorded, start=state, **options):
+        logits = network.compute_logits(chunk.states).detach()
+        probs = torch.softmax(logits, -1)
+        linked = probs if last is None else torch.cat([last, probs])
+        symbol_sums += probs.sum(0).unflatten(0, (n_groups, design.group_size)).sum(1).double().cpu()
+        pair_sums += _count_pairs(linked, design.group_size).cpu()
+        symbols.append(_draw_symbols(logits[:, :n_sampled], symbol_generator))
+        last = probs[-1:]
+    return symbol_sums.numpy(), pair_sums.numpy(), np.concatenate(symbols, axis=1)
+
+
+def _count_pairs(
+    probs: Float[Tensor, "time trajectory symbol"], group_size: int
+) -> Float[Tensor, "group symbol symbol"]:
+    """Expected counts of consecutive pairs, per group of trajectories."""
+    grouped = probs.unflatten(1, (-1, group_size)).permute(1, 0, 2, 3)
+    before, after = grouped[:, :-1].flatten(1, 2), grouped[:, 1:].flatten(1, 2)
+    return torch.bmm(before.transpose(1, 2), after).double()
+
+
+def _draw_symbols(
+    logits: Float[Tensor, "time trajectory symbol"], generator: torch.Generator
+) -> Integer[np.ndarray, "trajectory time"]:
+    noise = sample_gumbel(tuple(logits.shape), generator=generator).to(logits)
+    dtype = np.uint8 if logits.shape[-1] <= 256 else np.int16
+    return (logits + noise).argmax(-1).T.cpu().numpy().astype(dtype)

@@ -1,0 +1,239 @@
+"""From settings to files: train, resume and evaluate runs; the only layer that both computes and saves."""
+
+import contextlib
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .atomic_files import write_text
+from .errors import OrbitscopeError, RunFolderError
+from .evaluation import EvaluationResult, evaluate_network
+from .hmm import HMM, load_process
+from .progress import Progress, ProgressCallback, ignore_progress
+from .resources import check_memory
+from .results import load_result, save_result
+from .runs import RunFolder, describe_provenance
+from .settings import RunSettings
+from .statistics import ChangePoint, find_change_point
+from .training import (
+    EpochRecord,
+    Trainer,
+    TrainingDivergedError,
+    TrainingState,
+    initialise_training,
+    prepare_task,
+)
+
+_SECONDS_BETWEEN_STATES = 2.0
+"""Training states are saved this often at most; a killed run repeats what came after the last one."""
+
+
+class TrainingInterruptedError(OrbitscopeError):
+    """The user or the system asked training to stop; the run can be resumed."""
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished training run.
+
+    Attributes
+    ----------
+    folder : RunFolder
+    history : list of EpochRecord
+    best_epoch : int
+        Epoch with the lowest validation loss, whose weights are the run's.
+    transition : ChangePoint
+        Plateau and second drop of the loss.
+    """
+
+    folder: RunFolder
+    history: list[EpochRecord]
+    best_epoch: int
+    transition: ChangePoint
+
+
+def train_run(
+    settings: RunSettings,
+    out: str | Path,
+    *,
+    hmm: HMM | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> TrainedRun:
+    """Train a new run into a new folder.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        See :func:`orbitscope.build_settings`.
+    out : path
+        Folder of the run; must be new or empty.
+    hmm : HMM, optional
+        The process, when ``settings.process`` is only its name and not a preset or a file.
+    progress : callable
+        Called after every epoch.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder is in use.
+    TrainingDivergedError, TrainingInterruptedError
+        If training stopped early; the folder holds the last good state.
+    """
+    process = load_process(settings.process) if hmm is None else hmm
+    check_memory(settings, process.n_symbols)
+    folder = RunFolder(out)
+    with folder.lock():
+        folder.create(settings, process, describe_provenance(settings))
+        return _train(folder, settings, process, progress)
+
+
+def resume_run(path: str | Path, *, progress: ProgressCallback = ignore_progress) -> TrainedRun:
+    """Continue a run from its last good state; a finished run is returned as it is.
+
+    On the same machine and number of threads the weights end bit-identical to an uninterrupted run.
+    """
+    folder = RunFolder(path)
+    settings = folder.read_settings()
+    with folder.lock():
+        return _train(folder, settings, folder.read_hmm(), progress)
+
+
+def evaluate_run(path: str | Path, *, progress: ProgressCallback = ignore_progress) -> EvaluationResult:
+    """Compare a run's network with its process and save ``results/evaluation.nc``."""
+    folder = RunFolder(path)
+    settings, hmm = folder.read_settings(), folder.read_hmm()
+    network = folder.load_network()
+    with use_threads(settings.threads), folder.lock():
+        result = evaluate_network(
+            network,
+            hmm,
+            n_steps=settings.data.n_steps,
+            settings=settings.evaluate,
+            noise_std=settings.model.noise_std,
+            seed=settings.seed,
+            progress=lambda done, label: progress(Progress("evaluate", done, 1.0, label, {})),
+        )
+        save_result(result, folder.results / "evaluation.nc")
+    return result
+
+
+def load_evaluation(path: str | Path) -> EvaluationResult:
+    """Read the evaluation that :func:`evaluate_run` saved."""
+    file = RunFolder(path).results / "evaluation.nc"
+    if not file.is_file():
+        raise RunFolderError(f"`{file}` must exist, but does not. Make it with `orbitscope evaluate {path}`.")
+    return load_result(file, EvaluationResult)
+
+
+def find_transition(history: list[EpochRecord]) -> ChangePoint:
+    """Plateau and second drop of the training loss, relative to the loss of symbols without memory.
+
+    The ratio makes epochs with different batch sizes comparable; the index counts epochs from 0.
+    """
+    ratios = np.array([record.loss / record.plateau for record in history])
+    return find_change_point(ratios, plateau_level=1.0)
+
+
+def _train(folder: RunFolder, settings: RunSettings, hmm: HMM, progress: ProgressCallback) -> TrainedRun:
+    with use_threads(settings.threads), _stop_on_sigterm():
+        task = prepare_task(hmm, settings)
+        state = initialise_training(task, settings)
+        folder.restore_state(state)
+        history = folder.trim_history(state.epoch)
+        if state.epoch == 0:
+            folder.save_checkpoint(state.network, 0)
+        try:
+            _run_epochs(folder, Trainer(task, settings), state, history, progress)
+        except KeyboardInterrupt:
+            raise _interrupted(folder) from None
+        except TrainingDivergedError as error:
+            _write_status(folder, "diverged", state.epoch, str(error))
+            raise
+        folder.save_weights(state.best_weights, {"epoch": state.best_epoch})
+        _write_status(folder, "finished", state.epoch, "")
+    return TrainedRun(folder, history, state.best_epoch, find_transition(history))
+
+
+def _run_epochs(
+    folder: RunFolder,
+    trainer: Trainer,
+    state: TrainingState,
+    history: list[EpochRecord],
+    progress: ProgressCallback,
+) -> None:
+    train = trainer.settings.train
+    last_saved = time.monotonic()
+    for record in trainer.run_epochs(state):
+        history.append(record)
+        folder.append_history(record)
+        if is_checkpoint_epoch(record.epoch, train.checkpoint_every) or record.epoch == train.epochs:
+            folder.save_checkpoint(state.network, record.epoch)
+        if time.monotonic() - last_saved >= _SECONDS_BETWEEN_STATES or record.epoch == train.epochs:
+            folder.save_state(state)
+            last_saved = time.monotonic()
+        progress(_describe_epoch(record, history, train.epochs))
+
+
+def is_checkpoint_epoch(epoch: int, every: int) -> bool:
+    """Keep powers of two before the first regular checkpoint, then every ``every`` epochs."""
+    return epoch % every == 0 or (epoch < every and epoch & (epoch - 1) == 0)
+
+
+def _describe_epoch(record: EpochRecord, history: list[EpochRecord], epochs: int) -> Progress:
+    phase = find_transition(history).status
+    details = {
+        "loss": record.loss,
+        "floor": record.floor,
+        "plateau": record.plateau,
+        "symbol_matrix_error": record.symbol_matrix_error,
+        "phase": phase,
+        "seconds": record.seconds,
+    }
+    return Progress("train", record.epoch, epochs, f"epoch {record.epoch}", details)
+
+
+def _interrupted(folder: RunFolder) -> TrainingInterruptedError:
+    saved = folder.find_saved_epoch()
+    reason = f"training stopped; the state after epoch {saved} is saved" if saved else "training stopped at once"
+    _write_status(folder, "interrupted", saved, reason)
+    return TrainingInterruptedError(f"{reason}. Continue with `orbitscope train --resume {folder.path}`.")
+
+
+def _write_status(folder: RunFolder, status: str, epoch: int, reason: str) -> None:
+    content = {"status": status, "epoch": epoch, "reason": reason}
+    write_text(folder.path / "status.json", json.dumps(content, indent=2) + "\n")
+
+
+@contextlib.contextmanager
+def use_threads(n_threads: int) -> Iterator[None]:
+    """Run with a number of threads and put the old one back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def _stop_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM interrupt like Ctrl-C; only the main thread may install handlers."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,67 @@
+"""What a run will need: memory before it starts, time from a short measurement on this machine."""
+
+import time
+from dataclasses import dataclass
+
+import psutil
+import torch
+
+from .errors import InputError
+from .settings import RunSettings
+
+_BASE_BYTES = 350 * 2**20
+"""Interpreter, torch and its libraries."""
+
+_FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class ResourceEstimate:
+    """Needs of a training run.
+
+    Attributes
+    ----------
+    memory_bytes : int
+        Peak resident memory.
+    operations_per_epoch : float
+        Floating-point operations of matrix products.
+    """
+
+    memory_bytes: int
+    operations_per_epoch: float
+
+
+def estimate_training(settings: RunSettings, n_symbols: int) -> ResourceEstimate:
+    """Peak memory and work of training with these settings (tested against measured peaks)."""
+    data, model, train, loss = settings.data, settings.model, settings.train, settings.loss
+    batch = min(max(train.batch_size, train.final_batch_size or 0), data.n_per_split)
+    per_step = model.input_size + 3 * model.hidden_size + 6 * n_symbols
+    network = _FLOAT_BYTES * batch * data.n_steps * per_step
+    targets = _FLOAT_BYTES * 3 * data.n_per_split * data.n_steps * n_symbols
+    matrices = min(batch**2 * (_FLOAT_BYTES + 1), 2 * loss.memory_budget)
+    weights = model.hidden_size * (model.hidden_size + model.input_size)
+    operations = 6 * weights * data.n_per_split * data.n_steps
+    operations += 4 * data.n_per_split * batch * data.n_steps * n_symbols
+    return ResourceEstimate(_BASE_BYTES + network + targets + matrices, operations)
+
+
+def check_memory(settings: RunSettings, n_symbols: int) -> None:
+    """Refuse a run that would not fit into the memory that is available now."""
+    needed = estimate_training(settings, n_symbols).memory_bytes
+    available = psutil.virtual_memory().available
+    if needed > available:
+        raise InputError(
+            f"training needs about {needed / 2**30:.1f} GB, but {available / 2**30:.1f} GB are available. Lower "
+            "`train.batch_size` (and `train.final_batch_size`), `data.n_steps` or `model.hidden_size`."
+        )
+
+
+def measure_operations_per_second(*, seconds: float = 0.3) -> float:
+    """Speed of matrix products of the size that training uses, on the current number of threads."""
+    left, right = torch.ones(1024, 150), torch.ones(150, 150)
+    operations, started = 0, time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        for _ in range(20):
+            torch.mm(left, right)
+        operations += 20 * 2 * 1024 * 150 * 150
+    return operations / (time.perf_counter() - started)

@@ -1,0 +1,204 @@
+"""Results: frozen arrays with named axes, the settings that made them, and the one codec that stores them.
+
+A result is written as netCDF 4 (by xarray and h5netcdf), which MATLAB, R and Julia read too.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import xarray as xr
+
+from .atomic_files import replace_file
+from .errors import InputError, RunFolderError
+
+FORMAT_VERSION = 1
+
+R = TypeVar("R", bound="Result")
+
+
+def axes(*dims: str, unit: str = "1", description: str) -> Any:
+    """Declare an array field of a result: the name of each axis, the unit, and what it is.
+
+    A field with a single axis of its own name is the coordinate of that axis.
+    """
+    return field(metadata={"dims": dims, "unit": unit, "description": description})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """Base of every result: declare subclasses ``@dataclass(frozen=True, kw_only=True, eq=False)``.
+
+    Attributes
+    ----------
+    settings : dict
+        What the result was computed with; JSON values only.
+    status : dict
+        How the computation went (notes, convergence); JSON values only.
+
+    Every other field is a NumPy array declared by :func:`axes`. Arrays are read-only; two results are equal
+    when their settings, status and arrays are (NaN equals NaN).
+
+    Raises
+    ------
+    InputError
+        If an array has the wrong number of axes, two arrays disagree about the length of an axis, an array
+        holds objects, or settings or status are not JSON.
+    """
+
+    settings: dict[str, Any]
+    status: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "settings", _copy_json("settings", self.settings))
+        object.__setattr__(self, "status", _copy_json("status", self.status))
+        lengths: dict[str, int] = {}
+        for name, metadata in list_array_fields(type(self)).items():
+            array = np.asarray(getattr(self, name)).view()
+            _check_array(name, array, metadata["dims"], lengths)
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Result) or type(other) is not type(self):
+            return False
+        plain = (self.settings, self.status) == (other.settings, other.status)
+        names = list_array_fields(type(self))
+        return plain and all(_is_equal(getattr(self, name), getattr(other, name)) for name in names)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def list_array_fields(cls: type[Result]) -> dict[str, Mapping[str, Any]]:
+    """Names of the array fields of a result with their ``dims``, ``unit`` and ``description``."""
+    return {f.name: f.metadata for f in fields(cls) if "dims" in f.metadata}
+
+
+def save_result(result: Result, path: Path) -> None:
+    """Write a result in one step: the file is either whole or absent.
+
+    Parameters
+    ----------
+    result : Result
+    path : Path
+        Usually ``results/<part>.nc`` of a run folder; an older file is replaced.
+    """
+    arrays = {name: getattr(result, name) for name in list_array_fields(type(result))}
+    attributes = {
+        "orbitscope_result": type(result).__name__,
+        "format_version": FORMAT_VERSION,
+        "settings": json.dumps(result.settings, sort_keys=True),
+        "status": json.dumps(result.status, sort_keys=True),
+    }
+    attributes["sha256"] = _digest(arrays, attributes["settings"] + attributes["status"])
+    variables = {name: _label(type(result), name, array) for name, array in arrays.items()}
+    dataset = xr.Dataset(variables, attrs=attributes)
+    with replace_file(path) as temporary:
+        dataset.to_netcdf(temporary, engine="h5netcdf")
+
+
+def load_result(path: Path, cls: type[R]) -> R:
+    """Read a result written by :func:`save_result`; nothing in the file is executed.
+
+    Parameters
+    ----------
+    path : Path
+    cls : type
+        The kind of result that the file must hold.
+
+    Raises
+    ------
+    RunFolderError
+        If the file is missing, damaged, or holds something else.
+    """
+    if not path.is_file():
+        raise RunFolderError(f"`{path}` must exist, but does not. Compute it first, or check the name.")
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as dataset:
+            dataset.load()
+    except Exception as error:  # whatever HDF5, h5netcdf and xarray raise on bytes they cannot read
+        raise _damaged(path, f"it cannot be read ({error})") from None
+    kind = dataset.attrs.get("orbitscope_result")
+    if kind != cls.__name__:
+        raise RunFolderError(
+            f"`{path}` must hold a result `{cls.__name__}`, got `{kind}`. Pass the right file."
+        )
+    missing = [name for name in list_array_fields(cls) if name not in dataset.variables]
+    if missing or int(dataset.attrs.get("format_version", 0)) != FORMAT_VERSION:
+        what = f"it lacks {', '.join(missing)}" if missing else "its format version is another"
+        raise _damaged(path, what)
+    return _build(path, cls, dataset)
+
+
+def _build(path: Path, cls: type[R], dataset: xr.Dataset) -> R:
+    arrays = {name: _restore(dataset.variables[name].to_numpy()) for name in list_array_fields(cls)}
+    texts = [str(dataset.attrs.get(key, "")) for key in ("settings", "status")]
+    if dataset.attrs.get("sha256") != _digest(arrays, "".join(texts)):
+        raise _damaged(path, "its checksum does not match its content")
+    try:
+        return cls(settings=json.loads(texts[0]), status=json.loads(texts[1]), **arrays)
+    except (InputError, TypeError) as error:
+        raise _damaged(path, str(error)) from None
+
+
+def _label(cls: type[Result], name: str, array: np.ndarray) -> xr.Variable:
+    metadata = list_array_fields(cls)[name]
+    attributes = {"units": metadata["unit"], "long_name": metadata["description"]}
+    stored = array.astype(object) if array.dtype.kind == "U" else array
+    return xr.Variable(metadata["dims"], stored, attrs=attributes)
+
+
+def _restore(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.str_) if array.dtype.kind in "OTS" else array
+
+
+def _digest(arrays: Mapping[str, np.ndarray], text: str) -> str:
+    """Checksum over names, shapes and values (strings as text: their padded width does not matter)."""
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        kind = "text" if array.dtype.kind == "U" else array.dtype.name
+        digest.update(f"{name} {kind} {array.shape}".encode())
+        is_text = array.dtype.kind == "U"
+        digest.update(
+            json.dumps(array.tolist()).encode() if is_text else np.ascontiguousarray(array).tobytes()
+        )
+    return digest.hexdigest()
+
+
+def _copy_json(name: str, value: Any) -> Any:
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"`{name}` must hold plain JSON values, but {error}. Convert arrays to lists and NaN to None."
+        ) from None
+
+
+def _check_array(name: str, array: np.ndarray, dims: tuple[str, ...], lengths: dict[str, int]) -> None:
+    if array.dtype.kind not in "biufU":
+        raise InputError(f"`{name}` must hold numbers or strings, got dtype {array.dtype}. Convert it.")
+    if array.ndim != len(dims):
+        raise InputError(
+            f"`{name}` must have the axes ({', '.join(dims)}), got shape {array.shape}. Add or drop axes."
+        )
+    for dim, length in zip(dims, array.shape, strict=True):
+        if lengths.setdefault(dim, length) != length:
+            raise InputError(
+                f"`{name}` must have {lengths[dim]} entries along `{dim}` like the fields before it, got "
+                f"{length}. Build all fields from the same data."
+            )
+
+
+def _is_equal(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.dtype.kind == b.dtype.kind and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+
+
+def _damaged(path: Path, reason: str) -> RunFolderError:
+    return RunFolderError(
+        f"`{path}` must be a whole result file, but {reason}. Delete it and compute it again."
+    )

@@ -1,0 +1,83 @@
+"""Run folders of networks that were trained elsewhere."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from .atomic_files import write_text
+from .hmm import HMM, load_process
+from .importers import import_state_dict
+from .network import NoiseRNN
+from .recipes import build_settings
+from .runs import RunFolder, describe_provenance
+from .settings import RunSettings
+from .training import require_same_symbols
+
+RECIPE = "imported"
+"""Recipe named in the settings of an imported run."""
+
+
+def import_run(
+    source: str | Path,
+    out: str | Path,
+    *,
+    process: str | None = None,
+    hmm: HMM | None = None,
+    prefix: str | None = None,
+    noise_std: float = 1.0,
+) -> RunFolder:
+    """Make a run folder of a saved PyTorch state dict, ready for evaluation and analyses.
+
+    Parameters
+    ----------
+    source : path
+        State dict, as :func:`orbitscope.import_state_dict` reads it.
+    out : path
+        Folder of the run; must be new or empty.
+    process : str, optional
+        Name of the process that the network emulates, or path of its HMM file.
+    hmm : HMM, optional
+        The process itself, when it has no such name.
+    prefix : str, optional
+        Text before the names of the weights, when it cannot be guessed.
+    noise_std : float >= 0
+        Standard deviation of the input noise that the network was trained with.
+
+    Returns
+    -------
+    RunFolder
+        With settings, process, provenance (file and SHA-256), weights, and status ``imported``.
+
+    Raises
+    ------
+    InputError
+        If neither process nor HMM is given, or the network does not fit it.
+    RunFolderError
+        If the folder is in use.
+    """
+    if hmm is None:
+        hmm = load_process(process or "")
+    network = import_state_dict(source, prefix=prefix)
+    require_same_symbols(network, hmm)
+    settings = _describe_settings(process or hmm.name or Path(source).stem, network, noise_std)
+    origin = {"file": str(source), "sha256": hashlib.sha256(Path(source).read_bytes()).hexdigest()}
+    folder = RunFolder(out)
+    with folder.lock():
+        folder.create(settings, hmm, describe_provenance(settings) | {"source": origin})
+        folder.save_weights(network.state_dict(), {"epoch": None, **origin})
+        status = {"status": RECIPE, "epoch": 0, "reason": f"weights from {source}"}
+        write_text(folder.path / "status.json", json.dumps(status, indent=2) + "\n")
+    return folder
+
+
+def _describe_settings(process: str, network: NoiseRNN, noise_std: float) -> RunSettings:
+    """Settings of the published recipe for this process, with the shape of the network."""
+    model = {
+        "cell": network.cell.name,
+        "hidden_size": network.hidden_size,
+        "input_size": network.input_size,
+        "bias": network.out_bias is not None,
+        "noise_std": noise_std,
+    }
+    settings = build_settings(process, recipe="published", changes={"model": model})
+    return settings.override({"recipe": RECIPE})

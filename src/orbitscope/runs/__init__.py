@@ -1,0 +1,9 @@
+"""Run folders, checkpoints and provenance."""
+
+from .checkpoints import load_tensors as load_tensors
+from .checkpoints import load_weights as load_weights
+from .checkpoints import save_tensors as save_tensors
+from .folder import RunFolder as RunFolder
+from .provenance import describe_provenance as describe_provenance
+from .provenance import find_commit as find_commit
+from .provenance import find_versions as find_versions

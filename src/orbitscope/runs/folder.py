@@ -1,0 +1,193 @@
+"""The run folder: settings, process, provenance, history, checkpoints, weights; every write is atomic."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import filelock
+import torch
+
+from ..atomic_files import write_text
+from ..errors import DamagedFileError, InputError, RunFolderError
+from ..hmm import HMM, dump_hmm, load_hmm_file
+from ..network import NoiseRNN, build_network
+from ..settings import RunSettings
+from ..training import EpochRecord, TrainingState
+from .checkpoints import (
+    load_tensors,
+    load_weights,
+    restore_training_state,
+    save_tensors,
+    save_training_state,
+)
+
+
+class RunFolder:
+    """Paths and formats of one run; holds no state beside its path.
+
+    ``config.toml`` (resolved settings), ``hmm.toml``, ``provenance.json``, ``history.jsonl``,
+    ``checkpoints/epoch-*.safetensors`` (weights), ``checkpoints/last.safetensors`` and ``previous.safetensors``
+    (whole training state), ``weights.safetensors`` (best weights), ``results/<part>.nc``, ``figures/``.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.config = self.path / "config.toml"
+        self.hmm_file = self.path / "hmm.toml"
+        self.provenance = self.path / "provenance.json"
+        self.history = self.path / "history.jsonl"
+        self.weights = self.path / "weights.safetensors"
+        self.checkpoints = self.path / "checkpoints"
+        self.results = self.path / "results"
+        self.figures = self.path / "figures"
+
+    def create(self, settings: RunSettings, hmm: HMM, provenance: dict[str, Any]) -> None:
+        """Start a run: the folder must be new or empty."""
+        if self.path.is_file() or (self.path.is_dir() and self._is_occupied()):
+            raise RunFolderError(
+                f"`{self.path}` must be a new or empty folder, but it exists. Continue it with "
+                f"`orbitscope train --resume {self.path}`, or choose another `--out`."
+            )
+        write_text(self.hmm_file, dump_hmm(hmm))
+        write_text(self.provenance, json.dumps(provenance, indent=2) + "\n")
+        write_text(self.config, settings.to_toml())
+
+    def _is_occupied(self) -> bool:
+        return any(child.name != ".lock" for child in self.path.iterdir())
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep a second writer out; released when the process ends, however it ends."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise RunFolderError(
+                f"`{self.path}` must have one writer, but another process is working in it. Wait for it or stop it."
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def read_settings(self) -> RunSettings:
+        """Resolved settings of the run."""
+        if not self.config.is_file():
+            raise RunFolderError(
+                f"`{self.path}` must be a run folder with a config.toml, but has none. "
+                "Make one with `orbitscope train` or `orbitscope import`."
+            )
+        try:
+            return RunSettings.from_toml(self.config.read_text(encoding="utf-8"))
+        except (InputError, UnicodeDecodeError) as error:
+            raise DamagedFileError(f"`{self.config}` must hold the settings of a run, but: {error}") from None
+
+    def read_hmm(self) -> HMM:
+        """Process of the run."""
+        return load_hmm_file(self.hmm_file)
+
+    def read_provenance(self) -> dict[str, Any]:
+        """Versions, seeds and origin of the run."""
+        try:
+            return json.loads(self.provenance.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DamagedFileError(f"`{self.provenance}` must be a JSON file, but: {error}.") from None
+
+    def append_history(self, record: EpochRecord) -> None:
+        """Add one epoch; a line that a crash cut short is dropped when the history is read."""
+        with self.history.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(record)) + "\n")
+
+    def read_history(self) -> list[EpochRecord]:
+        """Epoch records in order, without a last line that is not whole."""
+        if not self.history.is_file():
+            return []
+        records = []
+        for line in self.history.read_text(encoding="utf-8").splitlines():
+            try:
+                records.append(EpochRecord(**json.loads(line)))
+            except (json.JSONDecodeError, TypeError):
+                break
+        return records
+
+    def trim_history(self, last_epoch: int) -> list[EpochRecord]:
+        """Drop what lies beyond the epoch that training resumes from."""
+        records = [record for record in self.read_history() if record.epoch <= last_epoch]
+        write_text(self.history, "".join(json.dumps(asdict(record)) + "\n" for record in records))
+        return records
+
+    def save_state(self, state: TrainingState) -> None:
+        """Save the training state, keeping the one before it."""
+        last = self.checkpoints / "last.safetensors"
+        if last.exists():
+            last.replace(self.checkpoints / "previous.safetensors")
+        save_training_state(last, state)
+
+    def restore_state(self, state: TrainingState) -> list[str]:
+        """Load the newest training state that is whole into ``state``; returns what was found damaged.
+
+        A damaged file is set aside as ``*.damaged``, so that the next save does not put it in the place of
+        the good one. A file of another shape is not damaged: that is an error.
+        """
+        damaged: list[str] = []
+        for name in ("last", "previous"):
+            path = self.checkpoints / f"{name}.safetensors"
+            if path.exists():
+                try:
+                    restore_training_state(path, state)
+                except DamagedFileError as error:
+                    damaged.append(str(error))
+                    path.replace(path.with_suffix(".damaged"))
+                else:
+                    return damaged
+        if damaged:
+            raise DamagedFileError(f"no checkpoint in `{self.checkpoints}` is whole: {' '.join(damaged)}")
+        return damaged
+
+    def find_saved_epoch(self) -> int:
+        """Epoch of the newest saved training state, 0 if there is none."""
+        for name in ("last", "previous"):
+            path = self.checkpoints / f"{name}.safetensors"
+            with contextlib.suppress(RunFolderError):
+                return int(load_tensors(path).metadata["epoch"])
+        return 0
+
+    def save_checkpoint(self, network: NoiseRNN, epoch: int) -> None:
+        """Keep the weights of an epoch for analyses over training."""
+        path = self.checkpoints / f"epoch-{epoch:06d}.safetensors"
+        save_tensors(path, network.state_dict(), {"epoch": epoch})
+
+    def list_checkpoints(self) -> dict[int, Path]:
+        """Kept weights by epoch."""
+        paths = sorted(self.checkpoints.glob("epoch-*.safetensors"))
+        return {int(path.stem.removeprefix("epoch-")): path for path in paths}
+
+    def save_weights(self, weights: dict[str, torch.Tensor], metadata: dict[str, Any]) -> None:
+        """Write the final (best) weights."""
+        save_tensors(self.weights, weights, metadata)
+
+    def load_network(self, *, epoch: int | None = None) -> NoiseRNN:
+        """Build the run's network with its best weights, or with those kept at ``epoch``."""
+        path = self.weights if epoch is None else self._checkpoint_path(epoch)
+        settings, saved = self.read_settings(), load_tensors(path)
+        model = settings.model
+        network = build_network(
+            self.read_hmm().n_symbols,
+            cell=model.cell,
+            hidden_size=model.hidden_size,
+            input_size=model.input_size,
+            bias=model.bias,
+            generator=torch.Generator().manual_seed(0),
+        )
+        load_weights(network, saved.tensors, path)
+        return network
+
+    def _checkpoint_path(self, epoch: int) -> Path:
+        kept = self.list_checkpoints()
+        if epoch not in kept:
+            raise InputError(f"`epoch` must be one that was kept ({', '.join(map(str, kept))}), got {epoch}.")
+        return kept[epoch]

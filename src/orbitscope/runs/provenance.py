@@ -1,0 +1,72 @@
+"""Where a run came from: versions, machine, threads, seeds, commit."""
+
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..random_streams import stream_seeds
+from ..settings import RunSettings
+
+_PACKAGES = ("orbitscope", "torch", "numpy", "scipy", "xarray", "safetensors", "pydantic")
+
+
+def describe_provenance(settings: RunSettings) -> dict[str, Any]:
+    """Facts that someone needs to repeat a run."""
+    return {
+        "versions": {"python": platform.python_version(), **find_versions()},
+        "platform": platform.platform(),
+        "processor": find_processor(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "device": settings.device,
+        "threads": settings.threads,
+        "seed": settings.seed,
+        "stream_seeds": stream_seeds(settings.seed),
+        "commit": find_commit(),
+        "command": sys.argv,
+    }
+
+
+def find_versions() -> dict[str, str]:
+    """Installed versions of the packages that results depend on."""
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def find_commit() -> str | None:
+    """Short commit of the checkout this package runs from, with ``+`` if it has changes.
+
+    None when the package is installed elsewhere, even inside some other repository.
+    """
+    folder = Path(__file__).resolve().parent
+    try:
+        _run_git(folder, "ls-files", "--error-unmatch", Path(__file__).name)
+        commit = _run_git(folder, "rev-parse", "--short", "HEAD")
+        changed = _run_git(folder, "status", "--porcelain", "--untracked-files=no", "--", str(folder.parent))
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit + ("+" if changed else "")
+
+
+def find_processor() -> str:
+    """Model name of the processor."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _run_git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

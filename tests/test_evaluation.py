@@ -1,0 +1,478 @@
+import itertools
+import json
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from orbitscope.errors import InputError
+from orbitscope.evaluation import (
+    Design,
+    EvaluationResult,
+    Finding,
+    Measure,
+    Observation,
+    combine_matrix_errors_as_published,
+    compute_clustered_auc,
+    compute_matched_distance,
+    cross_fit_distance,
+    evaluate_emulator,
+    evaluate_network,
+    judge,
+    list_measures,
+    measure_expected_counts,
+    measure_likelihood,
+    measure_runs,
+    measure_words,
+    observe_network,
+    observe_process,
+    plan_observation,
+    prepare_target,
+    start_process,
+    tabulate,
+)
+from orbitscope.hmm import (
+    HMM,
+    compute_symbol_frequencies,
+    compute_symbol_matrix,
+    list_presets,
+    load_preset,
+)
+from orbitscope.network import build_network, rollout
+from orbitscope.results import load_result, save_result
+from orbitscope.settings import EvaluationSettings
+from orbitscope.statistics import compute_auc
+
+SMALL = EvaluationSettings(
+    n_symbols_total=12_000,
+    n_sequences=400,
+    n_trajectories=100,
+    burn_in=10,
+    n_matched=60,
+    n_matches=2,
+    n_refitted=60,
+    n_refits=2,
+    n_entropy=2000,
+    n_resamples=100,
+    n_raster=5,
+)
+MEDIUM = SMALL.model_copy(
+    update={
+        "n_symbols_total": 400_000,
+        "n_sequences": 8000,
+        "n_trajectories": 800,
+        "n_entropy": 20_000,
+        "n_matched": 200,
+        "n_refitted": 300,
+    }
+)
+JUDGED = {m.name for m in list_measures(SMALL) if np.isfinite(m.margin)}
+
+
+def build_iid_network(logits):
+    network = build_network(
+        len(logits), hidden_size=4, input_size=2, bias=True, generator=torch.Generator().manual_seed(0)
+    )
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        network.out_bias.copy_(torch.tensor(logits))
+    return network
+
+
+def build_iid_process(probs):
+    return HMM([1.0], [[1.0]], [probs], name="iid")
+
+
+def load_process(name):
+    return load_preset(name).hmm
+
+
+def observe_hmm(emulator, start, design, seed, report):
+    report(1.0)
+    return observe_process(start_process(emulator, start), design, rng=np.random.default_rng(seed))
+
+
+def compare_processes(emulator, hmm, *, n_steps, settings=SMALL, seed=0):
+    observe = partial(observe_hmm, emulator)
+    return evaluate_emulator(observe, hmm, n_steps=n_steps, settings=settings, seed=seed)
+
+
+def index(result, start="zero"):
+    return {row["measure"]: row for row in tabulate(result) if row["start"] == start}
+
+
+def prepare(hmm, n_steps, settings, seed=0):
+    design = plan_observation("zero", n_steps, settings)
+    return design, prepare_target(hmm, design, settings, rng=np.random.default_rng(seed))
+
+
+# ---- observing
+
+
+@pytest.mark.parametrize("start", ["zero", "stationary"])
+@pytest.mark.parametrize("n_steps", [2, 30, 700])
+def test_designs_reach_the_asked_sizes(start, n_steps):
+    design = plan_observation(start, n_steps, SMALL)
+    assert design.n_trajectories * design.n_recorded >= SMALL.n_symbols_total
+    assert design.n_sampled * design.n_windows >= SMALL.n_sequences
+    assert design.n_trajectories % design.group_size == 0
+    assert design.n_recorded >= design.n_windows * n_steps
+
+
+@pytest.mark.parametrize("burn_in", [0, 3])
+def test_expected_counts_of_a_noise_free_network_match_its_recorded_path(burn_in):
+    generator = torch.Generator().manual_seed(0)
+    network = build_network(3, cell="tanh", hidden_size=6, input_size=2, bias=True, generator=generator)
+    design = Design(6, 8, burn_in, 2, 4, 2, 4)
+    seen = observe_network(network, design, noise_std=0.0, generator=generator)
+    recorded = rollout(network, 1, burn_in + 8, noise_std=0.0, generator=generator)
+    probs = torch.softmax(recorded.logits[burn_in:, 0], -1).detach().double().numpy()
+    np.testing.assert_allclose(seen.symbol_sums, np.tile(2 * probs.sum(0), (3, 1)), rtol=1e-5)
+    pairs = 2 * np.einsum("ta,tb->ab", probs[:-1], probs[1:])
+    np.testing.assert_allclose(seen.pair_sums, np.tile(pairs, (3, 1, 1)), rtol=1e-5)
+    assert seen.windows.shape == (4, 2, 4)
+
+
+def test_samples_of_a_network_follow_its_expected_counts():
+    generator = torch.Generator().manual_seed(1)
+    network = build_network(3, hidden_size=20, input_size=10, generator=generator)
+    with torch.no_grad():
+        network.w_out.mul_(10)
+    design = plan_observation("zero", 10, SMALL.model_copy(update={"n_sequences": 8000}))
+    seen = observe_network(network, design, generator=generator)
+    counted = np.bincount(seen.windows.ravel(), minlength=3) / seen.windows.size
+    np.testing.assert_allclose(
+        counted, seen.symbol_sums.sum(0) / seen.symbol_sums.sum(), atol=4 * 0.5 / np.sqrt(80_000)
+    )
+
+
+def test_expected_counts_of_a_process_are_unbiased_and_its_windows_are_its_trajectories():
+    hmm = load_process("cyclic-4")
+    design = plan_observation("zero", 20, MEDIUM)
+    seen = observe_process(hmm, design, rng=np.random.default_rng(0))
+    matrix = seen.pair_sums.sum(0) / seen.pair_sums.sum((0, 2))[:, None]
+    np.testing.assert_allclose(matrix, compute_symbol_matrix(hmm, n_steps=20), atol=0.01)
+    assert seen.symbol_sums.sum() == pytest.approx(design.n_trajectories * 20)
+    assert seen.pair_sums.sum() == pytest.approx(design.n_trajectories * 19)
+
+
+def test_exploding_activity_is_refused():
+    network = build_iid_network([0.0, 0.0, 0.0])
+    with torch.no_grad():
+        network.cell.w_ih.fill_(1.0)
+        network.cell.w_hh.fill_(1e30)
+        network.w_out.copy_(torch.arange(12.0).view(3, 4))
+    with pytest.raises(InputError, match="activity must stay finite"):
+        evaluate_network(network, load_process("linear-3"), n_steps=10, settings=SMALL, seed=0)
+
+
+# ---- closed forms
+
+
+def test_a_uniform_network_has_the_errors_of_a_uniform_process():
+    hmm = load_process("linear-2")
+    result = evaluate_network(build_iid_network([0.0] * 3), hmm, n_steps=10, settings=SMALL, seed=0)
+    exact = compute_symbol_matrix(hmm)
+    for rows in (index(result), index(result, "stationary")):
+        assert rows["symbol_matrix_error"]["estimate"] == pytest.approx(abs(exact - 1 / 3).max(), abs=1e-5)
+        assert rows["rare_symbol_error"]["estimate"] == pytest.approx(1 / 3 / 0.01 - 1, rel=1e-5)
+        assert rows["volatility_error"]["estimate"] == pytest.approx(2 / 3 / (1 - 0.01**2) * 1, abs=10.0)
+        assert rows["symbol_matrix_error"]["verdict"] == "different"
+        assert rows["symbol_matrix_error"]["high"] - rows["symbol_matrix_error"]["low"] < 1e-5
+    assert result.symbol_matrix[0, 0] == pytest.approx(np.full((3, 3), 1 / 3), abs=1e-5)
+    assert result.symbol_matrix[0, 2] == pytest.approx(exact)
+
+
+def test_independent_symbols_against_other_independent_symbols_have_closed_forms():
+    p, q, n_steps = np.array([0.6, 0.3, 0.1]), np.array([0.5, 0.3, 0.2]), 12
+    network = build_iid_network(np.log(p).tolist())
+    hmm = build_iid_process(q)
+    rows = index(evaluate_network(network, hmm, n_steps=n_steps, settings=MEDIUM, seed=3))
+    assert rows["frequency_error"]["estimate"] == pytest.approx(0.1, abs=1e-5)
+    assert rows["rare_symbol_error"]["estimate"] == pytest.approx(-0.5, abs=1e-4)
+    volatility = (1 - (p**2).sum()) / (1 - (q**2).sum()) - 1
+    assert rows["volatility_error"]["estimate"] == pytest.approx(volatility, abs=1e-4)
+    gap = -(p * np.log(q)).sum() + (q * np.log(q)).sum()
+    assert rows["cross_entropy_gap"]["low"] - 0.003 < gap < rows["cross_entropy_gap"]["high"] + 0.003
+    divergence = (p * np.log(p / q)).sum()
+    for n in range(1, 6):
+        assert rows[f"ngram_divergence_{n}"]["estimate"] == pytest.approx(n * divergence, rel=0.05)
+    kl_rate = (q * np.log(q / p)).sum()
+    assert rows["refit_kl_rate"]["estimate"] == pytest.approx(kl_rate, rel=0.3)
+    assert rows["refit_kl_rate_reverse"]["estimate"] == pytest.approx(divergence, rel=0.3)
+    assert abs(rows["irreversibility"]["estimate"]) < 1e-3
+
+
+def test_published_combination_of_matrix_errors():
+    exact = np.array([[0.5, 0.5], [0.2, 0.8]])
+    matrices = np.stack([exact + [[0.03, -0.03], [0, 0]], exact + [[-0.04, 0.04], [0.01, -0.01]]])
+    expected = np.sqrt((0.03**2 + 0.04**2) / 2)
+    assert combine_matrix_errors_as_published(matrices, exact) == pytest.approx(expected)
+    with pytest.raises(InputError, match="`matrices` must have shape"):
+        combine_matrix_errors_as_published(exact[None, :1], exact)
+
+
+def test_matching_is_the_best_permutation():
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(3, size=(5, 6)), rng.integers(3, size=(5, 6))
+    distance = np.sqrt(2 * (x[:, None] != y[None]).sum(-1))
+    best = min(np.mean([distance[i, j] for i, j in enumerate(p)]) for p in itertools.permutations(range(5)))
+    assert compute_matched_distance(x, y, 3) == pytest.approx(best, rel=1e-6)
+
+
+def test_clustered_auc_is_delong_for_single_scores_and_ignores_copies():
+    rng = np.random.default_rng(0)
+    positive, negative = rng.normal(0.5, 1, (80, 1)), rng.normal(0, 1, (120, 1))
+    scores = np.concatenate([positive.ravel(), negative.ravel()])
+    expected = compute_auc(scores, np.arange(200) < 80)
+    auc, error = compute_clustered_auc(positive, negative)
+    assert (auc, error) == pytest.approx((expected.auc, expected.standard_error))
+    copied = compute_clustered_auc(np.repeat(positive, 5, 1), np.repeat(negative, 5, 1))
+    assert copied == pytest.approx((auc, error))
+
+
+# ---- verdicts
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "margin", "verdict"),
+    [
+        (0.46, 0.54, 0.05, "equivalent"),
+        (0.46, 0.55, 0.05, "inconclusive"),
+        (0.55, 0.60, 0.05, "different"),
+        (0.30, 0.45, 0.05, "different"),
+        (0.30, 0.70, 0.05, "inconclusive"),
+        (np.nan, np.nan, 0.05, "inconclusive"),
+        (0.46, 0.54, np.nan, "no margin"),
+    ],
+)
+def test_verdict_compares_the_test_interval_with_the_margin(low, high, margin, verdict):
+    finding = Finding(0.5, 0.0, 1.0, low, high)
+    assert judge(finding, Measure("auc", "", "1", margin, 0.5)) == verdict
+
+
+@pytest.mark.parametrize("name", ["linear-3", "cyclic-4"])
+def test_a_process_is_its_own_emulator(name):
+    hmm = load_process(name)
+    result = compare_processes(hmm, hmm, n_steps=30, settings=MEDIUM)
+    for start in ("zero", "stationary"):
+        rows = index(result, start)
+        assert {m: rows[m]["verdict"] for m in JUDGED} == dict.fromkeys(JUDGED, "equivalent")
+        for excess in ("matched_distance_excess", "sinkhorn_loss_excess"):
+            assert abs(rows[excess]["estimate"]) < 0.05 * rows[excess.removesuffix("_excess")]["floor"]
+        assert rows["refit_kl_rate"]["estimate"] < 0.003
+
+
+def test_independent_symbols_of_equal_frequencies_are_told_apart():
+    hmm = load_process("linear-3")
+    iid = build_iid_process(compute_symbol_frequencies(hmm))
+    result = compare_processes(iid, hmm, n_steps=30, settings=MEDIUM)
+    assert result.estimate.shape == result.floor.shape == (2, len(result.measure))
+    for start in ("zero", "stationary"):
+        rows = index(result, start)
+        alike = {"frequency_error", "rare_symbol_error", "impossible_share"}
+        assert {m for m in JUDGED if rows[m]["verdict"] == "equivalent"} == alike
+        assert {m for m in JUDGED if rows[m]["verdict"] == "different"} == JUDGED - alike
+        for m in ("ngram_divergence_2", "matched_distance", "sinkhorn_loss", "refit_kl_rate"):
+            assert rows[m]["low"] > rows[m]["floor_high"]
+
+
+def test_irreversible_output_is_seen_beside_a_reversible_floor():
+    hmm = HMM(np.full(3, 1 / 3), np.full((3, 3), 1 / 3), 0.9 * np.eye(3) + 0.1 / 3)
+    turning = HMM(np.full(3, 1 / 3), 0.9 * np.roll(np.eye(3), 1, 1) + 0.1 / 3, hmm.emission_probs)
+    rows = index(compare_processes(turning, hmm, n_steps=20, settings=SMALL))
+    assert rows["irreversibility"]["low"] > 0.5
+    assert abs(rows["irreversibility"]["floor"]) < 0.01
+
+
+# ---- intervals
+
+
+def test_intervals_cover_the_truth():
+    hmm, n_repeats = load_process("linear-3"), 100
+    settings = SMALL.model_copy(update={"n_entropy": 4000})
+    covered = dict.fromkeys(
+        ["cross_entropy_gap", "volatility_error", "symbol_matrix_error", "run_length_distance_crossfit"], 0
+    )
+    for seed in range(n_repeats):
+        rng = np.random.default_rng(seed)
+        design, target = prepare(hmm, 15, settings, seed=1000 + seed)
+        seen = observe_process(hmm, design, rng=rng)
+        found: dict[str, Finding] = {}
+        for measure in (measure_likelihood, measure_expected_counts, measure_runs):
+            found |= measure(seen, target, settings, rng=rng)
+        for name in covered:
+            covered[name] += found[name].low <= 0 <= found[name].high
+    for name, count in covered.items():
+        assert 0.88 * n_repeats <= count, name
+    assert covered["cross_entropy_gap"] < n_repeats
+
+
+def test_interval_of_the_largest_error_covers_a_known_error():
+    p, hmm = [0.55, 0.3, 0.15], build_iid_process([0.5, 0.3, 0.2])
+    covered = 0
+    for seed in range(100):
+        design, target = prepare(hmm, 10, SMALL)
+        rng = np.random.default_rng(seed)
+        counts = rng.multinomial(10, p, size=(200, 1))
+        pairs = np.einsum("gca,gcb->gab", counts, counts) * 0.9
+        seen = Observation(counts.sum(1).astype(float), pairs, np.zeros((4, 1, 10), dtype=np.uint8))
+        finding = measure_expected_counts(seen, target, SMALL, rng=rng)["frequency_error"]
+        covered += finding.low <= 0.05 <= finding.high
+    assert covered >= 90
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.02, 0.2])
+def test_cross_fitted_distance_does_not_exceed_the_true_one(tilt):
+    rng = np.random.default_rng(0)
+    exact = 0.7 ** np.arange(20)
+    law = exact * np.where(np.arange(20) % 2, 1.0, 1 + tilt)
+    exact, law = exact / exact.sum(), law / law.sum()
+    distance = 0.5 * abs(law - exact).sum()
+    draws = [cross_fit_distance(rng.multinomial(200, law, size=100), exact) for _ in range(200)]
+    assert np.mean(draws) < distance + 3 * np.std(draws) / np.sqrt(200)
+    assert np.mean(draws) > distance - 0.006
+
+
+# ---- the whole
+
+
+def test_a_result_is_reproducible_saved_and_tabulated(tmp_path):
+    network = build_network(3, hidden_size=20, input_size=10, generator=torch.Generator().manual_seed(0))
+    seen: list[tuple[float, str]] = []
+    options = {"n_steps": 20, "settings": SMALL, "noise_std": 0.5}
+    result = evaluate_network(
+        network,
+        load_process("fully-connected-3"),
+        seed=1,
+        progress=lambda *event: seen.append(event),
+        **options,
+    )
+    assert result == evaluate_network(network, load_process("fully-connected-3"), seed=1, **options)
+    assert result != evaluate_network(network, load_process("fully-connected-3"), seed=2, **options)
+    save_result(result, tmp_path / "evaluation.nc")
+    assert load_result(tmp_path / "evaluation.nc", EvaluationResult) == result
+    rows = tabulate(result)
+    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
+    assert len(rows) == 2 * len(list_measures(SMALL))
+    done = [d for d, _ in seen]
+    assert done == sorted(done)
+    assert done[0] == 0.0
+    assert seen[-1] == (1.0, "done")
+    assert result.settings["noise_std"] == 0.5
+    assert result.settings["evaluation"] == SMALL.model_dump()
+    assert result.raster.shape == (2, 2, 5, 20)
+    np.testing.assert_allclose(result.run_law.sum(-1), 1)
+
+
+def test_values_lie_inside_their_intervals():
+    result = compare_processes(load_process("linear-4"), load_process("linear-3"), n_steps=12)
+    defined = np.isfinite(result.low)
+    assert (result.low <= result.estimate + 1e-12)[defined].all()
+    assert (result.estimate <= result.high + 1e-12)[defined].all()
+
+
+# ---- edges
+
+
+def test_a_network_that_always_emits_one_symbol_is_different():
+    network = build_iid_network([200.0, 0.0, 0.0])
+    result = evaluate_network(network, load_process("linear-3"), n_steps=10, settings=SMALL, seed=0)
+    rows = index(result)
+    assert np.isnan(result.symbol_matrix[0, 0, 1:]).all()
+    assert rows["symbol_matrix_error"]["estimate"] == 1.0
+    assert rows["run_length_distance"]["estimate"] == 1.0
+    assert rows["volatility_error"]["estimate"] == pytest.approx(-1.0)
+    assert {rows[m]["verdict"] for m in JUDGED - {"impossible_share"}} == {"different"}
+    assert np.isnan(result.run_law[0, 0]).all()
+
+
+def test_impossible_sequences_are_counted_apart():
+    hmm = build_iid_process([0.5, 0.5, 0.0])
+    network = build_iid_network(np.log([0.45, 0.45, 0.1]).tolist())
+    rows = index(evaluate_network(network, hmm, n_steps=8, settings=SMALL, seed=0))
+    assert rows["impossible_share"]["low"] < 1 - 0.9**8 < rows["impossible_share"]["high"]
+    assert rows["impossible_share"]["verdict"] == "different"
+    assert rows["cross_entropy_gap"]["estimate"] == pytest.approx(0.0, abs=1e-9)
+    assert rows["impossible_word_share"]["estimate"] == pytest.approx(1 - 0.9**5, rel=0.2)
+    assert rows["ngram_divergence_2"]["estimate"] == pytest.approx(0.0, abs=0.01)
+    assert rows["rare_symbol_error"]["estimate"] == pytest.approx(-0.1, abs=1e-4)
+
+
+def test_a_network_of_impossible_sequences_only_has_an_infinite_gap():
+    hmm = build_iid_process([0.5, 0.5, 0.0])
+    result = evaluate_network(build_iid_network([0.0, 0.0, 200.0]), hmm, n_steps=8, settings=SMALL, seed=0)
+    rows = index(result)
+    gap = result.measure.tolist().index("cross_entropy_gap")
+    assert result.estimate[0, gap] == np.inf
+    assert rows["cross_entropy_gap"]["estimate"] is None
+    assert rows["cross_entropy_gap"]["verdict"] == "different"
+    assert rows["impossible_share"]["estimate"] == 1.0
+
+
+@pytest.mark.parametrize("n_steps", [2, 3, 4])
+def test_windows_too_short_for_a_measure_leave_it_undefined(n_steps):
+    result = compare_processes(load_process("linear-3"), load_process("linear-3"), n_steps=n_steps)
+    rows = index(result)
+    assert rows["ngram_divergence_5"]["estimate"] is None
+    assert (rows["irreversibility"]["estimate"] is None) == (n_steps < 3)
+    assert (rows["run_length_distance"]["estimate"] is None) == (n_steps < 3)
+    assert rows["symbol_matrix_error"]["verdict"] != "different"
+    assert any(note.startswith("5-grams left out") for note in result.status["notes"])
+
+
+def test_a_process_without_unique_stationary_law_is_judged_from_zero_only():
+    hmm = HMM([0.5, 0.5], np.eye(2), [[0.9, 0.1], [0.1, 0.9]])
+    result = compare_processes_from_zero(hmm)
+    assert result.start.tolist() == ["zero"]
+    assert result.status["notes"][0].startswith("start `stationary` left out")
+
+
+def compare_processes_from_zero(hmm):
+    def observe(start, design, seed, report):
+        return observe_process(hmm, design, rng=np.random.default_rng(seed))
+
+    return evaluate_emulator(observe, hmm, n_steps=10, settings=SMALL, seed=0)
+
+
+def test_large_processes_are_not_refitted_and_unidentifiable_ones_not_compared_by_parameters():
+    chain = load_process("linear-5")
+    result = compare_processes(chain, chain, n_steps=10)
+    assert index(result)["refit_parameter_error"]["estimate"] is None
+    assert index(result)["refit_kl_rate"]["estimate"] is not None
+    settings = SMALL.model_copy(update={"max_refit_states": 2})
+    result = compare_processes(chain, chain, n_steps=10, settings=settings)
+    assert index(result)["refit_kl_rate"]["estimate"] is None
+    assert "re-estimation left out: more than 2 states" in result.status["notes"]
+
+
+def test_many_symbols_leave_out_long_words():
+    rng = np.random.default_rng(0)
+    hmm = build_iid_process(rng.dirichlet(np.ones(40)))
+    design, target = prepare(hmm, 10, SMALL)
+    seen = observe_process(hmm, design, rng=rng)
+    found = measure_words(seen, target, SMALL, rng=rng)
+    assert np.isfinite(found["ngram_divergence_3"].estimate)
+    assert np.isnan(found["ngram_divergence_4"].estimate)
+    assert found["impossible_word_share"].estimate == 0
+
+
+def test_bad_input_is_named():
+    network = build_iid_network([0.0, 0.0])
+    with pytest.raises(InputError, match="must have the same symbols, got 2 and 3"):
+        evaluate_network(network, load_process("linear-2"), n_steps=10, settings=SMALL, seed=0)
+    with pytest.raises(InputError, match="`n_steps` must be ≥ 2, got 1"):
+        compare_processes(load_process("linear-2"), load_process("linear-2"), n_steps=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list_presets())
+def test_every_preset_passes_as_its_own_emulator_at_full_size(name):
+    preset = load_preset(name)
+    settings = EvaluationSettings()
+    result = compare_processes(preset.hmm, preset.hmm, n_steps=preset.n_steps, settings=settings)
+    for start in ("zero", "stationary"):
+        rows = index(result, start)
+        assert {m: rows[m]["verdict"] for m in JUDGED} == dict.fromkeys(JUDGED, "equivalent")

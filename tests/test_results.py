@@ -1,0 +1,139 @@
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from orbitscope.errors import InputError, RunFolderError
+from orbitscope.results import Result, axes, list_array_fields, load_result, save_result
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Example(Result):
+    symbol: np.ndarray = axes("symbol", description="names")
+    matrix: np.ndarray = axes("symbol", "next_symbol", unit="step", description="a matrix")
+    counts: np.ndarray = axes("symbol", description="counts")
+    empty: np.ndarray = axes("nothing", description="no entries")
+    total: np.ndarray = axes(description="a single number")
+    flags: np.ndarray = axes("symbol", description="truth values")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Other(Result):
+    value: np.ndarray = axes("x", description="values")
+
+
+def build_example(**changes):
+    fields = {
+        "settings": {"n_steps": 30, "name": "linear-3 · ε", "nested": {"margins": (0.02, 1e-300)}},
+        "status": {"notes": ["α"], "converged": True, "gap": None},
+        "symbol": np.array(["a", "", "größer"]),
+        "matrix": np.array([[np.nan, np.inf], [-0.0, 5e-324], [1 / 3, -np.inf]]),
+        "counts": np.array([0, 3, 255], dtype=np.uint8),
+        "empty": np.empty(0),
+        "total": np.array(2.5),
+        "flags": np.array([True, False, True]),
+    }
+    return Example(**(fields | changes))
+
+
+def test_a_result_reads_back_equal_with_its_types(tmp_path):
+    result = build_example()
+    save_result(result, tmp_path / "results" / "example.nc")
+    loaded = load_result(tmp_path / "results" / "example.nc", Example)
+    assert loaded == result
+    for name in list_array_fields(Example):
+        assert getattr(loaded, name).dtype.kind == getattr(result, name).dtype.kind
+    assert loaded.counts.dtype == np.uint8
+    assert np.signbit(loaded.matrix[1, 0])
+    assert loaded.settings["nested"]["margins"] == [0.02, 1e-300]
+
+
+def test_the_file_has_named_axes_coordinates_and_units(tmp_path):
+    save_result(build_example(), tmp_path / "x.nc")
+    with xr.open_dataset(tmp_path / "x.nc", engine="h5netcdf") as dataset:
+        assert dataset["matrix"].dims == ("symbol", "next_symbol")
+        assert dataset["matrix"].attrs == {"units": "step", "long_name": "a matrix"}
+        assert list(dataset.coords["symbol"].values) == ["a", "", "größer"]
+
+
+def test_results_differ_when_a_field_does():
+    result = build_example()
+    assert result == build_example()
+    assert result != build_example(total=np.array(2.0))
+    assert result != build_example(counts=np.array([0.0, 3.0, 255.0]))
+    assert result != build_example(status={})
+    assert result != Other(settings={}, status={}, value=np.zeros(1))
+
+
+def test_arrays_are_read_only_but_the_callers_stay_writable():
+    matrix = np.zeros((3, 2))
+    result = build_example(matrix=matrix)
+    with pytest.raises(ValueError, match="read-only"):
+        result.matrix[0, 0] = 1
+    matrix[0, 0] = 1
+    assert replace(result, status={}).status == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"matrix": np.zeros((2, 2))}, "`matrix` must have 3 entries along `symbol`"),
+        ({"matrix": np.zeros(3)}, r"`matrix` must have the axes \(symbol, next_symbol\)"),
+        ({"symbol": np.array(["a", None, 1])}, "`symbol` must hold numbers or strings"),
+        ({"settings": {"bad": float("nan")}}, "`settings` must hold plain JSON"),
+        ({"status": {"bad": np.zeros(2)}}, "`status` must hold plain JSON"),
+    ],
+)
+def test_broken_invariants_are_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        build_example(**changes)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(RunFolderError, match=r"nowhere\.nc` must exist"):
+        load_result(tmp_path / "nowhere.nc", Example)
+
+
+def test_a_result_of_another_kind_is_refused(tmp_path):
+    save_result(Other(settings={}, status={}, value=np.zeros(2)), tmp_path / "x.nc")
+    with pytest.raises(RunFolderError, match=r"x\.nc` must hold a result `Example`, got `Other`"):
+        load_result(tmp_path / "x.nc", Example)
+
+
+def test_foreign_files_are_refused(tmp_path):
+    (tmp_path / "text.nc").write_text("not HDF5")
+    xr.Dataset({"a": ("x", np.zeros(2))}).to_netcdf(tmp_path / "foreign.nc", engine="h5netcdf")
+    with pytest.raises(RunFolderError, match=r"text\.nc` must be a whole result file"):
+        load_result(tmp_path / "text.nc", Example)
+    with pytest.raises(RunFolderError, match=r"foreign\.nc` must hold a result `Example`, got `None`"):
+        load_result(tmp_path / "foreign.nc", Example)
+
+
+def test_truncated_and_altered_files_are_refused(tmp_path):
+    path = tmp_path / "x.nc"
+    matrix = np.full((3, 2), 1.2345)
+    save_result(build_example(matrix=matrix), path)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(RunFolderError, match=r"x\.nc` must be a whole result file"):
+        load_result(path, Example)
+    place = content.index(matrix.tobytes())
+    path.write_bytes(content[:place] + np.array(1.2346).tobytes() + content[place + 8 :])
+    with pytest.raises(RunFolderError, match=r"x\.nc`.*checksum"):
+        load_result(path, Example)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "x.nc"
+    save_result(build_example(), path)
+
+    def fail(*args, **options):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save_result(build_example(status={}), path)
+    monkeypatch.undo()
+    assert load_result(path, Example) == build_example()
+    assert [p.name for p in tmp_path.iterdir()] == ["x.nc"]

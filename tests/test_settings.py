@@ -1,0 +1,144 @@
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from orbitscope.errors import InputError
+from orbitscope.recipes import RECIPES, build_settings
+from orbitscope.settings import RunSettings, TrainSettings, merge_settings, nest_keys
+
+# science.md §1 and §4: T, epochs, clip
+PUBLISHED = {
+    "linear-2": (100, 500, 0.9),
+    "linear-3": (30, 500, 0.9),
+    "linear-4": (30, 500, 0.9),
+    "linear-5": (40, 500, 0.9),
+    "fully-connected-3": (30, 1000, 0.3),
+    "cyclic-4": (40, 500, 0.3),
+}
+
+
+@pytest.mark.parametrize("preset", PUBLISHED)
+def test_published_recipe_is_the_papers(preset):
+    n_steps, epochs, clip = PUBLISHED[preset]
+    settings = build_settings(preset, recipe="published")
+    model = {"cell": "relu", "hidden_size": 150, "input_size": 100, "bias": False, "noise_std": 1.0}
+    assert settings.model.model_dump() == model
+    assert settings.data.model_dump() == {"n_sequences": 30_000, "n_steps": n_steps}
+    assert settings.data.n_per_split == 10_000
+    assert (settings.loss.epsilon, settings.loss.mode) == (0.04, "published")
+    train = settings.train.model_dump() | {"checkpoint_every": None}
+    assert train == {
+        "epochs": epochs,
+        "batch_size": 4096,
+        "final_batch_size": None,
+        "learning_rate": 1e-3,
+        "final_learning_rate": None,
+        "constant_share": 1.0,
+        "gradient_clip": clip,
+        "temperature": 1.0,
+        "beta1": 0.9,
+        "beta2": 0.9,
+        "validate_every": 1,
+        "checkpoint_every": None,
+    }
+
+
+@pytest.mark.parametrize("preset", PUBLISHED)
+def test_fast_recipe_keeps_loss_network_and_length(preset):
+    fast, published = (build_settings(preset, recipe=recipe) for recipe in ("fast", "published"))
+    assert fast == build_settings(preset)
+    assert (fast.loss, fast.model, fast.data) == (published.loss, published.model, published.data)
+    assert fast.train.gradient_clip == published.train.gradient_clip
+    assert fast.train.temperature == 1.0
+    assert fast.train.epochs < published.train.epochs
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_other_processes_get_defaults(recipe):
+    settings = build_settings("random-6x4@7", recipe=recipe, seed=3, threads=1)
+    assert (settings.process, settings.recipe, settings.seed, settings.threads) == ("random-6x4@7", recipe, 3, 1)
+    assert (settings.data.n_steps, settings.train.gradient_clip) == (30, 0.9)
+
+
+def test_changes_are_nested_or_dotted():
+    dotted = build_settings("linear-2", changes={"train.epochs": 12, "model.bias": True})
+    nested = build_settings("linear-2", changes={"train": {"epochs": 12}, "model": {"bias": True}})
+    assert dotted == nested
+    assert (dotted.train.epochs, dotted.model.bias) == (12, True)
+    default = build_settings("linear-2")
+    assert dotted.train.model_dump() == default.train.model_dump() | {"epochs": 12}
+    assert default.override({"train.epochs": "12", "model": {"bias": "true"}}) == dotted  # text of a command line
+
+
+def test_settings_round_trip_through_toml():
+    settings = build_settings(
+        "linear-3", seed=4, changes={"train.learning_rate": 0.1 + 0.2, "model.noise_std": 1e-9}
+    )
+    assert RunSettings.from_toml(settings.to_toml()) == settings
+    published = build_settings("cyclic-4", recipe="published")
+    assert RunSettings.from_toml(published.to_toml()) == published
+    assert "final_batch_size" not in published.to_toml()
+
+
+def test_settings_are_frozen():
+    settings = build_settings("linear-3")
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.train.epochs = 3  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train.epoch": 3}, r"unknown setting `train\.epoch`\. Did you mean `train\.epochs`.*Valid: train\.batch_s"),
+        ({"trian.epochs": 3}, r"unknown setting `trian`\. Did you mean `train`\?.*Valid: .*data, .*model"),
+        ({"train": 3}, r"`train`: .*got 3"),
+        ({"train.epochs": 0}, r"`train\.epochs`: input should be greater than or equal to 1, got 0\. It is: passes"),
+        ({"train.epochs": "many"}, r"`train\.epochs`: input should be a valid integer.*got 'many'"),
+        ({"model.cell": "lstm"}, r"`model\.cell`: .*'relu' or 'tanh', got 'lstm'"),
+        ({"model.noise_std": -1}, r"`model\.noise_std`: .*greater than or equal to 0, got -1"),
+        ({"train.learning_rate": float("nan")}, r"`train\.learning_rate`: .*finite number, got nan"),
+        ({"train.beta2": 1.0}, r"`train\.beta2`: .*less than 1, got 1.0"),
+        ({"seed": -1}, r"`seed`: .*greater than or equal to 0, got -1"),
+        ({"data.n_sequences": 300}, r"train\.batch_size must be ≤ the 100 training sequences, got 512; lower it"),
+        ({"train.final_batch_size": 64}, r"final_batch_size must be ≥ batch_size = 512, got 64\."),
+    ],
+)
+def test_bad_settings_say_requirement_value_and_remedy(changes, message):
+    with pytest.raises(InputError, match=message) as caught:
+        build_settings("linear-3", changes=changes)
+    assert "pydantic" not in str(caught.value)
+    with pytest.raises(InputError, match=message):
+        build_settings("linear-3").override(changes)
+
+
+def test_unknown_recipes_list_the_valid_ones():
+    with pytest.raises(InputError, match=r"unknown recipe `fats`\. Did you mean `fast`\? Valid: fast, published"):
+        build_settings("linear-2", recipe="fats")
+
+
+def test_toml_that_is_no_settings_is_refused():
+    with pytest.raises(InputError, match=r"settings must be valid TOML: .*line 1"):
+        RunSettings.from_toml("seed = ")
+    with pytest.raises(InputError, match=r"`process` is required\. Add it"):
+        RunSettings.from_toml("seed = 1\n")
+
+
+def test_one_stage_is_built_alone():
+    assert TrainSettings.build({"epochs": 3}).epochs == 3
+    with pytest.raises(InputError, match=r"unknown setting `train\.epoch`.*`train\.epochs`"):
+        TrainSettings.build({"epoch": 3}, path="train")
+
+
+def test_nesting_and_merging_leave_their_input_alone():
+    base = {"a": {"b": 1, "c": 2}, "d": 3}
+    assert merge_settings(base, {"a": {"b": 5}, "e": 6}) == {"a": {"b": 5, "c": 2}, "d": 3, "e": 6}
+    assert base == {"a": {"b": 1, "c": 2}, "d": 3}
+    assert nest_keys({"a.b.c": 1, "a.b.d": 2, "a.e": {"f.g": 3}}) == {"a": {"b": {"c": 1, "d": 2}, "e": {"f": {"g": 3}}}}
+
+
+def test_settings_need_no_torch():
+    code = "import sys, orbitscope.settings, orbitscope.recipes as r; r.build_settings('linear-2'); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,329 @@
+import dataclasses
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from orbitscope.errors import InputError
+from orbitscope.hmm import compute_symbol_frequencies, compute_symbol_matrix, load_preset, sample_sequences
+from orbitscope.loss import sinkhorn_divergence
+from orbitscope.network import build_network, sample_symbols
+from orbitscope.random_streams import derive_seed
+from orbitscope.recipes import build_settings
+from orbitscope.settings import TrainSettings
+from orbitscope.training import (
+    Trainer,
+    TrainingDivergedError,
+    count_expected_pairs,
+    initialise_training,
+    plan_epoch,
+    prepare_task,
+    require_same_symbols,
+)
+
+HMM = load_preset("linear-3").hmm
+TINY = {
+    "model": {"hidden_size": 16, "input_size": 4},
+    "data": {"n_sequences": 450, "n_steps": 8},
+    "train": {
+        "epochs": 6,
+        "batch_size": 64,
+        "final_batch_size": 150,
+        "final_learning_rate": 3e-3,
+        "learning_rate": 1e-2,
+        "constant_share": 0.5,
+        "validate_every": 2,
+    },
+}
+
+
+def make_settings(seed=0, **changes):
+    return build_settings("linear-3", seed=seed, threads=1, changes=TINY).override(changes)
+
+
+def start(settings):
+    task = prepare_task(HMM, settings)
+    return Trainer(task, settings), initialise_training(task, settings)
+
+
+def train(settings):
+    trainer, state = start(settings)
+    return list(trainer.run_epochs(state)), state
+
+
+def copy_weights(state):
+    return {name: weight.clone() for name, weight in state.network.state_dict().items()}
+
+
+def assert_same_weights(first, second):
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def forget_time(records):
+    return [dataclasses.replace(record, seconds=0.0) for record in records]
+
+
+# ---- schedule
+
+
+def test_without_final_values_nothing_moves():
+    settings = TrainSettings(epochs=20, batch_size=32, learning_rate=0.01, constant_share=0.3)
+    for epoch in range(1, 21):
+        plan = plan_epoch(settings, epoch)
+        assert (plan.batch_size, plan.learning_rate) == (32, 0.01)
+
+
+def test_batch_doubles_and_learning_rate_falls_after_the_constant_share():
+    settings = TrainSettings(
+        epochs=20,
+        batch_size=100,
+        final_batch_size=700,
+        learning_rate=1e-2,
+        final_learning_rate=1e-4,
+        constant_share=0.4,
+    )
+    plans = [plan_epoch(settings, epoch) for epoch in range(1, 21)]
+    assert [plan.batch_size for plan in plans] == [100] * 8 + [200] * 4 + [400] * 4 + [700] * 4
+    assert [plan.learning_rate for plan in plans[:8]] == [1e-2] * 8
+    rates = np.array([plan.learning_rate for plan in plans[7:]])
+    np.testing.assert_allclose(rates[1:] / rates[:-1], 100 ** (-1 / 12))
+    assert rates[-1] == pytest.approx(1e-4)
+
+
+@pytest.mark.parametrize(("share", "epochs"), [(0.0, 1), (0.0, 7), (0.9, 3), (1.0, 5), (0.5, 2)])
+def test_schedules_of_any_length_are_monotone_and_in_range(share, epochs):
+    settings = TrainSettings(
+        epochs=epochs,
+        batch_size=10,
+        final_batch_size=1000,
+        learning_rate=1.0,
+        final_learning_rate=0.1,
+        constant_share=share,
+    )
+    plans = [plan_epoch(settings, epoch) for epoch in range(1, epochs + 1)]
+    for before, after in itertools.pairwise(plans):
+        assert before.batch_size <= after.batch_size <= 1000
+        assert before.learning_rate >= after.learning_rate >= 0.1 - 1e-12
+    assert plans[-1].learning_rate == pytest.approx(1.0 if round(share * epochs) == epochs else 0.1)
+
+
+# ---- task
+
+
+def test_task_holds_thirds_of_one_hot_sequences_from_the_data_stream():
+    settings = make_settings(seed=5)
+    task = prepare_task(HMM, settings)
+    rng = np.random.default_rng(derive_seed(5, "data"))
+    symbols = sample_sequences(HMM, 450, 8, rng=rng).symbols
+    found = torch.cat([task.training, task.validation, task.independent])
+    assert [len(part) for part in (task.training, task.validation, task.independent)] == [150, 150, 150]
+    assert found.dtype == torch.float32
+    assert torch.equal(found.sum(-1), torch.ones(450, 8))
+    np.testing.assert_array_equal(found.argmax(-1).numpy(), symbols)
+    np.testing.assert_array_equal(task.symbol_matrix, compute_symbol_matrix(HMM, n_steps=8))
+    np.testing.assert_array_equal(task.frequencies, compute_symbol_frequencies(HMM, n_steps=8))
+
+
+# ---- epochs
+
+
+def test_records_describe_the_epochs():
+    records, state = train(make_settings())
+    assert [record.epoch for record in records] == [1, 2, 3, 4, 5, 6]
+    assert [record.batch_size for record in records] == [64, 64, 64, 128, 128, 150]
+    assert [record.validation_loss is not None for record in records] == [False, True] * 3
+    assert [record.validation_floor is not None for record in records] == [False, True] * 3
+    assert all(np.isfinite([r.loss, r.floor, r.marginal_error, r.gradient_norm, r.volatility]).all() for r in records)
+    assert all(0 <= r.symbol_matrix_error <= 1 and 0 <= r.frequency_error <= 1 for r in records)
+    assert state.epoch == 6
+    validated = {r.epoch: r.validation_loss for r in records if r.validation_loss is not None}
+    assert state.best_epoch == min(validated, key=lambda epoch: validated[epoch])
+    assert state.best_validation_loss == min(validated.values())
+
+
+def test_a_tiny_network_learns():
+    """Towards the process: a lower loss, and closer frequencies than at the start."""
+    changes = {"train.epochs": 25, "train.validate_every": 25, "data.n_steps": 6}
+    records, _ = train(make_settings(**changes))
+    first, last = records[0], records[-1]
+    assert last.loss < first.loss - 0.3 * (first.loss - last.floor)
+    assert last.frequency_error < 0.5 * first.frequency_error
+
+
+def test_training_batches_have_fixed_order_and_unequal_size():
+    trainer, _ = start(make_settings())
+    first, last = (trainer.compute_floor("training", size) for size in (150, 64))
+    task = trainer.task
+    expected = [
+        float(sinkhorn_divergence(task.independent[rows], task.training[rows]).value)
+        for rows in (slice(0, 64), slice(64, 128), slice(128, 150))
+    ]
+    assert last == pytest.approx(np.mean(expected), rel=1e-6)  # unweighted, the short last batch included
+    assert first == pytest.approx(float(sinkhorn_divergence(task.independent, task.training).value), rel=1e-6)
+
+
+def test_floor_is_the_loss_of_the_process_itself():
+    """The validation loss of a network that replays the process would be this number, batch by batch."""
+    settings = make_settings(**{"train.final_batch_size": 64})
+    records, _ = train(settings)
+    task = prepare_task(HMM, settings)
+    expected = [
+        float(sinkhorn_divergence(x, y).value)
+        for x, y in zip(task.independent.split(64), task.validation.split(64), strict=True)
+    ]
+    assert records[1].validation_floor == pytest.approx(np.mean(expected), rel=1e-6)
+    assert records[0].floor != records[1].validation_floor
+
+
+def test_plateau_is_the_loss_without_memory():
+    """Symbols shuffled across sequences at each step: same frequencies, hence above the floor."""
+    records, _ = train(make_settings(**{"train.epochs": 1, "data.n_steps": 20}))
+    assert records[0].plateau > 1.1 * records[0].floor
+
+
+def test_the_first_update_is_adam_on_the_clipped_gradient_of_the_loss():
+    """One batch, one epoch, by the public parts; the weights move as torch.optim.Adam moves them."""
+    settings = make_settings(**{"train.epochs": 1, "train.batch_size": 150, "train.gradient_clip": 0.01})
+    trainer, state = start(settings)
+    before = copy_weights(state)
+    (record,) = trainer.run_epochs(state)
+    assert record.gradient_norm > 0.01
+    moved = {name: state.network.state_dict()[name] - before[name] for name in before}
+    # Adam's first step is lr·g/(|g| + eps), whatever the size of g
+    largest = max(float(m.abs().max()) for m in moved.values())
+    assert largest == pytest.approx(record.learning_rate, rel=1e-2)
+    gradients = {id(p): p.grad for p in state.network.parameters()}
+    norm = math.sqrt(sum(float(g.square().sum()) for g in gradients.values() if g is not None))
+    assert norm == pytest.approx(0.01, rel=1e-3)
+    for name, parameter in state.network.named_parameters():
+        step = record.learning_rate * parameter.grad / (parameter.grad.abs() + 1e-8)
+        torch.testing.assert_close(moved[name], -step, rtol=1e-3, atol=1e-6)
+
+
+# ---- reproducibility
+
+
+def test_same_seed_same_run_and_another_seed_another():
+    first, second, other = (train(make_settings(seed=seed)) for seed in (1, 1, 2))
+    assert forget_time(first[0]) == forget_time(second[0])
+    assert_same_weights(copy_weights(first[1]), copy_weights(second[1]))
+    assert first[0][0].loss != other[0][0].loss
+    assert first[0][0].floor != other[0][0].floor
+
+
+@pytest.mark.parametrize("changes", [{"train.validate_every": 5}, {"train.checkpoint_every": 1}, {"threads": 2}])
+def test_settings_that_only_look_do_not_change_the_weights(changes):
+    expected, found = (train(make_settings(**c))[1] for c in ({}, changes))
+    assert_same_weights(copy_weights(expected), copy_weights(found))
+
+
+def test_validation_noise_does_not_depend_on_how_often_one_looks():
+    often, seldom = (train(make_settings(**{"train.validate_every": every}))[0] for every in (1, 3))
+    assert [often[2].validation_loss, often[5].validation_loss] == [
+        seldom[2].validation_loss,
+        seldom[5].validation_loss,
+    ]
+
+
+def test_initial_weights_and_data_have_their_own_streams():
+    small, large = (make_settings(**{"data.n_sequences": n}) for n in (450, 600))
+    states = [start(settings)[1] for settings in (small, large)]
+    assert_same_weights(copy_weights(states[0]), copy_weights(states[1]))
+    narrow, wide = (prepare_task(HMM, make_settings(**{"model.hidden_size": n})) for n in (4, 16))
+    assert torch.equal(narrow.training, wide.training)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_temperature_acts_on_the_gradient_only(temperature):
+    """The first batch is drawn before any update: same loss, another gradient."""
+    one_batch = {"train.batch_size": 150, "train.epochs": 1}
+    (plain,), _ = train(make_settings(**one_batch))
+    (tempered,), _ = train(make_settings(**one_batch, **{"train.temperature": temperature}))
+    assert tempered.loss == plain.loss
+    assert tempered.gradient_norm != plain.gradient_norm
+
+
+# ---- failures and best weights
+
+
+def test_best_weights_are_copies():
+    settings = make_settings(**{"train.validate_every": 1, "train.epochs": 3})
+    trainer, state = start(settings)
+    epochs = trainer.run_epochs(state)
+    kept = {}
+    for record in epochs:
+        kept[record.epoch] = copy_weights(state)
+        assert_same_weights(state.best_weights, kept[state.best_epoch])
+    with torch.no_grad():
+        for parameter in state.network.parameters():
+            parameter.zero_()
+    assert_same_weights(state.best_weights, kept[state.best_epoch])
+
+
+@pytest.mark.parametrize(
+    ("gain", "words"), [(1e3, r"activity reached .*e\+"), (float("inf"), "activity reached|gradient nan|loss nan")]
+)
+def test_explosion_stops_training_before_it_reaches_the_weights(gain, words):
+    trainer, state = start(make_settings())
+    epochs = trainer.run_epochs(state)
+    next(epochs)
+    with torch.no_grad():
+        state.network.cell.w_hh.mul_(gain) if math.isfinite(gain) else state.network.w_out.fill_(1e38)
+    before = copy_weights(state)
+    with pytest.raises(TrainingDivergedError, match=rf"in epoch 2 .*({words}).*train\.learning_rate or"):
+        next(epochs)
+    assert state.epoch == 1
+    assert_same_weights(copy_weights(state), before)
+    assert all(bool(torch.isfinite(weight).all()) for weight in before.values())
+
+
+def test_nan_weights_stop_training():
+    trainer, state = start(make_settings())
+    with torch.no_grad():
+        state.network.cell.w_ih[0, 0] = torch.nan
+    with pytest.raises(TrainingDivergedError, match="in epoch 1 activity reached nan"):
+        next(trainer.run_epochs(state))
+
+
+def test_networks_and_processes_with_other_symbols_are_refused():
+    network = build_network(4, hidden_size=3, input_size=2, generator=torch.Generator())
+    with pytest.raises(InputError, match=r"same symbols, got 4 and 3\."):
+        require_same_symbols(network, HMM)
+    require_same_symbols(build_network(3, hidden_size=3, input_size=2, generator=torch.Generator()), HMM)
+
+
+# ---- expected pairs
+
+
+def test_expected_pairs_equal_the_sum_over_all_symbol_sequences():
+    """Brute force: every sequence of 4 symbols, weighted by its probability given the states."""
+    generator = torch.Generator().manual_seed(0)
+    probabilities = torch.softmax(torch.randn(4, 3, 3, generator=generator, dtype=torch.float64), -1)
+    expected = np.zeros((3, 3))
+    for trajectory in range(3):
+        for sequence in itertools.product(range(3), repeat=4):
+            weight = math.prod(float(probabilities[t, trajectory, s]) for t, s in enumerate(sequence))
+            for before, after in itertools.pairwise(sequence):
+                expected[before, after] += weight
+    np.testing.assert_allclose(count_expected_pairs(probabilities), expected, rtol=1e-12)
+
+
+def test_symbol_statistics_equal_those_of_sampled_symbols():
+    """Epoch statistics come from probabilities; counts of very many samples of the same network agree."""
+    settings = make_settings(
+        **{"train.epochs": 1, "train.batch_size": 2000, "data.n_sequences": 6000, "train.learning_rate": 1e-12}
+    ).override({"train.final_batch_size": None, "train.final_learning_rate": None})
+    (record,), state = train(settings)
+    symbols = sample_symbols(state.network, 40_000, 8, generator=torch.Generator().manual_seed(1)).long()
+    pairs = torch.zeros(3, 3).index_put_(
+        (symbols[:, :-1].flatten(), symbols[:, 1:].flatten()), torch.tensor(1.0), accumulate=True
+    )
+    joint = (pairs / pairs.sum()).double().numpy()
+    matrix = joint / joint.sum(1, keepdims=True)
+    assert record.volatility == pytest.approx(1 - np.trace(joint), abs=0.01)
+    assert record.symbol_matrix_error == pytest.approx(abs(matrix - compute_symbol_matrix(HMM)).max(), abs=0.01)
+    frequencies = joint.sum(1) - compute_symbol_frequencies(HMM)
+    assert record.frequency_error == pytest.approx(abs(frequencies).max(), abs=0.01)
