@@ -92,7 +92,7 @@ def test_settings_are_frozen():
     ("changes", "message"),
     [
         ({"train.epoch": 3}, r"unknown setting `train\.epoch`\. Did you mean `train\.epochs`.*Valid: train\.batch_s"),
-        ({"trian.epochs": 3}, r"unknown setting `trian`\. Did you mean `train`\?.*Valid: .*data, .*model"),
+        ({"trian.epochs": 3}, r"unknown setting `trian`\. Did you mean `train`.*\? Valid: data, .*threads, train\."),
         ({"train": 3}, r"`train`: .*got 3"),
         ({"train.epochs": 0}, r"`train\.epochs`: input should be greater than or equal to 1, got 0\. It is: passes"),
         ({"train.epochs": "many"}, r"`train\.epochs`: input should be a valid integer.*got 'many'"),
@@ -119,7 +119,7 @@ def test_unknown_recipes_list_the_valid_ones():
 
 
 def test_toml_that_is_no_settings_is_refused():
-    with pytest.raises(InputError, match=r"settings must be valid TOML: .*line 1"):
+    with pytest.raises(InputError, match=r"settings must be valid TOML: Invalid value"):
         RunSettings.from_toml("seed = ")
     with pytest.raises(InputError, match=r"`process` is required\. Add it"):
         RunSettings.from_toml("seed = 1\n")

@@ -314,8 +314,9 @@ def test_expected_pairs_equal_the_sum_over_all_symbol_sequences():
 def test_symbol_statistics_equal_those_of_sampled_symbols():
     """Epoch statistics come from probabilities; counts of very many samples of the same network agree."""
     settings = make_settings(
-        **{"train.epochs": 1, "train.batch_size": 2000, "data.n_sequences": 6000, "train.learning_rate": 1e-12}
-    ).override({"train.final_batch_size": None, "train.final_learning_rate": None})
+        **{"train.epochs": 1, "train.batch_size": 2000, "data.n_sequences": 6000, "train.learning_rate": 1e-12},
+        **{"train.final_batch_size": None, "train.final_learning_rate": None},
+    )
     (record,), state = train(settings)
     symbols = sample_symbols(state.network, 40_000, 8, generator=torch.Generator().manual_seed(1)).long()
     pairs = torch.zeros(3, 3).index_put_(

@@ -71,6 +71,9 @@ class TrainSettings(Settings):
     constant_share: float = Field(1.0, ge=0, le=1, description="share of epochs before both start to move")
     gradient_clip: float = Field(0.9, gt=0, description="largest norm of the gradient")
     temperature: float = Field(1.0, gt=0, description="Gumbel-Softmax temperature of the gradient")
+    plateau_self_weight: float = Field(
+        1.0, ge=0, le=1, description="weight of the batch itself in the gradient until the loss leaves the plateau"
+    )
     beta1: float = Field(0.9, ge=0, lt=1, description="Adam decay of the first moment")
     beta2: float = Field(0.9, ge=0, lt=1, description="Adam decay of the second moment")
     validate_every: int = Field(1, ge=1, description="epochs between validation losses")

@@ -20,6 +20,9 @@ from .settings import RunSettings, TrainSettings
 LARGEST_ACTIVITY = 1e6
 """Activity above this counts as an explosion."""
 
+_TRANSITION_RATIO = 0.9
+"""The plateau is left when the loss falls below this share of the loss of symbols without memory."""
+
 
 class TrainingDivergedError(OrbitscopeError):
     """Training met a NaN or exploding activity; the last good state is untouched."""
@@ -48,7 +51,7 @@ class EpochRecord:
         Mean |column sum − 1| of the transport plans.
     gradient_norm : float
         Mean norm before clipping.
-    batch_size, learning_rate
+    batch_size, learning_rate, self_weight
         In force during the epoch.
     seconds : float
         Wall time of the epoch, validation included.
@@ -67,6 +70,7 @@ class EpochRecord:
     gradient_norm: float
     batch_size: int
     learning_rate: float
+    self_weight: float
     seconds: float
 
 
@@ -84,11 +88,16 @@ class EmulationTask:
 
 @dataclass
 class TrainingState:
-    """Everything that changes during training; what a checkpoint holds."""
+    """Everything that changes during training; what a checkpoint holds.
+
+    ``transition_epoch`` is the first epoch whose loss fell clearly below that of symbols without memory, 0
+    before that.
+    """
 
     network: NoiseRNN
     optimizer: torch.optim.Adam
     epoch: int = 0
+    transition_epoch: int = 0
     best_epoch: int = 0
     best_validation_loss: float = math.inf
     best_weights: dict[str, Tensor] = field(default_factory=dict)
@@ -187,20 +196,25 @@ class Trainer:
             group["lr"] = plan.learning_rate
         generator = self._generator("training", epoch)
         statistics = _EpochStatistics(self.task)
+        self_weight = 1.0 if state.transition_epoch else self.settings.train.plateau_self_weight
         for divergence in self._batches("training", plan.batch_size):
-            self._update(state, divergence, generator, statistics, epoch)
-        floor = self.compute_floor("training", plan.batch_size)
+            self._update(state, divergence, generator, statistics, self_weight)
+        summary = statistics.summarise()
+        plateau = self.compute_plateau(plan.batch_size)
+        if not state.transition_epoch and summary["loss"] < _TRANSITION_RATIO * plateau:
+            state.transition_epoch = epoch
         validation_loss = self._validate(state, epoch)
         state.epoch = epoch
         return EpochRecord(
             epoch=epoch,
-            **statistics.summarise(),
-            floor=floor,
-            plateau=self.compute_plateau(plan.batch_size),
+            **summary,
+            floor=self.compute_floor("training", plan.batch_size),
+            plateau=plateau,
             validation_loss=validation_loss,
             validation_floor=None if validation_loss is None else self.compute_validation_floor(),
             batch_size=plan.batch_size,
             learning_rate=plan.learning_rate,
+            self_weight=self_weight,
             seconds=time.perf_counter() - started,
         )
 
@@ -232,17 +246,17 @@ class Trainer:
         batches = zip(self._batches(split, batch_size), sequences.split(batch_size), strict=True)
         return float(np.mean([float(divergence(x).value) for divergence, x in batches]))
 
-    def _update(self, state, divergence, generator, statistics, epoch) -> None:
+    def _update(self, state, divergence, generator, statistics, self_weight: float) -> None:
         """One gradient step on one batch of targets."""
         network, train = state.network, self.settings.train
         states, logits = self._run_network(network, len(divergence.targets), generator)
         symbols = sample_relaxed_symbols(logits, temperature=train.temperature, generator=generator)
-        result = divergence(symbols.transpose(0, 1))
+        result = divergence(symbols.transpose(0, 1), self_weight=self_weight)
         state.optimizer.zero_grad(set_to_none=True)
         result.value.backward()
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), train.gradient_clip)
         loss = float(result.value.detach())
-        _check_health(epoch, loss=loss, norm=float(norm), activity=states[-1])
+        _check_health(state.epoch + 1, loss=loss, norm=float(norm), activity=states[-1])
         state.optimizer.step()
         statistics.add(loss, result.marginal_error, float(norm), logits.detach())
 

@@ -106,8 +106,21 @@ class SinkhornDivergence:
         }
         self._target_terms: dict[float, Transport] = {}
 
-    def __call__(self, generated: Float[Tensor, "other time symbol"]) -> DivergenceResult:
-        """Divergence of a generated batch (other, time, symbol) from the targets, with its gradient."""
+    def __call__(
+        self, generated: Float[Tensor, "other time symbol"], *, self_weight: float = 1.0
+    ) -> DivergenceResult:
+        """Divergence of a generated batch from the targets, with its gradient.
+
+        Parameters
+        ----------
+        generated : (other, time, symbol)
+            One-hot sequences.
+        self_weight : float
+            Weight λ of the batch itself in the cross gradient (λ·x_i − Σ_j P_ij y_j)/N. On one-hots the cost
+            ½‖x − y‖² equals T − ⟨x, y⟩, so λ changes no value, only how the straight-through gradient
+            continues the cost off the one-hots: 1 (the paper's) is the slope of the first form, 0 of the
+            second.
+        """
         generated = _check_batch(generated, "generated")
         if generated.shape[1:] != self.targets.shape[1:]:
             raise InputError(
@@ -123,7 +136,7 @@ class SinkhornDivergence:
         with torch.no_grad():
             cross, own, target = self._solve(generated.detach(), needs_gradient)
             value = cross.value - 0.5 * own.value - 0.5 * target.value
-            gradient = self._compute_gradient(generated, cross, own) if needs_gradient else None
+            gradient = self._compute_gradient(generated, cross, own, self_weight) if needs_gradient else None
         if gradient is not None:
             value = _WithGradient.apply(generated, value, gradient)
         return DivergenceResult(
@@ -154,11 +167,17 @@ class SinkhornDivergence:
         features = x.flatten(1) if needs_gradient else None
         return solve_self_transport(cost, levels, features=features, **self._options)
 
-    def _compute_gradient(self, generated: Tensor, cross: Transport, own: Transport) -> Tensor:
+    def _compute_gradient(
+        self, generated: Tensor, cross: Transport, own: Transport, self_weight: float
+    ) -> Tensor:
         """(x_i − Σ_j P_ij y_j)/N minus the same with the self plan."""
         assert cross.barycenters is not None
-        own_means = generated.flatten(1) if own.barycenters is None else own.barycenters
-        return (own_means - cross.barycenters).view_as(generated) / len(generated)
+        x = generated.flatten(1)
+        own_means = x if own.barycenters is None else own.barycenters
+        gradient = own_means - cross.barycenters
+        if self_weight != 1.0:
+            gradient = gradient.add(x, alpha=self_weight - 1.0)
+        return gradient.view_as(generated) / len(generated)
 
 
 class _WithGradient(torch.autograd.Function):

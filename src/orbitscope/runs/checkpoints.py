@@ -64,7 +64,12 @@ def save_training_state(path: Path, state: TrainingState) -> None:
     for index, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{k}": torch.as_tensor(v) for k, v in moments.items()}
     best_loss = state.best_validation_loss if state.best_epoch else None
-    metadata = {"epoch": state.epoch, "best_epoch": state.best_epoch, "best_validation_loss": best_loss}
+    metadata = {
+        "epoch": state.epoch,
+        "transition_epoch": state.transition_epoch,
+        "best_epoch": state.best_epoch,
+        "best_validation_loss": best_loss,
+    }
     save_tensors(path, tensors, metadata)
 
 
@@ -79,6 +84,7 @@ def restore_training_state(path: Path, state: TrainingState) -> None:
         moments.setdefault(int(index), {})[key] = tensor
     state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
     state.epoch, state.best_epoch = saved.metadata["epoch"], saved.metadata["best_epoch"]
+    state.transition_epoch = saved.metadata["transition_epoch"]
     if state.best_epoch:
         state.best_validation_loss = saved.metadata["best_validation_loss"]
         state.best_weights = _select(saved.tensors, "best.")

@@ -1,0 +1,42 @@
+"""Time two ways of doing the same thing in turn, in one process."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Seconds of both sides, round by round."""
+
+    ours: list[float]
+    theirs: list[float]
+
+    @property
+    def ratio(self) -> float:
+        """Median over rounds of theirs / ours."""
+        return float(np.median(np.array(self.theirs) / np.array(self.ours)))
+
+    def describe(self, label: str, target: float) -> str:
+        """One line for the log."""
+        return (
+            f"{label}: {self.ratio:.1f}x (ours {np.median(self.ours):.3f} s, theirs {np.median(self.theirs):.3f} s, "
+            f"{len(self.ours)} rounds, target {target:g}x)"
+        )
+
+
+def compare(ours: Callable[[], object], theirs: Callable[[], object], *, rounds: int = 3) -> Comparison:
+    """Alternate both sides after one warm-up each."""
+    ours()
+    theirs()
+    pairs = [(measure(ours), measure(theirs)) for _ in range(rounds)]
+    return Comparison([a for a, _ in pairs], [b for _, b in pairs])
+
+
+def measure(work: Callable[[], object]) -> float:
+    """Wall seconds of one call."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started

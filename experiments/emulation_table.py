@@ -1,0 +1,192 @@
+"""Fill the emulation table: train and evaluate every preset with a recipe, one row per network.
+
+    python experiments/emulation_table.py --recipe fast --seeds 0 1 2
+    python experiments/emulation_table.py --recipe published --seeds 0
+
+Resumable: a row that stands in docs/emulation.jsonl is not computed again, a killed training run continues
+where it was, and docs/results.md is rewritten from the rows after each. Runs are kept in runs/table/.
+"""
+
+import argparse
+import datetime
+import json
+from pathlib import Path
+
+import numpy as np
+
+from orbitscope.atomic_files import write_text
+from orbitscope.evaluation import tabulate
+from orbitscope.hmm import list_presets
+from orbitscope.pipeline import evaluate_run, find_transition, resume_run, train_run
+from orbitscope.recipes import build_settings
+from orbitscope.runs import RunFolder, find_commit
+
+ROOT = Path(__file__).resolve().parent.parent
+ROWS = ROOT / "docs" / "emulation.jsonl"
+PAGE = ROOT / "docs" / "results.md"
+
+PAPER_MATRIX_ERROR = {
+    "linear-2": 0.025,
+    "linear-3": 0.045,
+    "linear-4": 0.074,
+    "linear-5": 0.072,
+    "fully-connected-3": 0.032,
+    "cyclic-4": 0.052,
+}
+"""√max over cells of the mean squared error over 3 seeds (Torre et al. 2025, figures)."""
+
+PAPER_BEST_LOSS = {
+    "linear-2": 10.0,
+    "linear-3": 4.1,
+    "linear-4": 4.6,
+    "linear-5": 7.8,
+    "fully-connected-3": 1.9,
+    "cyclic-4": 5.5,
+}
+
+MEASURES = {
+    "symbol_matrix_error": "matrix error",
+    "frequency_error": "frequency error",
+    "rare_symbol_error": "rare symbol",
+    "volatility_error": "volatility",
+    "cross_entropy_gap": "cross-entropy",
+    "run_length_distance": "run-length TV",
+    "classifier_auc": "AUC",
+    "irreversibility": "irreversibility",
+}
+
+
+def main() -> None:
+    """Compute the rows that are missing and rewrite the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", choices=["fast", "published"], help="leave out to only rewrite the page")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--presets", nargs="+", default=list_presets())
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    done = {(row["recipe"], row["preset"], row["seed"]) for row in read_rows()}
+    for seed in arguments.seeds if arguments.recipe else []:
+        for preset in arguments.presets:
+            if (arguments.recipe, preset, seed) not in done:
+                add_row(compute_row(arguments.recipe, preset, seed, arguments.threads))
+                write_page()
+    write_page()
+
+
+def read_rows() -> list[dict]:
+    """Rows computed so far."""
+    return [json.loads(line) for line in ROWS.read_text().splitlines()] if ROWS.exists() else []
+
+
+def add_row(row: dict) -> None:
+    """Append one row and say so."""
+    write_text(ROWS, "".join(json.dumps(r) + "\n" for r in [*read_rows(), row]))
+    print(row["preset"], row["recipe"], row["seed"], f"{row['training_seconds']:.0f} s", flush=True)
+
+
+def compute_row(recipe: str, preset: str, seed: int, threads: int) -> dict:
+    """Train (or continue) one network, evaluate it, and collect its row."""
+    folder = ROOT / "runs" / "table" / f"{preset}-{recipe}-{seed}"
+    if (folder / "config.toml").exists():
+        run = resume_run(folder)
+    else:
+        run = train_run(build_settings(preset, recipe=recipe, seed=seed, threads=threads), folder)
+    table = tabulate(evaluate_run(folder))
+    history = run.history
+    transition = find_transition(history)
+    return {
+        "recipe": recipe,
+        "preset": preset,
+        "seed": seed,
+        "threads": threads,
+        "commit": RunFolder(folder).read_provenance()["commit"],
+        "evaluation_commit": find_commit(),
+        "date": datetime.date.today().isoformat(),
+        "epochs": len(history),
+        "training_seconds": float(np.sum([record.seconds for record in history])),
+        "best_epoch": run.best_epoch,
+        "best_validation_loss": min(r.validation_loss for r in history if r.validation_loss is not None),
+        "validation_floor": next(r.validation_floor for r in history if r.validation_floor is not None),
+        "phase": transition.status,
+        "transition_epoch": None if transition.index is None else transition.index + 1,
+        "plateau_start": None if transition.plateau_start is None else transition.plateau_start + 1,
+        "measures": table,
+    }
+
+
+def write_page() -> None:
+    """Rewrite the generated part of docs/results.md."""
+    start, end = "<!-- emulation table: generated -->", "<!-- end of emulation table -->"
+    text = PAGE.read_text(encoding="utf-8")
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    tables = "\n".join(render_recipe(recipe) for recipe in ("fast", "published"))
+    write_text(PAGE, f"{before}{start}\n{tables}\n{end}{after}")
+
+
+def render_recipe(recipe: str) -> str:
+    """One line per network of a recipe, and the median over seeds against the paper."""
+    rows = [row for row in read_rows() if row["recipe"] == recipe]
+    if not rows:
+        return f"### `{recipe}`\n\nNo rows yet.\n"
+    return f"### `{recipe}`\n\n{render_summary(rows)}\n{render_measures(rows)}\n{render_training(rows)}"
+
+
+def render_summary(rows: list[dict]) -> str:
+    """Median matrix error over seeds beside the paper's."""
+    lines = ["| process | seeds | median matrix error | paper | |", "|---|---|---|---|---|"]
+    for preset in list_presets():
+        errors = [find(row, "symbol_matrix_error")["estimate"] for row in rows if row["preset"] == preset]
+        if errors:
+            median, paper = float(np.median(errors)), PAPER_MATRIX_ERROR[preset]
+            verdict = "reached" if median <= paper else "**missed**"
+            lines.append(f"| {preset} | {len(errors)} | {median:.4f} | {paper} | {verdict} |")
+    return "\n".join(lines) + "\n"
+
+
+def render_measures(rows: list[dict]) -> str:
+    """Every measure, with its floor in parentheses, from h₀ = 0 over the training window."""
+    names = list(MEASURES)
+    lines = ["| process | seed | " + " | ".join(MEASURES.values()) + " |", "|---" * (len(names) + 2) + "|"]
+    for row in sorted(rows, key=order):
+        cells = [render_cell(find(row, name)) for name in names]
+        lines.append(f"| {row['preset']} | {row['seed']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def render_training(rows: list[dict]) -> str:
+    """Loss, floor, plateau, transition, time, origin."""
+    lines = [
+        "| process | seed | best validation loss | floor | paper | plateau from | second drop | best epoch | "
+        "epochs | minutes | commit |",
+        "|---" * 11 + "|",
+    ]
+    for row in sorted(rows, key=order):
+        lines.append(
+            f"| {row['preset']} | {row['seed']} | {row['best_validation_loss']:.2f} | "
+            f"{row['validation_floor']:.2f} | {PAPER_BEST_LOSS[row['preset']]} | {row['plateau_start']} | "
+            f"{row['transition_epoch']} | {row['best_epoch']} | {row['epochs']} | "
+            f"{row['training_seconds'] / 60:.1f} | {row['commit']} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def render_cell(measure: dict) -> str:
+    """Value with its floor."""
+    values = (measure["estimate"], measure["floor"])
+    value, floor = ("-" if v is None else f"{v:.3g}" for v in values)
+    return f"{value} ({floor})"
+
+
+def find(row: dict, name: str) -> dict:
+    """One measure of a row, from the zero start."""
+    return next(m for m in row["measures"] if m["measure"] == name and m["start"] == "zero")
+
+
+def order(row: dict) -> tuple:
+    """Rows in the order of the presets, then by seed."""
+    return list_presets().index(row["preset"]), row["seed"]
+
+
+if __name__ == "__main__":
+    main()

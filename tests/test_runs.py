@@ -1,0 +1,458 @@
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from orbitscope.atomic_files import replace_file, write_text
+from orbitscope.errors import DamagedFileError, InputError, RunFolderError
+from orbitscope.hmm import load_preset
+from orbitscope.network import build_network
+from orbitscope.recipes import build_settings
+from orbitscope.runs import RunFolder, describe_provenance, load_tensors, load_weights, save_tensors
+from orbitscope.training import Trainer, initialise_training, prepare_task
+
+HMM = load_preset("linear-3").hmm
+SETTINGS = build_settings(
+    "linear-3",
+    threads=1,
+    changes={
+        "model": {"hidden_size": 6, "input_size": 3},
+        "data": {"n_sequences": 60, "n_steps": 5},
+        "train": {"epochs": 5, "batch_size": 8, "final_batch_size": 20, "validate_every": 2},
+    },
+)
+TENSORS = {
+    "a": torch.arange(6, dtype=torch.float32).view(2, 3),
+    "b": torch.tensor(3.5, dtype=torch.float64),
+    "c": torch.tensor([True, False]),
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create(SETTINGS, HMM, {"seed": 0})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def task():
+    return prepare_task(HMM, SETTINGS)
+
+
+def run_epochs(folder, task, state, n_epochs):
+    """What a pipeline does: history first, then the state, so that a kill in between loses nothing."""
+    for record in Trainer(task, SETTINGS).run_epochs(state):
+        folder.append_history(record)
+        folder.save_state(state)
+        if record.epoch == n_epochs:
+            break
+    return state
+
+
+def resume(folder, task):
+    state = initialise_training(task, SETTINGS)
+    damaged = folder.restore_state(state)
+    folder.trim_history(state.epoch)
+    return state, damaged
+
+
+def assert_same_state(first, second):
+    assert (first.epoch, first.best_epoch) == (second.epoch, second.best_epoch)
+    assert first.best_validation_loss == second.best_validation_loss
+    pairs = [(first.network.state_dict(), second.network.state_dict()), (first.best_weights, second.best_weights)]
+    for key, moments in first.optimizer.state_dict()["state"].items():
+        pairs.append((moments, second.optimizer.state_dict()["state"][key]))
+    for one, other in pairs:
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def read_epochs(folder):
+    return [dataclasses.replace(record, seconds=0.0) for record in folder.read_history()]
+
+
+# ---- tensor files
+
+
+def test_tensors_round_trip_with_metadata(tmp_path):
+    metadata = {"epoch": 3, "loss": 0.1 + 0.2, "name": 'ü"\n', "none": None}
+    transposed = torch.arange(6.0).view(2, 3).T
+    save_tensors(tmp_path / "x.safetensors", TENSORS | {"t": transposed}, metadata)
+    loaded = load_tensors(tmp_path / "x.safetensors")
+    assert loaded.metadata == metadata
+    assert loaded.tensors.keys() == {*TENSORS, "t"}
+    for name, tensor in (TENSORS | {"t": transposed}).items():
+        assert torch.equal(loaded.tensors[name], tensor)
+        assert loaded.tensors[name].dtype == tensor.dtype
+
+
+def test_every_flipped_byte_is_detected(tmp_path):
+    path = tmp_path / "x.safetensors"
+    save_tensors(path, TENSORS, {"epoch": 3})
+    content = path.read_bytes()
+    for position in range(len(content)):
+        changed = bytearray(content)
+        changed[position] ^= 1 << (position % 8)
+        path.write_bytes(changed)
+        with pytest.raises(DamagedFileError, match=r"x\.safetensors` must be a whole safetensors file, but .*Delete"):
+            load_tensors(path)
+    path.write_bytes(content)
+    assert load_tensors(path).metadata == {"epoch": 3}
+
+
+def test_every_truncation_is_detected(tmp_path):
+    path = tmp_path / "x.safetensors"
+    save_tensors(path, TENSORS, {"epoch": 3})
+    content = path.read_bytes()
+    for length in range(len(content)):
+        path.write_bytes(content[:length])
+        with pytest.raises(DamagedFileError, match="must be a whole safetensors file"):
+            load_tensors(path)
+    path.write_bytes(content + b"\0")
+    with pytest.raises(DamagedFileError, match="must be a whole safetensors file"):
+        load_tensors(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(RunFolderError, match=r"absent\.safetensors` must exist, but does not\. Check"):
+        load_tensors(tmp_path / "absent.safetensors")
+
+
+def test_weights_of_another_shape_are_refused_by_name(tmp_path):
+    small, large = (
+        build_network(3, hidden_size=n, input_size=2, generator=torch.Generator().manual_seed(0)) for n in (4, 5)
+    )
+    before = {name: weight.clone() for name, weight in large.state_dict().items()}
+    message = r"x\.pt`: `w_out` must have shape \(3, 5\) for this network, got \(3, 4\)\. Use the settings"
+    with pytest.raises(RunFolderError, match=message):
+        load_weights(large, dict(small.state_dict()), tmp_path / "x.pt")
+    weights = dict(large.state_dict())
+    with pytest.raises(RunFolderError, match="`cell.w_hh` must have shape .* got nothing"):
+        load_weights(large, {k: v for k, v in weights.items() if k != "cell.w_hh"}, tmp_path / "x.pt")
+    with pytest.raises(RunFolderError, match="holds weights that this network does not have: extra"):
+        load_weights(large, weights | {"extra": torch.zeros(1)}, tmp_path / "x.pt")
+    assert all(torch.equal(before[name], weight) for name, weight in large.state_dict().items())
+
+
+# ---- atomic writes
+
+
+def test_files_are_whole_or_as_before(tmp_path):
+    path = tmp_path / "sub" / "file.txt"
+    write_text(path, "first\n")
+    with pytest.raises(KeyboardInterrupt), replace_file(path) as temporary:
+        temporary.write_text("half of the sec")
+        assert path.read_text() == "first\n"
+        raise KeyboardInterrupt
+    assert path.read_text() == "first\n"
+    assert [child.name for child in path.parent.iterdir()] == ["file.txt"]
+    write_text(path, "second ü\n")
+    assert path.read_text(encoding="utf-8") == "second ü\n"
+    assert [child.name for child in path.parent.iterdir()] == ["file.txt"]
+
+
+def test_a_failed_rename_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "file.txt"
+    write_text(path, "first")
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_text(path, "second")
+    monkeypatch.undo()
+    assert path.read_text() == "first"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_failed_save_keeps_the_old_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "x.safetensors"
+    save_tensors(path, TENSORS, {"epoch": 1})
+
+    def fail(descriptor):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="no space left"):
+        save_tensors(path, TENSORS, {"epoch": 2})
+    monkeypatch.undo()
+    assert load_tensors(path).metadata == {"epoch": 1}
+
+
+# ---- the folder
+
+
+def test_settings_process_and_provenance_are_read_back(folder):
+    assert folder.read_settings() == SETTINGS
+    assert folder.read_hmm() == HMM
+    assert folder.read_provenance() == {"seed": 0}
+
+
+@pytest.mark.parametrize("content", ["config.toml", "anything.txt"])
+def test_an_existing_folder_is_refused(tmp_path, content):
+    path = tmp_path / "run"
+    path.mkdir()
+    (path / content).write_text("mine")
+    with pytest.raises(RunFolderError, match=r"run` must be a new or empty folder.*--resume .*`--out`"):
+        RunFolder(path).create(SETTINGS, HMM, {})
+    assert [child.name for child in path.iterdir()] == [content]
+    assert (path / content).read_text() == "mine"
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(RunFolderError, match="must be a new or empty folder"):
+        RunFolder(tmp_path / "run").create(SETTINGS, HMM, {})
+
+
+def test_an_empty_or_locked_folder_can_be_used(tmp_path):
+    (tmp_path / "run").mkdir()
+    folder = RunFolder(tmp_path / "run")
+    with folder.lock():
+        folder.create(SETTINGS, HMM, {})
+    assert folder.read_settings() == SETTINGS
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path):
+    with pytest.raises(RunFolderError, match=r"must be a run folder with a config.toml, but has none\. Make one"):
+        RunFolder(tmp_path).read_settings()
+
+
+@pytest.mark.parametrize("text", ["seed = ", "seed = 1\n", 'process = "linear-3"\nsed = 1\n', "\xff"])
+def test_damaged_settings_are_named(folder, text):
+    folder.config.write_bytes(text.encode("latin-1"))
+    with pytest.raises(DamagedFileError, match=r"config\.toml` must hold the settings of a run, but: "):
+        folder.read_settings()
+
+
+def test_damaged_provenance_is_named(folder):
+    folder.provenance.write_text('{"seed": ')
+    with pytest.raises(DamagedFileError, match=r"provenance\.json` must be a JSON file, but: "):
+        folder.read_provenance()
+
+
+HOLD = """
+import sys, time
+from orbitscope.runs import RunFolder
+with RunFolder(sys.argv[1]).lock():
+    print("locked", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_writer_is_kept_out_until_the_first_dies(folder):
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, folder.path], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "locked\n"
+        with pytest.raises(RunFolderError, match=r"must have one writer, but another process .*Wait"), folder.lock():
+            pytest.fail("two writers")
+    finally:
+        holder.kill()
+        holder.communicate()
+    with folder.lock():
+        pass
+    with folder.lock():
+        pass
+
+
+def test_provenance_says_what_repeats_a_run():
+    facts = describe_provenance(SETTINGS)
+    assert facts["versions"]["torch"] == torch.__version__.split("+")[0] or torch.__version__
+    assert facts["seed"] == 0
+    assert facts["threads"] == 1
+    assert len(set(facts["stream_seeds"].values())) == 5
+    assert json.loads(json.dumps(facts)) == facts
+
+
+# ---- history
+
+
+def test_history_round_trips_and_drops_a_line_cut_short(folder, task):
+    run_epochs(folder, task, initialise_training(task, SETTINGS), 3)
+    records = folder.read_history()
+    assert [record.epoch for record in records] == [1, 2, 3]
+    assert records[0].validation_loss is None
+    assert records[1].validation_loss is not None
+    text = folder.history.read_text()
+    whole = [line + "\n" for line in text.splitlines()]
+    for length in range(len(whole[0]) + len(whole[1]), len(text) - 1, 7):
+        folder.history.write_text(text[:length])
+        assert folder.read_history() == records[:2]
+    assert folder.trim_history(2) == records[:2]
+    assert folder.history.read_text() == "".join(whole[:2])
+    folder.append_history(records[2])
+    assert folder.history.read_text() == text
+    assert folder.trim_history(1) == records[:1]
+    assert folder.read_history() == records[:1]
+
+
+def test_a_last_line_without_newline_does_not_swallow_the_next(folder, task):
+    run_epochs(folder, task, initialise_training(task, SETTINGS), 2)
+    records = folder.read_history()
+    folder.history.write_text(folder.history.read_text().rstrip("\n"))
+    folder.trim_history(2)
+    folder.append_history(dataclasses.replace(records[1], epoch=3))
+    assert [record.epoch for record in folder.read_history()] == [1, 2, 3]
+
+
+def test_no_history_is_empty(folder):
+    assert folder.read_history() == []
+    assert folder.trim_history(0) == []
+
+
+# ---- checkpoints and resuming
+
+
+@pytest.mark.parametrize("stopped_after", [1, 2, 3, 4, 5])
+def test_resuming_at_any_epoch_ends_bit_identical(tmp_path, task, stopped_after):
+    whole, parts = (RunFolder(tmp_path / name) for name in ("whole", "parts"))
+    expected = run_epochs(whole, task, initialise_training(task, SETTINGS), 5)
+    run_epochs(parts, task, initialise_training(task, SETTINGS), stopped_after)
+    state, damaged = resume(parts, task)
+    assert (state.epoch, damaged) == (stopped_after, [])
+    assert parts.find_saved_epoch() == stopped_after
+    run_epochs(parts, task, state, 5)
+    assert_same_state(state, expected)
+    assert read_epochs(parts) == read_epochs(whole)
+
+
+def test_nothing_saved_starts_afresh(folder, task):
+    state, damaged = resume(folder, task)
+    assert (state.epoch, state.best_weights, damaged) == (0, {}, [])
+    assert folder.find_saved_epoch() == 0
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "empty"])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_used(folder, task, damage):
+    expected = run_epochs(folder, task, initialise_training(task, SETTINGS), 5)
+    last, previous = (folder.checkpoints / f"{name}.safetensors" for name in ("last", "previous"))
+    content = bytearray(last.read_bytes())
+    content[-5] ^= 16
+    last.write_bytes({"flip": bytes(content), "truncate": bytes(content[:-100]), "empty": b""}[damage])
+    assert folder.find_saved_epoch() == 4
+    state, damaged = resume(folder, task)
+    assert state.epoch == 4
+    assert len(damaged) == 1
+    assert "last.safetensors` must be a whole" in damaged[0]
+    assert [record.epoch for record in folder.read_history()] == [1, 2, 3, 4]
+    before = previous.read_bytes()
+    run_epochs(folder, task, state, 5)
+    assert previous.read_bytes() == before  # the damaged file has not taken the place of the good one
+    assert_same_state(state, expected)
+    resumed, damaged = resume(folder, task)
+    assert (resumed.epoch, damaged) == (5, [])
+
+
+def test_a_kill_between_the_two_renames_loses_one_save_only(folder, task):
+    run_epochs(folder, task, initialise_training(task, SETTINGS), 3)
+    (folder.checkpoints / "last.safetensors").replace(folder.checkpoints / "previous.safetensors")
+    state, damaged = resume(folder, task)
+    assert (state.epoch, damaged) == (3, [])
+
+
+def test_no_whole_checkpoint_is_an_error_that_names_both(folder, task):
+    run_epochs(folder, task, initialise_training(task, SETTINGS), 2)
+    for name in ("last", "previous"):
+        (folder.checkpoints / f"{name}.safetensors").write_bytes(b"")
+    with pytest.raises(DamagedFileError, match=r"no checkpoint in .* is whole: .*last\.saf.*previous\.saf"):
+        resume(folder, task)
+
+
+def test_a_checkpoint_of_another_shape_is_an_error_and_stays(folder, task):
+    run_epochs(folder, task, initialise_training(task, SETTINGS), 2)
+    wider = initialise_training(task, SETTINGS.override({"model.hidden_size": 7}))
+    with pytest.raises(RunFolderError, match=r"last.safetensors`: `w_out` must have shape \(3, 7\).*got \(3, 6\)"):
+        folder.restore_state(wider)
+    assert wider.epoch == 0
+    assert folder.find_saved_epoch() == 2
+
+
+def test_kept_weights_are_found_by_epoch(folder, task):
+    state = initialise_training(task, SETTINGS)
+    folder.save_checkpoint(state.network, 0)
+    run_epochs(folder, task, state, 3)
+    folder.save_checkpoint(state.network, 3)
+    assert list(folder.list_checkpoints()) == [0, 3]
+    network = folder.load_network(epoch=3)
+    assert all(torch.equal(w, network.state_dict()[n]) for n, w in state.network.state_dict().items())
+    assert not torch.equal(folder.load_network(epoch=0).w_out, network.w_out)
+    with pytest.raises(InputError, match=r"`epoch` must be one that was kept \(0, 3\), got 2\."):
+        folder.load_network(epoch=2)
+
+
+def test_best_weights_are_the_networks(folder, task):
+    with pytest.raises(RunFolderError, match=r"weights\.safetensors` must exist"):
+        folder.load_network()
+    state = run_epochs(folder, task, initialise_training(task, SETTINGS), 5)
+    folder.save_weights(state.best_weights, {"epoch": state.best_epoch})
+    network = folder.load_network()
+    assert all(torch.equal(w, network.state_dict()[n]) for n, w in state.best_weights.items())
+    assert load_tensors(folder.weights).metadata == {"epoch": state.best_epoch}
+
+
+# ---- kill -9
+
+TRAIN = """
+import sys, torch
+from orbitscope.hmm import load_preset
+from orbitscope.runs import RunFolder
+from orbitscope.training import Trainer, initialise_training, prepare_task
+torch.set_num_threads(1)
+folder = RunFolder(sys.argv[1])
+settings = folder.read_settings()
+task = prepare_task(folder.read_hmm(), settings)
+with folder.lock():
+    state = initialise_training(task, settings)
+    folder.restore_state(state)
+    folder.trim_history(state.epoch)
+    print("started", flush=True)
+    for record in Trainer(task, settings).run_epochs(state):
+        folder.append_history(record)
+        folder.save_checkpoint(state.network, record.epoch)
+        folder.save_state(state)
+    folder.save_weights(state.best_weights, {"epoch": state.best_epoch})
+"""
+
+
+def start_training(path):
+    """Start or resume training in another process (to be replaced by the command line)."""
+    command = [sys.executable, "-c", TRAIN, str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+@pytest.mark.slow
+def test_killed_runs_resume_to_the_bit_identical_end(tmp_path):
+    settings = SETTINGS.override({"train.epochs": 60})
+    whole, killed = (RunFolder(tmp_path / name) for name in ("whole", "killed"))
+    for folder in (whole, killed):
+        folder.create(settings, HMM, {})
+    assert start_training(whole.path).wait() == 0
+    delays = torch.rand(12, generator=torch.Generator().manual_seed(0)).tolist()
+    n_killed = 0
+    for delay in delays:
+        process = start_training(killed.path)
+        time.sleep(0.5 * delay**2)
+        process.send_signal(signal.SIGKILL)
+        n_killed += process.wait() == -signal.SIGKILL
+    assert n_killed >= 6
+    assert start_training(killed.path).wait() == 0
+    assert read_epochs(killed) == read_epochs(whole)
+    assert len(read_epochs(whole)) == 60
+    assert killed.weights.read_bytes() == whole.weights.read_bytes()
+    last = [folder.checkpoints / "last.safetensors" for folder in (killed, whole)]
+    assert last[0].read_bytes() == last[1].read_bytes()
+    assert list(killed.list_checkpoints()) == list(whole.list_checkpoints())
+    for epoch, path in killed.list_checkpoints().items():
+        assert path.read_bytes() == whole.list_checkpoints()[epoch].read_bytes()
