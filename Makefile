@@ -7,8 +7,8 @@ export MPLBACKEND := Agg
 .PHONY: demo test bench docs
 
 demo: $(VENV)/.installed
-	$(BIN)/orbitscope train linear-2 --recipe fast --out runs/demo --resume-if-exists
-	$(BIN)/orbitscope evaluate runs/demo
+	@if [ -f runs/demo/config.toml ]; then $(BIN)/orbitscope train --resume runs/demo; \
+	else $(BIN)/orbitscope train linear-2 --recipe fast --out runs/demo; fi
 
 test: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
@@ -21,8 +21,8 @@ bench: $(VENV)/.installed-test
 	$(BIN)/python -m pip install -q -e '.[bench]'
 	$(BIN)/python -m pytest benchmarks -q -p no:xdist -s
 
-docs: $(VENV)/.installed-test
-	$(BIN)/python docs/build_tables.py
+docs: $(VENV)/.installed
+	$(BIN)/python experiments/emulation_table.py
 
 $(VENV)/.created: Makefile
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "orbitscope needs Python 3.11 or newer: make PYTHON=python3.11"'

@@ -110,7 +110,9 @@ def test_prefix_chooses_among_several_networks(tmp_path, noise):
     path = save(tmp_path, both)
     torch.testing.assert_close(run(import_state_dict(path, prefix="ab."), noise), second(noise).detach())
     torch.testing.assert_close(run(import_state_dict(path, prefix="a."), noise), first(noise).detach())
-    with pytest.raises(InputError, match=r"one recurrent layer, got a\.rnn\.weight_hh_l0, ab\.rnn.*by `prefix`"):
+    with pytest.raises(
+        InputError, match=r"one recurrent layer, got a\.rnn\.weight_hh_l0, ab\.rnn.*by `prefix`"
+    ):
         import_state_dict(path)
     with pytest.raises(InputError, match=r"`prefix` must begin the names .* got `c\.`\. Names there: a\.rnn"):
         import_state_dict(path, prefix="c.")
@@ -119,32 +121,52 @@ def test_prefix_chooses_among_several_networks(tmp_path, noise):
 @pytest.mark.parametrize(("layer", "words"), [(nn.LSTM, "4 gates.*an LSTM"), (nn.GRU, "3 gates.*a GRU")])
 def test_gated_networks_are_recognised_and_refused(tmp_path, layer, words):
     path = save(tmp_path, make_published(recurrent=layer).state_dict())
-    with pytest.raises(InputError, match=rf"`rnn.weight_hh_l0` .*{words}\. Supported are the cells relu, tanh"):
+    with pytest.raises(
+        InputError, match=rf"`rnn.weight_hh_l0` .*{words}\. Supported are the cells relu, tanh"
+    ):
         import_state_dict(path)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"rnn.weight_hh_l0": torch.zeros(8, 7)}, r"`rnn.weight_hh_l0` must have shape \(hidden, hidden\), got \(8"),
-        ({"rnn.weight_hh_l0": torch.zeros(8)}, r"`rnn.weight_hh_l0` must have shape \(hidden, hidden\), got \(8,\)"),
-        ({"rnn.weight_ih_l0": torch.zeros(9, 5)}, r"`rnn.weight_ih_l0` must have shape \(8, any\), got \(9, 5\)"),
+        (
+            {"rnn.weight_hh_l0": torch.zeros(8, 7)},
+            r"`rnn.weight_hh_l0` must have shape \(hidden, hidden\), got \(8",
+        ),
+        (
+            {"rnn.weight_hh_l0": torch.zeros(8)},
+            r"`rnn.weight_hh_l0` must have shape \(hidden, hidden\), got \(8,\)",
+        ),
+        (
+            {"rnn.weight_ih_l0": torch.zeros(9, 5)},
+            r"`rnn.weight_ih_l0` must have shape \(8, any\), got \(9, 5\)",
+        ),
         ({"fc.weight": torch.zeros(3, 9)}, r"`fc.weight` must have shape \(any, 8\), got \(3, 9\)"),
         ({"fc.bias": torch.zeros(4)}, r"`fc.bias` must have shape \(3,\), got \(4,\)"),
         ({"rnn.bias_hh_l0": torch.zeros(4)}, r"`rnn.bias_hh_l0` must have shape \(8,\), got \(4,\)"),
         ({"fc.weight": torch.full((3, 8), torch.nan)}, r"`w_out` must be finite, got NaN"),
         ({"fc.weight": torch.zeros(1, 8)}, r"`n_symbols` must be ≥ 2, got 1"),
         ({"rnn.weight_hh_l1": torch.zeros(8, 8)}, r"`rnn.weight_hh_l1` belongs to several layers"),
-        ({"rnn.weight_hh_l0_reverse": torch.zeros(8, 8)}, r"`rnn.weight_hh_l0_reverse` belongs to two directions"),
+        (
+            {"rnn.weight_hh_l0_reverse": torch.zeros(8, 8)},
+            r"`rnn.weight_hh_l0_reverse` belongs to two directions",
+        ),
         ({"norm.weight": torch.ones(8)}, r"does not have: norm.weight \(8,\)\. Remove"),
         ({"rnn.weight_ih_l0": None}, r"`rnn.weight_ih_l0` is missing beside `rnn.weight_hh_l0`"),
-        ({"rnn.weight_hh_l0": None}, r"must hold the weights rnn.weight_ih_l0, .*, got: rnn.weight_ih_l0 \(8, 5\)"),
+        (
+            {"rnn.weight_hh_l0": None},
+            r"must hold the weights rnn.weight_ih_l0, .*, got: rnn.weight_ih_l0 \(8, 5\)",
+        ),
         ({"fc.weight": None}, r"one readout `….weight` of shape \(symbol, 8\), got none among: none"),
         (
             {"fc.weight": None, "a.weight": torch.zeros(3, 8), "b.weight": torch.zeros(4, 8)},
             r"one readout .* got a.weight, b.weight\. Name it fc.weight",
         ),
-        ({"fc.weight": None, "a.weight": torch.zeros(3, 9)}, r"\(symbol, 8\), got none among: a.weight \(3, 9\)"),
+        (
+            {"fc.weight": None, "a.weight": torch.zeros(3, 9)},
+            r"\(symbol, 8\), got none among: a.weight \(3, 9\)",
+        ),
     ],
 )
 def test_shapes_are_checked_by_name(tmp_path, changes, message):
@@ -157,7 +179,9 @@ def test_shapes_are_checked_by_name(tmp_path, changes, message):
 
 def test_pickles_are_not_opened(tmp_path):
     path = save(tmp_path, make_published())
-    message = r"must hold tensors only, but torch.load\(weights_only=True\) refuses .*state_dict\(\).*safetensors"
+    message = (
+        r"must hold tensors only, but torch.load\(weights_only=True\) refuses .*state_dict\(\).*safetensors"
+    )
     with pytest.raises(InputError, match=message):
         import_state_dict(path)
 
@@ -184,6 +208,6 @@ def test_truncated_files_are_refused(tmp_path, name):
 
 
 def test_reading_sequences_does_not_load_torch():
-    code = "import sys; from orbitscope.importers import import_hmm, load_sequences; print('torch' in sys.modules)"
+    code = "import sys; from orbitscope.importers import load_sequences; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -217,7 +217,9 @@ def test_closed_form_self_term_equals_the_computed_one():
         computed = sinkhorn_divergence(off, y, mode=mode, tolerance=1e-10, max_updates=50)
         assert closed.self_terms[0] == pytest.approx(computed.self_terms[0], rel=1e-9)
         gradients = [
-            compute_value_and_gradient(lambda z, m=mode: sinkhorn_divergence(z, y, mode=m, max_updates=50).value, z)[1]
+            compute_value_and_gradient(
+                lambda z, m=mode: sinkhorn_divergence(z, y, mode=m, max_updates=50).value, z
+            )[1]
             for z in (x, off)
         ]
         torch.testing.assert_close(*gradients, rtol=0, atol=1e-9)
@@ -284,7 +286,9 @@ def test_row_blocks_take_any_input():
 @pytest.mark.parametrize("n_steps", [255, 256, 600])
 def test_costs_beyond_one_byte_are_exact(n_steps):
     y = torch.zeros(3, n_steps, dtype=torch.long)
-    assert float(sinkhorn_divergence(encode(y + 1, 2), encode(y, 2)).value) == pytest.approx(n_steps, rel=1e-5)
+    assert float(sinkhorn_divergence(encode(y + 1, 2), encode(y, 2)).value) == pytest.approx(
+        n_steps, rel=1e-5
+    )
     x, y = draw_pair(20, 20, n_steps, 3)
     assert max(compare_with_geomloss(x, y, 0.2)) < 1e-4
 
@@ -309,6 +313,19 @@ def test_gradient_flows_through_intermediate_tensors():
         lambda z: sinkhorn_divergence(z, y, epsilon=1.0).value, generated.detach()
     )
     torch.testing.assert_close(weight.grad, 3 * torch.einsum("nti,ntj->ij", x, direct))
+
+
+@pytest.mark.parametrize("epsilon", [0.04, 4.0])
+@pytest.mark.parametrize("self_weight", [0.0, 0.3])
+def test_self_weight_changes_the_gradient_by_the_batch_alone(epsilon, self_weight):
+    x, y = draw_pair(20, 15, 5, 3, dtype=torch.float64)
+    divergence = SinkhornDivergence(y, epsilon=epsilon)
+    plain, weighted = (
+        compute_value_and_gradient(lambda z, w=w: divergence(z, self_weight=w).value, x)
+        for w in (1.0, self_weight)
+    )
+    assert weighted[0] == plain[0]
+    torch.testing.assert_close(weighted[1], plain[1] + (self_weight - 1) * x / 20)
 
 
 def test_no_gradient_where_none_is_wanted():
@@ -346,7 +363,10 @@ def test_options_out_of_range_are_refused(arguments, message):
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((5, 4, 2), r"`generated` must have \(time, symbol\) = \(4, 3\) like the targets, got \(4, 2\)\. Gen"),
+        (
+            (5, 4, 2),
+            r"`generated` must have \(time, symbol\) = \(4, 3\) like the targets, got \(4, 2\)\. Gen",
+        ),
         ((5, 3, 3), r"`generated` must have \(time, symbol\) = \(4, 3\) like the targets, got \(3, 3\)"),
         ((0, 4, 3), r"`generated` must be one-hot \(sequence, time, symbol\), got shape \(0, 4, 3\)\. Use "),
     ],
@@ -359,5 +379,7 @@ def test_batches_of_other_shape_are_refused(shape, message):
 
 def test_batches_of_other_precision_are_refused():
     x, y = draw_pair(5, 5, 4, 3)
-    with pytest.raises(InputError, match=r"`generated` must be torch.float32 on cpu .* got torch.float64 on cpu"):
+    with pytest.raises(
+        InputError, match=r"`generated` must be torch.float32 on cpu .* got torch.float64 on cpu"
+    ):
         SinkhornDivergence(y)(x.double())

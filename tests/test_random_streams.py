@@ -18,9 +18,13 @@ def test_every_stream_of_every_run_has_its_own_seed():
 
 def test_seeds_never_change():
     """A record of seeds is of use only while the derivation stays; NumPy guarantees SeedSequence."""
-    assert derive_seed(0, "data") == int(np.random.SeedSequence(0, spawn_key=(1, 0)).generate_state(1, "u8")[0]) >> 1
+    assert (
+        derive_seed(0, "data")
+        == int(np.random.SeedSequence(0, spawn_key=(1, 0)).generate_state(1, "u8")[0]) >> 1
+    )
     assert [derive_seed(7, stream, 3) for stream in STREAMS] == [
-        int(np.random.SeedSequence(7, spawn_key=(key, 3)).generate_state(1, "u8")[0]) >> 1 for key in range(1, 6)
+        int(np.random.SeedSequence(7, spawn_key=(key, 3)).generate_state(1, "u8")[0]) >> 1
+        for key in range(1, 6)
     ]
 
 

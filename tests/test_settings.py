@@ -38,6 +38,7 @@ def test_published_recipe_is_the_papers(preset):
         "constant_share": 1.0,
         "gradient_clip": clip,
         "temperature": 1.0,
+        "plateau_self_weight": 1.0,
         "beta1": 0.9,
         "beta2": 0.9,
         "validate_every": 1,
@@ -58,7 +59,12 @@ def test_fast_recipe_keeps_loss_network_and_length(preset):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_other_processes_get_defaults(recipe):
     settings = build_settings("random-6x4@7", recipe=recipe, seed=3, threads=1)
-    assert (settings.process, settings.recipe, settings.seed, settings.threads) == ("random-6x4@7", recipe, 3, 1)
+    assert (settings.process, settings.recipe, settings.seed, settings.threads) == (
+        "random-6x4@7",
+        recipe,
+        3,
+        1,
+    )
     assert (settings.data.n_steps, settings.train.gradient_clip) == (30, 0.9)
 
 
@@ -69,7 +75,9 @@ def test_changes_are_nested_or_dotted():
     assert (dotted.train.epochs, dotted.model.bias) == (12, True)
     default = build_settings("linear-2")
     assert dotted.train.model_dump() == default.train.model_dump() | {"epochs": 12}
-    assert default.override({"train.epochs": "12", "model": {"bias": "true"}}) == dotted  # text of a command line
+    assert (
+        default.override({"train.epochs": "12", "model": {"bias": "true"}}) == dotted
+    )  # text of a command line
 
 
 def test_settings_round_trip_through_toml():
@@ -91,17 +99,29 @@ def test_settings_are_frozen():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train.epoch": 3}, r"unknown setting `train\.epoch`\. Did you mean `train\.epochs`.*Valid: train\.batch_s"),
-        ({"trian.epochs": 3}, r"unknown setting `trian`\. Did you mean `train`.*\? Valid: data, .*threads, train\."),
+        (
+            {"train.epoch": 3},
+            r"unknown setting `train\.epoch`\. Did you mean `train\.epochs`.*Valid: train\.batch_s",
+        ),
+        (
+            {"trian.epochs": 3},
+            r"unknown setting `trian`\. Did you mean `train`.*\? Valid: data, .*threads, train\.",
+        ),
         ({"train": 3}, r"`train`: .*got 3"),
-        ({"train.epochs": 0}, r"`train\.epochs`: input should be greater than or equal to 1, got 0\. It is: passes"),
+        (
+            {"train.epochs": 0},
+            r"`train\.epochs`: input should be greater than or equal to 1, got 0\. It is: passes",
+        ),
         ({"train.epochs": "many"}, r"`train\.epochs`: input should be a valid integer.*got 'many'"),
         ({"model.cell": "lstm"}, r"`model\.cell`: .*'relu' or 'tanh', got 'lstm'"),
         ({"model.noise_std": -1}, r"`model\.noise_std`: .*greater than or equal to 0, got -1"),
         ({"train.learning_rate": float("nan")}, r"`train\.learning_rate`: .*finite number, got nan"),
         ({"train.beta2": 1.0}, r"`train\.beta2`: .*less than 1, got 1.0"),
         ({"seed": -1}, r"`seed`: .*greater than or equal to 0, got -1"),
-        ({"data.n_sequences": 300}, r"train\.batch_size must be ≤ the 100 training sequences, got 512; lower it"),
+        (
+            {"data.n_sequences": 300},
+            r"train\.batch_size must be ≤ the 100 training sequences, got 512; lower it",
+        ),
         ({"train.final_batch_size": 64}, r"final_batch_size must be ≥ batch_size = 512, got 64\."),
     ],
 )
@@ -114,7 +134,9 @@ def test_bad_settings_say_requirement_value_and_remedy(changes, message):
 
 
 def test_unknown_recipes_list_the_valid_ones():
-    with pytest.raises(InputError, match=r"unknown recipe `fats`\. Did you mean `fast`\? Valid: fast, published"):
+    with pytest.raises(
+        InputError, match=r"unknown recipe `fats`\. Did you mean `fast`\? Valid: fast, published"
+    ):
         build_settings("linear-2", recipe="fats")
 
 
@@ -135,10 +157,15 @@ def test_nesting_and_merging_leave_their_input_alone():
     base = {"a": {"b": 1, "c": 2}, "d": 3}
     assert merge_settings(base, {"a": {"b": 5}, "e": 6}) == {"a": {"b": 5, "c": 2}, "d": 3, "e": 6}
     assert base == {"a": {"b": 1, "c": 2}, "d": 3}
-    assert nest_keys({"a.b.c": 1, "a.b.d": 2, "a.e": {"f.g": 3}}) == {"a": {"b": {"c": 1, "d": 2}, "e": {"f": {"g": 3}}}}
+    assert nest_keys({"a.b.c": 1, "a.b.d": 2, "a.e": {"f.g": 3}}) == {
+        "a": {"b": {"c": 1, "d": 2}, "e": {"f": {"g": 3}}}
+    }
 
 
 def test_settings_need_no_torch():
-    code = "import sys, orbitscope.settings, orbitscope.recipes as r; r.build_settings('linear-2'); print('torch' in sys.modules)"
+    code = (
+        "import sys; from orbitscope.recipes import build_settings; build_settings('linear-2'); "
+        "print('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -136,7 +136,9 @@ def test_records_describe_the_epochs():
     assert [record.batch_size for record in records] == [64, 64, 64, 128, 128, 150]
     assert [record.validation_loss is not None for record in records] == [False, True] * 3
     assert [record.validation_floor is not None for record in records] == [False, True] * 3
-    assert all(np.isfinite([r.loss, r.floor, r.marginal_error, r.gradient_norm, r.volatility]).all() for r in records)
+    assert all(
+        np.isfinite([r.loss, r.floor, r.marginal_error, r.gradient_norm, r.volatility]).all() for r in records
+    )
     assert all(0 <= r.symbol_matrix_error <= 1 and 0 <= r.frequency_error <= 1 for r in records)
     assert state.epoch == 6
     validated = {r.epoch: r.validation_loss for r in records if r.validation_loss is not None}
@@ -214,7 +216,9 @@ def test_same_seed_same_run_and_another_seed_another():
     assert first[0][0].floor != other[0][0].floor
 
 
-@pytest.mark.parametrize("changes", [{"train.validate_every": 5}, {"train.checkpoint_every": 1}, {"threads": 2}])
+@pytest.mark.parametrize(
+    "changes", [{"train.validate_every": 5}, {"train.checkpoint_every": 1}, {"threads": 2}]
+)
 def test_settings_that_only_look_do_not_change_the_weights(changes):
     expected, found = (train(make_settings(**c))[1] for c in ({}, changes))
     assert_same_weights(copy_weights(expected), copy_weights(found))
@@ -246,6 +250,28 @@ def test_temperature_acts_on_the_gradient_only(temperature):
     assert tempered.gradient_norm != plain.gradient_norm
 
 
+def test_self_weight_acts_on_the_gradient_until_the_plateau_is_left():
+    """The frequencies of a bad start are above the plateau, those of the process itself below."""
+    settings = make_settings(**{"train.plateau_self_weight": 0.5, "train.epochs": 3})
+    records, state = train(settings)
+    assert [record.self_weight for record in records] == [0.5] * 3
+    assert state.transition_epoch == 0
+    plain, _ = train(make_settings(**{"train.epochs": 3}))
+    assert records[0].gradient_norm != plain[0].gradient_norm
+    trainer, state = start(settings)
+    state.transition_epoch = 1
+    assert forget_time(list(trainer.run_epochs(state))) == forget_time(plain)
+
+
+def test_the_plateau_is_left_at_nine_tenths_of_its_loss():
+    settings = make_settings(**{"train.epochs": 2, "train.plateau_self_weight": 0.5})
+    trainer, state = start(settings)
+    trainer.compute_plateau = lambda batch_size: 1e9  # type: ignore[method-assign]
+    records = list(trainer.run_epochs(state))
+    assert state.transition_epoch == 1
+    assert [record.self_weight for record in records] == [0.5, 1.0]
+
+
 # ---- failures and best weights
 
 
@@ -264,7 +290,8 @@ def test_best_weights_are_copies():
 
 
 @pytest.mark.parametrize(
-    ("gain", "words"), [(1e3, r"activity reached .*e\+"), (float("inf"), "activity reached|gradient nan|loss nan")]
+    ("gain", "words"),
+    [(1e3, r"activity reached .*e\+"), (float("inf"), "activity reached|gradient nan|loss nan")],
 )
 def test_explosion_stops_training_before_it_reaches_the_weights(gain, words):
     trainer, state = start(make_settings())
@@ -314,7 +341,12 @@ def test_expected_pairs_equal_the_sum_over_all_symbol_sequences():
 def test_symbol_statistics_equal_those_of_sampled_symbols():
     """Epoch statistics come from probabilities; counts of very many samples of the same network agree."""
     settings = make_settings(
-        **{"train.epochs": 1, "train.batch_size": 2000, "data.n_sequences": 6000, "train.learning_rate": 1e-12},
+        **{
+            "train.epochs": 1,
+            "train.batch_size": 2000,
+            "data.n_sequences": 6000,
+            "train.learning_rate": 1e-12,
+        },
         **{"train.final_batch_size": None, "train.final_learning_rate": None},
     )
     (record,), state = train(settings)
@@ -325,6 +357,8 @@ def test_symbol_statistics_equal_those_of_sampled_symbols():
     joint = (pairs / pairs.sum()).double().numpy()
     matrix = joint / joint.sum(1, keepdims=True)
     assert record.volatility == pytest.approx(1 - np.trace(joint), abs=0.01)
-    assert record.symbol_matrix_error == pytest.approx(abs(matrix - compute_symbol_matrix(HMM)).max(), abs=0.01)
+    assert record.symbol_matrix_error == pytest.approx(
+        abs(matrix - compute_symbol_matrix(HMM)).max(), abs=0.01
+    )
     frequencies = joint.sum(1) - compute_symbol_frequencies(HMM)
     assert record.frequency_error == pytest.approx(abs(frequencies).max(), abs=0.01)

@@ -66,8 +66,6 @@ _NAMES = {
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 
-__all__ = ["__version__", *_MODULE_OF]  # noqa: PLE0604 (names are strings)
-
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .errors import unknown_name
-from .hmm import HMM, Preset, list_presets, load_preset
+from .hmm import Preset, list_presets, load_preset
 from .settings import RunSettings, merge_settings, nest_keys
 
 DEFAULT_STEPS = 30
@@ -13,6 +13,8 @@ DEFAULT_STEPS = 30
 DEFAULT_CLIP = 0.9
 DEFAULT_EPOCHS = 500
 
+_FAST_EPOCH_STEPS = 5400
+"""Epochs times steps of the recipe `fast`: about four minutes on two cores."""
 
 
 def build_settings(
@@ -59,21 +61,25 @@ def _published(preset: Preset | None) -> dict[str, Any]:
 
 
 def _fast(preset: Preset | None) -> dict[str, Any]:
-    """The published loss in small batches that grow as the learning rate falls: minutes on two cores."""
-    return merge_settings(
-        _published(preset),
-        {
-            "train": {
-                "epochs": 80,
-                "batch_size": 512,
-                "final_batch_size": 4096,
-                "final_learning_rate": 1e-4,
-                "constant_share": 0.7,
-                "validate_every": 5,
-                "checkpoint_every": 5,
-            }
-        },
-    )
+    """The published loss for two CPU cores: minutes where the published schedule takes an hour.
+
+    Small batches with a weaker self-pull and several draws per rollout until the plateau is left, then the
+    published gradient in batches that grow to 4096 while the learning rate falls (docs/log.md, 2026-11-24).
+    Epochs are fewer the longer the sequences are.
+    """
+    published = _published(preset)
+    train = {
+        "epochs": max(60, _FAST_EPOCH_STEPS // published["data"]["n_steps"]),
+        "batch_size": 1024,
+        "final_batch_size": 4096,
+        "final_learning_rate": 5e-5,
+        "constant_share": 0.6,
+        "plateau_self_weight": 0.75,
+        "plateau_draws": 4,
+        "validate_every": 5,
+        "checkpoint_every": 5,
+    }
+    return merge_settings(published, {"train": train})
 
 
 RECIPES: dict[str, Callable[[Preset | None], dict[str, Any]]] = {"fast": _fast, "published": _published}

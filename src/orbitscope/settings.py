@@ -33,18 +33,18 @@ class Settings(BaseModel):
 class ModelSettings(Settings):
     """The network (Torre et al. 2025, section 2)."""
 
-    cell: Literal["relu", "tanh"] = Field("relu", description="update rule; the paper's is relu")
-    hidden_size: int = Field(150, ge=1, description="hidden units")
-    input_size: int = Field(100, ge=1, description="noise channels")
-    bias: bool = Field(False, description="biases in cell and readout; the paper has none")
-    noise_std: float = Field(1.0, ge=0, description="standard deviation of the input noise")
+    cell: Literal["relu", "tanh"] = Field(default="relu", description="update rule; the paper's is relu")
+    hidden_size: int = Field(default=150, ge=1, description="hidden units")
+    input_size: int = Field(default=100, ge=1, description="noise channels")
+    bias: bool = Field(default=False, description="biases in cell and readout; the paper has none")
+    noise_std: float = Field(default=1.0, ge=0, description="standard deviation of the input noise")
 
 
 class DataSettings(Settings):
     """Sequences sampled from the process; a third each for training, validation and floors."""
 
-    n_sequences: int = Field(30_000, ge=6, description="sequences in all, split in thirds")
-    n_steps: int = Field(30, ge=2, description="length T of a sequence, in steps")
+    n_sequences: int = Field(default=30_000, ge=6, description="sequences in all, split in thirds")
+    n_steps: int = Field(default=30, ge=2, description="length T of a sequence, in steps")
 
     @property
     def n_per_split(self) -> int:
@@ -55,29 +55,47 @@ class DataSettings(Settings):
 class LossSettings(Settings):
     """The Sinkhorn divergence."""
 
-    epsilon: float = Field(0.04, gt=0, description="regularisation, blur squared; the paper's is 0.04")
-    mode: Literal["published", "converged"] = Field("published", description="annealing only, or converged")
-    memory_budget: int = Field(2**30, ge=2**20, description="bytes for the matrices of one evaluation")
+    epsilon: float = Field(
+        default=0.04, gt=0, description="regularisation, blur squared; the paper's is 0.04"
+    )
+    mode: Literal["published", "converged"] = Field(
+        default="published", description="annealing only, or converged"
+    )
+    memory_budget: int = Field(
+        default=2**30, ge=2**20, description="bytes for the matrices of one evaluation"
+    )
 
 
 class TrainSettings(Settings):
     """Optimisation. Batch size and learning rate stay constant, then move to their final values."""
 
-    epochs: int = Field(500, ge=1, description="passes over the training sequences")
-    batch_size: int = Field(4096, ge=2, description="sequences per update, in fixed order")
-    final_batch_size: int | None = Field(None, ge=2, description="batch size reached by doubling")
-    learning_rate: float = Field(1e-3, gt=0, description="Adam step size")
-    final_learning_rate: float | None = Field(None, gt=0, description="step size at the last epoch")
-    constant_share: float = Field(1.0, ge=0, le=1, description="share of epochs before both start to move")
-    gradient_clip: float = Field(0.9, gt=0, description="largest norm of the gradient")
-    temperature: float = Field(1.0, gt=0, description="Gumbel-Softmax temperature of the gradient")
-    plateau_self_weight: float = Field(
-        1.0, ge=0, le=1, description="weight of the batch itself in the gradient until the loss leaves the plateau"
+    epochs: int = Field(default=500, ge=1, description="passes over the training sequences")
+    batch_size: int = Field(default=4096, ge=2, description="sequences per update, in fixed order")
+    final_batch_size: int | None = Field(default=None, ge=2, description="batch size reached by doubling")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Adam step size")
+    final_learning_rate: float | None = Field(default=None, gt=0, description="step size at the last epoch")
+    constant_share: float = Field(
+        default=1.0, ge=0, le=1, description="share of epochs before both start to move"
     )
-    beta1: float = Field(0.9, ge=0, lt=1, description="Adam decay of the first moment")
-    beta2: float = Field(0.9, ge=0, lt=1, description="Adam decay of the second moment")
-    validate_every: int = Field(1, ge=1, description="epochs between validation losses")
-    checkpoint_every: int = Field(10, ge=1, description="epochs between kept weights, denser early on")
+    gradient_clip: float = Field(default=0.9, gt=0, description="largest norm of the gradient")
+    temperature: float = Field(default=1.0, gt=0, description="Gumbel-Softmax temperature of the gradient")
+    plateau_self_weight: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="weight of the batch itself in the gradient until the loss leaves the plateau",
+    )
+    plateau_draws: int = Field(
+        default=1,
+        ge=1,
+        description="symbol sequences drawn from each rollout until the loss leaves the plateau",
+    )
+    beta1: float = Field(default=0.9, ge=0, lt=1, description="Adam decay of the first moment")
+    beta2: float = Field(default=0.9, ge=0, lt=1, description="Adam decay of the second moment")
+    validate_every: int = Field(default=1, ge=1, description="epochs between validation losses")
+    checkpoint_every: int = Field(
+        default=10, ge=1, description="epochs between kept weights, denser early on"
+    )
 
     @model_validator(mode="after")
     def _check_growth(self) -> "TrainSettings":
@@ -90,39 +108,51 @@ class TrainSettings(Settings):
 class EvaluationSettings(Settings):
     """What is measured when a network is compared with its process, and the margins of equivalence."""
 
-    n_symbols_total: int = Field(3_000_000, ge=1000, description="symbols for softmax statistics")
-    n_sequences: int = Field(20_000, ge=100, description="sampled sequences for the other statistics")
-    n_trajectories: int = Field(1000, ge=20, description="long stationary trajectories cut into sequences")
-    burn_in: int = Field(500, ge=0, description="steps before a stationary start")
-    n_matched: int = Field(1000, ge=10, description="sequences of a batch for matching and Sinkhorn loss")
-    n_matches: int = Field(5, ge=2, description="disjoint batches for matching and Sinkhorn loss")
-    n_refitted: int = Field(500, ge=10, description="sequences from which an HMM is re-estimated")
-    n_refits: int = Field(4, ge=2, description="HMMs re-estimated from disjoint sequences")
-    max_refit_states: int = Field(12, ge=0, description="no re-estimation of HMMs with more states than this")
-    max_word_length: int = Field(5, ge=1, description="longest n-gram compared")
-    n_entropy: int = Field(100_000, ge=100, description="HMM sequences for the block entropy")
-    n_raster: int = Field(30, ge=1, description="sequences kept for the raster figure")
-    n_resamples: int = Field(1000, ge=100, description="bootstrap resamples")
-    confidence: float = Field(0.95, gt=0, lt=1, description="coverage of the intervals")
-    alpha: float = Field(0.05, gt=0, lt=0.5, description="level of each one-sided test of equivalence")
-    margin_symbol_matrix: float = Field(0.02, gt=0, description="largest error of the symbol matrix")
-    margin_frequency: float = Field(0.005, gt=0, description="largest error of a symbol frequency")
-    margin_volatility: float = Field(0.04, gt=0, description="relative error of the volatility")
-    margin_rare_symbol: float = Field(0.2, gt=0, description="relative error of the rarest symbol")
-    margin_cross_entropy: float = Field(0.01, gt=0, description="nats per symbol above block entropy")
-    margin_impossible: float = Field(0.01, gt=0, description="share of sequences impossible under the process")
-    margin_run_length: float = Field(0.03, gt=0, description="total variation of the run-length law")
-    margin_auc: float = Field(0.05, gt=0, description="two-sample AUC above one half")
+    n_symbols_total: int = Field(default=3_000_000, ge=1000, description="symbols for softmax statistics")
+    n_sequences: int = Field(default=20_000, ge=100, description="sampled sequences for the other statistics")
+    n_trajectories: int = Field(
+        default=1000, ge=20, description="long stationary trajectories cut into sequences"
+    )
+    burn_in: int = Field(default=500, ge=0, description="steps before a stationary start")
+    n_matched: int = Field(
+        default=1000, ge=10, description="sequences of a batch for matching and Sinkhorn loss"
+    )
+    n_matches: int = Field(default=5, ge=2, description="disjoint batches for matching and Sinkhorn loss")
+    n_refitted: int = Field(default=500, ge=10, description="sequences from which an HMM is re-estimated")
+    n_refits: int = Field(default=4, ge=2, description="HMMs re-estimated from disjoint sequences")
+    max_refit_states: int = Field(
+        default=12, ge=0, description="no re-estimation of HMMs with more states than this"
+    )
+    max_word_length: int = Field(default=5, ge=1, description="longest n-gram compared")
+    n_entropy: int = Field(default=100_000, ge=100, description="HMM sequences for the block entropy")
+    n_raster: int = Field(default=30, ge=1, description="sequences kept for the raster figure")
+    n_resamples: int = Field(default=1000, ge=100, description="bootstrap resamples")
+    confidence: float = Field(default=0.95, gt=0, lt=1, description="coverage of the intervals")
+    alpha: float = Field(
+        default=0.05, gt=0, lt=0.5, description="level of each one-sided test of equivalence"
+    )
+    margin_symbol_matrix: float = Field(default=0.02, gt=0, description="largest error of the symbol matrix")
+    margin_frequency: float = Field(default=0.005, gt=0, description="largest error of a symbol frequency")
+    margin_volatility: float = Field(default=0.04, gt=0, description="relative error of the volatility")
+    margin_rare_symbol: float = Field(default=0.2, gt=0, description="relative error of the rarest symbol")
+    margin_cross_entropy: float = Field(default=0.01, gt=0, description="nats per symbol above block entropy")
+    margin_impossible: float = Field(
+        default=0.01, gt=0, description="share of sequences impossible under the process"
+    )
+    margin_run_length: float = Field(default=0.03, gt=0, description="total variation of the run-length law")
+    margin_auc: float = Field(default=0.05, gt=0, description="two-sample AUC above one half")
 
 
 class RunSettings(Settings):
     """Everything that determines a run, beside the process itself."""
 
     process: str = Field(description="name of the preset or generalised process, or file it came from")
-    recipe: str = Field("fast", description="recipe that the defaults came from")
-    seed: int = Field(0, ge=0, description="one seed, from which every random stream is derived")
-    threads: int = Field(2, ge=1, description="threads; results are bit-identical for the same number")
-    device: str = Field("cpu", description="torch device")
+    recipe: str = Field(default="fast", description="recipe that the defaults came from")
+    seed: int = Field(default=0, ge=0, description="one seed, from which every random stream is derived")
+    threads: int = Field(
+        default=2, ge=1, description="threads; results are bit-identical for the same number"
+    )
+    device: str = Field(default="cpu", description="torch device")
     model: ModelSettings = ModelSettings()
     data: DataSettings = DataSettings()
     loss: LossSettings = LossSettings()
@@ -172,8 +202,9 @@ def merge_settings(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
     merged = dict(base)
     for key, value in changes.items():
         old = merged.get(key)
-        both_tables = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = merge_settings(old, value) if both_tables else value
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            value = merge_settings(old, value)
+        merged[key] = value
     return merged
 
 

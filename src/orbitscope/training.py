@@ -155,7 +155,9 @@ def plan_epoch(train: TrainSettings, epoch: int) -> EpochPlan:
     if progress == 0.0 or train.final_batch_size is None:
         return EpochPlan(train.batch_size, rate)
     n_doublings = math.ceil(math.log2(train.final_batch_size / train.batch_size))
-    reached = min(n_doublings, 1 + int((epoch - n_constant - 1) * n_doublings / n_moving)) if n_doublings else 0
+    reached = (
+        min(n_doublings, 1 + int((epoch - n_constant - 1) * n_doublings / n_moving)) if n_doublings else 0
+    )
     return EpochPlan(min(train.batch_size * 2**reached, train.final_batch_size), rate)
 
 
@@ -196,16 +198,12 @@ class Trainer:
             group["lr"] = plan.learning_rate
         generator = self._generator("training", epoch)
         statistics = _EpochStatistics(self.task)
-        self_weight = 1.0 if state.transition_epoch else self.settings.train.plateau_self_weight
         for divergence in self._batches("training", plan.batch_size):
-            self._update(state, divergence, generator, statistics, self_weight)
+            self._update(state, divergence, generator, statistics)
         summary = statistics.summarise()
         plateau = self.compute_plateau(plan.batch_size)
-        if not state.transition_epoch and summary["loss"] < _TRANSITION_RATIO * plateau:
-            state.transition_epoch = epoch
         validation_loss = self._validate(state, epoch)
-        state.epoch = epoch
-        return EpochRecord(
+        record = EpochRecord(
             epoch=epoch,
             **summary,
             floor=self.compute_floor("training", plan.batch_size),
@@ -214,9 +212,13 @@ class Trainer:
             validation_floor=None if validation_loss is None else self.compute_validation_floor(),
             batch_size=plan.batch_size,
             learning_rate=plan.learning_rate,
-            self_weight=self_weight,
+            self_weight=self._self_weight(state),
             seconds=time.perf_counter() - started,
         )
+        state.epoch = epoch
+        if not state.transition_epoch and record.loss < _TRANSITION_RATIO * plateau:
+            state.transition_epoch = epoch
+        return record
 
     def compute_validation_floor(self) -> float:
         """Loss of fresh sequences of the process against the validation third."""
@@ -246,12 +248,23 @@ class Trainer:
         batches = zip(self._batches(split, batch_size), sequences.split(batch_size), strict=True)
         return float(np.mean([float(divergence(x).value) for divergence, x in batches]))
 
-    def _update(self, state, divergence, generator, statistics, self_weight: float) -> None:
-        """One gradient step on one batch of targets."""
+    def _self_weight(self, state: TrainingState) -> float:
+        return 1.0 if state.transition_epoch else self.settings.train.plateau_self_weight
+
+    def _update(self, state, divergence, generator, statistics) -> None:
+        """One gradient step on one batch of targets.
+
+        On the plateau symbols hardly depend on the rollout, so several draws from one rollout are as good as
+        several rollouts and cost a fraction.
+        """
         network, train = state.network, self.settings.train
-        states, logits = self._run_network(network, len(divergence.targets), generator)
+        n_sequences = len(divergence.targets)
+        n_draws = 1 if state.transition_epoch else train.plateau_draws
+        states, logits = self._run_network(network, -(-n_sequences // n_draws), generator)
+        if n_draws > 1:
+            logits = logits.repeat(1, n_draws, 1)[:, :n_sequences]
         symbols = sample_relaxed_symbols(logits, temperature=train.temperature, generator=generator)
-        result = divergence(symbols.transpose(0, 1), self_weight=self_weight)
+        result = divergence(symbols.transpose(0, 1), self_weight=self._self_weight(state))
         state.optimizer.zero_grad(set_to_none=True)
         result.value.backward()
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), train.gradient_clip)
@@ -345,7 +358,11 @@ def _check_health(epoch: int, *, loss: float, norm: float, activity: Tensor) -> 
     largest = float(activity.detach().abs().max())
     if math.isfinite(loss) and math.isfinite(norm) and largest <= LARGEST_ACTIVITY:
         return
-    what = f"activity reached {largest:.3g}" if not largest <= LARGEST_ACTIVITY else f"loss {loss}, gradient {norm}"
+    what = (
+        f"activity reached {largest:.3g}"
+        if not largest <= LARGEST_ACTIVITY
+        else f"loss {loss}, gradient {norm}"
+    )
     raise TrainingDivergedError(
         f"training must keep loss, gradient and activity finite and below {LARGEST_ACTIVITY:.0e}, but in epoch "
         f"{epoch} {what}. The last good state is kept; resume with a lower train.learning_rate or "

@@ -1,6 +1,5 @@
 """What the commands show: results on standard output, everything else on standard error."""
 
-import dataclasses
 import json
 import math
 import sys
@@ -43,9 +42,7 @@ def print_json(document: Any) -> None:
 
 
 def make_plain(value: Any) -> Any:
-    """Turn results, arrays and paths into what JSON knows."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: make_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    """Turn arrays, NumPy numbers and paths into what JSON knows."""
     if isinstance(value, Mapping):
         return {str(key): make_plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
@@ -59,12 +56,9 @@ def make_plain(value: Any) -> Any:
 
 def print_error(message: str) -> None:
     """Write a message of failure on standard error."""
-    get_console(stderr=True).print(Text("error: ", "bold red") + Text(message, "default"), soft_wrap=True)
-
-
-def print_note(message: str, *, style: str = "") -> None:
-    """Write a remark on standard error."""
-    get_console(stderr=True).print(Text(message, style), soft_wrap=True)
+    console = get_console(stderr=True)
+    text = Text("error: ", "bold red") + Text(message, "default")
+    console.print(text, soft_wrap=not console.is_terminal)
 
 
 def print_blank() -> None:
@@ -86,12 +80,15 @@ def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "", numbers: Sequence[str] = ()
 ) -> None:
     """Write a table on standard output; the columns in ``numbers`` are right-aligned."""
-    table = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
-        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+        table.add_column(column, justify="right" if column in numbers else "left")
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    get_console().print(table)
+    console = get_console()
+    if title:
+        console.print(Text(title, "bold"))
+    console.print(table)
 
 
 def format_duration(seconds: float) -> str:
@@ -126,12 +123,9 @@ class ProgressDisplay:
         self.title = title
         self.console = get_console(stderr=True)
         self.estimate = RemainingTime()
-        columns = (
-            TextColumn("{task.fields[count]}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[left]}"),
-        )
-        self._bars = Bars(SpinnerColumn(finished_text=" "), *columns, expand=True)
+        count, left = TextColumn("{task.fields[count]}"), TextColumn("{task.fields[left]}")
+        spinner = SpinnerColumn(finished_text=" ")
+        self._bars = Bars(spinner, count, BarColumn(bar_width=None), left, expand=True)
         self._task = self._bars.add_task("", total=None, count="", left="estimating time")
         self._live = Live(console=self.console, refresh_per_second=8, transient=True)
         self._due_at, self._phase = time.monotonic() + quiet_seconds, ""
@@ -139,7 +133,7 @@ class ProgressDisplay:
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
-            self._draw(self.title)
+            self._draw("starting")
             self._live.start()
         return self
 
@@ -150,9 +144,9 @@ class ProgressDisplay:
         """Show one event."""
         left = self.estimate.update(progress.done, progress.total)
         if self.console.is_terminal:
-            count = _format_count(progress)
+            done, total = progress.done, progress.total
             self._bars.update(
-                self._task, completed=progress.done, total=progress.total, count=count, left=left
+                self._task, completed=done, total=total, count=_format_count(progress), left=left
             )
             self._draw(_format_state(progress))
         elif self._is_due(progress):

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from ..errors import InputError
-from .options import Json, collect_changes, count_usable_cores
+from .options import Json, UsageError, collect_changes, count_usable_cores
 from .overrides import TrainOverrides
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def doctor(
 
     changes = collect_changes(settings, overrides)
     if process is None and changes:
-        raise InputError(
+        raise UsageError(
             "settings need a process to estimate, got none. Name one, e.g. `orbitscope doctor linear-2`."
         )
     n_threads = threads or count_usable_cores()

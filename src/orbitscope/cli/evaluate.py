@@ -38,27 +38,64 @@ def evaluate(
     changes: dict[str, Any] = {**(overrides or {}), **({} if threads is None else {"threads": threads})}
     result = evaluate_and_draw(run, changes)
     if json:
-        print_json({"run": run, "evaluation": result})
+        print_json({"run": run, "evaluation": describe_evaluation(result)})
     else:
         print_evaluation(run, result)
 
 
 def evaluate_and_draw(run: Path, changes: dict[str, Any] | None = None) -> "EvaluationResult":
     """Evaluate a run and draw its figures, with a progress bar."""
-    from ..pipeline import draw_run_figures, evaluate_run
     from .display import ProgressDisplay
 
     options = {"changes": changes} if changes else {}
     with ProgressDisplay(f"Evaluating {run}") as progress:
+        from ..pipeline import draw_run_figures, evaluate_run
+
         result = evaluate_run(run, **options, progress=progress)
         draw_run_figures(run)
     return result
 
 
-def print_evaluation(run: Path, result: "EvaluationResult") -> None:
-    """Show the table, and where the files are."""
+def describe_evaluation(result: "EvaluationResult") -> dict[str, Any]:
+    """JSON form of an evaluation: its table, what it was computed with, and how that went."""
     from ..evaluation import tabulate
-    from .display import print_facts, print_table
 
-    print_table(*tabulate(result))
+    return {"measures": tabulate(result), "settings": result.settings, "status": result.status}
+
+
+def print_evaluation(run: Path, result: "EvaluationResult") -> None:
+    """Show one table per start, and where the files are."""
+    from ..evaluation import tabulate
+    from .display import print_blank, print_facts, print_table
+
+    rows = tabulate(result)
+    for start in dict.fromkeys(row["start"] for row in rows):
+        print_blank()
+        lines = [_format_row(row) for row in rows if row["start"] == start and row["estimate"] is not None]
+        print_table(_COLUMNS, lines, title=_TITLES[start], numbers=_COLUMNS[1:5])
+    print_blank()
+    for note in result.status.get("notes", ()):
+        print_facts({"Note": note})
     print_facts({"Figures": run / "figures", "Result": run / "results" / "evaluation.nc"})
+
+
+_COLUMNS = ("Measure", "Network", "Interval", "HMM", "Margin", "Verdict")
+_TITLES = {
+    "zero": "Started from h = 0, as in training (HMM: a sample of the process)",
+    "stationary": "Started after a burn-in (HMM: a stationary sample)",
+}
+
+
+def _format_row(row: dict[str, Any]) -> tuple[str, ...]:
+    interval = "" if row["low"] is None else f"{_format_number(row['low'])} … {_format_number(row['high'])}"
+    verdict = "" if row["margin"] is None else row["verdict"]
+    numbers = [_format_number(row[key]) for key in ("estimate", "floor", "margin")]
+    return (row["measure"].replace("_", " "), numbers[0], interval, *numbers[1:], verdict)
+
+
+def _format_number(value: float | None) -> str:
+    if value is None:
+        return ""
+    if value == 0 or 1e-4 <= abs(value) < 100:
+        return f"{value:.4f}" if abs(value) < 1 else f"{value:.3f}"
+    return f"{value:.2g}"

@@ -2,10 +2,10 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .options import Json, require_new_file
+from .options import Json, UsageError, require_new_file
 
 if TYPE_CHECKING:
     from ..hmm import HMM
@@ -19,6 +19,7 @@ def import_files(
     process: str | None = None,
     hmm: Path | None = None,
     prefix: str | None = None,
+    cell: str = "relu",
     noise_std: float = 1.0,
     json: Json = False,
 ) -> None:
@@ -40,19 +41,20 @@ def import_files(
         Arrays of another library: the file to convert, or the process of FILE.
     prefix
         Text before the names of the weights, when it cannot be guessed.
+    cell
+        `relu` or `tanh`: the file does not tell.
     noise_std
         Standard deviation of the input noise that the network was trained with.
     json
         Print one JSON document on standard output.
     """
     if file is None and hmm is None:
-        raise InputError("a file to import is required, got none. Name FILE.pt, or --hmm FILE.")
+        raise UsageError("a file to import is required, got none. Name FILE.pt, or --hmm FILE.")
     if file is None:
         _convert(_read_process(process, hmm), out, json=json)
     else:
-        _import_network(
-            file, _read_process(process, hmm), process, out, prefix=prefix, noise_std=noise_std, json=json
-        )
+        network = {"prefix": prefix, "cell": cell, "noise_std": noise_std}
+        _import_network(file, _read_process(process, hmm), process, out, network, json=json)
 
 
 def _read_process(process: str | None, hmm: Path | None) -> "HMM":
@@ -60,7 +62,7 @@ def _read_process(process: str | None, hmm: Path | None) -> "HMM":
     from ..importers import import_hmm
 
     if (process is None) == (hmm is None):
-        raise InputError(
+        raise UsageError(
             "a network needs the one process that it emulates, got "
             + ("none. Add --process NAME or --hmm FILE." if hmm is None else "two. Drop --process or --hmm.")
         )
@@ -88,20 +90,13 @@ def _convert(hmm: "HMM", out: Path | None, *, json: bool) -> None:
 
 
 def _import_network(
-    file: Path,
-    hmm: "HMM",
-    process: str | None,
-    out: Path | None,
-    *,
-    prefix: str | None,
-    noise_std: float,
-    json: bool,
+    file: Path, hmm: "HMM", process: str | None, out: Path | None, network: dict[str, Any], *, json: bool
 ) -> None:
     from ..run_import import import_run
     from .display import print_facts, print_json
 
     out = out or Path("runs") / file.stem
-    folder = import_run(file, out, process=process, hmm=hmm, prefix=prefix, noise_std=noise_std)
+    folder = import_run(file, out, process=process, hmm=hmm, **network)
     settings = folder.read_settings()
     model = settings.model
     if json:

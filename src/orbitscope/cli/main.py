@@ -16,6 +16,8 @@ from ..errors import OrbitscopeError
 
 SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
 
+_CODES = {"TrainingInterruptedError": INTERRUPTED, "UsageError": USAGE}
+
 _EPILOGUE = (
     "Start with: orbitscope train linear-2. Every command takes --json: one document on standard output, "
     "everything else on standard error. Exit codes: 0 done, 1 error, 2 wrong usage, 130 interrupted."
@@ -62,7 +64,7 @@ def run(tokens: Sequence[str]) -> int:
         return SUCCESS
     except (OrbitscopeError, OSError) as error:
         kind = type(error).__name__
-        return _fail(tokens, INTERRUPTED if kind == "TrainingInterruptedError" else FAILURE, kind, str(error))
+        return _fail(tokens, _CODES.get(kind, FAILURE), kind, str(error))
     return SUCCESS
 
 

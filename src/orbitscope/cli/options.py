@@ -17,6 +17,10 @@ Json = Annotated[bool, Parameter(name="--json", negative=())]
 """Print one JSON document on standard output instead of text."""
 
 
+class UsageError(InputError):
+    """Options that are missing or do not go together; exit code 2."""
+
+
 def count_usable_cores() -> int:
     """Physical cores that this process may use: affinity mask and container quota included."""
     physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1

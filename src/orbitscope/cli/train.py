@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from ..errors import InputError
-from .options import Json, collect_changes, count_usable_cores
+from .options import Json, UsageError, collect_changes, count_usable_cores
 from .overrides import TrainOverrides
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def _refuse_changes(run: Path, options: dict[str, Any], overrides: dict[str, Any
     ]
     changed += [f"--{table}.{key}" for table, keys in overrides.items() for key in keys]
     if changed:
-        raise InputError(
+        raise UsageError(
             f"--resume must keep the settings in `{run / 'config.toml'}`, got {', '.join(changed)} too. "
             "Leave that out, or start a new run."
         )
@@ -87,14 +86,17 @@ def _resolve(given: dict[str, Any], file: Path | None, overrides: dict[str, Any]
     top = {"recipe": "fast", "seed": 0, "threads": count_usable_cores(), "device": "cpu"}
     top |= {name: changes.pop(name) for name in ("process", *top) if name in changes} | given
     if "process" not in top:
-        raise InputError("a process is required, got none. Name one, e.g. `orbitscope train linear-2`.")
+        raise UsageError("a process is required, got none. Name one, e.g. `orbitscope train linear-2`.")
     resolved = build_settings(top.pop("process"), **top, changes=changes)
-    _check_device(resolved.device)
+    if resolved.device != "cpu":
+        _check_device(resolved.device)
     return resolved
 
 
 def _check_device(name: str) -> None:
     import torch
+
+    from ..errors import InputError
 
     try:
         torch.empty(1, device=name)
@@ -106,7 +108,6 @@ def _check_device(name: str) -> None:
 
 
 def _start(settings: "RunSettings", out: Path | None) -> "TrainedRun":
-    from ..pipeline import train_run
     from .display import ProgressDisplay
 
     name = Path(settings.process).stem if settings.process.endswith(".toml") else settings.process
@@ -114,27 +115,30 @@ def _start(settings: "RunSettings", out: Path | None) -> "TrainedRun":
     with ProgressDisplay(
         f"Training {name} ({settings.recipe}, seed {settings.seed}) in {out}", quiet_seconds=0
     ) as progress:
+        from ..pipeline import train_run
+
         return train_run(settings, out, progress=progress)
 
 
 def _resume(path: Path) -> "TrainedRun":
-    from ..pipeline import resume_run
     from .display import ProgressDisplay
 
     with ProgressDisplay(f"Resuming {path}", quiet_seconds=0) as progress:
+        from ..pipeline import resume_run
+
         return resume_run(path, progress=progress)
 
 
 def _report(run: "TrainedRun", *, evaluate: bool, json: bool) -> None:
     from .display import print_facts, print_json
-    from .evaluate import evaluate_and_draw, print_evaluation
+    from .evaluate import describe_evaluation, evaluate_and_draw, print_evaluation
 
     summary = summarise_run(run)
     if not json:
         print_facts(_describe(summary))
     evaluation = evaluate_and_draw(run.folder.path) if evaluate else None
     if json:
-        print_json({**summary, "evaluation": evaluation})
+        print_json({**summary, "evaluation": None if evaluation is None else describe_evaluation(evaluation)})
     elif evaluation is None:
         print_facts({"Next": f"orbitscope evaluate {run.folder.path}"})
     else:

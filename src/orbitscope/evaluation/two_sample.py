@@ -91,15 +91,17 @@ def describe_sequences(
     n_symbols, n_steps = hmm.n_symbols, sequences.shape[1]
     lengths = [n for n in (1, 2, 3) if n <= n_steps and (n == 1 or n_symbols**n <= MAX_FEATURES)]
     words = [count_ngrams_by_sequence(sequences, n, n_symbols) for n in lengths]
-    runs = sum_run_powers(find_complete_runs(sequences), len(sequences), n_symbols)
+    runs = find_complete_runs(sequences)
+    powers = np.zeros((len(sequences), n_symbols, 3))
+    if len(runs.length):
+        powers = sum_run_powers(runs, len(sequences), n_symbols)
     ends = np.eye(n_symbols)[sequences[:, [0, -1]]]
     first_run = np.where(sequences != sequences[:, :1], np.arange(n_steps), n_steps).min(axis=1)
     log_likelihood = compute_log_likelihood(hmm, sequences) / n_steps
     impossible = np.isneginf(log_likelihood)
-    filled = np.where(
-        impossible, log_likelihood[~impossible].mean() if not impossible.all() else 0.0, log_likelihood
-    )
-    columns = [*words, runs, ends, first_run, filled, filled**2, impossible]
+    typical = 0.0 if impossible.all() else log_likelihood[~impossible].mean()
+    filled = np.where(impossible, typical, log_likelihood)
+    columns = [*words, powers, ends, first_run, filled, filled**2, impossible]
     return np.concatenate([c.reshape(len(sequences), -1).astype(float) for c in columns], axis=1)
 
 

@@ -22,7 +22,9 @@ OTHER_NAMES = {  # names beside the recurrent weights: input weights, biases (su
     "w_hh": ("w_ih", ("bias",)),
 }
 GATED_CELLS = {3: "a GRU", 4: "an LSTM"}
-EXPECTED = "rnn.weight_ih_l0, rnn.weight_hh_l0 and fc.weight (any prefix), or ours: cell.w_ih, cell.w_hh and w_out"
+EXPECTED = (
+    "rnn.weight_ih_l0, rnn.weight_hh_l0 and fc.weight (any prefix), or ours: cell.w_ih, cell.w_hh and w_out"
+)
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,9 @@ def import_state_dict(path: str | Path, *, prefix: str | None = None, cell: str 
 
     Parameters
     ----------
-    path                 .pt, .pth, .ckpt: a state dict saved by `torch.save`, on GPU or CPU, alone or inside a
-                         checkpoint; .safetensors: the same tensors, or weights of a run folder. Names are those
-                         of `torch.nn.RNN` and of one linear layer, each with any prefix
+    path                 .pt, .pth, .ckpt: a state dict saved by `torch.save`, on GPU or CPU, alone or inside
+                         a checkpoint; .safetensors: the same tensors, or weights of a run folder. Names are
+                         those of `torch.nn.RNN` and of one linear layer, each with any prefix
     prefix : str         read only the names that start with this; needed where a file holds several networks
     cell : str           the file does not tell ReLU from tanh: name of the cell
 
@@ -52,8 +54,8 @@ def import_state_dict(path: str | Path, *, prefix: str | None = None, cell: str 
 
     Raises
     ------
-    InputError           no such file; a pickle that `weights_only` refuses; no, or several, recurrent layers or
-                         readouts; GRU or LSTM; several layers or directions; a shape that does not fit
+    InputError           no such file; a pickle that `weights_only` refuses; no, or several, recurrent layers
+                         or readouts; GRU or LSTM; several layers or directions; a shape that does not fit
 
     Notes
     -----
@@ -83,9 +85,9 @@ def _read(path: Path) -> Mapping[Any, Any]:
     except pickle.UnpicklingError as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"`{path}` must hold tensors only, but torch.load(weights_only=True) refuses it ({reason}). A pickle "
-            "could run any code, so it is not opened. Where you trust it, load it yourself and save it again "
-            "with torch.save(model.state_dict(), …) or safetensors.torch.save_file."
+            f"`{path}` must hold tensors only, but torch.load(weights_only=True) refuses it ({reason}). "
+            "A pickle could run any code, so it is not opened. Where you trust it, load it yourself and save it "
+            "again with torch.save(model.state_dict(), …) or safetensors.torch.save_file."
         ) from None
     except (SafetensorError, RuntimeError, OSError, EOFError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else "it ends too early"
@@ -115,7 +117,8 @@ def _select(tensors: dict[str, Tensor], prefix: str | None, path: str | Path) ->
     selected = {name: tensor for name, tensor in tensors.items() if name.startswith(prefix or "")}
     if tensors and not selected:
         raise InputError(
-            f"`{path}`: `prefix` must begin the names of the weights, got `{prefix}`. Names there: {_list(tensors)}."
+            f"`{path}`: `prefix` must begin the names of the weights, got `{prefix}`. "
+            f"Names there: {_list(tensors)}."
         )
     return selected
 
@@ -138,7 +141,9 @@ def _find_recurrent(tensors: dict[str, Tensor]) -> _Names:
             raise InputError(f"`{base + more}` belongs to {what}. Supported are one-layer networks.")
     input_name, bias_names = OTHER_NAMES[last]
     if base + input_name not in tensors:
-        raise InputError(f"`{base + input_name}` is missing beside `{found[0]}`. Names there: {_list(tensors)}.")
+        raise InputError(
+            f"`{base + input_name}` is missing beside `{found[0]}`. Names there: {_list(tensors)}."
+        )
     parent = layer.rpartition(".")[0]
     biases = tuple(base + name for name in bias_names if base + name in tensors)
     return _Names(f"{parent}." if parent else "", found[0], base + input_name, biases)

@@ -77,6 +77,7 @@ class SequenceCost:
         torch.mm(self._left[rows], self._right, out=out).mul_(self._scale)
         if self.is_integer:
             return out.add_(self._offset).round_()
+        assert isinstance(self._offset, tuple)
         left_norm, right_norm = self._offset
         return out.add_(left_norm[rows, None]).add_(right_norm)
 

@@ -205,7 +205,9 @@ def sinkhorn_divergence(
     max_updates: int = 1000,
 ) -> DivergenceResult:
     """Sinkhorn divergence of one batch from another; see :class:`SinkhornDivergence`."""
-    divergence = SinkhornDivergence(y, epsilon=epsilon, mode=mode, tolerance=tolerance, max_updates=max_updates)
+    divergence = SinkhornDivergence(
+        y, epsilon=epsilon, mode=mode, tolerance=tolerance, max_updates=max_updates
+    )
     return divergence(x)
 
 

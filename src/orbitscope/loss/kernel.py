@@ -100,14 +100,14 @@ class GibbsKernel:
             torch.sum(block, 1, out=rows_sums[rows])
             columns += block.sum(0)
             normalised_columns += rows_sums[rows].reciprocal() @ block
-            if means is not None:
+            if means is not None and features is not None:
                 torch.mm(block, features, out=means[rows]).div_(rows_sums[rows, None])
         return PlanSums(rows_sums, columns, normalised_columns, means)
 
     def _blocks(self, f: Tensor, g: Tensor, epsilon: float, *, exact: bool = False):
         """Yield (rows, kernel block) at the new potentials, updating the stored kernel."""
-        if self._kernel is None:
-            buffer = torch.empty(self.cost.block_rows, self.cost.shape[1], dtype=f.dtype, device=f.device)
+        n_buffered = self.cost.block_rows if self._kernel is None else 0
+        buffer = torch.empty(n_buffered, self.cost.shape[1], dtype=f.dtype, device=f.device)
         n_squarings = None if exact else self._plan_rescaling(f, g, epsilon)
         if n_squarings is None:
             self._hidden_exponent = _SMALLEST_EXPONENT
@@ -118,10 +118,7 @@ class GibbsKernel:
             column_scale = torch.exp((g - held_g) / held_epsilon)
         f_scaled, g_scaled = (f / epsilon)[:, None], g / epsilon
         for rows in self.cost.blocks():
-            if self._kernel is None:
-                block = buffer[: rows.stop - rows.start]
-            else:
-                block = self._kernel[rows]
+            block = buffer[: rows.stop - rows.start] if self._kernel is None else self._kernel[rows]
             if n_squarings is None:
                 self._exponentiate(rows, block, f_scaled, g_scaled, epsilon)
             else:

@@ -1,10 +1,9 @@
-"""Entropic optimal transport between uniform measures: the published annealing, and the same run to convergence.
+"""Entropic optimal transport between uniform measures: published annealing, and the same run to convergence.
 
 Convention, stated once: cost c = ½‖x − y‖², regularisation ε = blur², entropy relative to the product
-measure, so that P_ij = exp((f_i + g_j − C_ij)/ε)/(N·M) and softmin_ε(h)_i = −ε log mean_j exp((h_j − C_ij)/ε).
+measure, so that P_ij = exp((f_i + g_j − C_ij)/ε)/(N·M), and softmin of h: −ε log mean_j exp((h_j − C_ij)/ε).
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -53,7 +52,9 @@ def compute_epsilon_levels(squared_diameter: float, epsilon: float) -> list[floa
     return [*levels, epsilon]
 
 
-def compute_squared_diameter(x: Float[Tensor, "sequence feature"], y: Float[Tensor, "other feature"]) -> float:
+def compute_squared_diameter(
+    x: Float[Tensor, "sequence feature"], y: Float[Tensor, "other feature"]
+) -> float:
     """Squared diagonal of the bounding box of both batches: T·K when every symbol occurs at every step."""
     lowest = torch.minimum(x.amin(0), y.amin(0))
     highest = torch.maximum(x.amax(0), y.amax(0))
@@ -148,7 +149,9 @@ def _softmins(kernel: GibbsKernel, f: Tensor, g: Tensor, epsilon: float, *, exac
     return f - epsilon * torch.log(rows / m), g - epsilon * torch.log(columns / n)
 
 
-def _alternate(kernel: GibbsKernel, f: Tensor, g: Tensor, epsilon: float, *, tolerance: float, max_updates: int):
+def _alternate(
+    kernel: GibbsKernel, f: Tensor, g: Tensor, epsilon: float, *, tolerance: float, max_updates: int
+):
     """Alternate exact updates of f and g (Sinkhorn's algorithm) until the other marginal holds too."""
     n, m = kernel.cost.shape
     for update in range(max_updates):

@@ -124,7 +124,9 @@ def draw_noise_(noise: Float[Tensor, "time trajectory input"], noise_std: float,
         if noise.device == generator.device:
             noise_t.normal_(0.0, 1.0, generator=generator)
         else:
-            noise_t.copy_(torch.randn(noise_t.shape, dtype=noise.dtype, generator=generator, device=generator.device))
+            noise_t.copy_(
+                torch.randn(noise_t.shape, dtype=noise.dtype, generator=generator, device=generator.device)
+            )
     return noise if noise_std == 1.0 else noise.mul_(noise_std)
 
 
@@ -229,7 +231,9 @@ def sample_symbols(
         logits = network.compute_logits(chunk.states)
         drawn = torch.empty_like(logits)
         for t in range(len(logits)):
-            drawn[t] = logits[t] + sample_gumbel(tuple(logits.shape[1:]), generator=symbol_generator).to(logits)
+            drawn[t] = logits[t] + sample_gumbel(tuple(logits.shape[1:]), generator=symbol_generator).to(
+                logits
+            )
         steps = slice(chunk.first_step, chunk.first_step + len(logits))
         symbols[:, steps] = drawn.argmax(-1).T.to(dtype)
     return symbols

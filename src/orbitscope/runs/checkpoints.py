@@ -120,4 +120,6 @@ def _digest(tensors: dict[str, Tensor], text: str) -> str:
 
 
 def _damaged(path: Path, reason: str) -> DamagedFileError:
-    return DamagedFileError(f"`{path}` must be a whole safetensors file, but {reason}. Delete it to use an older one.")
+    return DamagedFileError(
+        f"`{path}` must be a whole safetensors file, but {reason}. Delete it to use an older one."
+    )

@@ -29,8 +29,9 @@ class RunFolder:
     """Paths and formats of one run; holds no state beside its path.
 
     ``config.toml`` (resolved settings), ``hmm.toml``, ``provenance.json``, ``history.jsonl``,
-    ``checkpoints/epoch-*.safetensors`` (weights), ``checkpoints/last.safetensors`` and ``previous.safetensors``
-    (whole training state), ``weights.safetensors`` (best weights), ``results/<part>.nc``, ``figures/``.
+    ``checkpoints/epoch-*.safetensors`` (weights), ``checkpoints/last.safetensors`` and
+    ``previous.safetensors`` (whole training state), ``weights.safetensors`` (best weights),
+    ``results/<part>.nc``, ``figures/``.
     """
 
     def __init__(self, path: str | Path):
@@ -67,7 +68,8 @@ class RunFolder:
             lock.acquire(timeout=0)
         except filelock.Timeout:
             raise RunFolderError(
-                f"`{self.path}` must have one writer, but another process is working in it. Wait for it or stop it."
+                f"`{self.path}` must have one writer, but another process is working in it. "
+                "Wait for it or stop it."
             ) from None
         try:
             yield
