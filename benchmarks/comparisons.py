@@ -22,8 +22,8 @@ class Comparison:
     def describe(self, label: str, target: float) -> str:
         """One line for the log."""
         return (
-            f"{label}: {self.ratio:.1f}x (ours {np.median(self.ours):.3f} s, theirs {np.median(self.theirs):.3f} s, "
-            f"{len(self.ours)} rounds, target {target:g}x)"
+            f"{label}: {self.ratio:.1f}x (ours {np.median(self.ours):.3f} s, "
+            f"theirs {np.median(self.theirs):.3f} s, {len(self.ours)} rounds, target {target:g}x)"
         )
 
 

@@ -1,6 +1,6 @@
 """Speed and memory against peers, printed as ratios; nothing here asserts on time.
 
-`make bench` prints a line per comparison. Both sides run in turn in one process on the same number of threads.
+`make bench` prints a line per comparison; both sides run in turn in one process, with the same threads.
 """
 
 import subprocess
@@ -91,7 +91,9 @@ def test_loss_and_gradient_against_geomloss():
 def test_training_step_and_epoch_against_peers():
     trainer, state = build_trainer("linear-3")
     peer = PeerTraining(trainer.task.training, trainer.task.validation)
-    one_batch, one_state = build_trainer("linear-3", **{"data.n_sequences": 3 * 4096, "train.validate_every": 1000})
+    one_batch, one_state = build_trainer(
+        "linear-3", **{"data.n_sequences": 3 * 4096, "train.validate_every": 1000}
+    )
     steps = one_batch.run_epochs(one_state)
     comparison = compare(lambda: next(steps), lambda: peer.step(one_batch.task.training))
     report(comparison.describe("training step, N=4096, T=30, against nn.RNN + autograd + geomloss", 10))
@@ -132,7 +134,9 @@ print(peak / 2**30, estimate_training(settings, 3).memory_bytes / 2**30)
 def test_memory_of_published_training():
     done = subprocess.run([sys.executable, "-c", MEMORY_SCRIPT], capture_output=True, text=True, check=True)
     peak, estimate = map(float, done.stdout.split())
-    report(f"peak memory of published training, N=4096, T=100: {peak:.2f} GB (estimated {estimate:.2f}, target 1.5)")
+    report(
+        f"peak memory of published training, N=4096, T=100: {peak:.2f} GB (estimated {estimate:.2f}, target 1.5)"
+    )
 
 
 def test_start_of_the_command_line():
@@ -141,23 +145,28 @@ def test_start_of_the_command_line():
     report(f"orbitscope --help: {np.median(seconds):.2f} s (target 0.3 s)")
 
 
+def small(**changes):
+    """One batch of 1024 sequences, with changes."""
+    return {"train.batch_size": 1024, "data.n_sequences": 3072, **changes}
+
+
 @pytest.mark.parametrize(
     ("label", "changes"),
     [
-        ("N = {}", [{"train.batch_size": n, "data.n_sequences": 3 * n} for n in (1024, 2048, 4096, 8192)]),
-        ("T = {}", [{"data.n_steps": t, "train.batch_size": 1024, "data.n_sequences": 3072} for t in (25, 50, 100, 200)]),
-        ("hidden = {}", [{"model.hidden_size": h, "train.batch_size": 1024, "data.n_sequences": 3072} for h in (75, 150, 300, 600)]),
+        ("N", {n: {"train.batch_size": n, "data.n_sequences": 3 * n} for n in (1024, 2048, 4096, 8192)}),
+        ("T", {t: small(**{"data.n_steps": t}) for t in (25, 50, 100, 200)}),
+        ("hidden", {h: small(**{"model.hidden_size": h}) for h in (75, 150, 300, 600)}),
     ],
-)  # fmt: skip
+)
 def test_growth_of_a_training_step(label, changes):
     lines = []
-    for change in changes:
+    for value, change in changes.items():
         trainer, state = build_trainer("linear-3", **change, **{"train.validate_every": 1000})
         epochs = trainer.run_epochs(state)
         next(epochs)
         started = time.perf_counter()
         next(epochs)
-        lines.append(f"{label.format(next(iter(change.values())))}: {time.perf_counter() - started:.3f} s")
+        lines.append(f"{label} = {value}: {time.perf_counter() - started:.3f} s")
     report("training step: " + ", ".join(lines))
 
 

@@ -402,7 +402,7 @@ def test_a_killed_run_resumes_to_identical_weights():
     rng = random.Random(0)
     process = start_training("linear-2", *LONGER, "--out", "killed")
     n_kills = 0
-    for _ in range(6):
+    for _ in range(3):
         wait_for_epoch(process, "killed", 1)
         time.sleep(rng.uniform(0, 1.5))
         process.kill()

@@ -39,6 +39,8 @@ def test_published_recipe_is_the_papers(preset):
         "gradient_clip": clip,
         "temperature": 1.0,
         "plateau_self_weight": 1.0,
+        "plateau_batch_size": None,
+        "plateau_draws": 1,
         "beta1": 0.9,
         "beta2": 0.9,
         "validate_every": 1,

@@ -35,6 +35,9 @@ TINY = {
         "learning_rate": 1e-2,
         "constant_share": 0.5,
         "validate_every": 2,
+        "plateau_self_weight": 1.0,
+        "plateau_batch_size": None,
+        "plateau_draws": 1,
     },
 }
 
@@ -270,6 +273,22 @@ def test_the_plateau_is_left_at_nine_tenths_of_its_loss():
     records = list(trainer.run_epochs(state))
     assert state.transition_epoch == 1
     assert [record.self_weight for record in records] == [0.5, 1.0]
+
+
+def test_batch_size_and_draws_of_the_plateau_end_with_it():
+    plateau = {"train.plateau_batch_size": 50, "train.plateau_draws": 3}
+    settings = make_settings(**{"train.epochs": 2, "train.constant_share": 1.0, **plateau})
+    trainer, state = start(settings)
+    n_rollouts = []
+    run_network = trainer._run_network
+    trainer._run_network = lambda network, n, generator: (
+        n_rollouts.append(n) or run_network(network, n, generator)
+    )
+    trainer.compute_plateau = lambda batch_size: 1e9  # type: ignore[method-assign]
+    records = list(trainer.run_epochs(state))
+    assert [record.batch_size for record in records] == [50, 64]
+    assert n_rollouts[:3] == [17, 17, 17]
+    assert n_rollouts[3:6] == [64, 64, 22]
 
 
 # ---- failures and best weights

@@ -5,13 +5,15 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from . import plots
 from .atomic_files import write_text
 from .errors import OrbitscopeError, RunFolderError
 from .evaluation import EvaluationResult, evaluate_network
@@ -105,10 +107,25 @@ def resume_run(path: str | Path, *, progress: ProgressCallback = ignore_progress
         return _train(folder, settings, folder.read_hmm(), progress)
 
 
-def evaluate_run(path: str | Path, *, progress: ProgressCallback = ignore_progress) -> EvaluationResult:
-    """Compare a run's network with its process and save ``results/evaluation.nc``."""
+def evaluate_run(
+    path: str | Path,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> EvaluationResult:
+    """Compare a run's network with its process and save ``results/evaluation.nc``.
+
+    Parameters
+    ----------
+    path : path
+        Run folder.
+    changes : mapping, optional
+        Settings that differ from the run's, nested or dotted (``{"evaluate.n_matched": 200}``).
+    progress : callable
+        Called as the evaluation goes on.
+    """
     folder = RunFolder(path)
-    settings, hmm = folder.read_settings(), folder.read_hmm()
+    settings, hmm = folder.read_settings().override(changes or {}), folder.read_hmm()
     network = folder.load_network()
     with use_threads(settings.threads), folder.lock():
         result = evaluate_network(
@@ -130,6 +147,21 @@ def load_evaluation(path: str | Path) -> EvaluationResult:
     if not file.is_file():
         raise RunFolderError(f"`{file}` must exist, but does not. Make it with `orbitscope evaluate {path}`.")
     return load_result(file, EvaluationResult)
+
+
+def draw_run_figures(path: str | Path) -> list[Path]:
+    """Draw every figure that a run's history and evaluation allow into ``figures/``, with captions.
+
+    Returns
+    -------
+    list of Path
+        The files, SVG and PNG, and ``captions.md``.
+    """
+    folder = RunFolder(path)
+    history = folder.read_history()
+    evaluation = load_evaluation(path) if (folder.results / "evaluation.nc").is_file() else None
+    figures = plots.draw_run_figures(history, find_transition(history), evaluation)
+    return plots.save_figures(figures, folder.figures)
 
 
 def find_transition(history: list[EpochRecord]) -> ChangePoint:
@@ -201,7 +233,9 @@ def _describe_epoch(record: EpochRecord, history: list[EpochRecord], epochs: int
 
 def _interrupted(folder: RunFolder) -> TrainingInterruptedError:
     saved = folder.find_saved_epoch()
-    reason = f"training stopped; the state after epoch {saved} is saved" if saved else "training stopped at once"
+    reason = (
+        f"training stopped; the state after epoch {saved} is saved" if saved else "training stopped at once"
+    )
     _write_status(folder, "interrupted", saved, reason)
     return TrainingInterruptedError(f"{reason}. Continue with `orbitscope train --resume {folder.path}`.")
 

@@ -70,13 +70,14 @@ def _fast(preset: Preset | None) -> dict[str, Any]:
     published = _published(preset)
     train = {
         "epochs": max(60, _FAST_EPOCH_STEPS // published["data"]["n_steps"]),
-        "batch_size": 1024,
+        "plateau_batch_size": 1024,
+        "batch_size": 512,
         "final_batch_size": 4096,
         "final_learning_rate": 5e-5,
-        "constant_share": 0.6,
+        "constant_share": 0.7,
         "plateau_self_weight": 0.75,
         "plateau_draws": 4,
-        "validate_every": 5,
+        "validate_every": 10,
         "checkpoint_every": 5,
     }
     return merge_settings(published, {"train": train})

@@ -34,7 +34,8 @@ class ResourceEstimate:
 def estimate_training(settings: RunSettings, n_symbols: int) -> ResourceEstimate:
     """Peak memory and work of training with these settings (tested against measured peaks)."""
     data, model, train, loss = settings.data, settings.model, settings.train, settings.loss
-    batch = min(max(train.batch_size, train.final_batch_size or 0), data.n_per_split)
+    batch = max(train.batch_size, train.final_batch_size or 0, train.plateau_batch_size or 0)
+    batch = min(batch, data.n_per_split)
     per_step = model.input_size + 3 * model.hidden_size + 6 * n_symbols
     network = _FLOAT_BYTES * batch * data.n_steps * per_step
     targets = _FLOAT_BYTES * 3 * data.n_per_split * data.n_steps * n_symbols
@@ -51,8 +52,8 @@ def check_memory(settings: RunSettings, n_symbols: int) -> None:
     available = psutil.virtual_memory().available
     if needed > available:
         raise InputError(
-            f"training needs about {needed / 2**30:.1f} GB, but {available / 2**30:.1f} GB are available. Lower "
-            "`train.batch_size` (and `train.final_batch_size`), `data.n_steps` or `model.hidden_size`."
+            f"training needs about {needed / 2**30:.1f} GB, but {available / 2**30:.1f} GB are available. "
+            "Lower `train.batch_size` (and `train.final_batch_size`), `data.n_steps` or `model.hidden_size`."
         )
 
 

@@ -85,6 +85,9 @@ class TrainSettings(Settings):
         le=1,
         description="weight of the batch itself in the gradient until the loss leaves the plateau",
     )
+    plateau_batch_size: int | None = Field(
+        default=None, ge=2, description="sequences per update until the loss leaves the plateau"
+    )
     plateau_draws: int = Field(
         default=1,
         ge=1,

@@ -1,4 +1,4 @@
-"""Train a network to emulate a process: a generator of epoch records that touches neither files nor screen."""
+"""Train a network to emulate a process: a generator of epoch records, without files or screen."""
 
 import math
 import time
@@ -193,7 +193,7 @@ class Trainer:
     def _run_epoch(self, state: TrainingState) -> EpochRecord:
         started = time.perf_counter()
         epoch = state.epoch + 1
-        plan = plan_epoch(self.settings.train, epoch)
+        plan = self._plan(state, epoch)
         for group in state.optimizer.param_groups:
             group["lr"] = plan.learning_rate
         generator = self._generator("training", epoch)
@@ -247,6 +247,12 @@ class Trainer:
         """Mean loss of given sequences, batch by batch, as an epoch computes it."""
         batches = zip(self._batches(split, batch_size), sequences.split(batch_size), strict=True)
         return float(np.mean([float(divergence(x).value) for divergence, x in batches]))
+
+    def _plan(self, state: TrainingState, epoch: int) -> EpochPlan:
+        plan, train = plan_epoch(self.settings.train, epoch), self.settings.train
+        if state.transition_epoch or train.plateau_batch_size is None:
+            return plan
+        return EpochPlan(train.plateau_batch_size, plan.learning_rate)
 
     def _self_weight(self, state: TrainingState) -> float:
         return 1.0 if state.transition_epoch else self.settings.train.plateau_self_weight
@@ -364,8 +370,8 @@ def _check_health(epoch: int, *, loss: float, norm: float, activity: Tensor) -> 
         else f"loss {loss}, gradient {norm}"
     )
     raise TrainingDivergedError(
-        f"training must keep loss, gradient and activity finite and below {LARGEST_ACTIVITY:.0e}, but in epoch "
-        f"{epoch} {what}. The last good state is kept; resume with a lower train.learning_rate or "
+        f"training must keep loss and gradient finite and activity below {LARGEST_ACTIVITY:.0e}, but in "
+        f"epoch {epoch} {what}. The last good state is kept; resume with a lower train.learning_rate or "
         "train.gradient_clip."
     )
 

@@ -86,7 +86,7 @@ def _read(path: Path) -> Mapping[Any, Any]:
         reason = str(error).splitlines()[0]
         raise InputError(
             f"`{path}` must hold tensors only, but torch.load(weights_only=True) refuses it ({reason}). "
-            "A pickle could run any code, so it is not opened. Where you trust it, load it yourself and save it "
+            "A pickle could run any code, so it is not opened. Where you trust it, load it and save it "
             "again with torch.save(model.state_dict(), …) or safetensors.torch.save_file."
         ) from None
     except (SafetensorError, RuntimeError, OSError, EOFError, ValueError) as error:

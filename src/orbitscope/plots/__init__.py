@@ -1,0 +1,33 @@
+"""Figures: one file each, drawn from results; nothing is computed, loaded or shown here."""
+
+from .captions import describe_frequencies as describe_frequencies
+from .captions import describe_measures as describe_measures
+from .captions import describe_rasters as describe_rasters
+from .captions import describe_run_lengths as describe_run_lengths
+from .captions import describe_symbol_matrices as describe_symbol_matrices
+from .captions import describe_training as describe_training
+from .figures import CaptionedFigure as CaptionedFigure
+from .figures import draw_evaluation_figures as draw_evaluation_figures
+from .figures import draw_run_figures as draw_run_figures
+from .figures import save_figures as save_figures
+from .frequencies import plot_all_frequencies as plot_all_frequencies
+from .frequencies import plot_frequencies as plot_frequencies
+from .frequencies import plot_frequency_errors as plot_frequency_errors
+from .measures import plot_all_measures as plot_all_measures
+from .measures import plot_judged_measures as plot_judged_measures
+from .measures import plot_unjudged_measures as plot_unjudged_measures
+from .raster import plot_raster as plot_raster
+from .raster import plot_rasters as plot_rasters
+from .run_lengths import plot_run_length_laws as plot_run_length_laws
+from .run_lengths import plot_run_lengths as plot_run_lengths
+from .style import REGION_COLORS as REGION_COLORS
+from .style import SYMBOL_COLORS as SYMBOL_COLORS
+from .style import get_symbol_color as get_symbol_color
+from .style import with_style as with_style
+from .symbol_matrices import plot_symbol_matrices as plot_symbol_matrices
+from .symbol_matrices import plot_symbol_matrix as plot_symbol_matrix
+from .symbol_matrices import plot_symbol_matrix_difference as plot_symbol_matrix_difference
+from .training_curve import plot_loss as plot_loss
+from .training_curve import plot_schedule as plot_schedule
+from .training_curve import plot_symbol_matrix_error as plot_symbol_matrix_error
+from .training_curve import plot_training_curve as plot_training_curve

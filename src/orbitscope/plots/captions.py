@@ -1,0 +1,147 @@
+"""Captions: what each figure shows, with the numbers of the results that it was drawn from."""
+
+import math
+
+from ..evaluation import EvaluationResult
+from ..statistics import ChangePoint
+from ..training import EpochRecord
+from .selection import find_start
+from .style import format_number
+
+_STARTS = {
+    "zero": "started from h = 0 as in training",
+    "stationary": "started after a burn-in, against the stationary process",
+}
+
+
+def describe_training(history: list[EpochRecord], transition: ChangePoint) -> str:
+    """Caption of the training curve."""
+    last = history[-1]
+    parts = [
+        f"Training over {_count(len(history), 'epoch')}.",
+        "(a) Loss: Sinkhorn divergence in mismatched symbols per sequence, for the network (red), for fresh "
+        "sequences of the HMM in the same batches (floor, dashed; it changes with the batch size) and for "
+        "symbols without memory (dotted; the level of the plateau).",
+        _describe_transition(history, transition),
+        f"Last epoch: loss {format_number(last.loss)}, floor {format_number(last.floor)}, without memory "
+        f"{format_number(last.plateau)}.",
+        _describe_validation(history),
+        "(b) Largest error of the symbol matrix from softmax probabilities of the training batches; last epoch "
+        f"{format_number(last.symbol_matrix_error)}. Vertical lines: changes of batch size.",
+        f"(c) Schedule: batch size {_describe_range(history, 'batch_size')}, learning rate "
+        f"{_describe_range(history, 'learning_rate')}.",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def describe_symbol_matrices(result: EvaluationResult, start: str) -> str:
+    """Caption of the symbol matrices."""
+    return (
+        f"Symbol-to-symbol matrices P(next symbol | symbol), averaged over the window, {_STARTS[start]}: network "
+        "(from softmax probabilities), exact values of the process, and their difference on a scale symmetric "
+        f"about 0. {_describe_measure(result, start, 'symbol_matrix_error', 'Largest error')} "
+        "A dash marks a symbol that never occurs."
+    )
+
+
+def describe_frequencies(result: EvaluationResult) -> str:
+    """Caption of the frequencies."""
+    found = [
+        f"{_capitalise(_STARTS[start])}: {_describe_measure(result, start, 'frequency_error', 'largest error')}"
+        for start in result.start.tolist()
+    ]
+    return (
+        "Share of steps of each symbol: exact (bar and line), network (red), HMM sample observed in the same way "
+        f"(grey). Below: the same minus the exact value; the band is the margin. {' '.join(found)}"
+    )
+
+
+def describe_run_lengths(result: EvaluationResult, start: str) -> str:
+    """Caption of the run-length laws."""
+    return (
+        "Share of complete runs of a symbol that last at least ℓ steps, within windows of "
+        f"{_get_n_steps(result)} steps, {_STARTS[start]}: network, HMM sample observed in the same way, and the "
+        "exact law of the same window (not geometric: symbol runs of an HMM are phase-type). The axis ends where "
+        f"samples end. {_describe_measure(result, start, 'run_length_distance', 'Total variation, pooled')}"
+    )
+
+
+def describe_rasters(result: EvaluationResult, start: str) -> str:
+    """Caption of the rasters."""
+    n_sequences, n_steps = result.raster.shape[2:]
+    return (
+        f"{_count(n_sequences, 'sequence')} of {n_steps} steps sampled from the HMM (above) and from the network "
+        f"(below), {_STARTS[start]}; one row per sequence, one colour per symbol. Rows are not matched. "
+        f"{_describe_measure(result, start, 'volatility_error', 'Volatility over the exact one, minus 1')}"
+    )
+
+
+def describe_measures(result: EvaluationResult, start: str) -> str:
+    """Caption of the forest plots."""
+    i = find_start(result, start)
+    verdicts = [str(v) for v, m in zip(result.verdict[i], result.margin, strict=True) if math.isfinite(m)]
+    counts = [f"{verdicts.count(v)} {v}" for v in ("equivalent", "inconclusive", "different")]
+    confidence = result.settings.get("evaluation", {}).get("confidence", 0.95)
+    return (
+        f"Every measure, {_STARTS[start]}: network (red) with its {confidence:.0%} confidence interval, and the "
+        "HMM sample observed in the same way (grey squares: the floor). Above: deviation from a perfect emulator "
+        "in units of the margin, linear within the margins (band) and logarithmic beyond; verdicts of two "
+        f"one-sided tests: {', '.join(counts)} (dot: equivalent, circle: inconclusive, cross: different). "
+        "Below: measures without a margin, in their own units, linear near 0 and logarithmic beyond. Numbers on "
+        "the right: value and interval of the network in the unit of the measure."
+    )
+
+
+def _describe_transition(history: list[EpochRecord], transition: ChangePoint) -> str:
+    if transition.plateau_start is None:
+        return "No plateau was found."
+    start = history[transition.plateau_start].epoch
+    if transition.index is None:
+        return f"The loss has been on the plateau (shaded) since epoch {start}: no phase transition yet."
+    end = history[transition.index].epoch
+    return (
+        f"The loss is on the plateau (shaded) from epoch {start} and drops below it in epoch {end}, the phase "
+        "transition (vertical line)."
+    )
+
+
+def _describe_validation(history: list[EpochRecord]) -> str:
+    validated = [(r.validation_loss, r) for r in history if r.validation_loss is not None]
+    if not validated:
+        return "There was no validation."
+    best, record = min(validated, key=lambda pair: pair[0])
+    floor = record.validation_floor
+    beside = "" if floor is None else f", floor {format_number(floor)} (fine dots)"
+    return f"Lowest validation loss (circles): {format_number(best)} in epoch {record.epoch}{beside}."
+
+
+def _describe_range(history: list[EpochRecord], name: str) -> str:
+    first, last = (format_number(getattr(history[i], name), digits=4) for i in (0, -1))
+    return first if first == last else f"{first} to {last}"
+
+
+def _describe_measure(result: EvaluationResult, start: str, measure: str, label: str) -> str:
+    """One sentence: value, interval, floor, margin and verdict of a measure; nothing if it was not measured."""
+    names = result.measure.tolist()
+    if measure not in names:
+        return ""
+    i, j = find_start(result, start), names.index(measure)
+    value, low, high, floor = (float(getattr(result, n)[i, j]) for n in ("estimate", "low", "high", "floor"))
+    if math.isnan(value):
+        return f"{label}: undefined."
+    interval = "" if math.isnan(low + high) else f" [{format_number(low)}, {format_number(high)}]"
+    verdict = f"; margin {format_number(result.margin[j])}, {result.verdict[i, j]}"
+    verdict = verdict if math.isfinite(result.margin[j]) else ""
+    return f"{label}: {format_number(value)}{interval}, HMM sample {format_number(floor)}{verdict}."
+
+
+def _get_n_steps(result: EvaluationResult) -> int:
+    return result.raster.shape[3]
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def _capitalise(text: str) -> str:
+    return text[0].upper() + text[1:]

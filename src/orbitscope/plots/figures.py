@@ -1,0 +1,107 @@
+"""All figures of a run with their captions, and how they are written."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+
+from ..atomic_files import replace_file, write_text
+from ..evaluation import EvaluationResult
+from ..statistics import ChangePoint
+from ..training import EpochRecord
+from . import captions
+from .frequencies import plot_all_frequencies
+from .measures import plot_all_measures
+from .raster import plot_rasters
+from .run_lengths import plot_run_length_laws
+from .style import with_style
+from .symbol_matrices import plot_symbol_matrices
+from .training_curve import plot_training_curve
+
+_METADATA = {"svg": {"Date": None}, "png": {}}
+
+
+class CaptionedFigure(NamedTuple):
+    """A figure with what it shows in words."""
+
+    figure: Figure
+    caption: str
+
+
+def draw_run_figures(
+    history: list[EpochRecord], transition: ChangePoint, evaluation: EvaluationResult | None = None
+) -> dict[str, CaptionedFigure]:
+    """Draw all figures of a run.
+
+    Parameters
+    ----------
+    history : list of EpochRecord
+        Empty for an imported network, which then has no training curve.
+    transition : ChangePoint
+        Plateau and second drop of the loss in this history.
+    evaluation : EvaluationResult, optional
+
+    Returns
+    -------
+    dict
+        By name, in the order of a report: training, then the figures of :func:`draw_evaluation_figures`.
+    """
+    figures = {}
+    if history:
+        figure = plot_training_curve(history, transition)
+        figures["training"] = CaptionedFigure(figure, captions.describe_training(history, transition))
+    return figures if evaluation is None else figures | draw_evaluation_figures(evaluation)
+
+
+def draw_evaluation_figures(result: EvaluationResult) -> dict[str, CaptionedFigure]:
+    """Draw all figures of an evaluation; those of the stationary start have names ending in ``_stationary``."""
+    figures = {
+        "frequencies": CaptionedFigure(plot_all_frequencies(result), captions.describe_frequencies(result))
+    }
+    per_start = {
+        "symbol_matrices": (plot_symbol_matrices, captions.describe_symbol_matrices),
+        "run_lengths": (plot_run_length_laws, captions.describe_run_lengths),
+        "raster": (plot_rasters, captions.describe_rasters),
+        "measures": (plot_all_measures, captions.describe_measures),
+    }
+    for start in result.start.tolist():
+        suffix = "" if start == "zero" else f"_{start}"
+        for name, (plot, describe) in per_start.items():
+            figures[name + suffix] = CaptionedFigure(plot(result, start=start), describe(result, start))
+    return figures
+
+
+@with_style
+def save_figures(figures: Mapping[str, CaptionedFigure], folder: Path) -> list[Path]:
+    """Write every figure as SVG and PNG, and ``captions.md`` beside them.
+
+    Parameters
+    ----------
+    figures : mapping
+        Figures by name, as drawn by :func:`draw_run_figures`.
+    folder : Path
+        Made if missing. Older files of the same name are replaced, each in one step; the same figure gives
+        the same bytes.
+
+    Returns
+    -------
+    list of Path
+    """
+    paths = []
+    for name, (figure, _) in figures.items():
+        for extension, metadata in _METADATA.items():
+            path = folder / f"{name}.{extension}"
+            with replace_file(path) as temporary:
+                figure.savefig(temporary, format=extension, metadata=metadata)
+            paths.append(path)
+    path = folder / "captions.md"
+    write_text(path, _format_captions(figures))
+    return [*paths, path]
+
+
+def _format_captions(figures: Mapping[str, CaptionedFigure]) -> str:
+    sections = [
+        f"## {name}\n\n![{name}]({name}.svg)\n\n{caption}\n" for name, (_, caption) in figures.items()
+    ]
+    return "\n".join(["# Figures\n", *sections])

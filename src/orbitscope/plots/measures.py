@@ -1,0 +1,150 @@
+"""Forest plots of every measure with interval, floor, margin and verdict."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator
+
+from ..evaluation import EvaluationResult
+from .selection import find_start
+from .style import (
+    BAND_COLOR,
+    EXACT_COLOR,
+    FLOOR_COLOR,
+    MUTED_COLOR,
+    NETWORK_COLOR,
+    SMALL,
+    START_LABELS,
+    WIDTH,
+    build_figure,
+    format_number,
+    format_ticks,
+    get_axes,
+    with_style,
+)
+
+_ROW_HEIGHT = 0.19
+_SMALLEST = 1e-3
+_FILLS = {
+    "equivalent": NETWORK_COLOR,
+    "different": NETWORK_COLOR,
+    "inconclusive": "white",
+    "no margin": NETWORK_COLOR,
+}
+_MARKERS = {"equivalent": "o", "different": "X", "inconclusive": "o", "no margin": "D"}
+
+
+@with_style
+def plot_all_measures(result: EvaluationResult, *, start: str = "zero") -> Figure:
+    """Measures with a margin above, in units of it; the others below, in their own units.
+
+    Parameters
+    ----------
+    result : EvaluationResult
+    start : str
+        "zero" or "stationary".
+    """
+    n_judged = int(np.isfinite(result.margin).sum())
+    counts = [max(1, n_judged), max(1, len(result.margin) - n_judged)]
+    figure = build_figure(WIDTH, 1.5 + _ROW_HEIGHT * sum(counts))
+    top, bottom = figure.subplots(2, 1, height_ratios=counts)
+    plot_judged_measures(result, start=start, ax=top)
+    plot_unjudged_measures(result, start=start, ax=bottom)
+    figure.suptitle(f"Measures, {START_LABELS.get(start, start)}", x=0.01, ha="left", fontsize=9)
+    return figure
+
+
+@with_style
+def plot_judged_measures(result: EvaluationResult, *, start: str = "zero", ax: Axes | None = None) -> Axes:
+    """Deviation from the target in units of the margin; the band holds what counts as equivalent.
+
+    Parameters
+    ----------
+    result : EvaluationResult
+    start : str
+    ax : Axes, optional
+        Linear inside the band, logarithmic outside.
+    """
+    ax = get_axes(ax, width=WIDTH, height=2.2)
+    rows = np.flatnonzero(np.isfinite(result.margin))
+    ax.axvspan(-1, 1, color=BAND_COLOR, linewidth=0, zorder=0)
+    _draw_rows(ax, result, find_start(result, start), rows, result.target[rows], result.margin[rows])
+    ax.set_xscale("symlog", linthresh=1, linscale=1)
+    _format_symlog(ax, 1.0)
+    ax.set_xlabel("deviation from a perfect emulator, in margins")
+    return ax
+
+
+@with_style
+def plot_unjudged_measures(result: EvaluationResult, *, start: str = "zero", ax: Axes | None = None) -> Axes:
+    """Values of the measures without a margin, in their own units.
+
+    Parameters
+    ----------
+    result : EvaluationResult
+    start : str
+    ax : Axes, optional
+        Linear within ±0.001, logarithmic outside.
+    """
+    ax = get_axes(ax, width=WIDTH, height=3.4)
+    rows = np.flatnonzero(~np.isfinite(result.margin))
+    _draw_rows(ax, result, find_start(result, start), rows, np.zeros(len(rows)), np.ones(len(rows)))
+    ax.set_xscale("symlog", linthresh=_SMALLEST, linscale=0.5)
+    _format_symlog(ax, _SMALLEST)
+    ax.set_xlabel("value, in the unit of the measure")
+    return ax
+
+
+def _draw_rows(
+    ax: Axes, result: EvaluationResult, start: int, rows: np.ndarray, targets: np.ndarray, units: np.ndarray
+) -> None:
+    """One line per measure: network above its floor, the numbers and the verdict on the right."""
+    ax.axvline(0, color=EXACT_COLOR, linewidth=0.6, zorder=1)
+    for y, (row, target, unit) in enumerate(zip(rows, targets, units, strict=True)):
+        verdict = str(result.verdict[start, row])
+        network = [getattr(result, name)[start, row] for name in ("estimate", "low", "high")]
+        floor = [getattr(result, name)[start, row] for name in ("floor", "floor_low", "floor_high")]
+        style = {"marker": "s", "markersize": 2.6, "markerfacecolor": "white"}
+        _draw_interval(ax, y + 0.2, (np.array(floor) - target) / unit, FLOOR_COLOR, style)
+        style = {"marker": _MARKERS[verdict], "markersize": 3.8, "markerfacecolor": _FILLS[verdict]}
+        _draw_interval(ax, y - 0.12, (np.array(network) - target) / unit, NETWORK_COLOR, style)
+        _write_row(ax, y, network, verdict if np.isfinite(result.margin[row]) else "")
+    ax.set_yticks(range(len(rows)), [_name_measure(result, row) for row in rows])
+    ax.set_ylim(max(len(rows), 1) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+
+
+def _draw_interval(ax: Axes, y: float, values: np.ndarray, color: str, style: dict) -> None:
+    estimate, low, high = values
+    if np.isfinite(estimate):
+        ax.plot([low, high], [y, y], color=color, linewidth=1.0, solid_capstyle="butt", zorder=2)
+        ax.plot([estimate], [y], color=color, linestyle="none", zorder=3, **style)
+
+
+def _write_row(ax: Axes, y: float, network: list[float], verdict: str) -> None:
+    estimate, low, high = network
+    text = format_number(estimate)
+    if np.isfinite(estimate) and not np.isnan(low + high):
+        text += f" [{format_number(low)}, {format_number(high)}]"
+    place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
+    color = "black" if np.isfinite(estimate) else MUTED_COLOR
+    ax.annotate(text, (1, y), xytext=(6, 0), fontsize=6.5, color=color, **place)
+    if verdict:
+        ax.annotate(verdict, (1, y), xytext=(112, 0), fontsize=6.5, **place)
+
+
+def _name_measure(result: EvaluationResult, row: int) -> str:
+    name, unit = result.measure[row].replace("_", " "), str(result.unit[row])
+    return name if unit == "1" else f"{name} ({unit})"
+
+
+def _format_symlog(ax: Axes, threshold: float) -> None:
+    """Ticks at 0 and at the powers of ten that the data reach, and an axis that ends just beyond them."""
+    shown = [x for line in ax.lines for x in np.atleast_1d(line.get_xdata()) if np.isfinite(x)]
+    low, high = min([*shown, -threshold]) * 1.5, max([*shown, threshold]) * 1.5
+    powers = threshold * 10.0 ** np.arange(0, 12)
+    ticks = [*(-powers[powers <= -low])[::-1], 0.0, *powers[powers <= high]]
+    ax.set_xlim(low, high)
+    ax.xaxis.set_major_locator(FixedLocator(ticks))
+    format_ticks(ax.xaxis)

@@ -1,0 +1,111 @@
+"""Run-length laws of network, HMM sample and exact law."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ..evaluation import EvaluationResult
+from .selection import find_start
+from .style import (
+    SMALL,
+    SOURCE_LABELS,
+    SOURCE_LINES,
+    SOURCE_MARKERS,
+    START_LABELS,
+    WIDTH,
+    build_figure,
+    get_axes,
+    get_symbol_color,
+    set_log_y,
+    with_style,
+)
+
+_COLUMNS = 4
+
+
+@with_style
+def plot_run_length_laws(result: EvaluationResult, *, start: str = "zero") -> Figure:
+    """Survival of runs, pooled and for each symbol.
+
+    Parameters
+    ----------
+    result : EvaluationResult
+    start : str
+        "zero" or "stationary".
+    """
+    n_panels = 1 + len(result.symbol)
+    n_columns = min(_COLUMNS, n_panels)
+    n_rows = -(-n_panels // n_columns)
+    figure = build_figure(WIDTH, 0.55 + 1.65 * n_rows)
+    axes = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
+    panels = axes.ravel()[:n_panels]
+    for ax, symbol in zip(panels, [None, *range(n_panels - 1)], strict=True):
+        plot_run_lengths(result, symbol=symbol, start=start, ax=ax)
+        ax.label_outer()
+    for ax in axes.ravel()[n_panels:]:
+        ax.set_axis_off()
+    for ax in axes[-2][n_panels - n_columns * (n_rows - 1) :] if n_rows > 1 else ():
+        ax.tick_params(labelbottom=True)
+        ax.set_xlabel("length ℓ (steps)")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=3, title=_title(start), alignment="left")
+    return figure
+
+
+@with_style
+def plot_run_lengths(
+    result: EvaluationResult, *, symbol: int | None = None, start: str = "zero", ax: Axes | None = None
+) -> Axes:
+    """Share of complete runs of at least ℓ steps, on a logarithmic axis.
+
+    Parameters
+    ----------
+    result : EvaluationResult
+    symbol : int, optional
+        Runs of this symbol; without it runs of all symbols pooled.
+    start : str
+    ax : Axes, optional
+    """
+    ax = get_axes(ax)
+    i = find_start(result, start)
+    laws = result.run_law[i] if symbol is None else result.symbol_run_law[i, :, symbol]
+    for source, law in zip(result.source.tolist(), laws, strict=True):
+        survival = np.cumsum(law[::-1])[::-1]
+        ax.plot(
+            result.run_length,
+            np.where(survival > 0, survival, np.nan),
+            label=SOURCE_LABELS[source],
+            **SOURCE_LINES[source],
+            **SOURCE_MARKERS[source] | {"markersize": 2.2},
+        )
+    set_log_y(ax)
+    ax.set_ylim(_find_lowest(result) * 0.6, 1.6)
+    ax.set_xlim(0, result.run_length[-1] + 1)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    ax.set_xlabel("length ℓ (steps)")
+    ax.set_ylabel("share of runs ≥ ℓ")
+    _name_panel(ax, result, symbol, is_empty=bool(np.isnan(laws).all()))
+    return ax
+
+
+def _find_lowest(result: EvaluationResult) -> float:
+    """Smallest probability that a sample holds: where the axis ends, the same for all panels of a result."""
+    is_sampled = np.isin(result.source, result.sampled_source)
+    laws = np.concatenate(
+        [result.run_law[:, is_sampled].ravel(), result.symbol_run_law[:, is_sampled].ravel()]
+    )
+    return float(laws[laws > 0].min(initial=0.1))
+
+
+def _name_panel(ax: Axes, result: EvaluationResult, symbol: int | None, *, is_empty: bool) -> None:
+    name = "all symbols" if symbol is None else f"symbol {result.symbol[symbol]}"
+    ax.set_title(name)
+    if symbol is not None:
+        ax.spines["top"].set(visible=True, color=get_symbol_color(symbol), linewidth=2.5)
+    if is_empty:
+        ax.text(0.5, 0.5, "no complete runs", transform=ax.transAxes, ha="center", fontsize=SMALL)
+
+
+def _title(start: str) -> str:
+    return f"Complete runs in a window, {START_LABELS.get(start, start)}"

@@ -1,0 +1,241 @@
+"""Training over epochs: the loss beside its floor and its plateau, the symbol matrix, and the schedule."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ..statistics import ChangePoint
+from ..training import EpochRecord
+from .style import (
+    BAND_COLOR,
+    EXACT_COLOR,
+    FLOOR_COLOR,
+    MUTED_COLOR,
+    NETWORK_COLOR,
+    SMALL,
+    WIDTH,
+    build_figure,
+    choose_y_scale,
+    format_number,
+    get_axes,
+    label_panels,
+    set_log_y,
+    with_style,
+)
+
+SCHEDULE = {"batch_size": "batch size", "learning_rate": "learning rate", "self_weight": "self-weight"}
+"""What the schedule shows; the last one only where it changes."""
+
+_HEADROOM = 0.16
+
+
+@with_style
+def plot_training_curve(history: list[EpochRecord], transition: ChangePoint) -> Figure:
+    """Loss, error of the symbol matrix, and schedule over the same epochs.
+
+    Parameters
+    ----------
+    history : list of EpochRecord
+        At least one epoch.
+    transition : ChangePoint
+        Plateau and second drop; its indices count the records from 0.
+    """
+    figure = build_figure(WIDTH, 4.4)
+    ratios = [3.0, 1.7, 0.28 * len(_list_schedule(history))]
+    top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=ratios)
+    plot_loss(history, transition, ax=top)
+    plot_symbol_matrix_error(history, transition, ax=middle)
+    plot_schedule(history, ax=bottom)
+    for ax in (top, middle):
+        ax.set_xlabel("")
+        ax.tick_params(labelbottom=False)
+    label_panels([top, middle, bottom])
+    figure.align_ylabels([top, middle])
+    return figure
+
+
+@with_style
+def plot_loss(history: list[EpochRecord], transition: ChangePoint, *, ax: Axes | None = None) -> Axes:
+    """Training and validation loss per epoch beside their floors and the loss of symbols without memory.
+
+    Parameters
+    ----------
+    history : list of EpochRecord
+    transition : ChangePoint
+        Its plateau is shaded, its index marked.
+    ax : Axes, optional
+    """
+    ax = get_axes(ax)
+    epochs = _collect(history, "epoch")
+    loss, floor, plateau = (_collect(history, name) for name in ("loss", "floor", "plateau"))
+    validated = [r for r in history if r.validation_loss is not None]
+    mark_single = {"marker": "o"} if len(history) == 1 else {}
+    ax.step(
+        epochs, plateau, where="mid", color=MUTED_COLOR, linestyle=":", label="without memory", **mark_single
+    )
+    ax.step(
+        epochs,
+        floor,
+        where="mid",
+        color=FLOOR_COLOR,
+        linestyle="--",
+        label="HMM sample (floor)",
+        **mark_single,
+    )
+    ax.plot(epochs, loss, color=NETWORK_COLOR, label="network, training", zorder=3, **mark_single)
+    values = [loss, floor, plateau]
+    if validated:
+        points = _collect(validated, "epoch")
+        losses, floors = (_collect(validated, name) for name in ("validation_loss", "validation_floor"))
+        spacing = max(1, len(points) // 30)
+        ax.plot(
+            points,
+            losses,
+            color=NETWORK_COLOR,
+            linewidth=0.5,
+            marker="o",
+            markerfacecolor="white",
+            markevery=spacing,
+            label="network, validation",
+            zorder=4,
+        )
+        ax.plot(
+            points,
+            floors,
+            color=EXACT_COLOR,
+            linestyle=(0, (1, 1.5)),
+            marker="none" if len(points) > 1 else "s",
+            label="floor, validation",
+        )
+        values += [losses, floors]
+    choose_y_scale(ax, np.concatenate(values))
+    _leave_headroom(ax)
+    _mark_transition(ax, history, transition, text=True)
+    _format_epochs(ax, epochs)
+    ax.set_ylabel("loss (mismatches\nper sequence)")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=5, borderaxespad=0.2)
+    return ax
+
+
+@with_style
+def plot_symbol_matrix_error(
+    history: list[EpochRecord], transition: ChangePoint, *, ax: Axes | None = None
+) -> Axes:
+    """Largest error of the symbol matrix per epoch, on a logarithmic axis, with the changes of batch size."""
+    ax = get_axes(ax, height=1.8)
+    epochs, errors = _collect(history, "epoch"), _collect(history, "symbol_matrix_error")
+    ax.plot(epochs, errors, color=NETWORK_COLOR, marker="o" if len(history) == 1 else "none")
+    if (errors > 0).any():
+        set_log_y(ax)
+    _mark_transition(ax, history, transition, text=False)
+    for first, _ in _find_segments(_collect(history, "batch_size"))[1:]:
+        ax.axvline(epochs[first] - 0.5, color=FLOOR_COLOR, linewidth=0.5, zorder=1)
+    _format_epochs(ax, epochs)
+    ax.set_ylabel("largest error of\nsymbol matrix")
+    return ax
+
+
+@with_style
+def plot_schedule(history: list[EpochRecord], *, ax: Axes | None = None) -> Axes:
+    """Batch size and learning rate over epochs as a strip: steps where they are constant, wedges where they move.
+
+    The weight of the batch itself in the gradient is shown too where it changes.
+    """
+    ax = get_axes(ax, height=0.8)
+    epochs = _collect(history, "epoch")
+    names = _list_schedule(history)
+    span = float(epochs[-1] - epochs[0] + 1)
+    for row, name in enumerate(names):
+        values = _collect(history, name)
+        for shade, (first, last) in enumerate(_find_segments(values)):
+            left, right = epochs[first] - 0.5, epochs[last] + 0.5
+            is_moving = values[first] != values[last]
+            height = 0.36 * (0.25 if is_moving else 1)
+            ax.fill(
+                [left, right, right, left],
+                [row - 0.36, row - height, row + height, row + 0.36],
+                color=("#DADADA", "#C2C2C2")[shade % 2],
+                linewidth=0,
+            )
+            text = format_number(values[first], digits=4)
+            text += f" → {format_number(values[last])}" if is_moving else ""
+            if (right - left) / span > 0.012 * len(text) + 0.01:
+                ax.text((left + right) / 2, row, text, ha="center", va="center", fontsize=SMALL)
+    ax.set_yticks(range(len(names)), [SCHEDULE[name] for name in names])
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    _format_epochs(ax, epochs)
+    return ax
+
+
+def _list_schedule(history: list[EpochRecord]) -> list[str]:
+    is_moving = len({record.self_weight for record in history}) > 1
+    return list(SCHEDULE)[: 3 if is_moving else 2]
+
+
+def _collect(history: Sequence[EpochRecord], name: str) -> np.ndarray:
+    return np.array([getattr(record, name) for record in history], dtype=float)
+
+
+def _find_segments(values: np.ndarray) -> list[tuple[int, int]]:
+    """First and last index of each stretch of equal values; single epochs in a row make one moving stretch."""
+    starts = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist()]
+    ends = [start - 1 for start in starts[1:]] + [len(values) - 1]
+    segments: list[tuple[int, int]] = []
+    was_single = False
+    for start, end in zip(starts, ends, strict=True):
+        is_single = start == end
+        if is_single and was_single:
+            segments[-1] = (segments[-1][0], end)
+        else:
+            segments.append((start, end))
+        was_single = is_single
+    return segments
+
+
+def _leave_headroom(ax: Axes) -> None:
+    """Room above the curves for what is written there, on any scale."""
+    transform = ax.yaxis.get_transform()
+    low, high = transform.transform(ax.get_ylim())
+    top = transform.inverted().transform([high + _HEADROOM * (high - low)])[0]
+    ax.set_ylim(top=float(top))
+
+
+def _mark_transition(ax: Axes, history: list[EpochRecord], transition: ChangePoint, *, text: bool) -> None:
+    """Shade the plateau and mark the epoch of the second drop."""
+    is_past = transition.index is not None
+    if transition.plateau_start is not None:
+        end = transition.index if transition.index is not None else len(history) - 1
+        left, right = history[transition.plateau_start].epoch, history[end].epoch
+        ax.axvspan(left, right, color=BAND_COLOR, linewidth=0, zorder=0)
+        if text and not is_past:
+            _write_at_top(ax, left, "on the plateau", side="right")
+    if transition.index is not None:
+        epoch = history[transition.index].epoch
+        ax.axvline(epoch, color=EXACT_COLOR, linewidth=0.8, zorder=2)
+        if text:
+            side = "right" if transition.index < 0.7 * len(history) else "left"
+            _write_at_top(ax, epoch, f"phase transition, epoch {epoch}", side=side)
+
+
+def _write_at_top(ax: Axes, epoch: float, text: str, *, side: str) -> None:
+    ax.annotate(
+        text,
+        (epoch, 1),
+        xytext=(4 if side == "right" else -4, -2),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="left" if side == "right" else "right",
+        va="top",
+        fontsize=SMALL,
+    )
+
+
+def _format_epochs(ax: Axes, epochs: np.ndarray) -> None:
+    ax.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
+    ax.set_xlabel("epoch")
