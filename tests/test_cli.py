@@ -373,13 +373,24 @@ def test_formats():
 # Real processes
 
 
-def start_training(*tokens):
-    command = [sys.executable, "-m", "orbitscope", "train", *tokens, "--no-evaluate"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.fixture
+def start_training():
+    """Start `orbitscope train` in a process that does not outlive the test."""
+    started = []
+
+    def start(*tokens):
+        command = [sys.executable, "-m", "orbitscope", "train", *tokens, "--no-evaluate"]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
-def finish(process, timeout=300):
-    out, err = process.communicate(timeout=timeout)
+def finish(process):
+    out, err = process.communicate(timeout=600)
     return process.returncode, out, err
 
 
@@ -397,8 +408,9 @@ ENDLESS = [*TINY[:-1], "100000"]
 
 
 @pytest.mark.slow
-def test_a_killed_run_resumes_to_identical_weights():
-    assert finish(start_training("linear-2", *LONGER, "--out", "whole"))[0] == 0
+def test_a_killed_run_resumes_to_identical_weights(start_training):
+    code, _, err = finish(start_training("linear-2", *LONGER, "--out", "whole"))
+    assert code == 0, err
     rng = random.Random(0)
     process = start_training("linear-2", *LONGER, "--out", "killed")
     n_kills = 0
@@ -417,7 +429,7 @@ def test_a_killed_run_resumes_to_identical_weights():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_save_and_exit_with_130(number):
+def test_signals_save_and_exit_with_130(number, start_training):
     process = start_training("linear-2", *ENDLESS, "--out", "run")
     wait_for_epoch(process, "run", 3)
     process.send_signal(number)

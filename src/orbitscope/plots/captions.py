@@ -21,13 +21,13 @@ def describe_training(history: list[EpochRecord], transition: ChangePoint) -> st
         f"Training over {_count(len(history), 'epoch')}.",
         "(a) Loss: Sinkhorn divergence in mismatched symbols per sequence, for the network (red), for fresh "
         "sequences of the HMM in the same batches (floor, dashed; it changes with the batch size) and for "
-        "symbols without memory (dotted; the level of the plateau).",
+        "symbols without memory (dash-dotted; the level of the plateau).",
         _describe_transition(history, transition),
         f"Last epoch: loss {format_number(last.loss)}, floor {format_number(last.floor)}, without memory "
         f"{format_number(last.plateau)}.",
         _describe_validation(history),
-        "(b) Largest error of the symbol matrix from softmax probabilities of the training batches; last epoch "
-        f"{format_number(last.symbol_matrix_error)}. Vertical lines: changes of batch size.",
+        "(b) Largest error of the symbol matrix from softmax probabilities of the training batches; "
+        f"last epoch {format_number(last.symbol_matrix_error)}. Vertical lines: changes of batch size.",
         f"(c) Schedule: batch size {_describe_range(history, 'batch_size')}, learning rate "
         f"{_describe_range(history, 'learning_rate')}.",
     ]
@@ -37,9 +37,9 @@ def describe_training(history: list[EpochRecord], transition: ChangePoint) -> st
 def describe_symbol_matrices(result: EvaluationResult, start: str) -> str:
     """Caption of the symbol matrices."""
     return (
-        f"Symbol-to-symbol matrices P(next symbol | symbol), averaged over the window, {_STARTS[start]}: network "
-        "(from softmax probabilities), exact values of the process, and their difference on a scale symmetric "
-        f"about 0. {_describe_measure(result, start, 'symbol_matrix_error', 'Largest error')} "
+        f"Symbol-to-symbol matrices P(next symbol | symbol), averaged over the window, {_STARTS[start]}: "
+        "network (from softmax probabilities), exact values of the process, and their difference on a scale "
+        f"symmetric about 0. {_describe_measure(result, start, 'symbol_matrix_error', 'Largest error')} "
         "A dash marks a symbol that never occurs."
     )
 
@@ -47,12 +47,13 @@ def describe_symbol_matrices(result: EvaluationResult, start: str) -> str:
 def describe_frequencies(result: EvaluationResult) -> str:
     """Caption of the frequencies."""
     found = [
-        f"{_capitalise(_STARTS[start])}: {_describe_measure(result, start, 'frequency_error', 'largest error')}"
+        f"{_capitalise(_STARTS[start])}: "
+        + _describe_measure(result, start, "frequency_error", "largest error")
         for start in result.start.tolist()
     ]
     return (
-        "Share of steps of each symbol: exact (bar and line), network (red), HMM sample observed in the same way "
-        f"(grey). Below: the same minus the exact value; the band is the margin. {' '.join(found)}"
+        "Share of steps of each symbol: exact (bar and line), network (red), HMM sample observed in the same "
+        f"way (grey). Below: the same minus the exact value; the band is the margin. {' '.join(found)}"
     )
 
 
@@ -60,9 +61,9 @@ def describe_run_lengths(result: EvaluationResult, start: str) -> str:
     """Caption of the run-length laws."""
     return (
         "Share of complete runs of a symbol that last at least ℓ steps, within windows of "
-        f"{_get_n_steps(result)} steps, {_STARTS[start]}: network, HMM sample observed in the same way, and the "
-        "exact law of the same window (not geometric: symbol runs of an HMM are phase-type). The axis ends where "
-        f"samples end. {_describe_measure(result, start, 'run_length_distance', 'Total variation, pooled')}"
+        f"{_get_n_steps(result)} steps, {_STARTS[start]}: network, HMM sample observed in the same way, and "
+        "the exact law of the same window (not geometric: symbol runs of an HMM are phase-type). The axis ends "
+        f"where samples end. {_describe_measure(result, start, 'run_length_distance', 'Total variation, pooled')}"
     )
 
 
@@ -70,8 +71,8 @@ def describe_rasters(result: EvaluationResult, start: str) -> str:
     """Caption of the rasters."""
     n_sequences, n_steps = result.raster.shape[2:]
     return (
-        f"{_count(n_sequences, 'sequence')} of {n_steps} steps sampled from the HMM (above) and from the network "
-        f"(below), {_STARTS[start]}; one row per sequence, one colour per symbol. Rows are not matched. "
+        f"{_count(n_sequences, 'sequence')} of {n_steps} steps sampled from the HMM (above) and from the "
+        f"network (below), {_STARTS[start]}; one row per sequence, one colour per symbol. Rows are not matched. "
         f"{_describe_measure(result, start, 'volatility_error', 'Volatility over the exact one, minus 1')}"
     )
 
@@ -83,12 +84,12 @@ def describe_measures(result: EvaluationResult, start: str) -> str:
     counts = [f"{verdicts.count(v)} {v}" for v in ("equivalent", "inconclusive", "different")]
     confidence = result.settings.get("evaluation", {}).get("confidence", 0.95)
     return (
-        f"Every measure, {_STARTS[start]}: network (red) with its {confidence:.0%} confidence interval, and the "
-        "HMM sample observed in the same way (grey squares: the floor). Above: deviation from a perfect emulator "
-        "in units of the margin, linear within the margins (band) and logarithmic beyond; verdicts of two "
+        f"Every measure, {_STARTS[start]}: network (red) with its {confidence:.0%} confidence interval, and "
+        "the HMM sample observed in the same way (grey squares: the floor). Above: deviation from a perfect "
+        "emulator in units of the margin, linear within the margins (band) and logarithmic beyond; verdicts of two "
         f"one-sided tests: {', '.join(counts)} (dot: equivalent, circle: inconclusive, cross: different). "
-        "Below: measures without a margin, in their own units, linear near 0 and logarithmic beyond. Numbers on "
-        "the right: value and interval of the network in the unit of the measure."
+        "Below: measures without a margin, in their own units, linear near 0 and logarithmic beyond. Numbers "
+        "on the right: value and interval of the network in the unit of the measure."
     )
 
 
@@ -100,8 +101,8 @@ def _describe_transition(history: list[EpochRecord], transition: ChangePoint) ->
         return f"The loss has been on the plateau (shaded) since epoch {start}: no phase transition yet."
     end = history[transition.index].epoch
     return (
-        f"The loss is on the plateau (shaded) from epoch {start} and drops below it in epoch {end}, the phase "
-        "transition (vertical line)."
+        f"The loss is on the plateau (shaded) from epoch {start} and drops below it in epoch {end}, the "
+        "phase transition (vertical line)."
     )
 
 
@@ -121,7 +122,7 @@ def _describe_range(history: list[EpochRecord], name: str) -> str:
 
 
 def _describe_measure(result: EvaluationResult, start: str, measure: str, label: str) -> str:
-    """One sentence: value, interval, floor, margin and verdict of a measure; nothing if it was not measured."""
+    """Value, interval, floor, margin and verdict of a measure in one sentence; "" if it was not measured."""
     names = result.measure.tolist()
     if measure not in names:
         return ""

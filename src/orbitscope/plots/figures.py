@@ -55,7 +55,7 @@ def draw_run_figures(
 
 
 def draw_evaluation_figures(result: EvaluationResult) -> dict[str, CaptionedFigure]:
-    """Draw all figures of an evaluation; those of the stationary start have names ending in ``_stationary``."""
+    """Draw all figures of an evaluation; names of the stationary ones end in ``_stationary``."""
     figures = {
         "frequencies": CaptionedFigure(plot_all_frequencies(result), captions.describe_frequencies(result))
     }

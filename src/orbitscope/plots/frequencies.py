@@ -38,14 +38,15 @@ def plot_all_frequencies(result: EvaluationResult) -> Figure:
     for ax in axes[:, 1:].ravel():
         ax.set_ylabel("")
     figure.align_ylabels(axes[:, 0])
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=3)
+    labelled = [ax.get_legend_handles_labels() for ax in axes[:, 0]]
+    entries = dict(zip(labelled[1][1] + labelled[0][1], labelled[1][0] + labelled[0][0], strict=True))
+    figure.legend(entries.values(), entries.keys(), loc="outside upper left", ncols=4)
     return figure
 
 
 @with_style
 def plot_frequencies(result: EvaluationResult, *, start: str = "zero", ax: Axes | None = None) -> Axes:
-    """Share of steps of each symbol: exact value as a bar in the symbol's colour, network and floor as points.
+    """Share of steps of each symbol: exact value as a bar in its colour, network and floor as points.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def plot_frequencies(result: EvaluationResult, *, start: str = "zero", ax: Axes 
     )
     _draw_points(ax, values, result)
     ax.set_ylim(bottom=0)
-    ax.set_ylabel("share of steps")
+    ax.set_ylabel("share\nof steps")
     _name_symbols(ax, result)
     return ax
 
@@ -80,20 +81,11 @@ def plot_frequency_errors(result: EvaluationResult, *, start: str = "zero", ax: 
     values = result.frequencies[find_start(result, start)]
     margin = get_margin(result, "frequency_error")
     if np.isfinite(margin):
-        ax.axhspan(-margin, margin, color=BAND_COLOR, linewidth=0, zorder=0)
-        ax.annotate(
-            f"margin ±{format_number(margin)}",
-            (1, margin),
-            xycoords=("axes fraction", "data"),
-            xytext=(-2, 1),
-            textcoords="offset points",
-            ha="right",
-            va="bottom",
-            fontsize=6.5,
-        )
+        label = f"margin ±{format_number(margin)}"
+        ax.axhspan(-margin, margin, color=BAND_COLOR, linewidth=0, zorder=0, label=label)
     ax.axhline(0, color=EXACT_COLOR, linewidth=0.9, zorder=1)
     _draw_points(ax, values - values[find_source(result, "exact")], result)
-    ax.set_ylabel("minus exact")
+    ax.set_ylabel("difference\nfrom exact")
     ax.margins(y=0.2)
     _name_symbols(ax, result)
     return ax
@@ -106,6 +98,7 @@ def _draw_points(ax: Axes, values: np.ndarray, result: EvaluationResult) -> None
             np.arange(len(heights)) + offset,
             heights,
             linestyle="none",
+            clip_on=False,
             label=SOURCE_LABELS[source],
             **SOURCE_MARKERS[source],
         )

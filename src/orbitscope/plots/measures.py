@@ -13,7 +13,7 @@ from .style import (
     FLOOR_COLOR,
     MUTED_COLOR,
     NETWORK_COLOR,
-    SMALL,
+    SOURCE_LABELS,
     START_LABELS,
     WIDTH,
     build_figure,
@@ -23,7 +23,8 @@ from .style import (
     with_style,
 )
 
-_ROW_HEIGHT = 0.19
+_ROW_HEIGHT = 0.185
+_WORDS = {"ngram": "n-gram", "auc": "AUC", "kl": "KL"}
 _SMALLEST = 1e-3
 _FILLS = {
     "equivalent": NETWORK_COLOR,
@@ -50,7 +51,9 @@ def plot_all_measures(result: EvaluationResult, *, start: str = "zero") -> Figur
     top, bottom = figure.subplots(2, 1, height_ratios=counts)
     plot_judged_measures(result, start=start, ax=top)
     plot_unjudged_measures(result, start=start, ax=bottom)
-    figure.suptitle(f"Measures, {START_LABELS.get(start, start)}", x=0.01, ha="left", fontsize=9)
+    handles, labels = top.get_legend_handles_labels()
+    title = START_LABELS[start].capitalize()
+    figure.legend(handles, labels, title=title, alignment="left", loc="outside upper left", ncols=3)
     return figure
 
 
@@ -67,10 +70,10 @@ def plot_judged_measures(result: EvaluationResult, *, start: str = "zero", ax: A
     """
     ax = get_axes(ax, width=WIDTH, height=2.2)
     rows = np.flatnonzero(np.isfinite(result.margin))
-    ax.axvspan(-1, 1, color=BAND_COLOR, linewidth=0, zorder=0)
+    ax.axvspan(-1, 1, color=BAND_COLOR, linewidth=0, zorder=0, label="margin")
     _draw_rows(ax, result, find_start(result, start), rows, result.target[rows], result.margin[rows])
     ax.set_xscale("symlog", linthresh=1, linscale=1)
-    _format_symlog(ax, 1.0)
+    _format_symlog(ax, 1.0, steps=(1.0, 2.0, 5.0))
     ax.set_xlabel("deviation from a perfect emulator, in margins")
     return ax
 
@@ -89,8 +92,8 @@ def plot_unjudged_measures(result: EvaluationResult, *, start: str = "zero", ax:
     ax = get_axes(ax, width=WIDTH, height=3.4)
     rows = np.flatnonzero(~np.isfinite(result.margin))
     _draw_rows(ax, result, find_start(result, start), rows, np.zeros(len(rows)), np.ones(len(rows)))
-    ax.set_xscale("symlog", linthresh=_SMALLEST, linscale=0.5)
-    _format_symlog(ax, _SMALLEST)
+    ax.set_xscale("symlog", linthresh=_SMALLEST, linscale=0.8)
+    _format_symlog(ax, _SMALLEST, steps=(1.0,))
     ax.set_xlabel("value, in the unit of the measure")
     return ax
 
@@ -105,10 +108,15 @@ def _draw_rows(
         network = [getattr(result, name)[start, row] for name in ("estimate", "low", "high")]
         floor = [getattr(result, name)[start, row] for name in ("floor", "floor_low", "floor_high")]
         style = {"marker": "s", "markersize": 2.6, "markerfacecolor": "white"}
-        _draw_interval(ax, y + 0.2, (np.array(floor) - target) / unit, FLOOR_COLOR, style)
+        label = SOURCE_LABELS["floor"] if y == 0 else None
+        _draw_interval(ax, y + 0.2, (np.array(floor) - target) / unit, FLOOR_COLOR, style | {"label": label})
         style = {"marker": _MARKERS[verdict], "markersize": 3.8, "markerfacecolor": _FILLS[verdict]}
-        _draw_interval(ax, y - 0.12, (np.array(network) - target) / unit, NETWORK_COLOR, style)
-        _write_row(ax, y, network, verdict if np.isfinite(result.margin[row]) else "")
+        label = SOURCE_LABELS["network"] if y == 0 else None
+        _draw_interval(
+            ax, y - 0.12, (np.array(network) - target) / unit, NETWORK_COLOR, style | {"label": label}
+        )
+        _write_row(ax, y, _format_interval(network), verdict if np.isfinite(result.margin[row]) else "")
+    _write_row(ax, -0.95, "network [interval]", "verdict" if np.isfinite(result.margin[rows]).any() else "")
     ax.set_yticks(range(len(rows)), [_name_measure(result, row) for row in rows])
     ax.set_ylim(max(len(rows), 1) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
@@ -122,29 +130,39 @@ def _draw_interval(ax: Axes, y: float, values: np.ndarray, color: str, style: di
         ax.plot([estimate], [y], color=color, linestyle="none", zorder=3, **style)
 
 
-def _write_row(ax: Axes, y: float, network: list[float], verdict: str) -> None:
-    estimate, low, high = network
-    text = format_number(estimate)
-    if np.isfinite(estimate) and not np.isnan(low + high):
-        text += f" [{format_number(low)}, {format_number(high)}]"
-    place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
-    color = "black" if np.isfinite(estimate) else MUTED_COLOR
-    ax.annotate(text, (1, y), xytext=(6, 0), fontsize=6.5, color=color, **place)
-    if verdict:
-        ax.annotate(verdict, (1, y), xytext=(112, 0), fontsize=6.5, **place)
+def _format_interval(values: list[float]) -> str:
+    estimate, low, high = values
+    if not np.isfinite(estimate) or np.isnan(low + high):
+        return format_number(estimate)
+    return f"{format_number(estimate)} [{format_number(low)}, {format_number(high)}]"
+
+
+def _write_row(ax: Axes, y: float, numbers: str, verdict: str) -> None:
+    for text, offset in ((numbers, 6), (verdict, 124)):
+        if text:
+            ax.annotate(
+                text,
+                (1, y),
+                xytext=(offset, 0),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                va="center",
+                fontsize=6.5,
+                color=MUTED_COLOR if y < 0 or text == "undefined" else "black",
+            )
 
 
 def _name_measure(result: EvaluationResult, row: int) -> str:
-    name, unit = result.measure[row].replace("_", " "), str(result.unit[row])
+    words = [_WORDS.get(word, word) for word in str(result.measure[row]).split("_")]
+    name, unit = " ".join(words), str(result.unit[row])
     return name if unit == "1" else f"{name} ({unit})"
 
 
-def _format_symlog(ax: Axes, threshold: float) -> None:
-    """Ticks at 0 and at the powers of ten that the data reach, and an axis that ends just beyond them."""
+def _format_symlog(ax: Axes, threshold: float, *, steps: tuple[float, ...]) -> None:
+    """Ticks at 0 and at the steps of each decade that the data reach; the axis ends just beyond the data."""
     shown = [x for line in ax.lines for x in np.atleast_1d(line.get_xdata()) if np.isfinite(x)]
     low, high = min([*shown, -threshold]) * 1.5, max([*shown, threshold]) * 1.5
-    powers = threshold * 10.0 ** np.arange(0, 12)
-    ticks = [*(-powers[powers <= -low])[::-1], 0.0, *powers[powers <= high]]
+    sizes = threshold * np.outer(10.0 ** np.arange(12), steps).ravel()
     ax.set_xlim(low, high)
-    ax.xaxis.set_major_locator(FixedLocator(ticks))
+    ax.xaxis.set_major_locator(FixedLocator([*-sizes[sizes <= -low][::-1], 0.0, *sizes[sizes <= high]]))
     format_ticks(ax.xaxis)

@@ -10,7 +10,6 @@ from .selection import find_start
 from .style import (
     SMALL,
     SOURCE_LABELS,
-    SOURCE_LINES,
     SOURCE_MARKERS,
     START_LABELS,
     WIDTH,
@@ -22,6 +21,7 @@ from .style import (
 )
 
 _COLUMNS = 4
+_LINES = {"network": "none", "floor": "none", "exact": "-"}
 
 
 @with_style
@@ -76,11 +76,10 @@ def plot_run_lengths(
             result.run_length,
             np.where(survival > 0, survival, np.nan),
             label=SOURCE_LABELS[source],
-            **SOURCE_LINES[source],
-            **SOURCE_MARKERS[source] | {"markersize": 2.2},
+            **SOURCE_MARKERS[source] | {"markersize": 2.4, "linestyle": _LINES[source]},
         )
-    set_log_y(ax)
     ax.set_ylim(_find_lowest(result) * 0.6, 1.6)
+    set_log_y(ax)
     ax.set_xlim(0, result.run_length[-1] + 1)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     ax.set_xlabel("length ℓ (steps)")

@@ -1,8 +1,8 @@
 """One style for every figure: colours, line styles, sizes, number formats.
 
-Colour means a symbol, a region or the network. The process itself is black, a sample of it grey. Symbols differ
-under simulated deuteranopia, protanopia and tritanopia (tests/test_plots.py); beyond ten they only differ from
-their neighbours.
+Colour means a symbol, a region or the network. The process itself is black, a sample of it grey. Symbols
+differ under simulated deuteranopia, protanopia and tritanopia (tests/test_plots.py); beyond ten they only
+differ from their neighbours.
 """
 
 import colorsys
@@ -49,11 +49,6 @@ SOURCE_MARKERS: dict[str, dict[str, Any]] = {
     "floor": {"color": FLOOR_COLOR, "marker": "s", "markerfacecolor": "white", "zorder": 3},
     "exact": {"color": EXACT_COLOR, "marker": "none", "zorder": 2},
 }
-SOURCE_LINES: dict[str, dict[str, Any]] = {
-    "network": {"linestyle": "-", "linewidth": 1.2},
-    "floor": {"linestyle": "--", "linewidth": 0.9},
-    "exact": {"linestyle": "-", "linewidth": 0.9},
-}
 START_LABELS = {"zero": "from h = 0, as in training", "stationary": "stationary"}
 
 WIDTH = 7.0
@@ -97,6 +92,7 @@ _STYLE: dict[str, Any] = {
     "axes.prop_cycle": "cycler('color', ['#0072B2', '#E8A317', '#62CFC0', '#651B3C'])",
 }
 _LARGEST_LINEAR_RATIO = 10.0
+_SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-3, 1e5
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -139,15 +135,18 @@ def get_figure(ax: Axes) -> Figure:
 
 
 def format_number(value: float, *, digits: int = 3) -> str:
-    """Write a number with a few significant digits: "0.0123", "5×10⁻⁵", "−3", "∞", "undefined"."""
+    """Write a number with a few significant digits: "0.0123", "5×10⁻⁵", "10⁻⁴", "−3", "∞", "undefined"."""
     if math.isnan(value):
         return "undefined"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    mantissa, _, exponent = f"{value:.{digits}g}".partition("e")
-    if exponent:
-        mantissa += f"×10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
-    return mantissa.replace("-", "−")
+    is_plain = value == 0 or _SMALLEST_PLAIN <= abs(value) < _LARGEST_PLAIN
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+    if is_plain:
+        return f"{float(f'{mantissa}e{exponent}'):.10g}".replace("-", "−")
+    mantissa = f"{float(mantissa):g}".replace("-", "−")
+    power = f"10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+    return {"1": power, "−1": f"−{power}"}.get(mantissa, f"{mantissa}×{power}")
 
 
 def choose_y_scale(ax: Axes, values: Float[np.ndarray, " value"]) -> None:
@@ -171,9 +170,12 @@ def choose_y_scale(ax: Axes, values: Float[np.ndarray, " value"]) -> None:
 
 
 def set_log_y(ax: Axes) -> None:
-    """Logarithmic y axis whose ticks read as plain numbers over few or many decades."""
+    """Logarithmic y axis with enough ticks over few decades, and not too many over many."""
     ax.set_yscale("log")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=7))
+    low, high = ax.get_ylim()
+    decades = math.log10(high / low)
+    between = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if decades < 0.5 else (1.0, 2.0, 5.0) if decades < 2 else (1.0,)
+    ax.yaxis.set_major_locator(LogLocator(subs=between, numticks=8))
     format_ticks(ax.yaxis)
 
 

@@ -5,10 +5,12 @@ from jaxtyping import Float
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from ..evaluation import EvaluationResult
 from .selection import find_source, find_start, get_margin
 from .style import (
+    FLOOR_COLOR,
     SMALL,
     SOURCE_LABELS,
     START_LABELS,
@@ -16,13 +18,14 @@ from .style import (
     build_figure,
     format_number,
     get_axes,
+    get_figure,
     with_style,
 )
 
 _PROBABILITIES = colormaps["Greys"].with_extremes(bad="white")
 _DIFFERENCES = colormaps["PuOr_r"].with_extremes(bad="white")
 _LARGEST_PRINTED = 12
-_DARK = 0.6
+_DARK = 0.45
 
 
 @with_style
@@ -35,26 +38,14 @@ def plot_symbol_matrices(result: EvaluationResult, *, start: str = "zero") -> Fi
     start : str
         "zero" or "stationary".
     """
-    height = 2.45 if _longest_name(result) <= 3 else 2.9
-    figure = build_figure(WIDTH, height)
+    figure = build_figure(WIDTH, 2.55 if _longest_name(result) <= 3 else 2.9)
     left, middle, right = figure.subplots(1, 3)
     plot_symbol_matrix(result, source="network", start=start, ax=left)
     plot_symbol_matrix(result, source="exact", start=start, ax=middle)
     plot_symbol_matrix_difference(result, start=start, ax=right)
     middle.set_ylabel("")
     right.set_ylabel("")
-    probabilities, differences = middle.images[0], right.images[0]
-    bar = figure.colorbar(probabilities, ax=[left, middle], fraction=0.03, pad=0.02, aspect=25)
-    bar.set_label("P(next symbol | symbol)")
-    bar = figure.colorbar(differences, ax=right, fraction=0.06, pad=0.03, aspect=25)
-    margin = get_margin(result, "symbol_matrix_error")
-    if np.isfinite(margin):
-        bar.ax.axhline(margin, color="black", linewidth=0.8)
-        bar.ax.axhline(-margin, color="black", linewidth=0.8)
-        bar.set_label(f"difference (lines: margin ±{format_number(margin)})")
-    else:
-        bar.set_label("difference")
-    figure.suptitle(f"Symbol matrices, {START_LABELS.get(start, start)}", x=0.01, ha="left", fontsize=9)
+    figure.suptitle(f"P(next symbol | symbol), {START_LABELS[start]}", x=0.01, ha="left", fontsize=8.5)
     return figure
 
 
@@ -74,10 +65,13 @@ def plot_symbol_matrix(
     """
     ax = get_axes(ax, height=3.0)
     matrix = result.symbol_matrix[find_start(result, start), find_source(result, source)]
-    ax.imshow(matrix, cmap=_PROBABILITIES, vmin=0, vmax=1)
-    _print_cells(ax, matrix, np.abs(matrix), signed=False)
+    image = ax.imshow(matrix, cmap=_PROBABILITIES, vmin=0, vmax=1)
     _name_axes(ax, result)
     ax.set_title(SOURCE_LABELS[source])
+    if len(matrix) > _LARGEST_PRINTED:
+        _add_color_bar(ax, image)
+    else:
+        _print_cells(ax, image, matrix, signed=False)
     return ax
 
 
@@ -87,43 +81,53 @@ def plot_symbol_matrix_difference(
 ) -> Axes:
     """Symbol matrix of the network minus the exact one, on a scale symmetric about 0.
 
-    The scale reaches the largest difference, and at least the margin of equivalence.
+    The scale reaches the largest difference, and at least the margin of equivalence, which is marked on it.
     """
     ax = get_axes(ax, height=3.0)
     matrices = result.symbol_matrix[find_start(result, start)]
     difference = matrices[find_source(result, "network")] - matrices[find_source(result, "exact")]
     sizes = np.abs(difference[np.isfinite(difference)])
-    limit = np.nanmax([get_margin(result, "symbol_matrix_error"), *sizes, 1e-12])
-    ax.imshow(difference, cmap=_DIFFERENCES, vmin=-limit, vmax=limit)
-    _print_cells(ax, difference, np.abs(difference) / limit, signed=True)
+    margin = get_margin(result, "symbol_matrix_error")
+    limit = float(np.nanmax([margin, *sizes, 1e-12]))
+    image = ax.imshow(difference, cmap=_DIFFERENCES, vmin=-limit, vmax=limit)
     _name_axes(ax, result)
     ax.set_title("network − exact")
+    if len(difference) <= _LARGEST_PRINTED:
+        _print_cells(ax, image, difference, signed=True)
+    bar = _add_color_bar(ax, image)
+    if np.isfinite(margin):
+        bar.hlines([-margin, margin], *bar.get_xlim(), color="black", linewidth=0.8)
+        bar.set_ylabel(f"lines: margin ±{format_number(margin)}", fontsize=SMALL)
     return ax
 
 
+def _add_color_bar(ax: Axes, image: AxesImage) -> Axes:
+    """Draw a colour bar as high as the matrix."""
+    bar = ax.inset_axes((1.05, 0, 0.05, 1))
+    get_figure(ax).colorbar(image, cax=bar)
+    return bar
+
+
 def _print_cells(
-    ax: Axes,
-    matrix: Float[np.ndarray, "row column"],
-    darkness: Float[np.ndarray, "row column"],
-    *,
-    signed: bool,
+    ax: Axes, image: AxesImage, matrix: Float[np.ndarray, "row column"], *, signed: bool
 ) -> None:
     n = len(matrix)
-    if n > _LARGEST_PRINTED:
-        return
-    decimals, size = (3, SMALL) if n <= 5 else (2, SMALL - 0.3 * (n - 3) / 1.2)
+    decimals, size = (3, SMALL) if n <= 5 else (2, 6.5 - 0.3 * (n - 6))
     for (row, column), value in np.ndenumerate(matrix):
+        red, green, blue, _ = image.cmap(image.norm(value))
+        is_dark = not np.isnan(value) and 0.30 * red + 0.59 * green + 0.11 * blue < _DARK
         text = _format_cell(value, decimals, signed=signed, short=n > 5)
-        color = "white" if darkness[row, column] > _DARK else "black"
+        color = "white" if is_dark else "black"
         ax.text(column, row, text, ha="center", va="center", fontsize=size, color=color)
 
 
 def _format_cell(value: float, decimals: int, *, signed: bool, short: bool) -> str:
+    """Write a probability or a difference; short ones go without the leading zero."""
     if np.isnan(value):
         return "–"
     text = f"{value:{'+' if signed else ''}.{decimals}f}".replace("-", "−")
     if float(f"{value:.{decimals}f}") == 0:
-        text = f"{0:.{decimals}f}"
+        text = "0" if short else f"{0:.{decimals}f}"
     return text.replace("0.", ".", 1) if short else text
 
 
@@ -138,7 +142,7 @@ def _name_axes(ax: Axes, result: EvaluationResult) -> None:
     ax.set_xlabel("next symbol")
     ax.set_ylabel("symbol")
     for spine in ax.spines.values():
-        spine.set_visible(False)
+        spine.set(visible=True, color=FLOOR_COLOR)
 
 
 def _longest_name(result: EvaluationResult) -> int:

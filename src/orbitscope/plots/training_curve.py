@@ -74,7 +74,13 @@ def plot_loss(history: list[EpochRecord], transition: ChangePoint, *, ax: Axes |
     validated = [r for r in history if r.validation_loss is not None]
     mark_single = {"marker": "o"} if len(history) == 1 else {}
     ax.step(
-        epochs, plateau, where="mid", color=MUTED_COLOR, linestyle=":", label="without memory", **mark_single
+        epochs,
+        plateau,
+        where="mid",
+        color=MUTED_COLOR,
+        linestyle="-.",
+        label="symbols without memory",
+        **mark_single,
     )
     ax.step(
         epochs,
@@ -82,7 +88,7 @@ def plot_loss(history: list[EpochRecord], transition: ChangePoint, *, ax: Axes |
         where="mid",
         color=FLOOR_COLOR,
         linestyle="--",
-        label="HMM sample (floor)",
+        label="HMM sample (floor), training",
         **mark_single,
     )
     ax.plot(epochs, loss, color=NETWORK_COLOR, label="network, training", zorder=3, **mark_single)
@@ -105,10 +111,10 @@ def plot_loss(history: list[EpochRecord], transition: ChangePoint, *, ax: Axes |
         ax.plot(
             points,
             floors,
-            color=EXACT_COLOR,
-            linestyle=(0, (1, 1.5)),
+            color=FLOOR_COLOR,
+            linestyle=":",
             marker="none" if len(points) > 1 else "s",
-            label="floor, validation",
+            label="HMM sample, validation",
         )
         values += [losses, floors]
     choose_y_scale(ax, np.concatenate(values))
@@ -116,7 +122,7 @@ def plot_loss(history: list[EpochRecord], transition: ChangePoint, *, ax: Axes |
     _mark_transition(ax, history, transition, text=True)
     _format_epochs(ax, epochs)
     ax.set_ylabel("loss (mismatches\nper sequence)")
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=5, borderaxespad=0.2)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.2)
     return ax
 
 
@@ -140,7 +146,7 @@ def plot_symbol_matrix_error(
 
 @with_style
 def plot_schedule(history: list[EpochRecord], *, ax: Axes | None = None) -> Axes:
-    """Batch size and learning rate over epochs as a strip: steps where they are constant, wedges where they move.
+    """Batch size and learning rate over epochs as a strip: bars where they are constant, wedges where not.
 
     The weight of the batch itself in the gradient is shown too where it changes.
     """
@@ -160,8 +166,9 @@ def plot_schedule(history: list[EpochRecord], *, ax: Axes | None = None) -> Axes
                 color=("#DADADA", "#C2C2C2")[shade % 2],
                 linewidth=0,
             )
-            text = format_number(values[first], digits=4)
-            text += f" → {format_number(values[last])}" if is_moving else ""
+            text = format_number(values[last], digits=4)
+            if is_moving:
+                text = f"→ {text}" if first else f"{format_number(values[first])} → {text}"
             if (right - left) / span > 0.012 * len(text) + 0.01:
                 ax.text((left + right) / 2, row, text, ha="center", va="center", fontsize=SMALL)
     ax.set_yticks(range(len(names)), [SCHEDULE[name] for name in names])
@@ -182,7 +189,7 @@ def _collect(history: Sequence[EpochRecord], name: str) -> np.ndarray:
 
 
 def _find_segments(values: np.ndarray) -> list[tuple[int, int]]:
-    """First and last index of each stretch of equal values; single epochs in a row make one moving stretch."""
+    """First and last index of stretches of equal values; single epochs in a row make one moving stretch."""
     starts = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist()]
     ends = [start - 1 for start in starts[1:]] + [len(values) - 1]
     segments: list[tuple[int, int]] = []
@@ -237,5 +244,5 @@ def _write_at_top(ax: Axes, epoch: float, text: str, *, side: str) -> None:
 
 def _format_epochs(ax: Axes, epochs: np.ndarray) -> None:
     ax.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, steps=[1, 2, 5, 10]))
     ax.set_xlabel("epoch")
