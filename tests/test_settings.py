@@ -120,10 +120,6 @@ def test_settings_are_frozen():
         ({"train.learning_rate": float("nan")}, r"`train\.learning_rate`: .*finite number, got nan"),
         ({"train.beta2": 1.0}, r"`train\.beta2`: .*less than 1, got 1.0"),
         ({"seed": -1}, r"`seed`: .*greater than or equal to 0, got -1"),
-        (
-            {"data.n_sequences": 300},
-            r"train\.batch_size must be ≤ the 100 training sequences, got 512; lower it",
-        ),
         ({"train.final_batch_size": 64}, r"final_batch_size must be ≥ batch_size = 512, got 64\."),
     ],
 )

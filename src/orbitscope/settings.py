@@ -70,7 +70,7 @@ class TrainSettings(Settings):
     """Optimisation. Batch size and learning rate stay constant, then move to their final values."""
 
     epochs: int = Field(default=500, ge=1, description="passes over the training sequences")
-    batch_size: int = Field(default=4096, ge=2, description="sequences per update, in fixed order")
+    batch_size: int = Field(default=4096, ge=2, description="sequences per update, in fixed order; at most all")
     final_batch_size: int | None = Field(default=None, ge=2, description="batch size reached by doubling")
     learning_rate: float = Field(default=1e-3, gt=0, description="Adam step size")
     final_learning_rate: float | None = Field(default=None, gt=0, description="step size at the last epoch")
@@ -161,15 +161,6 @@ class RunSettings(Settings):
     loss: LossSettings = LossSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluationSettings = EvaluationSettings()
-
-    @model_validator(mode="after")
-    def _check_batches(self) -> "RunSettings":
-        if self.train.batch_size > self.data.n_per_split:
-            raise ValueError(
-                f"train.batch_size must be ≤ the {self.data.n_per_split} training sequences, "
-                f"got {self.train.batch_size}; lower it or raise data.n_sequences"
-            )
-        return self
 
     def to_toml(self) -> str:
         """Resolved settings as TOML; keys without a value are left out."""

@@ -3,6 +3,8 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator
 
 from ..evaluation import EvaluationResult
@@ -26,13 +28,13 @@ from .style import (
 _ROW_HEIGHT = 0.185
 _WORDS = {"ngram": "n-gram", "auc": "AUC", "kl": "KL"}
 _SMALLEST = 1e-3
-_FILLS = {
-    "equivalent": NETWORK_COLOR,
-    "different": NETWORK_COLOR,
-    "inconclusive": "white",
-    "no margin": NETWORK_COLOR,
+_NETWORK_MARKERS = {
+    "equivalent": {"marker": "o"},
+    "inconclusive": {"marker": "o", "markerfacecolor": "white"},
+    "different": {"marker": "X"},
+    "no margin": {"marker": "D"},
 }
-_MARKERS = {"equivalent": "o", "different": "X", "inconclusive": "o", "no margin": "D"}
+_FLOOR_MARKER = {"marker": "s", "markersize": 2.6, "markerfacecolor": "white"}
 
 
 @with_style
@@ -51,9 +53,13 @@ def plot_all_measures(result: EvaluationResult, *, start: str = "zero") -> Figur
     top, bottom = figure.subplots(2, 1, height_ratios=counts)
     plot_judged_measures(result, start=start, ax=top)
     plot_unjudged_measures(result, start=start, ax=bottom)
-    handles, labels = top.get_legend_handles_labels()
-    title = START_LABELS[start].capitalize()
-    figure.legend(handles, labels, title=title, alignment="left", loc="outside upper left", ncols=3)
+    figure.legend(
+        handles=_list_legend(),
+        title=START_LABELS[start].capitalize(),
+        alignment="left",
+        loc="outside upper left",
+        ncols=3,
+    )
     return figure
 
 
@@ -70,7 +76,7 @@ def plot_judged_measures(result: EvaluationResult, *, start: str = "zero", ax: A
     """
     ax = get_axes(ax, width=WIDTH, height=2.2)
     rows = np.flatnonzero(np.isfinite(result.margin))
-    ax.axvspan(-1, 1, color=BAND_COLOR, linewidth=0, zorder=0, label="margin")
+    ax.axvspan(-1, 1, color=BAND_COLOR, linewidth=0, zorder=0)
     _draw_rows(ax, result, find_start(result, start), rows, result.target[rows], result.margin[rows])
     ax.set_xscale("symlog", linthresh=1, linscale=1)
     _format_symlog(ax, 1.0, steps=(1.0, 2.0, 5.0))
@@ -107,14 +113,9 @@ def _draw_rows(
         verdict = str(result.verdict[start, row])
         network = [getattr(result, name)[start, row] for name in ("estimate", "low", "high")]
         floor = [getattr(result, name)[start, row] for name in ("floor", "floor_low", "floor_high")]
-        style = {"marker": "s", "markersize": 2.6, "markerfacecolor": "white"}
-        label = SOURCE_LABELS["floor"] if y == 0 else None
-        _draw_interval(ax, y + 0.2, (np.array(floor) - target) / unit, FLOOR_COLOR, style | {"label": label})
-        style = {"marker": _MARKERS[verdict], "markersize": 3.8, "markerfacecolor": _FILLS[verdict]}
-        label = SOURCE_LABELS["network"] if y == 0 else None
-        _draw_interval(
-            ax, y - 0.12, (np.array(network) - target) / unit, NETWORK_COLOR, style | {"label": label}
-        )
+        _draw_interval(ax, y + 0.2, (np.array(floor) - target) / unit, FLOOR_COLOR, _FLOOR_MARKER)
+        marker = {"markersize": 3.8} | _NETWORK_MARKERS[verdict]
+        _draw_interval(ax, y - 0.12, (np.array(network) - target) / unit, NETWORK_COLOR, marker)
         _write_row(ax, y, _format_interval(network), verdict if np.isfinite(result.margin[row]) else "")
     _write_row(ax, -0.95, "network [interval]", "verdict" if np.isfinite(result.margin[rows]).any() else "")
     ax.set_yticks(range(len(rows)), [_name_measure(result, row) for row in rows])
@@ -128,6 +129,15 @@ def _draw_interval(ax: Axes, y: float, values: np.ndarray, color: str, style: di
     if np.isfinite(estimate):
         ax.plot([low, high], [y, y], color=color, linewidth=1.0, solid_capstyle="butt", zorder=2)
         ax.plot([estimate], [y], color=color, linestyle="none", zorder=3, **style)
+
+
+def _list_legend() -> list[Line2D | Patch]:
+    network = [
+        Line2D([], [], color=NETWORK_COLOR, linewidth=1.0, markersize=3.8, label=f"network, {verdict}", **marker)
+        for verdict, marker in _NETWORK_MARKERS.items()
+    ]
+    floor = Line2D([], [], color=FLOOR_COLOR, linewidth=1.0, label=SOURCE_LABELS["floor"], **_FLOOR_MARKER)
+    return [*network, floor, Patch(color=BAND_COLOR, label="within the margin")]
 
 
 def _format_interval(values: list[float]) -> str:

@@ -91,7 +91,7 @@ _STYLE: dict[str, Any] = {
     "figure.constrained_layout.use": False,
     "axes.prop_cycle": "cycler('color', ['#0072B2', '#E8A317', '#62CFC0', '#651B3C'])",
 }
-_LARGEST_LINEAR_RATIO = 10.0
+_LARGEST_LINEAR_RATIO = 4.0
 _SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-3, 1e5
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -152,8 +152,8 @@ def format_number(value: float, *, digits: int = 3) -> str:
 def choose_y_scale(ax: Axes, values: Float[np.ndarray, " value"]) -> None:
     """Give the y axis the plainest scale that shows all values.
 
-    Linear within a factor of ten, logarithmic beyond it. Where values ≤ 0 occur: linear, or linear near 0
-    and logarithmic away from it where some value exceeds ten times the typical positive one.
+    Linear within a factor of four, logarithmic beyond it. Where values ≤ 0 occur: linear, or linear near 0
+    and logarithmic away from it where some value exceeds four times the typical positive one.
     """
     finite = values[np.isfinite(values)]
     positive = finite[finite > 0]

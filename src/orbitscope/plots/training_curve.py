@@ -30,6 +30,7 @@ SCHEDULE = {"batch_size": "batch size", "learning_rate": "learning rate", "self_
 """What the schedule shows; the last one only where it changes."""
 
 _HEADROOM = 0.16
+_MOST_CIRCLES = 30
 
 
 @with_style
@@ -70,53 +71,15 @@ def plot_loss(history: list[EpochRecord], transition: ChangePoint, *, ax: Axes |
     """
     ax = get_axes(ax)
     epochs = _collect(history, "epoch")
-    loss, floor, plateau = (_collect(history, name) for name in ("loss", "floor", "plateau"))
-    validated = [r for r in history if r.validation_loss is not None]
-    mark_single = {"marker": "o"} if len(history) == 1 else {}
-    ax.step(
-        epochs,
-        plateau,
-        where="mid",
-        color=MUTED_COLOR,
-        linestyle="-.",
-        label="symbols without memory",
-        **mark_single,
-    )
-    ax.step(
-        epochs,
-        floor,
-        where="mid",
-        color=FLOOR_COLOR,
-        linestyle="--",
-        label="HMM sample (floor), training",
-        **mark_single,
-    )
-    ax.plot(epochs, loss, color=NETWORK_COLOR, label="network, training", zorder=3, **mark_single)
-    values = [loss, floor, plateau]
-    if validated:
-        points = _collect(validated, "epoch")
-        losses, floors = (_collect(validated, name) for name in ("validation_loss", "validation_floor"))
-        spacing = max(1, len(points) // 30)
-        ax.plot(
-            points,
-            losses,
-            color=NETWORK_COLOR,
-            linewidth=0.5,
-            marker="o",
-            markerfacecolor="white",
-            markevery=spacing,
-            label="network, validation",
-            zorder=4,
-        )
-        ax.plot(
-            points,
-            floors,
-            color=FLOOR_COLOR,
-            linestyle=":",
-            marker="none" if len(points) > 1 else "s",
-            label="HMM sample, validation",
-        )
-        values += [losses, floors]
+    values = [_collect(history, name) for name in ("loss", "floor", "plateau")]
+    single = {"marker": "o"} if len(history) == 1 else {}
+    sample = {"color": FLOOR_COLOR, "where": "mid"}
+    ax.plot(epochs, values[0], color=NETWORK_COLOR, label="network, training", zorder=3, **single)
+    if any(record.validation_loss is not None for record in history):
+        values += _plot_validation(ax, history)
+    ax.step(epochs, values[1], linestyle="--", label="HMM sample (floor), training", **sample, **single)
+    sample["color"] = MUTED_COLOR
+    ax.step(epochs, values[2], linestyle="-.", label="symbols without memory", **sample, **single)
     choose_y_scale(ax, np.concatenate(values))
     _leave_headroom(ax)
     _mark_transition(ax, history, transition, text=True)
@@ -124,6 +87,28 @@ def plot_loss(history: list[EpochRecord], transition: ChangePoint, *, ax: Axes |
     ax.set_ylabel("loss (mismatches\nper sequence)")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.2)
     return ax
+
+
+def _plot_validation(ax: Axes, history: list[EpochRecord]) -> list[np.ndarray]:
+    """Validation loss and its floor, at the epochs that have them."""
+    validated = [record for record in history if record.validation_loss is not None]
+    epochs, losses, floors = (
+        _collect(validated, name) for name in ("epoch", "validation_loss", "validation_floor")
+    )
+    circles = {"marker": "o", "markerfacecolor": "white", "markevery": max(1, len(epochs) // _MOST_CIRCLES)}
+    ax.plot(
+        epochs,
+        losses,
+        color=NETWORK_COLOR,
+        linewidth=0.5,
+        label="network, validation",
+        zorder=4,
+        clip_on=False,
+        **circles,
+    )
+    single = {"marker": "s"} if len(epochs) == 1 else {}
+    ax.plot(epochs, floors, color=FLOOR_COLOR, linestyle=":", label="HMM sample, validation", **single)
+    return [losses, floors]
 
 
 @with_style
@@ -170,7 +155,8 @@ def plot_schedule(history: list[EpochRecord], *, ax: Axes | None = None) -> Axes
             if is_moving:
                 text = f"→ {text}" if first else f"{format_number(values[first])} → {text}"
             if (right - left) / span > 0.012 * len(text) + 0.01:
-                ax.text((left + right) / 2, row, text, ha="center", va="center", fontsize=SMALL)
+                x, side = (left + 0.01 * span, "left") if is_moving else ((left + right) / 2, "center")
+                ax.text(x, row, text, ha=side, va="center_baseline", fontsize=SMALL)
     ax.set_yticks(range(len(names)), [SCHEDULE[name] for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
