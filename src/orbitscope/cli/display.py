@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -131,7 +131,7 @@ class ProgressDisplay:
         self._due_at, self._phase = time.monotonic() + quiet_seconds, ""
         self._has_title = False
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "ProgressDisplay":
         if self.console.is_terminal:
             self._draw("starting")
             self._live.start()

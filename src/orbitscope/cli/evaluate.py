@@ -50,8 +50,10 @@ def evaluate_and_draw(run: Path, changes: dict[str, Any] | None = None) -> "Eval
     options = {"changes": changes} if changes else {}
     with ProgressDisplay(f"Evaluating {run}") as progress:
         from ..pipeline import draw_run_figures, evaluate_run
+        from ..progress import Progress
 
         result = evaluate_run(run, **options, progress=progress)
+        progress(Progress("evaluate", 1.0, 1.0, "drawing figures", {}))
         draw_run_figures(run)
     return result
 

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from ..evaluation import EvaluationResult
 from ..statistics import ChangePoint
 from ..training import EpochRecord
@@ -36,11 +38,13 @@ def describe_training(history: list[EpochRecord], transition: ChangePoint) -> st
 
 def describe_symbol_matrices(result: EvaluationResult, start: str) -> str:
     """Caption of the symbol matrices."""
+    has_gaps = bool(np.isnan(result.symbol_matrix[find_start(result, start)]).any())
     return (
         f"Symbol-to-symbol matrices P(next symbol | symbol), averaged over the window, {_STARTS[start]}: "
         "network (from softmax probabilities), exact values of the process, and their difference on a scale "
-        f"symmetric about 0. {_describe_measure(result, start, 'symbol_matrix_error', 'Largest error')} "
-        "A dash marks a symbol that never occurs."
+        "symmetric about 0. "
+        + _describe_measure(result, start, "symbol_matrix_error", "Largest error")
+        + (" A dash marks a symbol that never occurs." if has_gaps else "")
     )
 
 
@@ -62,8 +66,9 @@ def describe_run_lengths(result: EvaluationResult, start: str) -> str:
     return (
         "Share of complete runs of a symbol that last at least ℓ steps, within windows of "
         f"{_get_n_steps(result)} steps, {_STARTS[start]}: network, HMM sample observed in the same way, and "
-        "the exact law of the same window (not geometric: symbol runs of an HMM are phase-type). The axis ends "
-        f"where samples end. {_describe_measure(result, start, 'run_length_distance', 'Total variation, pooled')}"
+        "the exact law of the same window (symbol runs of an HMM are phase-type, not geometric in general). "
+        "The axis ends where the samples end. "
+        + _describe_measure(result, start, "run_length_distance", "Total variation, pooled")
     )
 
 
@@ -72,8 +77,9 @@ def describe_rasters(result: EvaluationResult, start: str) -> str:
     n_sequences, n_steps = result.raster.shape[2:]
     return (
         f"{_count(n_sequences, 'sequence')} of {n_steps} steps sampled from the HMM (above) and from the "
-        f"network (below), {_STARTS[start]}; one row per sequence, one colour per symbol. Rows are not matched. "
-        f"{_describe_measure(result, start, 'volatility_error', 'Volatility over the exact one, minus 1')}"
+        f"network (below), {_STARTS[start]}; one row per sequence, one colour per symbol. Rows are not "
+        "matched. "
+        + _describe_measure(result, start, "volatility_error", "Volatility over the exact one, minus 1")
     )
 
 
@@ -86,8 +92,8 @@ def describe_measures(result: EvaluationResult, start: str) -> str:
     return (
         f"Every measure, {_STARTS[start]}: network (red) with its {confidence:.0%} confidence interval, and "
         "the HMM sample observed in the same way (grey squares: the floor). Above: deviation from a perfect "
-        "emulator in units of the margin, linear within the margins (band) and logarithmic beyond; verdicts of two "
-        f"one-sided tests: {', '.join(counts)} (dot: equivalent, circle: inconclusive, cross: different). "
+        "emulator in units of the margin, linear within the margins (band) and logarithmic beyond; verdicts of "
+        f"two one-sided tests: {', '.join(counts)}. "
         "Below: measures without a margin, in their own units, linear near 0 and logarithmic beyond. Numbers "
         "on the right: value and interval of the network in the unit of the measure."
     )

@@ -133,7 +133,9 @@ def _draw_interval(ax: Axes, y: float, values: np.ndarray, color: str, style: di
 
 def _list_legend() -> list[Line2D | Patch]:
     network = [
-        Line2D([], [], color=NETWORK_COLOR, linewidth=1.0, markersize=3.8, label=f"network, {verdict}", **marker)
+        Line2D(
+            [], [], color=NETWORK_COLOR, linewidth=1.0, markersize=3.8, label=f"network, {verdict}", **marker
+        )
         for verdict, marker in _NETWORK_MARKERS.items()
     ]
     floor = Line2D([], [], color=FLOOR_COLOR, linewidth=1.0, label=SOURCE_LABELS["floor"], **_FLOOR_MARKER)
