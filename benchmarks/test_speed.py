@@ -135,7 +135,8 @@ def test_memory_of_published_training():
     done = subprocess.run([sys.executable, "-c", MEMORY_SCRIPT], capture_output=True, text=True, check=True)
     peak, estimate = map(float, done.stdout.split())
     report(
-        f"peak memory of published training, N=4096, T=100: {peak:.2f} GB (estimated {estimate:.2f}, target 1.5)"
+        f"peak memory of published training, N=4096, T=100: {peak:.2f} GB "
+        f"(estimated {estimate:.2f} GB, target 1.5 GB)"
     )
 
 

@@ -1,6 +1,6 @@
 """Symbol runs of an HMM are not geometric: their hazard falls with run length.
 
-Draws the exact hazard of symbol-0 runs for three of the paper's processes; only linear-2 is flat. No training, a second.
+Draws the exact hazard of symbol-0 runs for three of the paper's processes; only linear-2 is flat.
 
     python examples/runs_are_not_geometric.py [--out FIGURE]
 """

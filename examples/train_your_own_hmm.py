@@ -1,6 +1,6 @@
 """Train a network on a process of your own and see whether it emulates it.
 
-    python examples/train_your_own_hmm.py [--toy] [--out RUN]
+python examples/train_your_own_hmm.py [--toy] [--out RUN]
 """
 
 import argparse
@@ -44,5 +44,7 @@ result = osc.evaluate_run(run.folder.path)
 figures = osc.draw_run_figures(run.folder.path)
 for row in osc.tabulate(result):
     if row["start"] == "zero" and row["estimate"] is not None:
-        print(f"{row['measure']:32} {row['estimate']:10.4f}  floor {row['floor'] or 0:8.4f}  {row['verdict']}")
+        print(
+            f"{row['measure']:32} {row['estimate']:10.4f}  floor {row['floor'] or 0:8.4f}  {row['verdict']}"
+        )
 print(f"figures: {figures[0].parent}")

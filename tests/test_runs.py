@@ -424,7 +424,7 @@ def test_kept_weights_are_found_by_epoch(folder, task):
 
 
 def test_best_weights_are_the_networks(folder, task):
-    with pytest.raises(RunFolderError, match=r"weights\.safetensors` must exist"):
+    with pytest.raises(RunFolderError, match=r"must be trained to the end"):
         folder.load_network()
     state = run_epochs(folder, task, initialise_training(task, SETTINGS), 5)
     folder.save_weights(state.best_weights, {"epoch": state.best_epoch})
@@ -499,3 +499,24 @@ def test_killed_runs_resume_to_the_bit_identical_end(tmp_path):
     assert list(killed.list_checkpoints()) == list(whole.list_checkpoints()) == list(range(1, 61))
     for epoch, path in killed.list_checkpoints().items():
         assert_same_file(path, whole.list_checkpoints()[epoch])
+
+
+# ---- what a killed start or a killed write leaves
+
+
+def test_a_killed_start_can_be_repeated_and_its_temporary_files_go(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    (folder.path / "hmm.toml").write_text("half a st")
+    (folder.path / ".config.toml.abc.tmp.toml").write_text("half")
+    folder.create(SETTINGS, HMM, {})
+    assert folder.read_hmm() == HMM
+    folder.remove_leftovers()
+    assert sorted(p.name for p in folder.path.iterdir()) == ["config.toml", "hmm.toml", "provenance.json"]
+
+
+def test_weights_of_an_unfinished_run_say_how_to_finish_it(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create(SETTINGS, HMM, {})
+    with pytest.raises(RunFolderError, match="must be trained to the end.*--resume"):
+        folder.load_network()

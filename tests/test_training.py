@@ -17,6 +17,7 @@ from orbitscope.training import (
     Trainer,
     TrainingDivergedError,
     count_expected_pairs,
+    has_left_plateau,
     initialise_training,
     plan_epoch,
     prepare_task,
@@ -266,13 +267,15 @@ def test_self_weight_acts_on_the_gradient_until_the_plateau_is_left():
     assert forget_time(list(trainer.run_epochs(state))) == forget_time(plain)
 
 
-def test_the_plateau_is_left_at_nine_tenths_of_its_loss():
+def test_the_plateau_is_left_half_way_to_the_floor():
     settings = make_settings(**{"train.epochs": 2, "train.plateau_self_weight": 0.5})
     trainer, state = start(settings)
     trainer.compute_plateau = lambda batch_size: 1e9  # type: ignore[method-assign]
     records = list(trainer.run_epochs(state))
     assert state.transition_epoch == 1
     assert [record.self_weight for record in records] == [0.5, 1.0]
+    assert not has_left_plateau(dataclasses.replace(records[0], loss=6.0, floor=2.0, plateau=10.0))
+    assert has_left_plateau(dataclasses.replace(records[0], loss=5.9, floor=2.0, plateau=10.0))
 
 
 def test_batch_size_and_draws_of_the_plateau_end_with_it():

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import signal
 import threading
 import time
@@ -32,6 +33,8 @@ from .training import (
     initialise_training,
     prepare_task,
 )
+
+_LOGGER = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_STATES = 2.0
 """Training states are saved this often at most; a killed run repeats what came after the last one."""
@@ -103,6 +106,11 @@ def resume_run(path: str | Path, *, progress: ProgressCallback = ignore_progress
     """
     folder = RunFolder(path)
     settings = folder.read_settings()
+    if folder.weights.is_file() and not folder.history.is_file():
+        raise RunFolderError(
+            f"`{folder.path}` must be a training run, but holds an imported network without a training "
+            f"state. Evaluate it with `orbitscope evaluate {folder.path}`."
+        )
     with folder.lock():
         return _train(folder, settings, folder.read_hmm(), progress)
 
@@ -177,7 +185,9 @@ def _train(folder: RunFolder, settings: RunSettings, hmm: HMM, progress: Progres
     with use_threads(settings.threads), _stop_on_sigterm():
         task = prepare_task(hmm, settings)
         state = initialise_training(task, settings)
-        folder.restore_state(state)
+        folder.remove_leftovers()
+        for damage in folder.restore_state(state):
+            _LOGGER.warning("%s Training goes on from epoch %d.", damage, state.epoch)
         history = folder.trim_history(state.epoch)
         if state.epoch == 0:
             folder.save_checkpoint(state.network, 0)

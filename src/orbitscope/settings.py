@@ -70,7 +70,9 @@ class TrainSettings(Settings):
     """Optimisation. Batch size and learning rate stay constant, then move to their final values."""
 
     epochs: int = Field(default=500, ge=1, description="passes over the training sequences")
-    batch_size: int = Field(default=4096, ge=2, description="sequences per update, in fixed order; at most all")
+    batch_size: int = Field(
+        default=4096, ge=2, description="sequences per update, in fixed order; at most all"
+    )
     final_batch_size: int | None = Field(default=None, ge=2, description="batch size reached by doubling")
     learning_rate: float = Field(default=1e-3, gt=0, description="Adam step size")
     final_learning_rate: float | None = Field(default=None, gt=0, description="step size at the last epoch")

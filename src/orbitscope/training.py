@@ -24,8 +24,11 @@ Networks of fully-connected-3 and cyclic-4 pass through activities of 1e6 near t
 come back; 30 steps cannot reach 1e12 unless every step multiplies by 2.5.
 """
 
-_TRANSITION_RATIO = 0.9
-"""The plateau is left when the loss falls below this share of the loss of symbols without memory."""
+_TRANSITION_SHARE = 0.5
+"""The plateau counts as left when the loss has fallen this share of the way from the plateau to the floor.
+
+A loss just below the plateau is not enough: cyclic-4 stays at a second, lower one.
+"""
 
 
 class TrainingDivergedError(OrbitscopeError):
@@ -94,8 +97,8 @@ class EmulationTask:
 class TrainingState:
     """Everything that changes during training; what a checkpoint holds.
 
-    ``transition_epoch`` is the first epoch whose loss fell clearly below that of symbols without memory, 0
-    before that.
+    ``transition_epoch`` is the first epoch whose loss fell half of the way from that of symbols without
+    memory to the floor, 0 before that.
     """
 
     network: NoiseRNN
@@ -220,7 +223,7 @@ class Trainer:
             seconds=time.perf_counter() - started,
         )
         state.epoch = epoch
-        if not state.transition_epoch and record.loss < _TRANSITION_RATIO * plateau:
+        if not state.transition_epoch and has_left_plateau(record):
             state.transition_epoch = epoch
         return record
 
@@ -350,6 +353,11 @@ class _EpochStatistics:
             "frequency_error": float((joint.sum(1) - self.task.frequencies).abs().max()),
             "volatility": float(1 - joint.trace()),
         }
+
+
+def has_left_plateau(record: EpochRecord) -> bool:
+    """Whether the loss is at least half of the way from the plateau to the floor."""
+    return record.loss < record.plateau - _TRANSITION_SHARE * (record.plateau - record.floor)
 
 
 def count_expected_pairs(

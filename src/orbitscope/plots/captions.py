@@ -92,8 +92,8 @@ def describe_measures(result: EvaluationResult, start: str) -> str:
     return (
         f"Every measure, {_STARTS[start]}: network (red) with its {confidence:.0%} confidence interval, and "
         "the HMM sample observed in the same way (grey squares: the floor). Above: deviation from a perfect "
-        "emulator in units of the margin, linear within the margins (band) and logarithmic beyond; verdicts of "
-        f"two one-sided tests: {', '.join(counts)}. "
+        "emulator in units of the margin, linear within the margins (band) and logarithmic beyond; verdicts "
+        f"of two one-sided tests: {', '.join(counts)}. "
         "Below: measures without a margin, in their own units, linear near 0 and logarithmic beyond. Numbers "
         "on the right: value and interval of the network in the unit of the measure."
     )

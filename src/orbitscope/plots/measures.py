@@ -1,5 +1,7 @@
 """Forest plots of every measure with interval, floor, margin and verdict."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -28,13 +30,13 @@ from .style import (
 _ROW_HEIGHT = 0.185
 _WORDS = {"ngram": "n-gram", "auc": "AUC", "kl": "KL"}
 _SMALLEST = 1e-3
-_NETWORK_MARKERS = {
+_NETWORK_MARKERS: dict[str, dict[str, Any]] = {
     "equivalent": {"marker": "o"},
     "inconclusive": {"marker": "o", "markerfacecolor": "white"},
     "different": {"marker": "X"},
     "no margin": {"marker": "D"},
 }
-_FLOOR_MARKER = {"marker": "s", "markersize": 2.6, "markerfacecolor": "white"}
+_FLOOR_MARKER: dict[str, Any] = {"marker": "s", "markersize": 2.6, "markerfacecolor": "white"}
 
 
 @with_style
@@ -124,7 +126,7 @@ def _draw_rows(
     ax.spines["left"].set_visible(False)
 
 
-def _draw_interval(ax: Axes, y: float, values: np.ndarray, color: str, style: dict) -> None:
+def _draw_interval(ax: Axes, y: float, values: np.ndarray, color: str, style: dict[str, Any]) -> None:
     estimate, low, high = values
     if np.isfinite(estimate):
         ax.plot([low, high], [y, y], color=color, linewidth=1.0, solid_capstyle="butt", zorder=2)
@@ -149,7 +151,7 @@ def _format_interval(values: list[float]) -> str:
     return f"{format_number(estimate)} [{format_number(low)}, {format_number(high)}]"
 
 
-def _write_row(ax: Axes, y: float, numbers: str, verdict: str) -> None:
+def _write_row(ax: Axes, y: float | int, numbers: str, verdict: str) -> None:
     for text, offset in ((numbers, 6), (verdict, 124)):
         if text:
             ax.annotate(

@@ -134,7 +134,7 @@ def get_figure(ax: Axes) -> Figure:
     return figure
 
 
-def format_number(value: float, *, digits: int = 3) -> str:
+def format_number(value: float | int, *, digits: int = 3) -> str:
     """Write a number with a few significant digits: "0.0123", "5×10⁻⁵", "10⁻⁴", "−3", "∞", "undefined"."""
     if math.isnan(value):
         return "undefined"

@@ -1,6 +1,7 @@
 """Training over epochs: the loss beside its floor and its plateau, the symbol matrix, and the schedule."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -72,8 +73,8 @@ def plot_loss(history: list[EpochRecord], transition: ChangePoint, *, ax: Axes |
     ax = get_axes(ax)
     epochs = _collect(history, "epoch")
     values = [_collect(history, name) for name in ("loss", "floor", "plateau")]
-    single = {"marker": "o"} if len(history) == 1 else {}
-    sample = {"color": FLOOR_COLOR, "where": "mid"}
+    single: dict[str, Any] = {"marker": "o"} if len(history) == 1 else {}
+    sample: dict[str, Any] = {"color": FLOOR_COLOR, "where": "mid"}
     ax.plot(epochs, values[0], color=NETWORK_COLOR, label="network, training", zorder=3, **single)
     if any(record.validation_loss is not None for record in history):
         values += _plot_validation(ax, history)
@@ -95,7 +96,11 @@ def _plot_validation(ax: Axes, history: list[EpochRecord]) -> list[np.ndarray]:
     epochs, losses, floors = (
         _collect(validated, name) for name in ("epoch", "validation_loss", "validation_floor")
     )
-    circles = {"marker": "o", "markerfacecolor": "white", "markevery": max(1, len(epochs) // _MOST_CIRCLES)}
+    circles: dict[str, Any] = {
+        "marker": "o",
+        "markerfacecolor": "white",
+        "markevery": max(1, len(epochs) // _MOST_CIRCLES),
+    }
     ax.plot(
         epochs,
         losses,
@@ -106,7 +111,7 @@ def _plot_validation(ax: Axes, history: list[EpochRecord]) -> list[np.ndarray]:
         clip_on=False,
         **circles,
     )
-    single = {"marker": "s"} if len(epochs) == 1 else {}
+    single: dict[str, Any] = {"marker": "s"} if len(epochs) == 1 else {}
     ax.plot(epochs, floors, color=FLOOR_COLOR, linestyle=":", label="HMM sample, validation", **single)
     return [losses, floors]
 
@@ -215,7 +220,7 @@ def _mark_transition(ax: Axes, history: list[EpochRecord], transition: ChangePoi
             _write_at_top(ax, epoch, f"phase transition, epoch {epoch}", side=side)
 
 
-def _write_at_top(ax: Axes, epoch: float, text: str, *, side: str) -> None:
+def _write_at_top(ax: Axes, epoch: int, text: str, *, side: str) -> None:
     ax.annotate(
         text,
         (epoch, 1),

@@ -57,7 +57,16 @@ class RunFolder:
         write_text(self.config, settings.to_toml())
 
     def _is_occupied(self) -> bool:
-        return any(child.name != ".lock" for child in self.path.iterdir())
+        """Whether anything is here beside what a start that was killed can leave (config.toml comes last)."""
+        unfinished = {self.hmm_file.name, self.provenance.name}
+        names = {child.name for child in self.path.iterdir() if not child.name.startswith(".")}
+        return not names <= unfinished
+
+    def remove_leftovers(self) -> None:
+        """Delete the temporary files of writes that were killed; call it under the lock."""
+        for folder in (self.path, self.checkpoints, self.results, self.figures):
+            for leftover in folder.glob(".*.tmp*"):
+                leftover.unlink()
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -175,6 +184,11 @@ class RunFolder:
     def load_network(self, *, epoch: int | None = None) -> NoiseRNN:
         """Build the run's network with its best weights, or with those kept at ``epoch``."""
         path = self.weights if epoch is None else self._checkpoint_path(epoch)
+        if epoch is None and self.config.is_file() and not path.is_file():
+            raise RunFolderError(
+                f"`{self.path}` must be trained to the end, but has no weights.safetensors yet. Continue it "
+                f"with `orbitscope train --resume {self.path}`, or load a checkpoint by its epoch."
+            )
         settings, saved = self.read_settings(), load_tensors(path)
         model = settings.model
         network = build_network(
