@@ -91,7 +91,7 @@ def print_table(
     console.print(table)
 
 
-def format_duration(seconds: float) -> str:
+def format_duration(seconds: float | int) -> str:
     """Short form, e.g. ``42 s``, ``3:05 min``, ``2:14 h``."""
     whole = round(seconds)
     if whole < 60:
@@ -101,7 +101,7 @@ def format_duration(seconds: float) -> str:
     return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
 
 
-def format_bytes(n_bytes: float) -> str:
+def format_bytes(n_bytes: float | int) -> str:
     """Short form in MB or GB (powers of 1024)."""
     return f"{n_bytes / 2**30:.1f} GB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:.0f} MB"
 
@@ -119,7 +119,7 @@ class ProgressDisplay:
         Without a terminal nothing is written before; work that takes less leaves no trace.
     """
 
-    def __init__(self, title: str, *, quiet_seconds: float = 2.0):
+    def __init__(self, title: str, *, quiet_seconds: float | int = 2):
         self.title = title
         self.console = get_console(stderr=True)
         self.estimate = RemainingTime()
@@ -176,9 +176,9 @@ class RemainingTime:
 
     def __init__(self, n_events: int = 10):
         self.n_events = n_events
-        self._events: list[tuple[float, float]] = []
+        self._events: list[tuple[float, float | int]] = []
 
-    def update(self, done: float, total: float, *, now: float | None = None) -> str:
+    def update(self, done: float | int, total: float | int, *, now: float | None = None) -> str:
         """Take note of an event; returns the time left in words."""
         self._events = [*self._events[-self.n_events :], (time.monotonic() if now is None else now, done)]
         (first, first_done), (last, last_done) = self._events[0], self._events[-1]

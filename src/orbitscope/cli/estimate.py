@@ -79,9 +79,11 @@ def _time_sizes(settings: RunSettings, hmm: HMM, progress: ProgressCallback) -> 
     )
     times = {}
     for size in sizes:
-        progress(Progress("estimate", sum(times), sum(sizes), f"batches of {size} sequences", {}))
+        progress(
+            Progress("estimate", float(sum(times)), float(sum(sizes)), f"batches of {size} sequences", {})
+        )
         times[size] = _time_batches(settings, hmm, size)
-    progress(Progress("estimate", sum(sizes), sum(sizes), "done", {}))
+    progress(Progress("estimate", float(sum(sizes)), float(sum(sizes)), "done", {}))
     return times
 
 

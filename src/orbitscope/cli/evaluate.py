@@ -95,7 +95,7 @@ def _format_row(row: dict[str, Any]) -> tuple[str, ...]:
     return (row["measure"].replace("_", " "), numbers[0], interval, *numbers[1:], verdict)
 
 
-def _format_number(value: float | None) -> str:
+def _format_number(value: float | int | None) -> str:
     if value is None:
         return ""
     if value == 0 or 1e-4 <= abs(value) < 100:

@@ -135,7 +135,9 @@ def _sample_in_blocks(
     blocks = []
     for first in range(0, n_sequences, _BLOCK):
         blocks.append(draw(min(_BLOCK, n_sequences - first)))
-        progress(Progress("sample", min(first + _BLOCK, n_sequences), n_sequences, "sequences", {}))
+        progress(
+            Progress("sample", float(min(first + _BLOCK, n_sequences)), float(n_sequences), "sequences", {})
+        )
     return np.concatenate(blocks)
 
 
