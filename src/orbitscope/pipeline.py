@@ -238,7 +238,7 @@ def _describe_epoch(record: EpochRecord, history: list[EpochRecord], epochs: int
         "phase": phase,
         "seconds": record.seconds,
     }
-    return Progress("train", record.epoch, epochs, f"epoch {record.epoch}", details)
+    return Progress("train", float(record.epoch), float(epochs), f"epoch {record.epoch}", details)
 
 
 def _interrupted(folder: RunFolder) -> TrainingInterruptedError:

@@ -41,7 +41,7 @@ def estimate_training(settings: RunSettings, n_symbols: int) -> ResourceEstimate
     targets = _FLOAT_BYTES * 3 * data.n_per_split * data.n_steps * n_symbols
     matrices = min(batch**2 * (_FLOAT_BYTES + 1), 2 * loss.memory_budget)
     weights = model.hidden_size * (model.hidden_size + model.input_size)
-    operations = 6 * weights * data.n_per_split * data.n_steps
+    operations = 6.0 * weights * data.n_per_split * data.n_steps
     operations += 4 * data.n_per_split * batch * data.n_steps * n_symbols
     return ResourceEstimate(_BASE_BYTES + network + targets + matrices, operations)
 
