@@ -40,6 +40,7 @@ def test_published_recipe_is_the_papers(preset):
         "temperature": 1.0,
         "plateau_self_weight": 1.0,
         "plateau_batch_size": None,
+        "plateau_learning_rate": None,
         "plateau_draws": 1,
         "beta1": 0.9,
         "beta2": 0.9,

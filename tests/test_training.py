@@ -38,6 +38,7 @@ TINY = {
         "validate_every": 2,
         "plateau_self_weight": 1.0,
         "plateau_batch_size": None,
+        "plateau_learning_rate": None,
         "plateau_draws": 1,
     },
 }
@@ -278,8 +279,12 @@ def test_the_plateau_is_left_half_way_to_the_floor():
     assert has_left_plateau(dataclasses.replace(records[0], loss=5.9, floor=2.0, plateau=10.0))
 
 
-def test_batch_size_and_draws_of_the_plateau_end_with_it():
-    plateau = {"train.plateau_batch_size": 50, "train.plateau_draws": 3}
+def test_settings_of_the_plateau_end_with_it():
+    plateau = {
+        "train.plateau_batch_size": 50,
+        "train.plateau_draws": 3,
+        "train.plateau_learning_rate": 5e-3,
+    }
     settings = make_settings(**{"train.epochs": 2, "train.constant_share": 1.0, **plateau})
     trainer, state = start(settings)
     n_rollouts = []
@@ -290,6 +295,7 @@ def test_batch_size_and_draws_of_the_plateau_end_with_it():
     trainer.compute_plateau = lambda batch_size: 1e9  # type: ignore[method-assign]
     records = list(trainer.run_epochs(state))
     assert [record.batch_size for record in records] == [50, 64]
+    assert [record.learning_rate for record in records] == [5e-3, 1e-2]
     assert n_rollouts[:3] == [17, 17, 17]
     assert n_rollouts[3:6] == [64, 64, 22]
 

@@ -90,6 +90,9 @@ class TrainSettings(Settings):
     plateau_batch_size: int | None = Field(
         default=None, ge=2, description="sequences per update until the loss leaves the plateau"
     )
+    plateau_learning_rate: float | None = Field(
+        default=None, gt=0, description="Adam step size until the loss leaves the plateau"
+    )
     plateau_draws: int = Field(
         default=1,
         ge=1,

@@ -257,9 +257,11 @@ class Trainer:
 
     def _plan(self, state: TrainingState, epoch: int) -> EpochPlan:
         plan, train = plan_epoch(self.settings.train, epoch), self.settings.train
-        if state.transition_epoch or train.plateau_batch_size is None:
+        if state.transition_epoch:
             return plan
-        return EpochPlan(train.plateau_batch_size, plan.learning_rate)
+        return EpochPlan(
+            train.plateau_batch_size or plan.batch_size, train.plateau_learning_rate or plan.learning_rate
+        )
 
     def _self_weight(self, state: TrainingState) -> float:
         return 1.0 if state.transition_epoch else self.settings.train.plateau_self_weight
