@@ -51,6 +51,7 @@ def build_history(n_epochs=60, *, validate_every=5, shift=0.0, **changes):
             validation_floor=4.6 if is_validated else None,
             symbol_matrix_error=0.3 if epoch <= 30 else 0.3 / (epoch - 29),
             frequency_error=0.01,
+            memory=0.0 if epoch <= 30 else 1.0,
             volatility=0.25,
             marginal_error=0.5,
             gradient_norm=1.0,
@@ -159,7 +160,7 @@ def test_the_phase_transition_is_marked_at_the_epoch_of_its_record():
     history = build_history()[10:]  # the index counts records, the axis shows epochs
     ax = plots.plot_loss(history, replace(PAST, index=20))
     assert "phase transition, epoch 31" in list_texts(ax)
-    assert [31, 31] in [line.get_xdata() for line in ax.lines]
+    assert [31, 31] in [list(line.get_xdata()) for line in ax.lines]
 
 
 @pytest.mark.parametrize(("transition", "texts"), [(NO_PLATEAU, []), (ON_PLATEAU, ["on the plateau"])])
@@ -179,7 +180,7 @@ def test_no_transition_no_mark(transition, texts):
     ],
 )
 def test_the_loss_has_the_plainest_scale_that_shows_it(values, scale):
-    history = build_history(3, validate_every=0, floor=values[1], plateau=values[0])
+    history = build_history(3, validate_every=0, floor=float(values[1]), plateau=float(values[0]))
     history = [replace(record, loss=float(loss)) for record, loss in zip(history, values, strict=True)]
     ax = plots.plot_loss(history, NO_PLATEAU)
     assert ax.get_yscale() == scale

@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from orbitscope.errors import InputError
-from orbitscope.hmm import compute_symbol_frequencies, compute_symbol_matrix, load_preset, sample_sequences
+from orbitscope.hmm import (
+    compute_ngram_law,
+    compute_symbol_frequencies,
+    compute_symbol_matrix,
+    load_preset,
+    sample_sequences,
+)
 from orbitscope.loss import sinkhorn_divergence
 from orbitscope.network import build_network, sample_symbols
 from orbitscope.random_streams import derive_seed
@@ -16,8 +22,9 @@ from orbitscope.settings import TrainSettings
 from orbitscope.training import (
     Trainer,
     TrainingDivergedError,
+    compare_symbol_matrices,
+    compute_memory,
     count_expected_pairs,
-    has_left_plateau,
     initialise_training,
     plan_epoch,
     prepare_task,
@@ -128,7 +135,7 @@ def test_task_holds_thirds_of_one_hot_sequences_from_the_data_stream():
     assert found.dtype == torch.float32
     assert torch.equal(found.sum(-1), torch.ones(450, 8))
     np.testing.assert_array_equal(found.argmax(-1).numpy(), symbols)
-    np.testing.assert_array_equal(task.symbol_matrix, compute_symbol_matrix(HMM, n_steps=8))
+    np.testing.assert_array_equal(task.symbol_pairs, compute_ngram_law(HMM, 2, n_steps=8))
     np.testing.assert_array_equal(task.frequencies, compute_symbol_frequencies(HMM, n_steps=8))
 
 
@@ -268,18 +275,37 @@ def test_self_weight_acts_on_the_gradient_until_the_plateau_is_left():
     assert forget_time(list(trainer.run_epochs(state))) == forget_time(plain)
 
 
-def test_the_plateau_is_left_half_way_to_the_floor():
-    settings = make_settings(**{"train.epochs": 2, "train.plateau_self_weight": 0.5})
+def test_the_plateau_is_left_with_half_of_the_memory(monkeypatch):
+    settings = make_settings(**{"train.epochs": 3, "train.plateau_self_weight": 0.5})
     trainer, state = start(settings)
-    trainer.compute_plateau = lambda batch_size: 1e9  # type: ignore[method-assign]
+    memories = iter([0.49, 0.5, 0.0])
+    monkeypatch.setattr("orbitscope.training.compute_memory", lambda *pairs: next(memories))
     records = list(trainer.run_epochs(state))
-    assert state.transition_epoch == 1
-    assert [record.self_weight for record in records] == [0.5, 1.0]
-    assert not has_left_plateau(dataclasses.replace(records[0], loss=6.0, floor=2.0, plateau=10.0))
-    assert has_left_plateau(dataclasses.replace(records[0], loss=5.9, floor=2.0, plateau=10.0))
+    assert state.transition_epoch == 2
+    assert [record.self_weight for record in records] == [0.5, 0.5, 1.0]
 
 
-def test_settings_of_the_plateau_end_with_it():
+def test_memory_is_the_share_of_the_dependence_between_neighbours():
+    process = torch.from_numpy(compute_ngram_law(HMM, 2).copy())
+    independent = torch.outer(process.sum(1), process.sum(0))
+    assert compute_memory(process, process) == pytest.approx(1)
+    assert compute_memory(7 * independent, process) == pytest.approx(0, abs=1e-12)
+    assert compute_memory(0.7 * independent + 0.3 * process, process) == pytest.approx(0.3)
+    one_symbol = torch.zeros_like(process)
+    one_symbol[0, 0] = 1.0
+    assert compute_memory(one_symbol, process) == pytest.approx(0, abs=1e-12)
+    assert compute_memory(process, independent) == 1.0
+
+
+def test_a_row_that_is_never_visited_counts_as_entirely_wrong():
+    process = torch.from_numpy(compute_ngram_law(HMM, 2).copy())
+    one_symbol = torch.zeros_like(process)
+    one_symbol[0, 0] = 1.0
+    assert compare_symbol_matrices(one_symbol, process) == 1.0
+    assert compare_symbol_matrices(3 * process, process) == pytest.approx(0, abs=1e-12)
+
+
+def test_settings_of_the_plateau_end_with_it(monkeypatch):
     plateau = {
         "train.plateau_batch_size": 50,
         "train.plateau_draws": 3,
@@ -292,7 +318,7 @@ def test_settings_of_the_plateau_end_with_it():
     trainer._run_network = lambda network, n, generator: (
         n_rollouts.append(n) or run_network(network, n, generator)
     )
-    trainer.compute_plateau = lambda batch_size: 1e9  # type: ignore[method-assign]
+    monkeypatch.setattr("orbitscope.training.compute_memory", lambda *pairs: 1.0)
     records = list(trainer.run_epochs(state))
     assert [record.batch_size for record in records] == [50, 64]
     assert [record.learning_rate for record in records] == [5e-3, 1e-2]

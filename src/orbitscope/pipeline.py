@@ -173,12 +173,13 @@ def draw_run_figures(path: str | Path) -> list[Path]:
 
 
 def find_transition(history: list[EpochRecord]) -> ChangePoint:
-    """Plateau and second drop of the training loss, relative to the loss of symbols without memory.
+    """Plateau and second drop of the training loss; the index counts epochs from 0.
 
-    The ratio makes epochs with different batch sizes comparable; the index counts epochs from 0.
+    The loss is taken as a share of the way from the floor (0) to symbols without memory (1), which makes
+    epochs with different batch sizes comparable.
     """
-    ratios = np.array([record.loss / record.plateau for record in history])
-    return find_change_point(ratios, plateau_level=1.0)
+    shares = [(record.loss - record.floor) / max(record.plateau - record.floor, 1e-9) for record in history]
+    return find_change_point(np.array(shares), plateau_level=1.0)
 
 
 def _train(folder: RunFolder, settings: RunSettings, hmm: HMM, progress: ProgressCallback) -> TrainedRun:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .errors import InputError, OrbitscopeError
-from .hmm import HMM, compute_symbol_frequencies, compute_symbol_matrix, sample_sequences
+from .hmm import HMM, compute_ngram_law, compute_symbol_frequencies, sample_sequences
 from .loss import SinkhornDivergence
 from .network import NoiseRNN, build_network, draw_noise_, sample_relaxed_symbols
 from .random_streams import derive_seed
@@ -24,10 +24,11 @@ Networks of fully-connected-3 and cyclic-4 pass through activities of 1e6 near t
 come back; 30 steps cannot reach 1e12 unless every step multiplies by 2.5.
 """
 
-_TRANSITION_SHARE = 0.5
-"""The plateau counts as left when the loss has fallen this share of the way from the plateau to the floor.
+_TRANSITION_MEMORY = 0.5
+"""The plateau counts as left when consecutive symbols carry this share of the memory of the process.
 
-A loss just below the plateau is not enough: cyclic-4 stays at a second, lower one.
+The loss itself cannot decide: it dips for output of low diversity, and for some processes the loss of symbols
+without memory is hardly above the floor.
 """
 
 
@@ -52,6 +53,9 @@ class EpochRecord:
         Largest error of the symbol-to-symbol matrix, from softmax probabilities of the training batches.
     frequency_error : float
         Largest error of a symbol frequency.
+    memory : float
+        Dependence of consecutive symbols, as a share of that of the process: 0 on the plateau, 1 when the
+        symbol pairs are right (see :func:`compute_memory`).
     volatility : float
         P(s_t ≠ s_{t+1}).
     marginal_error : float
@@ -72,6 +76,7 @@ class EpochRecord:
     validation_floor: float | None
     symbol_matrix_error: float
     frequency_error: float
+    memory: float
     volatility: float
     marginal_error: float
     gradient_norm: float
@@ -83,13 +88,16 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class EmulationTask:
-    """Target sequences in thirds, one-hot (sequence, time, symbol), and the exact symbol matrix."""
+    """Target sequences in thirds, one-hot (sequence, time, symbol), and exact laws over the same window.
+
+    ``symbol_pairs`` are the joint probabilities P(s_t = a, s_{t+1} = b).
+    """
 
     hmm: HMM
     training: Float[Tensor, "sequence time symbol"]
     validation: Float[Tensor, "sequence time symbol"]
     independent: Float[Tensor, "sequence time symbol"]
-    symbol_matrix: Float[Tensor, "symbol symbol"]
+    symbol_pairs: Float[Tensor, "symbol symbol"]
     frequencies: Float[Tensor, " symbol"]
 
 
@@ -97,8 +105,8 @@ class EmulationTask:
 class TrainingState:
     """Everything that changes during training; what a checkpoint holds.
 
-    ``transition_epoch`` is the first epoch whose loss fell half of the way from that of symbols without
-    memory to the floor, 0 before that.
+    ``transition_epoch`` is the first epoch in which consecutive symbols had half of the memory of the
+    process, 0 before that.
     """
 
     network: NoiseRNN
@@ -117,9 +125,9 @@ def prepare_task(hmm: HMM, settings: RunSettings) -> EmulationTask:
     one_hot = torch.nn.functional.one_hot(torch.from_numpy(sampled.symbols.astype(np.int64)), hmm.n_symbols)
     training, validation, independent = one_hot.to(torch.float32).to(settings.device).chunk(3)
     n_steps = settings.data.n_steps
-    matrix = torch.from_numpy(compute_symbol_matrix(hmm, n_steps=n_steps).copy())
+    pairs = torch.from_numpy(compute_ngram_law(hmm, 2, n_steps=n_steps).copy())
     frequencies = torch.from_numpy(compute_symbol_frequencies(hmm, n_steps=n_steps).copy())
-    return EmulationTask(hmm, training, validation, independent, matrix, frequencies)
+    return EmulationTask(hmm, training, validation, independent, pairs, frequencies)
 
 
 def initialise_training(task: EmulationTask, settings: RunSettings) -> TrainingState:
@@ -223,7 +231,7 @@ class Trainer:
             seconds=time.perf_counter() - started,
         )
         state.epoch = epoch
-        if not state.transition_epoch and has_left_plateau(record):
+        if not state.transition_epoch and record.memory >= _TRANSITION_MEMORY:
             state.transition_epoch = epoch
         return record
 
@@ -336,30 +344,71 @@ class _EpochStatistics:
         self.losses: list[float] = []
         self.marginal_errors: list[float] = []
         self.norms: list[float] = []
-        self.pairs = torch.zeros_like(task.symbol_matrix)
+        self.pairs = torch.zeros_like(task.symbol_pairs)
+        self.symbols = torch.zeros_like(task.frequencies)
 
     def add(self, loss: float, marginal_error: float, norm: float, logits: Tensor) -> None:
         self.losses.append(loss)
         self.marginal_errors.append(marginal_error)
         self.norms.append(norm)
-        self.pairs += count_expected_pairs(torch.softmax(logits, -1)).cpu()
+        probabilities = torch.softmax(logits, -1)
+        self.pairs += count_expected_pairs(probabilities).cpu()
+        self.symbols += probabilities.sum((0, 1)).double().cpu()
 
     def summarise(self) -> dict[str, float]:
         joint = self.pairs / self.pairs.sum()
-        error = joint / joint.sum(1, keepdim=True) - self.task.symbol_matrix
+        frequencies = self.symbols / self.symbols.sum()
         return {
             "loss": float(np.mean(self.losses)),
             "marginal_error": float(np.mean(self.marginal_errors)),
             "gradient_norm": float(np.mean(self.norms)),
-            "symbol_matrix_error": float(error.nan_to_num().abs().max()),
-            "frequency_error": float((joint.sum(1) - self.task.frequencies).abs().max()),
+            "symbol_matrix_error": compare_symbol_matrices(joint, self.task.symbol_pairs),
+            "frequency_error": float((frequencies - self.task.frequencies).abs().max()),
+            "memory": compute_memory(joint, self.task.symbol_pairs),
             "volatility": float(1 - joint.trace()),
         }
 
 
-def has_left_plateau(record: EpochRecord) -> bool:
-    """Whether the loss is at least half of the way from the plateau to the floor."""
-    return record.loss < record.plateau - _TRANSITION_SHARE * (record.plateau - record.floor)
+def compare_symbol_matrices(
+    pairs: Float[Tensor, "symbol symbol"], process_pairs: Float[Tensor, "symbol symbol"]
+) -> float:
+    """Largest error of P(next symbol | symbol), over the symbols that the process emits.
+
+    A row that the network never visits counts as entirely wrong (1).
+    """
+    visited = process_pairs.sum(1) > 0
+    expected = process_pairs[visited] / process_pairs[visited].sum(1, keepdim=True)
+    found = pairs[visited] / pairs[visited].sum(1, keepdim=True)
+    return float((found - expected).abs().nan_to_num(nan=1.0).max())
+
+
+def compute_memory(
+    pairs: Float[Tensor, "symbol symbol"], process_pairs: Float[Tensor, "symbol symbol"]
+) -> float:
+    """Dependence between consecutive symbols, as a share of that of the process.
+
+    With D = P(a, b) − P(a)·P(b) it is ⟨D, D_process⟩ / ⟨D_process, D_process⟩.
+
+    Parameters
+    ----------
+    pairs : (symbol, symbol)
+        Joint probabilities, or counts, of consecutive symbols.
+    process_pairs : (symbol, symbol)
+        The same for the process.
+
+    Returns
+    -------
+    float
+        0 for independent symbols, 1 for the process; 1 for a process whose neighbours are independent.
+    """
+    dependence, of_process = _measure_dependence(pairs), _measure_dependence(process_pairs)
+    scale = float(of_process.square().sum())
+    return float((dependence * of_process).sum()) / scale if scale > 1e-12 else 1.0
+
+
+def _measure_dependence(pairs: Tensor) -> Tensor:
+    joint = pairs / pairs.sum()
+    return joint - joint.sum(1, keepdim=True) * joint.sum(0, keepdim=True)
 
 
 def count_expected_pairs(

@@ -137,7 +137,7 @@ def _describe_measure(result: EvaluationResult, start: str, measure: str, label:
     if math.isnan(value):
         return f"{label}: undefined."
     interval = "" if math.isnan(low + high) else f" [{format_number(low)}, {format_number(high)}]"
-    verdict = f"; margin {format_number(result.margin[j])}, {result.verdict[i, j]}"
+    verdict = f"; margin {format_number(float(result.margin[j]))}, {result.verdict[i, j]}"
     verdict = verdict if math.isfinite(result.margin[j]) else ""
     return f"{label}: {format_number(value)}{interval}, HMM sample {format_number(floor)}{verdict}."
 

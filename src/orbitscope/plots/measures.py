@@ -120,7 +120,7 @@ def _draw_rows(
         _draw_interval(ax, y - 0.12, (np.array(network) - target) / unit, NETWORK_COLOR, marker)
         _write_row(ax, y, _format_interval(network), verdict if np.isfinite(result.margin[row]) else "")
     _write_row(ax, -0.95, "network [interval]", "verdict" if np.isfinite(result.margin[rows]).any() else "")
-    ax.set_yticks(range(len(rows)), [_name_measure(result, row) for row in rows])
+    ax.set_yticks(range(len(rows)), [_name_measure(result, row) for row in rows.tolist()])
     ax.set_ylim(max(len(rows), 1) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)

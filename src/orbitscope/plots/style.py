@@ -60,7 +60,7 @@ WIDTH_SINGLE = 3.5
 SMALL = 7.0
 """Smallest regular font size, in points."""
 
-_STYLE: dict[str, Any] = {
+_STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Helvetica", "Arial", "Liberation Sans", "DejaVu Sans"],
     "font.size": 8.0,

@@ -156,7 +156,7 @@ def plot_schedule(history: list[EpochRecord], *, ax: Axes | None = None) -> Axes
                 color=("#DADADA", "#C2C2C2")[shade % 2],
                 linewidth=0,
             )
-            text = format_number(values[last], digits=4)
+            text = format_number(values[last], digits=3 if is_moving else 4)
             if is_moving:
                 text = f"→ {text}" if first else f"{format_number(values[first])} → {text}"
             if (right - left) / span > 0.012 * len(text) + 0.01:

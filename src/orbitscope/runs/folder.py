@@ -155,8 +155,12 @@ class RunFolder:
                     path.replace(path.with_suffix(".damaged"))
                 else:
                     return damaged
-        if damaged:
-            raise DamagedFileError(f"no checkpoint in `{self.checkpoints}` is whole: {' '.join(damaged)}")
+        set_aside = sorted(path.name for path in self.checkpoints.glob("*.damaged"))
+        if set_aside:
+            raise DamagedFileError(
+                f"`{self.checkpoints}` must hold a whole training state, but has only "
+                f"{', '.join(set_aside)}. Delete these files to train again from the start, or start a new run."
+            )
         return damaged
 
     def find_saved_epoch(self) -> int:

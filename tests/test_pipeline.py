@@ -1,0 +1,134 @@
+import dataclasses
+import json
+import logging
+
+import pytest
+import torch
+
+from orbitscope import pipeline
+from orbitscope.errors import InputError, RunFolderError
+from orbitscope.network import build_network
+from orbitscope.recipes import build_settings
+from orbitscope.run_import import import_run
+from orbitscope.runs import RunFolder
+from orbitscope.training import TrainingDivergedError
+
+TINY = {
+    "model": {"hidden_size": 8, "input_size": 4},
+    "data": {"n_sequences": 90, "n_steps": 6},
+    "train": {"epochs": 5, "validate_every": 2, "checkpoint_every": 4},
+}
+
+
+def make_settings(**changes):
+    return build_settings("linear-3", threads=1, changes=TINY).override(changes)
+
+
+def read_status(folder):
+    return json.loads((folder / "status.json").read_text())
+
+
+def test_a_run_keeps_everything_and_reports_every_epoch(tmp_path):
+    events = []
+    run = pipeline.train_run(make_settings(), tmp_path / "run", progress=events.append)
+    assert [(event.stage, event.done, event.total) for event in events] == [
+        ("train", float(epoch), 5.0) for epoch in range(1, 6)
+    ]
+    assert {"loss", "floor", "plateau", "symbol_matrix_error", "phase"} <= set(events[0].details)
+    assert [record.epoch for record in run.history] == [1, 2, 3, 4, 5]
+    assert run.folder.read_history() == run.history
+    assert list(run.folder.list_checkpoints()) == [0, 1, 2, 4, 5]
+    assert read_status(run.folder.path)["status"] == "finished"
+    assert run.best_epoch in (2, 4, 5)
+    assert run.transition.status == "no_plateau"
+
+
+def test_a_finished_run_resumes_to_itself(tmp_path):
+    first = pipeline.train_run(make_settings(), tmp_path / "run")
+    again = pipeline.resume_run(tmp_path / "run", progress=lambda event: pytest.fail("nothing to do"))
+    assert (again.history, again.best_epoch) == (first.history, first.best_epoch)
+
+
+def test_an_interrupted_run_says_so_and_resumes_to_the_same_weights(tmp_path):
+    whole = pipeline.train_run(make_settings(), tmp_path / "whole")
+
+    def interrupt(event):
+        if event.done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(pipeline.TrainingInterruptedError, match="Continue with `orbitscope train --resume"):
+        pipeline.train_run(make_settings(), tmp_path / "cut", progress=interrupt)
+    assert read_status(tmp_path / "cut")["status"] == "interrupted"
+    resumed = pipeline.resume_run(tmp_path / "cut")
+    expected, found = whole.folder.load_network(), resumed.folder.load_network()
+    assert all(torch.equal(a, b) for a, b in zip(expected.parameters(), found.parameters(), strict=True))
+
+
+def test_divergence_leaves_a_status_and_the_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr("orbitscope.training.LARGEST_ACTIVITY", 1e-9)
+    with pytest.raises(TrainingDivergedError, match="resume with a lower"):
+        pipeline.train_run(make_settings(), tmp_path / "run")
+    status = read_status(tmp_path / "run")
+    assert (status["status"], status["epoch"]) == ("diverged", 0)
+    assert "activity reached" in status["reason"]
+
+
+def test_a_damaged_state_is_reported_and_the_one_before_it_used(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(pipeline, "_SECONDS_BETWEEN_STATES", 0.0)
+    whole = pipeline.train_run(make_settings(), tmp_path / "run")
+    last = tmp_path / "run" / "checkpoints" / "last.safetensors"
+    last.write_bytes(last.read_bytes()[:-10])
+    with caplog.at_level(logging.WARNING):
+        resumed = pipeline.resume_run(tmp_path / "run")
+    assert "last.safetensors" in caplog.text
+    assert "Training goes on from epoch 4" in caplog.text
+    assert dataclasses.replace(resumed.history[-1], seconds=0.0) == dataclasses.replace(
+        whole.history[-1], seconds=0
+    )
+
+
+def test_an_imported_network_cannot_be_resumed(tmp_path):
+    network = build_network(3, hidden_size=8, input_size=4, generator=torch.Generator().manual_seed(0))
+    file = tmp_path / "net.pt"
+    torch.save(network.state_dict(), file)
+    import_run(file, tmp_path / "run", process="linear-3")
+    with pytest.raises(RunFolderError, match="holds an imported network"):
+        pipeline.resume_run(tmp_path / "run")
+
+
+def test_an_existing_run_and_a_run_too_large_are_refused(tmp_path, monkeypatch):
+    pipeline.train_run(make_settings(), tmp_path / "run")
+    with pytest.raises(RunFolderError, match="must be a new or empty folder"):
+        pipeline.train_run(make_settings(), tmp_path / "run")
+    huge = make_settings(**{"model.hidden_size": 100_000, "data.n_steps": 10_000})
+    with pytest.raises(InputError, match="training needs about .* GB"):
+        pipeline.train_run(huge, tmp_path / "huge")
+    assert not RunFolder(tmp_path / "huge").path.exists()
+
+
+def test_the_evaluation_of_a_run_is_read_back(tmp_path):
+    pipeline.train_run(make_settings(), tmp_path / "run")
+    with pytest.raises(RunFolderError, match="Make it with `orbitscope evaluate"):
+        pipeline.load_evaluation(tmp_path / "run")
+    small = {
+        "n_symbols_total": 2000,
+        "n_sequences": 100,
+        "n_matched": 20,
+        "n_resamples": 100,
+        "n_entropy": 500,
+        "n_refitted": 20,
+        "n_trajectories": 50,
+        "burn_in": 10,
+    }
+    result = pipeline.evaluate_run(tmp_path / "run", changes={"evaluate": small})
+    assert pipeline.load_evaluation(tmp_path / "run") == result
+    paths = pipeline.draw_run_figures(tmp_path / "run")
+    assert {"training.svg", "symbol_matrices.png", "captions.md"} <= {path.name for path in paths}
+    assert all(path.is_file() for path in paths)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "kept"), [(1, True), (2, True), (3, False), (4, True), (5, True), (8, False)]
+)
+def test_checkpoints_are_dense_early_on(epoch, kept):
+    assert pipeline.is_checkpoint_epoch(epoch, 5) == kept
