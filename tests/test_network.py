@@ -143,7 +143,7 @@ def test_second_derivatives_of_the_hand_written_gradient_are_refused():
         gradient.sum().backward()
 
 
-# ---- identities of the bias-free ReLU network (science.md §2)
+# ---- identities of the bias-free ReLU network
 
 
 @pytest.mark.parametrize("scale", [2.0**-7, 2.0, 2.0**20])

@@ -8,7 +8,7 @@ from orbitscope.errors import InputError
 from orbitscope.recipes import RECIPES, build_settings
 from orbitscope.settings import RunSettings, TrainSettings, merge_settings, nest_keys
 
-# science.md §1 and §4: T, epochs, clip
+# Torre et al. 2025, appendix on training: T, epochs, clip
 PUBLISHED = {
     "linear-2": (100, 500, 0.9),
     "linear-3": (30, 500, 0.9),

@@ -79,7 +79,7 @@ def evaluate_network(
 
     Notes
     -----
-    science.md §5; Torre et al. 2025, evaluation. Differs from the authors' code: the window is that of
+    Torre et al. 2025, evaluation. Differs from the authors' code: the window is that of
     training, the first symbol is emitted from h_1, and every measure stands beside its floor.
     """
     require_same_symbols(network, hmm)

@@ -19,7 +19,7 @@ def measure_expected_counts(
 
     Notes
     -----
-    science.md §5. Standard errors come from a bootstrap over groups of trajectories. A symbol that is never
+    Standard errors come from a bootstrap over groups of trajectories. A symbol that is never
     emitted has no row in the matrix; the entries of its row then count as wrong by 1, the most possible.
     Symbols that the process never emits have no exact row and are judged by their frequency alone.
     """
@@ -86,7 +86,7 @@ def combine_matrix_errors_as_published(
 
     Notes
     -----
-    science.md §5: the published .025, .045, … are this statistic. It is an RMS over networks, so it lies
+    The published .025, .045, … are this statistic. It is an RMS over networks, so it lies
     between the mean and the largest of their errors in that entry.
     """
     if matrices.shape[1:] != exact.shape or len(matrices) == 0:

@@ -26,7 +26,7 @@ def measure_refit(
 
     Notes
     -----
-    science.md §5. Baum-Welch starts at the slightly smoothed process only: the question is how far the sample
+    Baum-Welch starts at the slightly smoothed process only: the question is how far the sample
     pulls the estimate away from the process, a global search takes a hundred times longer, and the floor is
     found in the same way. KL rates are per symbol of the window; the one from the process to the estimate
     sees what the network leaves out, the reverse one what it adds. Parameters are compared only where the

@@ -48,7 +48,7 @@ def measure_likelihood(
 
     Notes
     -----
-    science.md §5. The gap is KL(network ‖ process) / T plus the difference of their entropies, so it can be
+    The gap is KL(network ‖ process) / T plus the difference of their entropies, so it can be
     negative: a network that is less diverse than the process emits too likely sequences. Sequences of
     probability zero are left out of the mean and counted apart (Wilson interval).
     """
@@ -76,7 +76,7 @@ def measure_words(
 
     Notes
     -----
-    science.md §5. Bias and standard error from a jackknife over groups of trajectories, which needs no
+    Bias and standard error from a jackknife over groups of trajectories, which needs no
     independence of the n-grams of one sequence. Impossible n-grams are left out; their share is reported for
     the longest n-grams. n-grams longer than the window, or of more than 65536 kinds, are left undefined.
     """

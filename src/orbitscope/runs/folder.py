@@ -159,7 +159,7 @@ class RunFolder:
         if set_aside:
             raise DamagedFileError(
                 f"`{self.checkpoints}` must hold a whole training state, but has only "
-                f"{', '.join(set_aside)}. Delete these files to train again from the start, or start a new run."
+                f"{', '.join(set_aside)}. Delete these to train again from the start, or start a new run."
             )
         return damaged
 

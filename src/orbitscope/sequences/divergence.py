@@ -155,7 +155,7 @@ def compute_output_irreversibility(
 
     Notes
     -----
-    science.md §5. For counts use `estimate_output_irreversibility`, which stays finite and corrects the bias.
+    For counts use `estimate_output_irreversibility`, which stays finite and corrects the bias.
     """
     law = divide(triple_probs, triple_probs.sum((-3, -2, -1), keepdims=True))
     return np.asarray(rel_entr(law, law.swapaxes(-3, -1)).sum((-3, -2, -1)))

@@ -131,8 +131,8 @@ def find_change_point(
        or within `min_drop` where `plateau_level` is given (the level then guards against a slow approach).
 
     Spikes upwards do not count, nor do dips shorter than half a window. Without `plateau_level` a curve that
-    ends flat is on_plateau, whatever it has reached. Ours: the paper names the phase transition (science.md
-    §4) but gives no rule for it in the loss.
+    ends flat is on_plateau, whatever it has reached. Ours: the paper names the phase transition but
+    gives no rule for it in the loss.
     """
     if plateau_level is not None and not (plateau_level > 0 and math.isfinite(plateau_level)):
         raise InputError(f"`plateau_level` must be > 0, got {plateau_level}. Leave it out if it is unknown.")
