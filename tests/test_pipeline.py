@@ -83,7 +83,7 @@ def test_a_damaged_state_is_reported_and_the_one_before_it_used(tmp_path, monkey
     assert "last.safetensors" in caplog.text
     assert "Training goes on from epoch 4" in caplog.text
     assert dataclasses.replace(resumed.history[-1], seconds=0.0) == dataclasses.replace(
-        whole.history[-1], seconds=0
+        whole.history[-1], seconds=0.0
     )
 
 
