@@ -11,7 +11,7 @@ from orbitscope.network import build_network
 from orbitscope.recipes import build_settings
 from orbitscope.run_import import import_run
 from orbitscope.runs import RunFolder
-from orbitscope.training import TrainingDivergedError
+from orbitscope.training import EpochRecord, TrainingDivergedError
 
 TINY = {
     "model": {"hidden_size": 8, "input_size": 4},
@@ -132,3 +132,27 @@ def test_the_evaluation_of_a_run_is_read_back(tmp_path):
 )
 def test_checkpoints_are_dense_early_on(epoch, kept):
     assert pipeline.is_checkpoint_epoch(epoch, 5) == kept
+
+
+def make_record(epoch, **values):
+    shared = {
+        "validation_loss": None,
+        "validation_floor": None,
+        "symbol_matrix_error": 0.1,
+        "volatility": 0.1,
+    }
+    shared |= {"frequency_error": 0.0, "marginal_error": 0.5, "gradient_norm": 1.0, "batch_size": 10}
+    return EpochRecord(epoch=epoch, **shared, learning_rate=1e-3, self_weight=1.0, seconds=1.0, **values)
+
+
+@pytest.mark.parametrize(("floor", "expected"), [(5.0, 20), (7.2, 30)])
+def test_the_transition_is_in_the_loss_unless_its_floor_is_too_near(floor, expected):
+    """The loss drops at epoch 20 (from 0), the memory comes at epoch 30."""
+    history = [
+        make_record(
+            i + 1, loss=7.3 if i < 20 else 5.5, floor=floor, plateau=7.3, memory=0.0 if i < 30 else 0.9
+        )
+        for i in range(60)
+    ]
+    transition = pipeline.find_transition(history)
+    assert (transition.status, transition.index) == ("past_transition", expected)

@@ -40,6 +40,10 @@ _SECONDS_BETWEEN_STATES = 2.0
 """Training states are saved this often at most; a killed run repeats what came after the last one."""
 
 
+_LARGEST_USEFUL_FLOOR = 0.85
+"""Floor over plateau up to which a second drop of the loss can be told."""
+
+
 class TrainingInterruptedError(OrbitscopeError):
     """The user or the system asked training to stop; the run can be resumed."""
 
@@ -175,11 +179,15 @@ def draw_run_figures(path: str | Path) -> list[Path]:
 def find_transition(history: list[EpochRecord]) -> ChangePoint:
     """Plateau and second drop of the training loss; the index counts epochs from 0.
 
-    The loss is taken as a share of the way from the floor (0) to symbols without memory (1), which makes
-    epochs with different batch sizes comparable.
+    The loss is taken relative to that of symbols without memory, so that epochs with different batch sizes
+    can be compared. Where the floor is hardly below that level the loss cannot show a drop, and what the
+    symbols lack of the memory of the process is used instead.
     """
-    shares = [(record.loss - record.floor) / max(record.plateau - record.floor, 1e-9) for record in history]
-    return find_change_point(np.array(shares), plateau_level=1.0)
+    if any(record.floor > _LARGEST_USEFUL_FLOOR * record.plateau for record in history):
+        values = [max(1.0 - record.memory, 0.01) for record in history]
+    else:
+        values = [record.loss / record.plateau for record in history]
+    return find_change_point(np.array(values), plateau_level=1.0)
 
 
 def _train(folder: RunFolder, settings: RunSettings, hmm: HMM, progress: ProgressCallback) -> TrainedRun:

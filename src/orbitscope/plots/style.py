@@ -159,7 +159,7 @@ def choose_y_scale(ax: Axes, values: Float[np.ndarray, " value"]) -> None:
     positive = finite[finite > 0]
     if not len(positive):
         return
-    smallest = float(positive.min() if len(positive) == len(finite) else np.median(positive))
+    smallest = float(positive.min() if len(positive) == len(finite) else np.quantile(positive, 0.1))
     if np.abs(finite).max() <= _LARGEST_LINEAR_RATIO * smallest:
         return
     if len(positive) == len(finite):
