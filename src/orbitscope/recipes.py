@@ -78,7 +78,7 @@ def _fast(preset: Preset | None) -> dict[str, Any]:
         "plateau_draws": 4,
         "batch_size": 512,
         "final_batch_size": 4096,
-        "learning_rate": 3e-4 if is_abrupt else 1e-3,
+        "learning_rate": 6e-4 if is_abrupt else 1e-3,
         "final_learning_rate": 5e-5,
         "constant_share": 0.7,
         "validate_every": 10,
