@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,15 @@ import pytest
 import torch
 
 import orbitscope
-from orbitscope.cli.display import ProgressDisplay, RemainingTime, format_bytes, format_duration, make_plain
+from orbitscope.cli.display import (
+    ProgressDisplay,
+    RemainingTime,
+    format_bytes,
+    format_duration,
+    make_plain,
+    print_json,
+)
+from orbitscope.cli.evaluate import describe_evaluation, print_evaluation
 from orbitscope.cli.main import run as run_command
 from orbitscope.cli.options import count_usable_cores
 from orbitscope.errors import RunFolderError
@@ -240,6 +249,20 @@ def test_evaluate_prints_a_table_and_saves_it(trained, capsys):
     assert f"{result.floor[0, 0]:.4f}" in shown
 
 
+def test_infinite_values_stand_in_the_table_and_in_json(trained, capsys):
+    assert run_command(["evaluate", str(trained)]) == 0
+    capsys.readouterr()
+    result = orbitscope.load_evaluation(trained)
+    infinite = replace(result, estimate=np.full_like(result.estimate, np.inf), high=np.inf + result.high)
+    print_evaluation(trained, infinite)
+    shown = capsys.readouterr().out
+    rows = [line for line in shown.splitlines() if line.startswith("cross entropy gap")]
+    assert len(rows) == 2
+    assert all(row.count("∞") == 2 for row in rows)
+    print_json(describe_evaluation(infinite))
+    assert read_json(capsys)["measures"][0]["estimate"] == "inf"
+
+
 def test_evaluate_json_and_overrides(trained, capsys):
     assert run_command(["evaluate", str(trained), "--json", "--evaluate.confidence", "0.8"]) == 0
     document = read_json(capsys)
@@ -365,8 +388,8 @@ def test_remaining_time_follows_the_recent_pace():
 def test_formats():
     assert [format_duration(s) for s in (0.2, 59, 185, 8040)] == ["0 s", "59 s", "3:05 min", "2:14 h"]
     assert [format_bytes(n) for n in (350 * 2**20, 3 * 2**29)] == ["350 MB", "1.5 GB"]
-    plain = make_plain({"a": np.array([1.0, np.nan]), "b": (np.int64(2), Path("x"))})
-    assert plain == {"a": [1.0, None], "b": [2, "x"]}
+    plain = make_plain({"a": np.array([1.0, np.nan, np.inf, -np.inf]), "b": (np.int64(2), Path("x"))})
+    assert plain == {"a": [1.0, None, "inf", "-inf"], "b": [2, "x"]}
     assert 1 <= count_usable_cores() <= (os.cpu_count() or 1)
 
 

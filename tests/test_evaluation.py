@@ -1,10 +1,13 @@
 import itertools
 import json
+import math
+import tracemalloc
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from scipy.stats import binomtest, norm
 
 from orbitscope.errors import InputError
 from orbitscope.evaluation import (
@@ -21,6 +24,7 @@ from orbitscope.evaluation import (
     evaluate_network,
     judge,
     list_measures,
+    measure_classifier,
     measure_expected_counts,
     measure_likelihood,
     measure_runs,
@@ -43,7 +47,7 @@ from orbitscope.hmm import (
 from orbitscope.network import build_network, rollout
 from orbitscope.results import load_result, save_result
 from orbitscope.settings import EvaluationSettings
-from orbitscope.statistics import compute_auc
+from orbitscope.statistics import LogisticFit
 
 SMALL = EvaluationSettings(
     n_symbols_total=12_000,
@@ -159,6 +163,22 @@ def test_expected_counts_of_a_process_are_unbiased_and_its_windows_are_its_traje
     assert seen.pair_sums.sum() == pytest.approx(design.n_trajectories * 19)
 
 
+def test_a_process_of_many_states_is_observed_in_little_memory():
+    rng = np.random.default_rng(0)
+    hmm = HMM(rng.dirichlet(np.ones(200)), rng.dirichlet(np.ones(200), 200), rng.dirichlet(np.ones(3), 200))
+    design = plan_observation("zero", 12, SMALL)
+    tracemalloc.start()
+    seen = observe_process(hmm, design, rng=np.random.default_rng(0))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 150e6  # one count per group and pair of states would take 320 MB
+    assert len(seen.pair_sums) == 1000
+    np.testing.assert_allclose(seen.pair_sums.sum((1, 2)), 11 * design.group_size)
+    np.testing.assert_allclose(seen.symbol_sums.sum(1), 12 * design.group_size)
+    matrix = seen.pair_sums.sum(0) / seen.pair_sums.sum((0, 2))[:, None]
+    np.testing.assert_allclose(matrix, compute_symbol_matrix(hmm, n_steps=12), atol=0.01)
+
+
 def test_exploding_activity_is_refused():
     network = build_iid_network([0.0, 0.0, 0.0])
     with torch.no_grad():
@@ -227,13 +247,53 @@ def test_matching_is_the_best_permutation():
 
 def test_clustered_auc_is_delong_for_single_scores_and_ignores_copies():
     rng = np.random.default_rng(0)
-    positive, negative = rng.normal(0.5, 1, (80, 1)), rng.normal(0, 1, (120, 1))
-    scores = np.concatenate([positive.ravel(), negative.ravel()])
-    expected = compute_auc(scores, np.arange(200) < 80)
+    positive, negative = rng.integers(6, size=(24, 1)) + 1.0, rng.integers(6, size=(36, 1)) + 0.0
+    difference = positive - negative.T
+    wins = (difference > 0) + 0.5 * (difference == 0)
+    variance = wins.mean(1).var(ddof=1) / 24 + wins.mean(0).var(ddof=1) / 36
     auc, error = compute_clustered_auc(positive, negative)
-    assert (auc, error) == pytest.approx((expected.auc, expected.standard_error))
+    assert (auc, error) == pytest.approx((wins.mean(), math.sqrt(variance)))
     copied = compute_clustered_auc(np.repeat(positive, 5, 1), np.repeat(negative, 5, 1))
     assert copied == pytest.approx((auc, error))
+
+
+def test_the_error_of_the_auc_covers_the_closed_form_of_two_gaussians():
+    rng = np.random.default_rng(1)
+    exact, covered = norm.cdf(0.7 / math.sqrt(2)), 0
+    for _ in range(400):
+        auc, error = compute_clustered_auc(rng.normal(size=(60, 1)) + 0.7, rng.normal(size=(60, 1)))
+        covered += abs(auc - exact) < 1.6449 * error
+    assert covered / 400 == pytest.approx(0.9, abs=0.045)
+    assert compute_clustered_auc(np.arange(5.0)[:, None] + 5, np.arange(5.0)[:, None]) == (1.0, 0.0)
+
+
+def classify(emulator, hmm, settings=SMALL):
+    design, target = prepare(hmm, 10, settings)
+    rng = np.random.default_rng(1)
+    seen = observe_process(emulator, design, rng=rng)
+    return measure_classifier(seen, target, settings, rng=rng)["classifier_auc"]
+
+
+def test_the_interval_of_the_auc_ends_at_one():
+    finding = classify(build_iid_process([0.02, 0.5, 0.48]), load_process("linear-2"))
+    assert 0.99 < finding.estimate <= finding.high <= 1.0
+    few = SMALL.model_copy(update={"n_sequences": 100, "confidence": 1 - 1e-12})
+    assert classify(load_process("linear-2"), load_process("linear-2"), few).high <= 1.0
+
+
+def test_a_classifier_that_was_not_fitted_is_undefined_and_noted(monkeypatch):
+    def fail(features, labels):
+        return LogisticFit(np.zeros(features.shape[1]), 0.0, False)
+
+    monkeypatch.setattr("orbitscope.evaluation.two_sample.fit_logistic_regression", fail)
+    result = compare_processes_from_zero(HMM([0.5, 0.5], np.eye(2), [[0.9, 0.1], [0.1, 0.9]]))
+    row = index(result)["classifier_auc"]
+    assert (row["estimate"], row["floor"], row["verdict"]) == (None, None, "undefined")
+    for source in ("network", "floor"):
+        assert (
+            f"start `zero`: AUC of the {source} left out: the classifier did not converge"
+            in (result.status["notes"])
+        )
 
 
 # ---- verdicts
@@ -254,6 +314,34 @@ def test_clustered_auc_is_delong_for_single_scores_and_ignores_copies():
 def test_verdict_compares_the_test_interval_with_the_margin(low, high, margin, verdict):
     finding = Finding(0.5, 0.0, 1.0, low, high)
     assert judge(finding, Measure("auc", "", "1", margin, 0.5)) == verdict
+
+
+def test_a_measure_that_does_not_exist_has_no_verdict():
+    assert judge(Finding(np.nan), Measure("auc", "", "1", 0.05, 0.5)) == "undefined"
+    assert judge(Finding(np.nan), Measure("auc", "")) == "undefined"
+
+
+def test_the_stored_test_interval_explains_the_verdict():
+    result = compare_processes(load_process("linear-3"), load_process("linear-3"), n_steps=10)
+    for start in ("zero", "stationary"):
+        rows = index(result, start)
+        for name in JUDGED:
+            row = rows[name]
+            finding = Finding(row["estimate"], test_low=row["test_low"], test_high=row["test_high"])
+            assert judge(finding, Measure(name, "", "1", row["margin"], row["target"])) == row["verdict"]
+            assert row["low"] <= row["test_low"] <= row["test_high"] <= row["high"]
+    sampled = rows["volatility_error"]
+    width = (sampled["test_high"] - sampled["test_low"]) / (sampled["high"] - sampled["low"])
+    assert width == pytest.approx(norm.ppf(0.95) / norm.ppf(0.975))
+
+
+def test_targets_are_stated_only_where_a_perfect_emulator_reaches_them():
+    rows = index(compare_processes(load_process("linear-3"), load_process("linear-3"), n_steps=10))
+    assert rows["irreversibility"]["target"] == 0.0
+    for name in ("refit_kl_rate", "refit_kl_rate_reverse", "refit_parameter_error", "matched_distance"):
+        assert rows[name]["target"] is None
+    turning = HMM(np.full(3, 1 / 3), 0.9 * np.roll(np.eye(3), 1, 1) + 0.1 / 3, 0.9 * np.eye(3) + 0.1 / 3)
+    assert index(compare_processes(turning, turning, n_steps=10))["irreversibility"]["target"] is None
 
 
 def test_a_process_is_its_own_emulator():
@@ -323,6 +411,58 @@ def test_interval_of_the_largest_error_covers_a_known_error():
         finding = measure_expected_counts(seen, target, SMALL, rng=rng)["frequency_error"]
         covered += finding.low <= 0.05 <= finding.high
     assert covered >= 90
+
+
+def measure_shares(windows, hmm, settings=SMALL):
+    """Shares of impossible windows and words in given windows (cluster, window, time)."""
+    _, target = prepare(hmm, windows.shape[-1], settings)
+    seen = Observation(np.ones((4, 3)), np.ones((4, 3, 3)), windows.astype(np.uint8))
+    found: dict[str, Finding] = {}
+    for measure in (measure_likelihood, measure_words):
+        found |= measure(seen, target, settings, rng=np.random.default_rng(0))
+    return found["impossible_share"], found["impossible_word_share"]
+
+
+def list_wilson_limits(n_hits, n_total, level):
+    interval = binomtest(n_hits, n_total).proportion_ci(level, method="wilson")
+    return interval.low, interval.high
+
+
+def test_shares_without_hits_count_trajectories_not_windows():
+    windows = np.random.default_rng(0).integers(2, size=(150, 20, 6))
+    for finding in measure_shares(windows, build_iid_process([0.5, 0.5, 0.0])):
+        assert finding.n_units == 150
+        assert (finding.low, finding.high) == pytest.approx(list_wilson_limits(0, 150, 0.95))
+        assert (finding.test_low, finding.test_high) == pytest.approx(list_wilson_limits(0, 150, 0.9))
+
+
+def test_shares_in_copied_windows_are_worth_one_window_per_trajectory():
+    hmm, rng = build_iid_process([0.5, 0.5, 0.0]), np.random.default_rng(0)
+    windows = rng.integers(2, size=(150, 20, 6))
+    windows[:30, 0] = 2
+    copied = np.repeat(windows[:, :1], 20, axis=1)
+    share, word_share = measure_shares(copied, hmm)
+    assert share.estimate == word_share.estimate == pytest.approx(0.2)
+    for finding in (share, word_share):
+        assert (finding.low, finding.high) == pytest.approx(list_wilson_limits(30, 150, 0.95), abs=0.001)
+    independent = np.where(rng.random((150, 20, 1)) < 0.2, 2, windows[:, 1:2])
+    share = measure_shares(independent, hmm)[0]
+    limits = list_wilson_limits(round(3000 * share.estimate), 3000, 0.95)
+    assert (share.low, share.high) == pytest.approx(limits, abs=0.004)
+
+
+@pytest.mark.parametrize("name", ["linear-3", "iid"])
+def test_intervals_of_divergences_cover_zero(name):
+    hmm = load_process(name) if name != "iid" else build_iid_process([0.5, 0.3, 0.2])
+    settings = SMALL.model_copy(update={"max_word_length": 2})
+    covered = dict.fromkeys(["ngram_divergence_1", "ngram_divergence_2", "irreversibility"], 0)
+    design, target = prepare(hmm, 15, settings)
+    for seed in range(200):
+        seen = observe_process(hmm, design, rng=np.random.default_rng(seed))
+        found = measure_words(seen, target, settings, rng=np.random.default_rng(0))
+        for key in covered:
+            covered[key] += found[key].low <= 0 <= found[key].high
+    assert min(covered.values()) >= 0.9 * 200, covered
 
 
 @pytest.mark.parametrize("tilt", [0.0, 0.02, 0.2])
@@ -408,7 +548,7 @@ def test_a_network_of_impossible_sequences_only_has_an_infinite_gap():
     rows = index(result)
     gap = result.measure.tolist().index("cross_entropy_gap")
     assert result.estimate[0, gap] == np.inf
-    assert rows["cross_entropy_gap"]["estimate"] is None
+    assert rows["cross_entropy_gap"]["estimate"] == rows["cross_entropy_gap"]["high"] == np.inf
     assert rows["cross_entropy_gap"]["verdict"] == "different"
     assert rows["impossible_share"]["estimate"] == 1.0
 

@@ -93,6 +93,8 @@ def build_evaluation(n_symbols=3, *, starts=("zero", "stationary"), n_steps=30, 
         margin=columns["margin"],
         target=columns["target"],
         **stacked,
+        test_low=stacked["low"],
+        test_high=stacked["high"],
         floor=stacked["estimate"] / 10,
         floor_low=stacked["low"] / 10,
         floor_high=stacked["high"] / 10,
@@ -145,13 +147,20 @@ def test_the_loss_is_drawn_beside_its_floor_and_the_level_without_memory_of_each
     assert set(find_line(ax, "symbols without memory").get_ydata()) == {7.3}
     assert "mismatches" in ax.get_ylabel()
     assert ax.get_xlabel() == "epoch"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "network, training",
+        "network, validation",
+        "HMM sample (floor), training",
+        "HMM sample (floor), validation",
+        "symbols without memory",
+    ]
 
 
 def test_validation_is_drawn_where_it_happened_and_only_there():
     history = build_history(validate_every=20)
     ax = plots.plot_loss(history, PAST)
     assert find_line(ax, "network, validation").get_xdata().tolist() == [20, 40, 60]
-    assert find_line(ax, "HMM sample, validation").get_ydata().tolist() == [4.6] * 3
+    assert find_line(ax, "HMM sample (floor), validation").get_ydata().tolist() == [4.6] * 3
     ax = plots.plot_loss(build_history(validate_every=0), PAST)
     assert not any("validation" in str(line.get_label()) for line in ax.lines)
 
@@ -197,6 +206,14 @@ def test_the_symbol_matrix_error_is_logarithmic_and_batch_changes_are_marked():
     ]
 
 
+def test_memory_is_drawn_between_none_and_that_of_the_process():
+    history = build_history()
+    ax = plots.plot_memory(history, PAST)
+    drawn = [line.get_ydata() for line in ax.lines if line.get_color() == NETWORK_COLOR]
+    assert np.array_equal(drawn, [[record.memory for record in history]])
+    assert [list(line.get_ydata()) for line in ax.lines[:2]] == [[0, 0], [1, 1]]
+
+
 def test_the_schedule_names_every_batch_size_and_where_the_learning_rate_goes():
     ax = plots.plot_schedule(build_history())
     assert {"1024", "2048", "4096", "0.001", "→ 1.22×10⁻⁴"} == set(list_texts(ax))
@@ -209,7 +226,7 @@ def test_the_schedule_names_every_batch_size_and_where_the_learning_rate_goes():
 def test_the_first_epochs_make_a_whole_figure(n_epochs):
     figure = plots.plot_training_curve(build_history(n_epochs, validate_every=1), NO_PLATEAU)
     figure.draw_without_rendering()
-    assert len(figure.axes) == 3
+    assert len(figure.axes) == 4
     assert figure.axes[0].get_xlim() == (0.5, n_epochs + 0.5)
 
 
@@ -253,6 +270,19 @@ def test_an_undefined_row_shows_dashes(evaluation):
     assert list_texts(ax)[-3:] == ["–"] * 3
     assert "never occurs" in plots.describe_symbol_matrices(lose_a_symbol(evaluation), "zero")
     assert "never occurs" not in plots.describe_symbol_matrices(evaluation, "zero")
+
+
+def test_many_symbols_get_two_rows_with_the_hmm_sample():
+    result = build_evaluation(7)
+    figure = plots.plot_symbol_matrices(result)
+    titles = [ax.get_title(loc="left") for ax in figure.axes[:4]]
+    assert titles == ["network", "HMM, exact", "HMM sample (floor)", "network − exact"]
+    assert list_texts(figure.axes[0])[0] == f"{result.symbol_matrix[0, 0, 0, 0]:.2f}".replace("0.", ".", 1)
+
+
+def test_long_names_are_cut():
+    ax = plots.plot_frequencies(build_evaluation(2, names=["a" * 50, "b"]))
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["a" * 11 + "…", "b"]
 
 
 def test_too_many_symbols_to_print_get_a_colour_bar():
@@ -428,7 +458,7 @@ def test_every_figure_can_be_rendered(n_symbols):
 
 def test_captions_carry_the_numbers(evaluation):
     caption = plots.describe_training(build_history(), PAST)
-    for part in ("60 epochs", "from epoch 6 and drops below it in epoch 31", "floor 4.6", "1024 to 4096"):
+    for part in ("60 epochs", "from epoch 6 and leaves it in epoch 31", "floor 4.6", "1024 → 2048 → 4096"):
         assert part in caption
     assert "no phase transition yet" in plots.describe_training(build_history(25), ON_PLATEAU)
     assert "No plateau" in plots.describe_training(build_history(3), NO_PLATEAU)

@@ -37,12 +37,12 @@ def get_console(*, stderr: bool = False) -> Console:
 
 
 def print_json(document: Any) -> None:
-    """Write one JSON document on standard output; numbers that are not finite become null."""
+    """Write one JSON document on standard output; NaN becomes null, infinity the string "inf"."""
     sys.stdout.write(json.dumps(make_plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def make_plain(value: Any) -> Any:
-    """Turn arrays, NumPy numbers and paths into what JSON knows."""
+    """Turn arrays, NumPy numbers and paths into what JSON knows; NaN becomes None, infinity "inf"."""
     if isinstance(value, Mapping):
         return {str(key): make_plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
@@ -50,7 +50,7 @@ def make_plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [make_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
-        return None
+        return None if math.isnan(value) else str(value)
     return str(value) if isinstance(value, Path) else value
 
 

@@ -1,5 +1,6 @@
 """``orbitscope evaluate``."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -98,6 +99,8 @@ def _format_row(row: dict[str, Any]) -> tuple[str, ...]:
 def _format_number(value: float | int | None) -> str:
     if value is None:
         return ""
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
     if value == 0 or 1e-4 <= abs(value) < 100:
         return f"{value:.4f}" if abs(value) < 1 else f"{value:.3f}"
     return f"{value:.2g}"

@@ -12,7 +12,10 @@ from ..settings import EvaluationSettings
 from .measures import Finding, judge, list_measures
 from .observation import Observation, Start
 from .result import SOURCES, EvaluationResult
+from .sampled_laws import has_reversible_output
 from .target import Target
+
+_NETWORK_COLUMNS = ("estimate", "low", "high", "test_low", "test_high", "n_units")
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,7 @@ def assemble_result(
     """
     symbols = np.array(hmm.symbol_names)
     n_lengths = max(comparisons[0].target.n_steps - 2, 1)
-    symbol_run_laws = [[_divide_rows(c) for c in _list_run_counts(comp, n_lengths)] for comp in comparisons]
-    run_laws = [
-        [_divide_rows(c.sum(axis=0)) for c in _list_run_counts(comp, n_lengths)] for comp in comparisons
-    ]
+    run_counts = np.array([_list_run_counts(c, n_lengths) for c in comparisons])
     return EvaluationResult(
         settings=record,
         status=status,
@@ -63,15 +63,16 @@ def assemble_result(
         symbol_matrix=np.array([_list_matrices(c) for c in comparisons]),
         frequencies=np.array([_list_frequencies(c) for c in comparisons]),
         run_length=np.arange(1, n_lengths + 1),
-        run_law=np.array(run_laws),
-        symbol_run_law=np.array(symbol_run_laws),
+        run_law=compute_frequencies(run_counts.sum(axis=2)),
+        symbol_run_law=compute_frequencies(run_counts),
         sampled_source=np.array(SOURCES[:2]),
         raster=np.array([_list_rasters(c, settings.n_raster) for c in comparisons]),
     )
 
 
 def _build_table(comparisons: list[Comparison], settings: EvaluationSettings) -> dict[str, np.ndarray]:
-    measures = list_measures(settings)
+    is_reversible = all(has_reversible_output(c.target) for c in comparisons)
+    measures = list_measures(settings, is_reversible=is_reversible)
     network = [[c.network_findings[m.name] for m in measures] for c in comparisons]
     floor = [[c.floor_findings[m.name] for m in measures] for c in comparisons]
 
@@ -84,7 +85,7 @@ def _build_table(comparisons: list[Comparison], settings: EvaluationSettings) ->
         "unit": np.array([m.unit for m in measures]),
         "margin": np.array([m.margin for m in measures]),
         "target": np.array([m.target for m in measures]),
-        **{name: collect(network, name) for name in ("estimate", "low", "high", "n_units")},
+        **{name: collect(network, name) for name in _NETWORK_COLUMNS},
         "floor": collect(floor, "estimate"),
         "floor_low": collect(floor, "low"),
         "floor_high": collect(floor, "high"),
@@ -122,8 +123,3 @@ def _list_run_counts(comparison: Comparison, n_lengths: int) -> list[Float[np.nd
 def _list_rasters(comparison: Comparison, n_sequences: int) -> list[np.ndarray]:
     """One window of each of the first trajectories."""
     return [o.windows[:n_sequences, 0] for o in (comparison.network, comparison.floor)]
-
-
-def _divide_rows(counts: Float[np.ndarray, "*row cell"]) -> Float[np.ndarray, "*row cell"]:
-    totals = counts.sum(axis=-1, keepdims=True)
-    return np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)

@@ -1,5 +1,6 @@
 """Evaluate a network, or any other emulator, against the process that it should emulate."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -118,7 +119,7 @@ def evaluate_emulator(
         span = _Span(report, index / len(processes), 1 / len(processes), start)
         comparisons.append(_compare(observe, process, start, n_steps, settings, seed, span))
     report(1.0, "done")
-    status = {"notes": notes}
+    status = {"notes": notes + _list_failures(comparisons)}
     record = {"evaluation": settings.model_dump(), "n_steps": n_steps, "seed": seed, "process": hmm.name}
     return assemble_result(comparisons, hmm, settings, record=record, status=status)
 
@@ -199,6 +200,16 @@ def _list_limits(hmm: HMM, n_steps: int, settings: EvaluationSettings) -> list[s
     elif not can_compare_parameters(hmm):
         notes.append("re-estimated parameters are not compared: the process is not identifiable")
     return notes
+
+
+def _list_failures(comparisons: list[Comparison]) -> list[str]:
+    """Say which classifiers were not fitted: their AUC is undefined."""
+    return [
+        f"start `{c.start}`: AUC of the {source} left out: the classifier did not converge"
+        for c in comparisons
+        for source, found in (("network", c.network_findings), ("floor", c.floor_findings))
+        if math.isnan(found["classifier_auc"].estimate)
+    ]
 
 
 def _index_stream(start: Start, name: str) -> int:

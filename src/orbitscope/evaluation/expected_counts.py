@@ -21,7 +21,9 @@ def measure_expected_counts(
     -----
     Standard errors come from a bootstrap over groups of trajectories. A symbol that is never
     emitted has no row in the matrix; the entries of its row then count as wrong by 1, the most possible.
-    Symbols that the process never emits have no exact row and are judged by their frequency alone.
+    Symbols that the process never emits have no exact row and are judged by their frequency alone. Where
+    every state of the process emits the rarest symbol with the same probability, the HMM's expected counts
+    of it do not vary: the floor of `rare_symbol_error` is then 0 ± 0 and says nothing.
     """
     n_symbols = len(target.frequencies)
     n_groups = len(observation.symbol_sums)

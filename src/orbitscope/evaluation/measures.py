@@ -9,7 +9,7 @@ from jaxtyping import Float
 from scipy.special import ndtri, stdtrit
 
 from ..settings import EvaluationSettings
-from ..statistics import JackknifeResult
+from ..statistics import JackknifeResult, decide_equivalence
 
 Bracket = Callable[[float], tuple[float, float]]
 """Limits that miss the true value with at most the given probability on each side."""
@@ -65,9 +65,18 @@ UNDEFINED = Finding(math.nan)
 """What a measure gives where it does not exist (a word longer than the window, an HMM too large to refit)."""
 
 
-def list_measures(settings: EvaluationSettings) -> list[Measure]:
-    """Every measure of an evaluation, in the order of the table, with the margins of the settings."""
-    s, nats = settings, "nat per symbol"
+def list_measures(settings: EvaluationSettings, *, is_reversible: bool = False) -> list[Measure]:
+    """Every measure of an evaluation, in the order of the table, with the margins of the settings.
+
+    Parameters
+    ----------
+    settings : EvaluationSettings
+    is_reversible : bool
+        Whether a perfect emulator has no irreversibility; otherwise its value is known through the floor
+        only, like those of re-estimated HMMs, which depend on the size of the sample.
+    """
+    s, nats, floor_only = settings, "nat per symbol", math.nan
+    irreversibility = 0.0 if is_reversible else floor_only
     words = [
         Measure(
             f"ngram_divergence_{n}", f"KL divergence of {n}-grams from the exact law, bias-corrected", "nat"
@@ -85,17 +94,36 @@ def list_measures(settings: EvaluationSettings) -> list[Measure]:
         Measure("impossible_word_share", "share of the longest n-grams that have probability zero"),
         Measure("run_length_distance", "total variation of complete runs", "1", s.margin_run_length),
         Measure("run_length_distance_crossfit", "the same, signs and values from different sequences"),
-        Measure("irreversibility", "KL divergence of triples from reversed ones, bias-corrected", "nat"),
+        Measure(
+            "irreversibility",
+            "KL divergence of triples from reversed ones, bias-corrected",
+            "nat",
+            target=irreversibility,
+        ),
         Measure("classifier_auc", "held-out AUC of a classifier", "1", s.margin_auc, 0.5),
-        Measure("matched_distance", "mean distance after one-to-one matching", "1", target=math.nan),
+        Measure("matched_distance", "mean distance after one-to-one matching", "1", target=floor_only),
         Measure("matched_distance_excess", "the same minus its floor, paired"),
         Measure(
-            "sinkhorn_loss", "Sinkhorn divergence at the published epsilon", "mismatches", target=math.nan
+            "sinkhorn_loss", "Sinkhorn divergence at the published epsilon", "mismatches", target=floor_only
         ),
         Measure("sinkhorn_loss_excess", "the same minus its floor, paired", "mismatches"),
-        Measure("refit_kl_rate", "KL rate from the process to the HMM re-estimated from samples", nats),
-        Measure("refit_kl_rate_reverse", "KL rate from the re-estimated HMM to the process", nats),
-        Measure("refit_parameter_error", "largest error of a re-estimated, aligned probability"),
+        Measure(
+            "refit_kl_rate",
+            "KL rate from the process to the HMM re-estimated from samples",
+            nats,
+            target=floor_only,
+        ),
+        Measure(
+            "refit_kl_rate_reverse",
+            "KL rate from the re-estimated HMM to the process",
+            nats,
+            target=floor_only,
+        ),
+        Measure(
+            "refit_parameter_error",
+            "largest error of a re-estimated, aligned probability",
+            target=floor_only,
+        ),
     ]
 
 
@@ -161,25 +189,27 @@ def average_replicates(values: Float[np.ndarray, " replicate"], settings: Evalua
     return build_finding(mean, bracket, settings, n_units=n, replicates=values)
 
 
-def correct_by_jackknife(jackknife: JackknifeResult, settings: EvaluationSettings) -> Finding:
-    """Bias-corrected value with a normal interval of the jackknife's standard error."""
+def correct_by_jackknife(
+    jackknife: JackknifeResult, settings: EvaluationSettings, *, null_error: float = 0.0
+) -> Finding:
+    """Bias-corrected value with a normal interval; its standard error is at least ``null_error``."""
     value = float(jackknife.corrected)
-    bracket = bracket_normal(value, float(jackknife.standard_error))
+    bracket = bracket_normal(value, max(float(jackknife.standard_error), null_error))
     return build_finding(value, bracket, settings, n_units=jackknife.n_groups)
 
 
 def judge(finding: Finding, measure: Measure) -> str:
-    """Verdict of two one-sided tests: equivalent, different, inconclusive, or no margin.
+    """Verdict of two one-sided tests: equivalent, different, inconclusive, no margin, or undefined.
 
     Schuirmann (1987): equivalent when the interval of level 1 − 2α lies inside target ± margin, different
-    when it lies wholly outside, inconclusive otherwise.
+    when it lies wholly outside, inconclusive otherwise. A measure that does not exist is undefined.
     """
+    if math.isnan(finding.estimate):
+        return "undefined"
     if math.isnan(measure.margin):
         return "no margin"
     low, high = finding.test_low - measure.target, finding.test_high - measure.target
-    if -measure.margin < low and high < measure.margin:
-        return "equivalent"
-    return "different" if low >= measure.margin or high <= -measure.margin else "inconclusive"
+    return decide_equivalence(low, high, measure.margin)
 
 
 def find_z(tail: float) -> float:

@@ -18,7 +18,9 @@ from torch import Tensor
 from ..errors import InputError
 from ..hmm import HMM, sample_sequences
 from ..network import NoiseRNN, iterate_rollout, sample_gumbel
+from ..network.model import fork_generator
 from ..settings import EvaluationSettings
+from ..training import count_expected_pairs
 
 Start = Literal["zero", "stationary"]
 
@@ -27,6 +29,9 @@ N_GROUPS = 1000
 
 BLOCK_TRAJECTORIES = 2000
 """Trajectories simulated side by side."""
+
+BLOCK_CELLS = 2_000_000
+"""Pairs of HMM states, over groups, that are counted at once (16 MB)."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,8 @@ def plan_observation(start: Start, n_steps: int, settings: EvaluationSettings) -
 
     From zero every trajectory is one window, as in training. For the stationary process a burn-in per window
     would cost more than the rest of the evaluation, so fewer and longer trajectories are cut into windows at
-    equal distances; the trajectory is then the independent unit.
+    equal distances; the trajectory is then the independent unit. The rarest symbol asks for 10⁷ sampled
+    symbols: the default of 3·10⁶ relies on softmax probabilities, which lack the noise of sampled symbols.
     """
     if n_steps < 2:
         raise InputError(f"`n_steps` must be ≥ 2, got {n_steps}. Use the length of the training sequences.")
@@ -125,8 +131,7 @@ def observe_network(
     InputError
         If the activity does not stay finite.
     """
-    symbol_seed = torch.randint(2**62, (), generator=generator, device=generator.device)
-    symbol_generator = torch.Generator().manual_seed(int(symbol_seed))
+    symbol_generator = fork_generator(generator)
     block = design.group_size * max(1, BLOCK_TRAJECTORIES // design.group_size)
     parts = []
     for first in range(0, design.n_trajectories, block):
@@ -153,16 +158,13 @@ def observe_process(hmm: HMM, design: Design, *, rng: np.random.Generator) -> Ob
     The HMM's own initial probabilities are the start; there is no burn-in.
     """
     sampled = sample_sequences(hmm, design.n_trajectories, design.n_recorded, rng=rng)
-    n_groups, m = design.n_trajectories // design.group_size, hmm.n_states
-    group = np.repeat(np.arange(n_groups), design.group_size)[:, None]
-    states = sampled.states.astype(np.int64)
-    visits = np.bincount((group * m + states).ravel(), minlength=n_groups * m).reshape(n_groups, m)
-    codes = (group * m + states[:, :-1]) * m + states[:, 1:]
-    moves = np.bincount(codes.ravel(), minlength=n_groups * m * m).reshape(n_groups, m, m)
-    pair_sums = hmm.emission_probs.T @ moves @ hmm.emission_probs
-    return Observation(
-        visits @ hmm.emission_probs, pair_sums, cut_windows(sampled.symbols[: design.n_sampled], design)
-    )
+    block = design.group_size * max(1, BLOCK_CELLS // hmm.n_states**2)
+    parts = [
+        _expect_counts(sampled.states[first : first + block], design.group_size, hmm.emission_probs)
+        for first in range(0, design.n_trajectories, block)
+    ]
+    symbol_sums, pair_sums = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Observation(symbol_sums, pair_sums, cut_windows(sampled.symbols[: design.n_sampled], design))
 
 
 def cut_windows(
@@ -172,6 +174,20 @@ def cut_windows(
     stride = design.n_recorded // design.n_windows
     firsts = stride * np.arange(design.n_windows)
     return symbols[:, firsts[:, None] + np.arange(design.n_steps)]
+
+
+def _expect_counts(
+    states: Integer[np.ndarray, "trajectory time"],
+    group_size: int,
+    emission_probs: Float[np.ndarray, "state symbol"],
+) -> tuple[Float[np.ndarray, "group symbol"], Float[np.ndarray, "group symbol symbol"]]:
+    """Expected counts of symbols and pairs along state paths, per group of trajectories."""
+    n_groups, m = len(states) // group_size, len(emission_probs)
+    first = m * np.repeat(np.arange(n_groups), group_size)[:, None] + states.astype(np.int64)
+    visits = np.bincount(first.ravel(), minlength=n_groups * m).reshape(n_groups, m)
+    codes = first[:, :-1] * m + states[:, 1:]
+    moves = np.bincount(codes.ravel(), minlength=n_groups * m * m).reshape(n_groups, m, m)
+    return visits @ emission_probs, emission_probs.T @ moves @ emission_probs
 
 
 def _burn_in(
@@ -203,24 +219,17 @@ def _observe_block(
         probs = torch.softmax(logits, -1)
         linked = probs if last is None else torch.cat([last, probs])
         symbol_sums += probs.sum(0).unflatten(0, (n_groups, design.group_size)).sum(1).double().cpu()
-        pair_sums += _count_pairs(linked, design.group_size).cpu()
+        grouped = linked.unflatten(1, (n_groups, design.group_size))
+        pair_sums += torch.vmap(count_expected_pairs, in_dims=1)(grouped).cpu()
         symbols.append(_draw_symbols(logits[:, :n_sampled], symbol_generator))
         last = probs[-1:]
     return symbol_sums.numpy(), pair_sums.numpy(), np.concatenate(symbols, axis=1)
 
 
-def _count_pairs(
-    probs: Float[Tensor, "time trajectory symbol"], group_size: int
-) -> Float[Tensor, "group symbol symbol"]:
-    """Expected counts of consecutive pairs, per group of trajectories."""
-    grouped = probs.unflatten(1, (-1, group_size)).permute(1, 0, 2, 3)
-    before, after = grouped[:, :-1].flatten(1, 2), grouped[:, 1:].flatten(1, 2)
-    return torch.bmm(before.transpose(1, 2), after).double()
-
-
 def _draw_symbols(
     logits: Float[Tensor, "time trajectory symbol"], generator: torch.Generator
 ) -> Integer[np.ndarray, "trajectory time"]:
+    """Sample symbols with Gumbel noise, exact to about 10⁻⁷ per symbol (its uniforms are of float32)."""
     noise = sample_gumbel(tuple(logits.shape), generator=generator).to(logits)
     dtype = np.uint8 if logits.shape[-1] <= 256 else np.int16
     return (logits + noise).argmax(-1).T.cpu().numpy().astype(dtype)

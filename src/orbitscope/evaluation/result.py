@@ -12,6 +12,7 @@ from ..results import Result, axes
 SOURCES = ("network", "floor", "exact")
 """The network, an HMM sample observed in the same way, and the exact values of the process."""
 
+_CELL = ("start", "measure")
 _SAMPLED = ("start", "sampled_source", "raster_sequence", "step")
 
 
@@ -32,8 +33,11 @@ class EvaluationResult(Result):
         Value and confidence interval; NaN where the measure is undefined.
     floor, floor_low, floor_high : (start, measure)
         The same for the HMM sample.
+    test_low, test_high : (start, measure)
+        Interval of level 1 − 2α that the verdict compares with the margin; NaN where none was stored.
     verdict : (start, measure)
-        "equivalent", "different", "inconclusive" or "no margin".
+        "equivalent", "different", "inconclusive" or "no margin". A measure that is undefined (its estimate is
+        NaN) has no verdict, whatever stands here; `tabulate` says "undefined".
     n_units : (start, measure)
         Independent units behind the estimate.
     symbol : (symbol,)
@@ -74,6 +78,12 @@ class EvaluationResult(Result):
     floor_high: Float[np.ndarray, "start measure"] = axes(
         "start", "measure", description="upper limit of floor"
     )
+    test_low: Float[np.ndarray, "start measure"] = axes(
+        *_CELL, description="lower limit of the test's interval"
+    )
+    test_high: Float[np.ndarray, "start measure"] = axes(
+        *_CELL, description="upper limit of the test's interval"
+    )
     verdict: Shaped[np.ndarray, "start measure"] = axes("start", "measure", description="two one-sided tests")
     n_units: Int[np.ndarray, "start measure"] = axes("start", "measure", description="independent units")
     symbol: Shaped[np.ndarray, " symbol"] = axes("symbol", description="symbol")
@@ -107,10 +117,11 @@ def tabulate(result: EvaluationResult) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        Keys start, measure, description, unit, estimate, low, high, floor, floor_low, floor_high, target,
-        margin, verdict, n_units; None where a number is undefined or infinite.
+        Keys start, measure, description, unit, estimate, low, high, floor, floor_low, floor_high, test_low,
+        test_high, target, margin, verdict, n_units; None where a number is undefined, an infinite float where
+        it is infinite. The verdict is "undefined" where the estimate is.
     """
-    columns = ("estimate", "low", "high", "floor", "floor_low", "floor_high")
+    columns = ("estimate", "low", "high", "floor", "floor_low", "floor_high", "test_low", "test_high")
     rows = []
     for i, start in enumerate(result.start.tolist()):
         for j, name in enumerate(result.measure.tolist()):
@@ -118,10 +129,11 @@ def tabulate(result: EvaluationResult) -> list[dict[str, Any]]:
             row |= {key: str(getattr(result, key)[j]) for key in ("description", "unit")}
             row |= {key: _to_number(getattr(result, key)[i, j]) for key in columns}
             row |= {key: _to_number(getattr(result, key)[j]) for key in ("target", "margin")}
-            row |= {"verdict": str(result.verdict[i, j]), "n_units": int(result.n_units[i, j])}
+            verdict = "undefined" if row["estimate"] is None else str(result.verdict[i, j])
+            row |= {"verdict": verdict, "n_units": int(result.n_units[i, j])}
             rows.append(row)
     return rows
 
 
 def _to_number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+    return None if math.isnan(value) else float(value)

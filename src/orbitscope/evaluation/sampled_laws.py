@@ -1,11 +1,13 @@
 """Measures from sampled sequences against exact laws: likelihood, n-grams, runs, irreversibility."""
 
+import math
+
 import numpy as np
 from jaxtyping import Float, Int, Integer
-from scipy.special import ndtri
 
-from ..hmm import compute_log_likelihood, compute_ngram_law
+from ..hmm import compute_log_likelihood, compute_ngram_law, compute_output_irreversibility
 from ..sequences import (
+    compute_design_effect,
     compute_ngram_divergence,
     count_ngrams,
     count_run_lengths,
@@ -40,6 +42,9 @@ MAX_WORDS = 2**16
 REVERSED_LENGTH = 3
 """Words whose reversal is compared: triples."""
 
+REVERSIBLE = 1e-9
+"""Exact irreversibility in nats that counts as none: rounding leaves about 1e-16."""
+
 
 def measure_likelihood(
     observation: Observation, target: Target, settings: EvaluationSettings, *, rng: np.random.Generator
@@ -50,14 +55,15 @@ def measure_likelihood(
     -----
     The gap is KL(network ‖ process) / T plus the difference of their entropies, so it can be
     negative: a network that is less diverse than the process emits too likely sequences. Sequences of
-    probability zero are left out of the mean and counted apart (Wilson interval).
+    probability zero are left out of the mean and counted apart (Wilson interval of as many independent
+    windows as the trajectories are worth). Symbols of probability below about 10⁻⁷ are never sampled.
     """
     windows = observation.windows
     flat = windows.reshape(-1, target.n_steps)
     log_likelihood = compute_log_likelihood(target.hmm, flat).reshape(windows.shape[:2]) / target.n_steps
     possible = np.isfinite(log_likelihood)
     n_possible = possible.sum(axis=1)
-    impossible = _measure_share(int((~possible).sum()), possible.size, settings)
+    impossible = measure_share((~possible).sum(axis=1), np.full(len(windows), windows.shape[1]), settings)
     if not possible.any():
         infinite = Finding(*[np.inf] * 5, n_units=len(windows))
         return {"cross_entropy_gap": infinite, "impossible_share": impossible}
@@ -77,30 +83,73 @@ def measure_words(
     Notes
     -----
     Bias and standard error from a jackknife over groups of trajectories, which needs no
-    independence of the n-grams of one sequence. Impossible n-grams are left out; their share is reported for
-    the longest n-grams. n-grams longer than the window, or of more than 65536 kinds, are left undefined.
+    independence of the n-grams of one sequence. Near zero, where divergences are quadratic and the error of
+    the jackknife vanishes, it is at least that at zero (`find_null_error`, `find_reversible_error`).
+    Impossible n-grams are left out; their share is reported for the longest n-grams. n-grams longer than the
+    window, or of more than 65536 kinds, are left undefined.
     """
-    n_symbols = len(target.frequencies)
-    found = {"impossible_word_share": UNDEFINED, "irreversibility": UNDEFINED}
-    for n in range(1, settings.max_word_length + 1):
-        name = f"ngram_divergence_{n}"
-        if not _is_countable(n, target):
-            found[name] = UNDEFINED
-            continue
+    n_symbols, lengths = len(target.frequencies), range(1, settings.max_word_length + 1)
+    found = dict.fromkeys(["impossible_word_share", "irreversibility"], UNDEFINED)
+    found |= {f"ngram_divergence_{n}": UNDEFINED for n in lengths}
+    for n in (n for n in lengths if _is_countable(n, target)):
         counts = _count_by_group(observation.windows, lambda s, n=n: count_ngrams(s, n, n_symbols))
         law = compute_ngram_law(target.hmm, n, n_steps=target.n_steps)
         jackknife = compute_jackknife(
             counts, lambda c, law=law: compute_ngram_divergence(c, law).plain, n_groups=N_SAMPLE_GROUPS
         )
-        found[name] = correct_by_jackknife(jackknife, settings)
-        found["impossible_word_share"] = _measure_impossible_words(counts, law, settings)
+        null_error = find_null_error(counts, law)
+        found[f"ngram_divergence_{n}"] = correct_by_jackknife(jackknife, settings, null_error=null_error)
+        found["impossible_word_share"] = _measure_impossible_words(observation.windows, law, settings)
     if _is_countable(REVERSED_LENGTH, target):
         triples = _count_by_group(observation.windows, lambda s: count_ngrams(s, REVERSED_LENGTH, n_symbols))
         jackknife = compute_jackknife(
             triples, lambda c: estimate_output_irreversibility(c).plain, n_groups=N_SAMPLE_GROUPS
         )
-        found["irreversibility"] = correct_by_jackknife(jackknife, settings)
+        null_error = find_reversible_error(triples)
+        found["irreversibility"] = correct_by_jackknife(jackknife, settings, null_error=null_error)
     return found
+
+
+def find_null_error(counts: Int[np.ndarray, "group ..."], law: Float[np.ndarray, "..."]) -> float:
+    """Standard error of the divergence of counted n-grams from a law where that law is the true one.
+
+    Notes
+    -----
+    2 N D is then about δ χ²(cells − 1), δ the design effect between groups (Rao & Scott 1981), so that the
+    error is √(2 (cells − 1)) / (2 N / δ). Cells are the observed ones that the law allows. One mean δ serves
+    all cells, so the error is too small where they differ much.
+    """
+    allowed = counts[:, law > 0]
+    n_observed = int((allowed.sum(axis=0) > 0).sum())
+    if n_observed < 2:
+        return 0.0
+    return math.sqrt(2 * (n_observed - 1)) * compute_design_effect(allowed) / (2 * float(allowed.sum()))
+
+
+def find_reversible_error(triples: Int[np.ndarray, "group symbol symbol symbol"]) -> float:
+    """Standard error of the irreversibility of counted triples where the process is reversible.
+
+    Notes
+    -----
+    Near zero D ≈ (2 / N) Σ d² / m over pairs {abc, cba} with d = n_abc − n_cba and m = n_abc + n_cba. Under
+    reversibility d² / m is about δ χ²(1), δ = Var(d) / m between groups, so that the error is √(8 Σ δ²) / N
+    (pairs taken as independent).
+    """
+    reverse = triples.swapaxes(1, 3)
+    is_first = np.arange(triples.shape[1])[:, None, None] < np.arange(triples.shape[1])
+    both = (triples + reverse).sum(axis=0)
+    kept = np.broadcast_to(is_first, both.shape) & (both > 0)
+    differences = (triples - reverse)[:, kept]
+    effects = differences.var(axis=0, ddof=1) * len(triples) / both[kept]
+    return math.sqrt(8 * float((effects**2).sum())) / float(triples.sum())
+
+
+def has_reversible_output(target: Target) -> bool:
+    """Tell whether reversed triples of the window are as likely as the triples, so that 0 is the aim."""
+    if not _is_countable(REVERSED_LENGTH, target):
+        return False
+    exact = compute_output_irreversibility(target.hmm, word_length=REVERSED_LENGTH, n_steps=target.n_steps)
+    return exact < REVERSIBLE
 
 
 def measure_runs(
@@ -172,27 +221,52 @@ def cross_fit_distance(
     return value / float(total.sum())
 
 
-def _measure_impossible_words(
-    counts: Int[np.ndarray, "group ..."], law: Float[np.ndarray, "..."], settings: EvaluationSettings
+def measure_share(
+    hits: Integer[np.ndarray, " cluster"],
+    totals: Integer[np.ndarray, " cluster"],
+    settings: EvaluationSettings,
 ) -> Finding:
-    flat = counts.reshape(len(counts), -1)
-    impossible, total = flat[:, law.ravel() == 0].sum(axis=1), flat.sum(axis=1)
-    share = float(impossible.sum() / total.sum())
-    bracket = bracket_normal(share, _find_ratio_error(impossible, total))
-    return build_finding(share, bracket, settings, n_units=len(counts))
+    """Share of hits among items that come in independent clusters (trajectories).
 
+    Parameters
+    ----------
+    hits, totals : (cluster,)
+        Hits and items of each cluster.
+    settings : EvaluationSettings
+        Levels of the intervals.
 
-def _measure_share(n_hits: int, n_total: int, settings: EvaluationSettings) -> Finding:
-    """Share with Wilson's interval (1927), which has width even when nothing was hit."""
-    share = n_hits / n_total
+    Notes
+    -----
+    Wilson's interval (1927), which has width even when nothing was hit. Its sample size is the number of
+    items over their design effect, Var(share) between clusters by that of independent items (at least 1).
+    Without hits, or with hits only, the effect is unknown: the worst is assumed, one independent item per
+    cluster.
+    """
+    n_total = int(totals.sum())
+    share = float(hits.sum() / n_total)
+    independent = share * (1 - share) / n_total
+    effect = _find_ratio_error(hits, totals) ** 2 / independent if independent > 0 else n_total / len(hits)
+    n = n_total / max(1.0, effect)
 
     def bracket(tail: float) -> tuple[float, float]:
-        z2 = float(ndtri(tail)) ** 2
-        centre = (n_hits + z2 / 2) / (n_total + z2)
-        half_width = np.sqrt(z2 * (n_hits * (1 - share) + z2 / 4)) / (n_total + z2)
-        return max(float(centre - half_width), 0.0), min(float(centre + half_width), 1.0)
+        z2 = find_z(tail) ** 2
+        centre = (n * share + z2 / 2) / (n + z2)
+        half_width = math.sqrt(z2 * (n * share * (1 - share) + z2 / 4)) / (n + z2)
+        return max(centre - half_width, 0.0), min(centre + half_width, 1.0)
 
-    return build_finding(share, bracket, settings, n_units=n_total)
+    return build_finding(share, bracket, settings, n_units=len(hits))
+
+
+def _measure_impossible_words(
+    windows: Integer[np.ndarray, "cluster window time"],
+    law: Float[np.ndarray, "..."],
+    settings: EvaluationSettings,
+) -> Finding:
+    n_words, impossible, hits = windows.shape[2] - law.ndim + 1, law == 0, []
+    for group in np.array_split(windows, min(N_SAMPLE_GROUPS, len(windows))):
+        words = tuple(group[..., k : n_words + k] for k in range(law.ndim))
+        hits.append(impossible[words].sum(axis=(1, 2)))
+    return measure_share(np.concatenate(hits), np.full(len(windows), windows.shape[1] * n_words), settings)
 
 
 def _find_ratio_error(

@@ -13,7 +13,7 @@ from ..loss import SinkhornDivergence
 from ..sequences import count_ngrams_by_sequence, find_complete_runs, sum_run_powers
 from ..settings import EvaluationSettings
 from ..statistics import fit_logistic_regression
-from .measures import Finding, average_replicates, bracket_normal, build_finding
+from .measures import UNDEFINED, Finding, average_replicates, bracket_normal, build_finding
 from .observation import Observation
 from .target import Target
 
@@ -30,7 +30,8 @@ def measure_classifier(
     -----
     Classifier two-sample test (Lopez-Paz & Oquab 2017) on the features of `describe_sequences`. Trajectories,
     not sequences, are split into halves for training and test, and the standard error averages DeLong's
-    placement values within trajectories first.
+    placement values within trajectories first. Undefined if the fit did not converge: a classifier that was
+    not fitted tells nothing about the sample.
     """
     samples = [observation.windows, target.windows]
     features = [_describe_windows(windows, target.hmm) for windows in samples]
@@ -40,11 +41,17 @@ def measure_classifier(
     mean, scale = pooled.mean(axis=0), pooled.std(axis=0)
     scale[scale == 0] = 1.0
     labels = np.repeat([True, False], [len(train[0]), len(train[1])])
-    weights = fit_logistic_regression((pooled - mean) / scale, labels).weights
-    positive, negative = ((second - mean) / scale @ weights for _, second in halves)
+    fit = fit_logistic_regression((pooled - mean) / scale, labels)
+    if not fit.converged:
+        return {"classifier_auc": UNDEFINED}
+    positive, negative = ((second - mean) / scale @ fit.weights for _, second in halves)
     auc, error = compute_clustered_auc(positive, negative)
-    finding = build_finding(auc, bracket_normal(auc, error), settings, n_units=len(positive) + len(negative))
-    return {"classifier_auc": finding}
+
+    def bracket(tail: float) -> tuple[float, float]:
+        low, high = bracket_normal(auc, error)(tail)
+        return max(low, 0.0), min(high, 1.0)
+
+    return {"classifier_auc": build_finding(auc, bracket, settings, n_units=len(positive) + len(negative))}
 
 
 def measure_batches(
@@ -121,6 +128,10 @@ def compute_clustered_auc(
     -------
     auc, standard_error : float
         The error is DeLong's for clusters of one score (Obuchowski 1997 for larger ones).
+
+    Notes
+    -----
+    DeLong, DeLong & Clarke-Pearson (1988); placement values from midranks as in Sun & Xu (2014).
     """
     n_positive, n_negative = positive.size, negative.size
     ranks = rankdata(np.concatenate([positive.ravel(), negative.ravel()]))

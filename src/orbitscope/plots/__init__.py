@@ -28,6 +28,7 @@ from .symbol_matrices import plot_symbol_matrices as plot_symbol_matrices
 from .symbol_matrices import plot_symbol_matrix as plot_symbol_matrix
 from .symbol_matrices import plot_symbol_matrix_difference as plot_symbol_matrix_difference
 from .training_curve import plot_loss as plot_loss
+from .training_curve import plot_memory as plot_memory
 from .training_curve import plot_schedule as plot_schedule
 from .training_curve import plot_symbol_matrix_error as plot_symbol_matrix_error
 from .training_curve import plot_training_curve as plot_training_curve

@@ -1,6 +1,8 @@
 """Captions: what each figure shows, with the numbers of the results that it was drawn from."""
 
+import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from ..training import EpochRecord
 from .selection import find_start
 from .style import format_number
 
+_MOST_TURNS = 6
 _STARTS = {
     "zero": "started from h = 0 as in training",
     "stationary": "started after a burn-in, against the stationary process",
@@ -30,8 +33,10 @@ def describe_training(history: list[EpochRecord], transition: ChangePoint) -> st
         _describe_validation(history),
         "(b) Largest error of the symbol matrix from softmax probabilities of the training batches; "
         f"last epoch {format_number(last.symbol_matrix_error)}. Vertical lines: changes of batch size.",
-        f"(c) Schedule: batch size {_describe_range(history, 'batch_size')}, learning rate "
-        f"{_describe_range(history, 'learning_rate')}.",
+        "(c) Memory: dependence of consecutive symbols as a share of that of the HMM; last epoch "
+        f"{format_number(last.memory)}.",
+        f"(d) Schedule: batch size {_list_changes([record.batch_size for record in history])}, learning rate "
+        f"{_list_changes([record.learning_rate for record in history])}.",
     ]
     return " ".join(part for part in parts if part)
 
@@ -104,11 +109,11 @@ def _describe_transition(history: list[EpochRecord], transition: ChangePoint) ->
         return "No plateau was found."
     start = history[transition.plateau_start].epoch
     if transition.index is None:
-        return f"The loss has been on the plateau (shaded) since epoch {start}: no phase transition yet."
+        return f"Training has been on the plateau (shaded) since epoch {start}: no phase transition yet."
     end = history[transition.index].epoch
     return (
-        f"The loss is on the plateau (shaded) from epoch {start} and drops below it in epoch {end}, the "
-        "phase transition (vertical line)."
+        f"Training is on the plateau (shaded) from epoch {start} and leaves it in epoch {end}, the phase "
+        "transition (vertical line)."
     )
 
 
@@ -122,9 +127,10 @@ def _describe_validation(history: list[EpochRecord]) -> str:
     return f"Lowest validation loss (circles): {format_number(best)} in epoch {record.epoch}{beside}."
 
 
-def _describe_range(history: list[EpochRecord], name: str) -> str:
-    first, last = (format_number(getattr(history[i], name), digits=4) for i in (0, -1))
-    return first if first == last else f"{first} to {last}"
+def _list_changes(values: Sequence[float | int]) -> str:
+    """The values in turn, or only the first and the last where there are many."""
+    turns = [format_number(value, digits=4) for value, _ in itertools.groupby(values)]
+    return " → ".join(turns if len(turns) <= _MOST_TURNS else [turns[0], "…", turns[-1]])
 
 
 def _describe_measure(result: EvaluationResult, start: str, measure: str, label: str) -> str:

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..evaluation import EvaluationResult
-from .selection import find_source, find_start, get_margin
+from .selection import find_source, find_start, get_margin, list_symbols
 from .style import (
     BAND_COLOR,
     EXACT_COLOR,
@@ -27,7 +27,7 @@ _OFFSETS = {"network": -0.14, "floor": 0.14}
 def plot_all_frequencies(result: EvaluationResult) -> Figure:
     """Frequencies above, errors below, one column per start."""
     starts = result.start.tolist()
-    figure = build_figure(WIDTH if len(starts) > 1 else WIDTH / 2, 3.4)
+    figure = build_figure(WIDTH if len(starts) > 1 else WIDTH * 0.6, 3.4)
     axes = figure.subplots(2, len(starts), sharex=True, sharey="row", squeeze=False, height_ratios=[1.3, 1])
     for column, start in zip(axes.T, starts, strict=True):
         plot_frequencies(result, start=start, ax=column[0])
@@ -40,7 +40,9 @@ def plot_all_frequencies(result: EvaluationResult) -> Figure:
     figure.align_ylabels(axes[:, 0])
     labelled = [ax.get_legend_handles_labels() for ax in axes[:, 0]]
     entries = dict(zip(labelled[1][1] + labelled[0][1], labelled[1][0] + labelled[0][0], strict=True))
-    figure.legend(entries.values(), entries.keys(), loc="outside upper left", ncols=4)
+    figure.legend(
+        entries.values(), entries.keys(), loc="outside upper left", ncols=4 if len(starts) > 1 else 2
+    )
     return figure
 
 
@@ -105,7 +107,7 @@ def _draw_points(ax: Axes, values: np.ndarray, result: EvaluationResult) -> None
 
 
 def _name_symbols(ax: Axes, result: EvaluationResult) -> None:
-    names = result.symbol.tolist()
+    names = list_symbols(result)
     is_long = max(map(len, names)) > 3 and len(names) > 3
     ax.set_xticks(
         range(len(names)), names, rotation=45 if is_long else 0, ha="right" if is_long else "center"

@@ -116,7 +116,7 @@ def _draw_rows(
         network = [getattr(result, name)[start, row] for name in ("estimate", "low", "high")]
         floor = [getattr(result, name)[start, row] for name in ("floor", "floor_low", "floor_high")]
         _draw_interval(ax, y + 0.2, (np.array(floor) - target) / unit, FLOOR_COLOR, _FLOOR_MARKER)
-        marker = {"markersize": 3.8} | _NETWORK_MARKERS[verdict]
+        marker = {"markersize": 3.8} | _NETWORK_MARKERS.get(verdict, {})
         _draw_interval(ax, y - 0.12, (np.array(network) - target) / unit, NETWORK_COLOR, marker)
         _write_row(ax, y, _format_interval(network), verdict if np.isfinite(result.margin[row]) else "")
     _write_row(ax, -0.95, "network [interval]", "verdict" if np.isfinite(result.margin[rows]).any() else "")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ..evaluation import EvaluationResult
-from .selection import find_sampled_source, find_start
+from .selection import find_sampled_source, find_start, list_symbols
 from .style import START_LABELS, WIDTH, build_figure, get_axes, get_symbol_color, with_style
 
 _HALF_HEIGHT = 0.42
@@ -26,13 +26,13 @@ def plot_rasters(result: EvaluationResult, *, start: str = "zero") -> Figure:
         "zero" or "stationary".
     """
     n_sequences = result.raster.shape[2]
-    figure = build_figure(WIDTH, 0.9 + 2 * max(0.5, 0.062 * n_sequences))
+    figure = build_figure(WIDTH, 0.9 + 2 * max(0.75, 0.062 * n_sequences))
     top, bottom = figure.subplots(2, 1, sharex=True)
     plot_raster(result, source="floor", start=start, ax=top)
     plot_raster(result, source="network", start=start, ax=bottom)
     top.set_xlabel("")
     top.tick_params(labelbottom=False)
-    names = result.symbol.tolist()
+    names = list_symbols(result)
     figure.legend(
         handles=[Patch(color=get_symbol_color(i), label=name) for i, name in enumerate(names)],
         title=f"{START_LABELS.get(start, start).capitalize()}; symbol:",
@@ -60,7 +60,7 @@ def plot_raster(
     """
     ax = get_axes(ax)
     sequences = result.raster[find_start(result, start), find_sampled_source(result, source)]
-    for symbol, name in enumerate(result.symbol.tolist()):
+    for symbol, name in enumerate(list_symbols(result)):
         runs = PolyCollection(
             list(_outline_runs(sequences == symbol)),
             facecolor=get_symbol_color(symbol),

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..evaluation import EvaluationResult
-from .selection import find_start
+from .selection import find_start, list_symbols
 from .style import (
     SMALL,
     SOURCE_LABELS,
@@ -21,6 +21,8 @@ from .style import (
 )
 
 _COLUMNS = 4
+_X_LABEL, _Y_LABEL = "length ℓ (steps)", "share of runs ≥ ℓ"
+_ALL_DRAWN, _MOST_DRAWN = 10, 30
 _LINES = {"network": "none", "floor": "none", "exact": "-"}
 
 
@@ -42,12 +44,13 @@ def plot_run_length_laws(result: EvaluationResult, *, start: str = "zero") -> Fi
     panels = axes.ravel()[:n_panels]
     for ax, symbol in zip(panels, [None, *range(n_panels - 1)], strict=True):
         plot_run_lengths(result, symbol=symbol, start=start, ax=ax)
-        ax.label_outer()
+        ax.set(xlabel="", ylabel="")
+    for ax in panels[-n_columns:]:
+        ax.tick_params(labelbottom=True)
     for ax in axes.ravel()[n_panels:]:
         ax.set_axis_off()
-    for ax in axes[-2][n_panels - n_columns * (n_rows - 1) :] if n_rows > 1 else ():
-        ax.tick_params(labelbottom=True)
-        ax.set_xlabel("length ℓ (steps)")
+    figure.supxlabel(_X_LABEL)
+    figure.supylabel(_Y_LABEL)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=3, title=_title(start), alignment="left")
     return figure
@@ -70,22 +73,29 @@ def plot_run_lengths(
     ax = get_axes(ax)
     i = find_start(result, start)
     laws = result.run_law[i] if symbol is None else result.symbol_run_law[i, :, symbol]
+    drawn = _thin_out(len(result.run_length))
     for source, law in zip(result.source.tolist(), laws, strict=True):
         survival = np.cumsum(law[::-1])[::-1]
         ax.plot(
             result.run_length,
             np.where(survival > 0, survival, np.nan),
             label=SOURCE_LABELS[source],
-            **SOURCE_MARKERS[source] | {"markersize": 2.4, "linestyle": _LINES[source]},
+            **SOURCE_MARKERS[source] | {"linestyle": _LINES[source], "markersize": 2.4, "markevery": drawn},
         )
     ax.set_ylim(_find_lowest(result) * 0.6, 1.6)
     set_log_y(ax)
     ax.set_xlim(0, result.run_length[-1] + 1)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
-    ax.set_xlabel("length ℓ (steps)")
-    ax.set_ylabel("share of runs ≥ ℓ")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, steps=[1, 2, 5, 10]))
+    ax.set_xlabel(_X_LABEL)
+    ax.set_ylabel(_Y_LABEL)
     _name_panel(ax, result, symbol, is_empty=bool(np.isnan(laws).all()))
     return ax
+
+
+def _thin_out(n_lengths: int) -> list[int]:
+    """Indices of the lengths that get a marker: all short ones, and some of the others in a long window."""
+    spacing = 1 + n_lengths // (_MOST_DRAWN + 1)
+    return [*range(min(_ALL_DRAWN, n_lengths)), *range(_ALL_DRAWN, n_lengths, spacing)]
 
 
 def _find_lowest(result: EvaluationResult) -> float:
@@ -98,7 +108,7 @@ def _find_lowest(result: EvaluationResult) -> float:
 
 
 def _name_panel(ax: Axes, result: EvaluationResult, symbol: int | None, *, is_empty: bool) -> None:
-    name = "all symbols" if symbol is None else f"symbol {result.symbol[symbol]}"
+    name = "all symbols" if symbol is None else f"symbol {list_symbols(result)[symbol]}"
     ax.set_title(name)
     if symbol is not None:
         ax.spines["top"].set(visible=True, color=get_symbol_color(symbol), linewidth=2.5)

@@ -67,6 +67,8 @@ _STYLE: dict[Any, Any] = {
     "axes.titlesize": 8.0,
     "axes.titlelocation": "left",
     "axes.labelsize": 8.0,
+    "figure.labelsize": 8.0,
+    "figure.titlesize": 8.5,
     "xtick.labelsize": SMALL,
     "ytick.labelsize": SMALL,
     "legend.fontsize": SMALL,

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from ..evaluation import EvaluationResult
-from .selection import find_source, find_start, get_margin
+from .selection import find_source, find_start, get_margin, list_symbols
 from .style import (
     FLOOR_COLOR,
     SMALL,
@@ -25,6 +25,7 @@ from .style import (
 _PROBABILITIES = colormaps["Greys"].with_extremes(bad="white")
 _DIFFERENCES = colormaps["PuOr_r"].with_extremes(bad="white")
 _LARGEST_PRINTED = 12
+_LARGEST_IN_ROW = 5
 _DARK = 0.45
 
 
@@ -37,15 +38,25 @@ def plot_symbol_matrices(result: EvaluationResult, *, start: str = "zero") -> Fi
     result : EvaluationResult
     start : str
         "zero" or "stationary".
+
+    Many symbols need larger cells: their matrices stand in two rows, with that of the HMM sample as the
+    fourth.
     """
-    figure = build_figure(WIDTH, 2.55 if _longest_name(result) <= 3 else 2.9)
-    left, middle, right = figure.subplots(1, 3)
-    plot_symbol_matrix(result, source="network", start=start, ax=left)
-    plot_symbol_matrix(result, source="exact", start=start, ax=middle)
-    plot_symbol_matrix_difference(result, start=start, ax=right)
-    middle.set_ylabel("")
-    right.set_ylabel("")
-    figure.suptitle(f"P(next symbol | symbol), {START_LABELS[start]}", x=0.01, ha="left", fontsize=8.5)
+    is_large = len(result.symbol) > _LARGEST_IN_ROW
+    height = (5.9 if is_large else 2.5) + 0.05 * _longest_name(result)
+    figure = build_figure(WIDTH, height)
+    grid = figure.subplots(2, 2, squeeze=False) if is_large else figure.subplots(1, 3, squeeze=False)
+    sources = ["network", "exact", *(["floor"] if is_large else [])]
+    for source, ax in zip(sources, grid.flat, strict=False):
+        plot_symbol_matrix(result, source=source, start=start, ax=ax)
+    plot_symbol_matrix_difference(result, start=start, ax=grid[-1, -1])
+    for ax in grid[:, 1:].flat:
+        ax.set_ylabel("")
+        ax.tick_params(labelleft=False)
+    for ax in grid[:-1].flat:
+        ax.set_xlabel("")
+        ax.tick_params(labelbottom=False)
+    figure.suptitle(f"P(next symbol | symbol), {START_LABELS[start]}", x=0.01, ha="left")
     return figure
 
 
@@ -112,11 +123,11 @@ def _print_cells(
     ax: Axes, image: AxesImage, matrix: Float[np.ndarray, "row column"], *, signed: bool
 ) -> None:
     n = len(matrix)
-    decimals, size = (3, SMALL) if n <= 5 else (2, 6.5 - 0.3 * (n - 6))
+    decimals, size = (3, SMALL) if n <= _LARGEST_IN_ROW else (2, SMALL - 0.25 * (n - 6))
     for (row, column), value in np.ndenumerate(matrix):
         red, green, blue, _ = image.cmap(image.norm(value))
         is_dark = not np.isnan(value) and 0.30 * red + 0.59 * green + 0.11 * blue < _DARK
-        text = _format_cell(value, decimals, signed=signed, short=n > 5)
+        text = _format_cell(value, decimals, signed=signed, short=n > _LARGEST_IN_ROW)
         color = "white" if is_dark else "black"
         ax.text(column, row, text, ha="center", va="center", fontsize=size, color=color)
 
@@ -132,7 +143,7 @@ def _format_cell(value: float, decimals: int, *, signed: bool, short: bool) -> s
 
 
 def _name_axes(ax: Axes, result: EvaluationResult) -> None:
-    names = result.symbol.tolist()
+    names = list_symbols(result)
     is_long = _longest_name(result) > 3
     ax.set_xticks(
         range(len(names)), names, rotation=45 if is_long else 0, ha="right" if is_long else "center"
@@ -146,4 +157,4 @@ def _name_axes(ax: Axes, result: EvaluationResult) -> None:
 
 
 def _longest_name(result: EvaluationResult) -> int:
-    return max(len(name) for name in result.symbol.tolist())
+    return max(len(name) for name in list_symbols(result))

@@ -1,4 +1,4 @@
-"""Training over epochs: the loss beside its floor and its plateau, the symbol matrix, and the schedule."""
+"""Training over epochs: loss beside floor and plateau, symbol matrix, memory of the symbols, schedule."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -30,13 +30,20 @@ from .style import (
 SCHEDULE = {"batch_size": "batch size", "learning_rate": "learning rate", "self_weight": "self-weight"}
 """What the schedule shows; the last one only where it changes."""
 
+_LEGEND = (
+    "network, training",
+    "network, validation",
+    "HMM sample (floor), training",
+    "HMM sample (floor), validation",
+    "symbols without memory",
+)
 _HEADROOM = 0.16
 _MOST_CIRCLES = 30
 
 
 @with_style
 def plot_training_curve(history: list[EpochRecord], transition: ChangePoint) -> Figure:
-    """Loss, error of the symbol matrix, and schedule over the same epochs.
+    """Loss, error of the symbol matrix, memory of the symbols, and schedule over the same epochs.
 
     Parameters
     ----------
@@ -45,17 +52,18 @@ def plot_training_curve(history: list[EpochRecord], transition: ChangePoint) -> 
     transition : ChangePoint
         Plateau and second drop; its indices count the records from 0.
     """
-    figure = build_figure(WIDTH, 4.4)
-    ratios = [3.0, 1.7, 0.28 * len(_list_schedule(history))]
-    top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=ratios)
-    plot_loss(history, transition, ax=top)
-    plot_symbol_matrix_error(history, transition, ax=middle)
-    plot_schedule(history, ax=bottom)
-    for ax in (top, middle):
+    figure = build_figure(WIDTH, 5.2)
+    ratios = [3.0, 1.6, 1.0, 0.28 * len(_list_schedule(history))]
+    axes = list(figure.subplots(4, 1, sharex=True, height_ratios=ratios))
+    plot_loss(history, transition, ax=axes[0])
+    plot_symbol_matrix_error(history, transition, ax=axes[1])
+    plot_memory(history, transition, ax=axes[2])
+    plot_schedule(history, ax=axes[3])
+    for ax in axes[:-1]:
         ax.set_xlabel("")
         ax.tick_params(labelbottom=False)
-    label_panels([top, middle, bottom])
-    figure.align_ylabels([top, middle])
+    label_panels(axes)
+    figure.align_ylabels(axes[:-1])
     return figure
 
 
@@ -86,7 +94,16 @@ def plot_loss(history: list[EpochRecord], transition: ChangePoint, *, ax: Axes |
     _mark_transition(ax, history, transition, text=True)
     _format_epochs(ax, epochs)
     ax.set_ylabel("loss (mismatches\nper sequence)")
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.2)
+    handles, labels = ax.get_legend_handles_labels()
+    order = [labels.index(label) for label in _LEGEND if label in labels]
+    ax.legend(
+        [handles[i] for i in order],
+        [labels[i] for i in order],
+        loc="lower left",
+        bbox_to_anchor=(0, 1.0),
+        ncols=3,
+        borderaxespad=0.2,
+    )
     return ax
 
 
@@ -112,7 +129,9 @@ def _plot_validation(ax: Axes, history: list[EpochRecord]) -> list[np.ndarray]:
         **circles,
     )
     single: dict[str, Any] = {"marker": "s"} if len(epochs) == 1 else {}
-    ax.plot(epochs, floors, color=FLOOR_COLOR, linestyle=":", label="HMM sample, validation", **single)
+    ax.plot(
+        epochs, floors, color=FLOOR_COLOR, linestyle=":", label="HMM sample (floor), validation", **single
+    )
     return [losses, floors]
 
 
@@ -131,6 +150,20 @@ def plot_symbol_matrix_error(
         ax.axvline(epochs[first] - 0.5, color=FLOOR_COLOR, linewidth=0.5, zorder=1)
     _format_epochs(ax, epochs)
     ax.set_ylabel("largest error of\nsymbol matrix")
+    return ax
+
+
+@with_style
+def plot_memory(history: list[EpochRecord], transition: ChangePoint, *, ax: Axes | None = None) -> Axes:
+    """Memory of consecutive symbols per epoch as a share of that of the process: 0 on the plateau."""
+    ax = get_axes(ax, height=1.4)
+    epochs, memory = _collect(history, "epoch"), _collect(history, "memory")
+    for level in (0, 1):
+        ax.axhline(level, color=FLOOR_COLOR, linewidth=0.5, linestyle="--", zorder=1)
+    ax.plot(epochs, memory, color=NETWORK_COLOR, marker="o" if len(history) == 1 else "none")
+    _mark_transition(ax, history, transition, text=False)
+    _format_epochs(ax, epochs)
+    ax.set_ylabel("memory\n(of HMM's)")
     return ax
 
 
@@ -235,5 +268,5 @@ def _write_at_top(ax: Axes, epoch: int, text: str, *, side: str) -> None:
 
 def _format_epochs(ax: Axes, epochs: np.ndarray) -> None:
     ax.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, steps=[1, 2, 5, 10]))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, steps=[1, 2, 5, 10], min_n_ticks=1))
     ax.set_xlabel("epoch")

@@ -17,13 +17,11 @@ class NgramDivergence:
     Attributes
     ----------
     plain : (*batch)            plug-in estimate over n-grams that the reference allows, biased upwards
-    corrected : (*batch)        plain minus (observed cells - 1) / (2 n_effective); may be slightly negative
     excluded_mass : (*batch)    share of n-grams to which the reference gives probability zero (0 .. 1)
     n_observed : (*batch)       number of distinct allowed n-grams that occur
     """
 
     plain: Float[np.ndarray, "*batch"]
-    corrected: Float[np.ndarray, "*batch"]
     excluded_mass: Float[np.ndarray, "*batch"]
     n_observed: Int[np.ndarray, "*batch"]
 
@@ -35,12 +33,10 @@ class Irreversibility:
     Attributes
     ----------
     plain : (*batch)           smoothed plug-in estimate, never negative, biased upwards
-    corrected : (*batch)       plain minus its first-order bias under reversibility; may be slightly negative
     one_way_mass : (*batch)    share of triples whose reversal never occurs (0 .. 1)
     """
 
     plain: Float[np.ndarray, "*batch"]
-    corrected: Float[np.ndarray, "*batch"]
     one_way_mass: Float[np.ndarray, "*batch"]
 
 
@@ -61,46 +57,40 @@ def compute_total_variation(
 
 
 def compute_ngram_divergence(
-    counts: Real[np.ndarray, "..."],
-    reference_probs: Float[np.ndarray, "..."],
-    *,
-    n_effective: float | None = None,
+    counts: Real[np.ndarray, "..."], reference_probs: Float[np.ndarray, "..."]
 ) -> NgramDivergence:
-    """Divergence KL(empirical || reference) of n-gram laws in nats, plain and corrected for bias.
+    """Divergence KL(empirical || reference) of n-gram laws in nats, not corrected for bias.
 
     Parameters
     ----------
-    counts : (*batch, *cells)         n-gram counts
-    reference_probs : (*cells)        exact n-gram probabilities, summing to 1
-    n_effective : float > 0 or None   how many independent n-grams the counts are worth; default: all
+    counts : (*batch, *cells)     n-gram counts
+    reference_probs : (*cells)    exact n-gram probabilities, summing to 1
 
     Returns
     -------
-    NgramDivergence                   NaN where no allowed n-gram was counted
+    NgramDivergence               NaN where no allowed n-gram was counted
 
     Raises
     ------
-    InputError                        if shapes differ, the reference does not sum to 1, or `n_effective` <= 0
+    InputError                    if shapes differ or the reference does not sum to 1
 
     Notes
     -----
     N-grams that the reference forbids would make the divergence infinite: they are left out, the rest is
-    renormalised and their share is reported apart. The correction (observed cells - 1) / (2 N) is that of
-    Miller (1955) with cells replaced by observed ones; it is exact to first order for N independent n-grams.
-    Overlapping n-grams of slow sequences are far fewer than they look: divide N by `compute_design_effect`
-    (Rao & Scott 1981), or use `orbitscope.statistics.compute_jackknife` over sequences on `plain`.
+    renormalised and their share is reported apart. The plain divergence is biased upwards by about (observed
+    cells - 1) / (2 N) for N independent n-grams (Miller 1955); overlapping n-grams of slow sequences are
+    worth fewer: N / `compute_design_effect` (Rao & Scott 1981). `orbitscope.statistics.compute_jackknife`
+    over sequences removes the bias without either.
     """
-    _check_reference(counts, reference_probs, n_effective)
+    _check_reference(counts, reference_probs)
     axes = tuple(range(-reference_probs.ndim, 0))
     allowed = np.where(reference_probs > 0, counts, 0)
     n_allowed = allowed.sum(axes, keepdims=True)
     law = divide(allowed, n_allowed)
     plain = np.asarray(rel_entr(law, reference_probs).sum(axes))
     n_observed = np.asarray((allowed > 0).sum(axes))
-    n_grams = n_allowed.reshape(plain.shape) if n_effective is None else np.full(plain.shape, n_effective)
     excluded = divide(np.where(reference_probs > 0, 0, counts).sum(axes), counts.sum(axes))
-    corrected = np.asarray(plain - divide(n_observed - 1, 2 * n_grams))
-    return NgramDivergence(plain, corrected, excluded, n_observed)
+    return NgramDivergence(plain, excluded, n_observed)
 
 
 def compute_design_effect(sequence_counts: Real[np.ndarray, "sequence ..."]) -> float:
@@ -155,7 +145,7 @@ def compute_output_irreversibility(
 
     Notes
     -----
-    For counts use `estimate_output_irreversibility`, which stays finite and corrects the bias.
+    For counts use `estimate_output_irreversibility`, which stays finite.
     """
     law = divide(triple_probs, triple_probs.sum((-3, -2, -1), keepdims=True))
     return np.asarray(rel_entr(law, law.swapaxes(-3, -1)).sum((-3, -2, -1)))
@@ -180,22 +170,18 @@ def estimate_output_irreversibility(
     ratio unbiased to first order (Haldane 1956) and finite for a triple whose reversal never occurs; leaving
     such triples out would drop the strongest evidence of irreversibility. A pair {abc, cba} with m = n_abc +
     n_cba fair, independent tosses contributes 2m / (m + 1) / N by chance alone (log((1+x)/(1-x)) ≈ 2x,
-    E[(n_abc - n_cba)²] = m), which `corrected` subtracts. Triples of one sequence are not independent (001
-    and 100 alternate in it), so this overcorrects for slow sequences:
-    `orbitscope.statistics.compute_jackknife` on `plain` over sequences does not.
+    E[(n_abc - n_cba)²] = m). Triples of one sequence are not independent (001 and 100 alternate in it), so
+    the bias is removed by `orbitscope.statistics.compute_jackknife` over sequences, not by that formula.
     """
     reverse = triple_counts.swapaxes(-3, -1)
     total = np.asarray(triple_counts.sum((-3, -2, -1)))
     log_ratio = np.log(triple_counts + 0.5) - np.log(reverse + 0.5)
     plain = divide((triple_counts * log_ratio).sum((-3, -2, -1)), total)
-    both = triple_counts + reverse
-    palindrome = np.eye(triple_counts.shape[-1], dtype=bool)[:, None, :]
-    chance = np.where(palindrome, 0.0, both / (both + 1.0)).sum((-3, -2, -1))  # each pair appears twice
     one_way = np.where(reverse == 0, triple_counts, 0).sum((-3, -2, -1))
-    return Irreversibility(plain, np.asarray(plain - divide(chance, total)), divide(one_way, total))
+    return Irreversibility(plain, divide(one_way, total))
 
 
-def _check_reference(counts: np.ndarray, reference_probs: np.ndarray, n_effective: float | None) -> None:
+def _check_reference(counts: np.ndarray, reference_probs: np.ndarray) -> None:
     if counts.shape[max(counts.ndim - reference_probs.ndim, 0) :] != reference_probs.shape:
         raise InputError(
             f"`counts` must end in the shape of `reference_probs` {reference_probs.shape}, got "
@@ -206,5 +192,3 @@ def _check_reference(counts: np.ndarray, reference_probs: np.ndarray, n_effectiv
         raise InputError(
             f"`reference_probs` must be ≥ 0 and sum to 1, got sum {total}. Divide them by their sum."
         )
-    if n_effective is not None and not n_effective > 0:
-        raise InputError(f"`n_effective` must be > 0, got {n_effective}. Leave it out to count every n-gram.")

@@ -12,11 +12,8 @@ from orbitscope.statistics.change_point import find_change_point as find_change_
 from orbitscope.statistics.equivalence import EquivalenceResult as EquivalenceResult
 from orbitscope.statistics.equivalence import assess_bootstrap_equivalence as assess_bootstrap_equivalence
 from orbitscope.statistics.equivalence import assess_equivalence as assess_equivalence
+from orbitscope.statistics.equivalence import decide_equivalence as decide_equivalence
+from orbitscope.statistics.logistic import LogisticFit as LogisticFit
+from orbitscope.statistics.logistic import fit_logistic_regression as fit_logistic_regression
 from orbitscope.statistics.permutation import adjust_holm as adjust_holm
 from orbitscope.statistics.permutation import compute_permutation_p_value as compute_permutation_p_value
-from orbitscope.statistics.two_sample import AucResult as AucResult
-from orbitscope.statistics.two_sample import LogisticFit as LogisticFit
-from orbitscope.statistics.two_sample import TwoSampleResult as TwoSampleResult
-from orbitscope.statistics.two_sample import classify_two_sample as classify_two_sample
-from orbitscope.statistics.two_sample import compute_auc as compute_auc
-from orbitscope.statistics.two_sample import fit_logistic_regression as fit_logistic_regression

@@ -112,8 +112,7 @@ def compute_jackknife(
     Parameters
     ----------
     per_unit : (unit, ...)    what each unit adds to the sums
-    statistic                 maps sums (batch, ...) to values (batch, *statistic); must not depend on their
-                              scale
+    statistic                 maps sums (batch, ...) to values (batch, *statistic)
     n_groups : int >= 2       units are dealt into this many groups (at most one per unit); one is left out at
                               a time
 
@@ -127,7 +126,10 @@ def compute_jackknife(
 
     Notes
     -----
-    Quenouille (1956), Tukey (1958). With units dealt in turn, groups differ in size by at most one unit.
+    Quenouille (1956), Tukey (1958). With units dealt in turn, groups differ in size by at most one unit. Sums
+    without a group are smaller by 1 / n_groups: write the statistic as a function of ratios of sums. A term
+    that fades as the sums grow (the ½ added to counts in a logarithm) is removed with the bias to first
+    order; a statistic in proportion to the sums is not estimated at all.
     """
     _check_units(per_unit)
     if n_groups < 2:

@@ -110,8 +110,7 @@ def find_change_point(
 
     Returns
     -------
-    ChangePoint                         cheap enough to be called every epoch; once confirmed, an index does
-                                        not move as the history grows
+    ChangePoint                         cheap enough to be called every epoch
 
     Raises
     ------
@@ -127,9 +126,12 @@ def find_change_point(
     2. It ends at the first run of `n_confirm` epochs below its level - max(min_drop, 3 sd): that epoch is the
        index. Level (median) and robust sd (MAD) are those of y between start and end, so both are iterated to
        agreement; a level above `plateau_level` is replaced by it (the loss is still falling).
+       The last `window` // 2 epochs confirm nothing: their running median still changes.
     3. The first start counts from which the whole plateau is flat: its halves within `min_drop` / 2,
        or within `min_drop` where `plateau_level` is given (the level then guards against a slow approach).
 
+    A confirmed index rests on epochs that no longer change as the history grows, but the search among starts
+    and levels does not exclude that it moves.
     Spikes upwards do not count, nor do dips shorter than half a window. Without `plateau_level` a curve that
     ends flat is on_plateau, whatever it has reached. Ours: the paper names the phase transition but
     gives no rule for it in the loss.
@@ -241,6 +243,7 @@ def _find_drop(log_loss: np.ndarray, ceiling: float, rule: PlateauRule) -> tuple
         level = float(np.median(log_loss[:end]))
         spread = 1.4826 * float(np.median(np.abs(log_loss[:end] - level)))
         below = log_loss < min(level, ceiling) - max(rule.min_drop, 3 * spread)
+        below[len(below) - rule.window // 2 :] = False  # the open end of the running median still changes
         drop = _find_first_run(below, rule.n_confirm)
         if drop == end or (drop is None and end == len(log_loss)):
             break

@@ -24,8 +24,7 @@ class EquivalenceResult:
     p_value : float          larger of the two one-sided p-values: small means equivalent
     margin : float           largest difference that still counts as none
     alpha : float            level of each one-sided test
-    verdict                  equivalent: interval inside (-margin, margin); different: interval wholly
-                             outside; inconclusive: anything else, NaN included
+    verdict                  of `decide_equivalence`
     """
 
     estimate: float
@@ -58,7 +57,7 @@ def assess_equivalence(
 
     Notes
     -----
-    Schuirmann (1987). The verdict `equivalent` is the rejection of both one-sided hypotheses at level α.
+    Schuirmann (1987).
     """
     _check(margin, alpha)
     if standard_error < 0:
@@ -66,7 +65,9 @@ def assess_equivalence(
     half_width = -float(ndtri(alpha)) * standard_error
     scale = max(standard_error, float(np.finfo(float).tiny))
     p_value = max(float(ndtr((estimate - margin) / scale)), float(ndtr(-(estimate + margin) / scale)))
-    return _result(estimate, (estimate - half_width, estimate + half_width), p_value, margin, alpha)
+    low, high = estimate - half_width, estimate + half_width
+    verdict = decide_equivalence(low, high, margin)
+    return EquivalenceResult(estimate, (low, high), p_value, margin, alpha, verdict)
 
 
 def assess_bootstrap_equivalence(
@@ -96,19 +97,30 @@ def assess_bootstrap_equivalence(
     low, high = (float(q) for q in np.quantile(samples, [alpha, 1 - alpha]))
     n_beyond = max(int((samples >= margin).sum()), int((samples <= -margin).sum()))
     p_value = (n_beyond + 1) / (len(samples) + 1) if math.isfinite(low + high) else float("nan")
-    return _result(estimate, (low, high), p_value, margin, alpha)
+    verdict = decide_equivalence(low, high, margin)
+    return EquivalenceResult(estimate, (low, high), p_value, margin, alpha, verdict)
 
 
-def _result(
-    estimate: float, interval: tuple[float, float], p_value: float, margin: float, alpha: float
-) -> EquivalenceResult:
-    low, high = interval
-    verdict: Verdict = "inconclusive"
+def decide_equivalence(low: float, high: float, margin: float) -> Verdict:
+    """Verdict of two one-sided tests from the interval of a difference.
+
+    Parameters
+    ----------
+    low, high : float     confidence limits of level 1 - 2 α
+    margin : float > 0    largest difference that still counts as none, in the same unit
+
+    Returns
+    -------
+    str                   equivalent: interval inside (-margin, margin); different: interval wholly outside;
+                          inconclusive: anything else, NaN included
+
+    Notes
+    -----
+    Schuirmann (1987): equivalent is the rejection of both one-sided hypotheses at level α.
+    """
     if -margin < low and high < margin:
-        verdict = "equivalent"
-    elif low >= margin or high <= -margin:
-        verdict = "different"
-    return EquivalenceResult(estimate, interval, p_value, margin, alpha, verdict)
+        return "equivalent"
+    return "different" if low >= margin or high <= -margin else "inconclusive"
 
 
 def _check(margin: float, alpha: float) -> None:
