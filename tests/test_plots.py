@@ -93,8 +93,8 @@ def build_evaluation(n_symbols=3, *, starts=("zero", "stationary"), n_steps=30, 
         margin=columns["margin"],
         target=columns["target"],
         **stacked,
-        test_low=stacked["low"],
-        test_high=stacked["high"],
+        test_low=stacked["low"] + 0.001,
+        test_high=stacked["high"] - 0.001,
         floor=stacked["estimate"] / 10,
         floor_low=stacked["low"] / 10,
         floor_high=stacked["high"] / 10,
@@ -312,6 +312,18 @@ def test_frequency_errors_stand_before_the_margin(evaluation):
     assert ax.patches[0].get_y() == -0.005
 
 
+def test_all_frequencies_are_inside_their_axes(evaluation):
+    frequencies = evaluation.frequencies.copy()
+    frequencies[1, 0] = [0.9, 0.1, 0.0]
+    figure = plots.plot_all_frequencies(replace(evaluation, frequencies=frequencies))
+    assert figure.axes[0].get_ylim()[0] == 0
+    for ax in figure.axes:
+        heights = np.concatenate([np.ravel(line.get_ydata()) for line in ax.lines])
+        low, high = ax.get_ylim()
+        assert (low <= heights).all()
+        assert (heights <= high).all()
+
+
 def test_all_frequencies_have_one_column_per_start():
     assert len(plots.plot_all_frequencies(build_evaluation()).axes) == 4
     assert len(plots.plot_all_frequencies(build_evaluation(starts=("zero",))).axes) == 2
@@ -392,7 +404,8 @@ def test_judged_measures_are_drawn_in_units_of_their_margin(evaluation):
         "cross entropy gap",
     ]
     network = [line for line in ax.lines if line.get_color() == NETWORK_COLOR]
-    intervals, points = network[::2], network[1::2]
+    intervals, points, tests = network[::3], network[1::3], network[2::3]
+    assert list(tests[0].get_xdata()) == pytest.approx([0.65, 0.85])
     assert [line.get_xdata()[0] for line in points] == pytest.approx([0.75, 4.0, 1.0, 2.0])
     assert intervals[3].get_xdata() == pytest.approx([1.6, 2.4])
     assert [line.get_marker() for line in points] == ["o", "X", "o", "X"]
@@ -416,6 +429,39 @@ def test_other_measures_are_drawn_in_their_own_units(evaluation):
     points = [line for line in ax.lines if line.get_marker() == "D"]
     assert [line.get_xdata()[0] for line in points] == [0.004, 5.5]
     assert {"0.004 [0.003, 0.005]", "5.5", "undefined"} < set(list_texts(ax))
+
+
+@pytest.mark.parametrize(
+    ("high", "ticks"),
+    [
+        (0.1, [-1, 0, 1, 2, 5]),
+        (4.0, [-1, 0, 1, 10, 100]),
+        (1e9, [-1, 0, *(100.0**k for k in range(6))]),
+    ],
+)
+def test_the_axis_of_measures_has_as_many_ticks_as_fit(evaluation, high, ticks):
+    values = evaluation.estimate.copy()
+    values[:] = np.nan
+    values[:, 0] = high
+    empty = np.full_like(values, np.nan)
+    names = ("low", "high", "floor", "floor_low", "floor_high")
+    result = replace(evaluation, estimate=values, **dict.fromkeys(names, empty))
+    assert plots.plot_judged_measures(result).get_xticks() == pytest.approx(ticks)
+
+
+def test_an_undefined_measure_has_no_verdict(evaluation):
+    estimate = evaluation.estimate.copy()
+    estimate[:, 0] = np.nan
+    for verdict in ("undefined", "inconclusive"):  # as stored now, and by older versions
+        verdicts = evaluation.verdict.copy()
+        verdicts[:, 0] = verdict
+        result = replace(evaluation, estimate=estimate, verdict=verdicts)
+        texts = list_texts(plots.plot_judged_measures(result))
+        assert texts.count("undefined") == 1
+        assert texts.count("inconclusive") == 1
+        assert "0 equivalent, 1 inconclusive, 3 different, 1 undefined" in plots.describe_measures(
+            result, "zero"
+        )
 
 
 def test_measures_without_any_margin_make_a_whole_figure(evaluation):

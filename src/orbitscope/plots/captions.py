@@ -91,14 +91,17 @@ def describe_rasters(result: EvaluationResult, start: str) -> str:
 def describe_measures(result: EvaluationResult, start: str) -> str:
     """Caption of the forest plots."""
     i = find_start(result, start)
-    verdicts = [str(v) for v, m in zip(result.verdict[i], result.margin, strict=True) if math.isfinite(m)]
+    is_judged = np.isfinite(result.margin)
+    verdicts, estimates = result.verdict[i, is_judged].tolist(), result.estimate[i, is_judged].tolist()
+    verdicts = [v if not math.isnan(e) else "undefined" for v, e in zip(verdicts, estimates, strict=True)]
     counts = [f"{verdicts.count(v)} {v}" for v in ("equivalent", "inconclusive", "different")]
+    counts += [f"{verdicts.count('undefined')} undefined"] if "undefined" in verdicts else []
     confidence = result.settings.get("evaluation", {}).get("confidence", 0.95)
     return (
         f"Every measure, {_STARTS[start]}: network (red) with its {confidence:.0%} confidence interval, and "
         "the HMM sample observed in the same way (grey squares: the floor). Above: deviation from a perfect "
         "emulator in units of the margin, linear within the margins (band) and logarithmic beyond; verdicts "
-        f"of two one-sided tests: {', '.join(counts)}. "
+        f"of two one-sided tests (thick line: their interval): {', '.join(counts)}. "
         "Below: measures without a margin, in their own units, linear near 0 and logarithmic beyond. Numbers "
         "on the right: value and interval of the network in the unit of the measure."
     )
@@ -129,7 +132,10 @@ def _describe_validation(history: list[EpochRecord]) -> str:
 
 def _list_changes(values: Sequence[float | int]) -> str:
     """The values in turn, or only the first and the last where there are many."""
-    turns = [format_number(value, digits=4) for value, _ in itertools.groupby(values)]
+    turns = [
+        format_number(value, digits=4 if isinstance(value, int) else 3)
+        for value, _ in itertools.groupby(values)
+    ]
     return " → ".join(turns if len(turns) <= _MOST_TURNS else [turns[0], "…", turns[-1]])
 
 

@@ -70,7 +70,6 @@ def plot_frequencies(result: EvaluationResult, *, start: str = "zero", ax: Axes 
         label=SOURCE_LABELS["exact"],
     )
     _draw_points(ax, values, result)
-    ax.set_ylim(bottom=0)
     ax.set_ylabel("share\nof steps")
     _name_symbols(ax, result)
     return ax

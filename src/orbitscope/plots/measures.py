@@ -30,12 +30,20 @@ from .style import (
 _ROW_HEIGHT = 0.185
 _WORDS = {"ngram": "n-gram", "auc": "AUC", "kl": "KL"}
 _SMALLEST = 1e-3
+_TICKS = ((10.0, (1.0, 2.0, 5.0)), (10.0, (1.0,)), (100.0, (1.0,)), (1000.0, (1.0,)))
+_MOST_TICKS = 8
 _NETWORK_MARKERS: dict[str, dict[str, Any]] = {
     "equivalent": {"marker": "o"},
     "inconclusive": {"marker": "o", "markerfacecolor": "white"},
     "different": {"marker": "X"},
     "no margin": {"marker": "D"},
 }
+_COLUMNS = (
+    ("estimate", "low", "high"),
+    ("floor", "floor_low", "floor_high"),
+    ("test_low", "test_high"),
+)
+_TEST_LINE: dict[str, Any] = {"linewidth": 2.6, "solid_capstyle": "butt", "zorder": 2}
 _FLOOR_MARKER: dict[str, Any] = {"marker": "s", "markersize": 2.6, "markerfacecolor": "white"}
 
 
@@ -60,7 +68,7 @@ def plot_all_measures(result: EvaluationResult, *, start: str = "zero") -> Figur
         title=START_LABELS[start].capitalize(),
         alignment="left",
         loc="outside upper left",
-        ncols=3,
+        ncols=4,
     )
     return figure
 
@@ -81,7 +89,7 @@ def plot_judged_measures(result: EvaluationResult, *, start: str = "zero", ax: A
     ax.axvspan(-1, 1, color=BAND_COLOR, linewidth=0, zorder=0)
     _draw_rows(ax, result, find_start(result, start), rows, result.target[rows], result.margin[rows])
     ax.set_xscale("symlog", linthresh=1, linscale=1)
-    _format_symlog(ax, 1.0, steps=(1.0, 2.0, 5.0))
+    _format_symlog(ax, 1.0)
     ax.set_xlabel("deviation from a perfect emulator, in margins")
     return ax
 
@@ -101,7 +109,7 @@ def plot_unjudged_measures(result: EvaluationResult, *, start: str = "zero", ax:
     rows = np.flatnonzero(~np.isfinite(result.margin))
     _draw_rows(ax, result, find_start(result, start), rows, np.zeros(len(rows)), np.ones(len(rows)))
     ax.set_xscale("symlog", linthresh=_SMALLEST, linscale=0.8)
-    _format_symlog(ax, _SMALLEST, steps=(1.0,))
+    _format_symlog(ax, _SMALLEST)
     ax.set_xlabel("value, in the unit of the measure")
     return ax
 
@@ -113,12 +121,16 @@ def _draw_rows(
     ax.axvline(0, color=EXACT_COLOR, linewidth=0.6, zorder=1)
     for y, (row, target, unit) in enumerate(zip(rows, targets, units, strict=True)):
         verdict = str(result.verdict[start, row])
-        network = [getattr(result, name)[start, row] for name in ("estimate", "low", "high")]
-        floor = [getattr(result, name)[start, row] for name in ("floor", "floor_low", "floor_high")]
-        _draw_interval(ax, y + 0.2, (np.array(floor) - target) / unit, FLOOR_COLOR, _FLOOR_MARKER)
+        network, floor, test = (
+            np.array([getattr(result, name)[start, row] for name in names]) for names in _COLUMNS
+        )
+        _draw_interval(ax, y + 0.2, (floor - target) / unit, FLOOR_COLOR, _FLOOR_MARKER)
         marker = {"markersize": 3.8} | _NETWORK_MARKERS.get(verdict, {})
-        _draw_interval(ax, y - 0.12, (np.array(network) - target) / unit, NETWORK_COLOR, marker)
-        _write_row(ax, y, _format_interval(network), verdict if np.isfinite(result.margin[row]) else "")
+        _draw_interval(ax, y - 0.12, (network - target) / unit, NETWORK_COLOR, marker)
+        if np.isfinite(result.margin[row]) and np.isfinite(network[0]):
+            ax.plot((test - target) / unit, [y - 0.12] * 2, color=NETWORK_COLOR, **_TEST_LINE)
+        is_judged = np.isfinite(result.margin[row]) and not np.isnan(network[0])
+        _write_row(ax, y, _format_interval(network), verdict if is_judged else "")
     _write_row(ax, -0.95, "network [interval]", "verdict" if np.isfinite(result.margin[rows]).any() else "")
     ax.set_yticks(range(len(rows)), [_name_measure(result, row) for row in rows.tolist()])
     ax.set_ylim(max(len(rows), 1) - 0.4, -0.6)
@@ -141,11 +153,12 @@ def _list_legend() -> list[Line2D | Patch]:
         for verdict, marker in _NETWORK_MARKERS.items()
     ]
     floor = Line2D([], [], color=FLOOR_COLOR, linewidth=1.0, label=SOURCE_LABELS["floor"], **_FLOOR_MARKER)
-    return [*network, floor, Patch(color=BAND_COLOR, label="within the margin")]
+    test = Line2D([], [], color=NETWORK_COLOR, label="interval of the test", **_TEST_LINE)
+    return [*network, floor, Patch(color=BAND_COLOR, label="within the margin"), test]
 
 
-def _format_interval(values: list[float]) -> str:
-    estimate, low, high = values
+def _format_interval(values: np.ndarray) -> str:
+    estimate, low, high = values.tolist()
     if not np.isfinite(estimate) or np.isnan(low + high):
         return format_number(estimate)
     return f"{format_number(estimate)} [{format_number(low)}, {format_number(high)}]"
@@ -172,11 +185,16 @@ def _name_measure(result: EvaluationResult, row: int) -> str:
     return name if unit == "1" else f"{name} ({unit})"
 
 
-def _format_symlog(ax: Axes, threshold: float, *, steps: tuple[float, ...]) -> None:
-    """Ticks at 0 and at the steps of each decade that the data reach; the axis ends just beyond the data."""
+def _format_symlog(ax: Axes, threshold: float) -> None:
+    """Ticks at 0 and along the decades that the data reach, as many as fit; ends just beyond the data."""
     shown = [x for line in ax.lines for x in np.atleast_1d(line.get_xdata()) if np.isfinite(x)]
     low, high = min([*shown, -threshold]) * 1.5, max([*shown, threshold]) * 1.5
-    sizes = threshold * np.outer(10.0 ** np.arange(12), steps).ravel()
+    ticks = [0.0]
+    for base, steps in _TICKS:
+        sizes = threshold * np.outer(base ** np.arange(12), steps).ravel()
+        ticks = [*-sizes[sizes <= -low][::-1], 0.0, *sizes[sizes <= high]]
+        if len(ticks) <= _MOST_TICKS:
+            break
     ax.set_xlim(low, high)
-    ax.xaxis.set_major_locator(FixedLocator([*-sizes[sizes <= -low][::-1], 0.0, *sizes[sizes <= high]]))
+    ax.xaxis.set_major_locator(FixedLocator(ticks))
     format_ticks(ax.xaxis)

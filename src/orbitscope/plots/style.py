@@ -176,7 +176,9 @@ def set_log_y(ax: Axes) -> None:
     ax.set_yscale("log")
     low, high = ax.get_ylim()
     decades = math.log10(high / low)
-    between = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if decades < 0.5 else (1.0, 2.0, 5.0) if decades < 2 else (1.0,)
+    between = (
+        (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if decades < 0.5 else (1.0, 2.0, 5.0) if decades < 2.5 else (1.0,)
+    )
     ax.yaxis.set_major_locator(LogLocator(subs=between, numticks=8))
     format_ticks(ax.yaxis)
 

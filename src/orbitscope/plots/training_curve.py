@@ -163,7 +163,7 @@ def plot_memory(history: list[EpochRecord], transition: ChangePoint, *, ax: Axes
     ax.plot(epochs, memory, color=NETWORK_COLOR, marker="o" if len(history) == 1 else "none")
     _mark_transition(ax, history, transition, text=False)
     _format_epochs(ax, epochs)
-    ax.set_ylabel("memory\n(of HMM's)")
+    ax.set_ylabel("memory\n(HMM: 1)")
     return ax
 
 
