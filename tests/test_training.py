@@ -275,10 +275,10 @@ def test_self_weight_acts_on_the_gradient_until_the_plateau_is_left():
     assert forget_time(list(trainer.run_epochs(state))) == forget_time(plain)
 
 
-def test_the_plateau_is_left_with_half_of_the_memory(monkeypatch):
+def test_the_plateau_is_left_with_a_quarter_of_the_memory(monkeypatch):
     settings = make_settings(**{"train.epochs": 3, "train.plateau_self_weight": 0.5})
     trainer, state = start(settings)
-    memories = iter([0.49, 0.5, 0.0])
+    memories = iter([0.24, 0.25, 0.0])
     monkeypatch.setattr("orbitscope.training.compute_memory", lambda *pairs: next(memories))
     records = list(trainer.run_epochs(state))
     assert state.transition_epoch == 2

@@ -65,8 +65,8 @@ def _fast(preset: Preset | None) -> dict[str, Any]:
 
     A weaker self-pull and several draws per rollout until the plateau is left, then the published gradient in
     small batches that grow to 4096 while the learning rate falls (docs/log.md, 2026-11-24). Epochs are fewer
-    the longer the sequences are. Processes that the authors clip at 0.3 leave the plateau abruptly and freeze
-    in long runs at the learning rate that suits the chains, so theirs is lower.
+    the longer the sequences are. Processes that the authors clip at 0.3 leave the plateau abruptly, so their
+    self-pull stays stronger.
     """
     published = _published(preset)
     is_abrupt = published["train"]["gradient_clip"] < DEFAULT_CLIP
@@ -78,7 +78,7 @@ def _fast(preset: Preset | None) -> dict[str, Any]:
         "plateau_draws": 4,
         "batch_size": 512,
         "final_batch_size": 4096,
-        "learning_rate": 6e-4 if is_abrupt else 1e-3,
+        "learning_rate": 6e-4,
         "final_learning_rate": 5e-5,
         "constant_share": 0.7,
         "validate_every": 10,

@@ -17,14 +17,14 @@ from .network import NoiseRNN, build_network, draw_noise_, sample_relaxed_symbol
 from .random_streams import derive_seed
 from .settings import RunSettings, TrainSettings
 
-LARGEST_ACTIVITY = 1e12
+LARGEST_ACTIVITY = 1e15
 """Activity above this counts as an explosion.
 
 Networks of fully-connected-3 and cyclic-4 pass through activities of 1e6 near their phase transition and
-come back; 30 steps cannot reach 1e12 unless every step multiplies by 2.5.
+come back; a growth to 1e15 within 100 steps has not been seen to.
 """
 
-_TRANSITION_MEMORY = 0.5
+_TRANSITION_MEMORY = 0.25
 """The plateau counts as left when consecutive symbols carry this share of the memory of the process.
 
 The loss itself cannot decide: it dips for output of low diversity, and for some processes the loss of symbols
@@ -105,7 +105,7 @@ class EmulationTask:
 class TrainingState:
     """Everything that changes during training; what a checkpoint holds.
 
-    ``transition_epoch`` is the first epoch in which consecutive symbols had half of the memory of the
+    ``transition_epoch`` is the first epoch in which consecutive symbols had a quarter of the memory of the
     process, 0 before that.
     """
 
