@@ -20,8 +20,8 @@ from .settings import RunSettings, TrainSettings
 LARGEST_ACTIVITY = 1e15
 """Activity above this counts as an explosion.
 
-Networks of fully-connected-3 and cyclic-4 pass through activities of 1e6 near their phase transition and
-come back; a growth to 1e15 within 100 steps has not been seen to.
+Networks of fully-connected-3 and cyclic-4 pass activities of 1e6 near their phase transition and go on
+learning. The limit itself is a choice, far below the overflow of float32; no experiment stands behind it.
 """
 
 _TRANSITION_MEMORY = 0.25
