@@ -317,15 +317,22 @@ def test_gradient_flows_through_intermediate_tensors():
 
 @pytest.mark.parametrize("epsilon", [0.04, 4.0])
 @pytest.mark.parametrize("self_weight", [0.0, 0.3])
-def test_self_weight_changes_the_gradient_by_the_batch_alone(epsilon, self_weight):
+def test_self_weight_mixes_the_self_term_with_that_of_infinite_epsilon(epsilon, self_weight):
+    """At ε = ∞ the self term is half the mean squared distance of all pairs; geomloss gives the cross term."""
     x, y = draw_pair(20, 15, 5, 3, dtype=torch.float64)
     divergence = SinkhornDivergence(y, epsilon=epsilon)
-    plain, weighted = (
-        compute_value_and_gradient(lambda z, w=w: divergence(z, self_weight=w).value, x)
-        for w in (1.0, self_weight)
-    )
+    cross_term = SamplesLoss("sinkhorn", p=2, blur=epsilon**0.5, debias=False, backend="tensorized")
+
+    def compute_blurred(z):
+        mean_cost = 0.5 * (z[:, None] - z[None]).square().sum((2, 3)).mean()
+        return cross_term(z.flatten(1), y.flatten(1)) - 0.5 * mean_cost
+
+    plain = compute_value_and_gradient(lambda z: divergence(z).value, x)
+    blurred = compute_value_and_gradient(compute_blurred, x)
+    weighted = compute_value_and_gradient(lambda z: divergence(z, self_weight=self_weight).value, x)
     assert weighted[0] == plain[0]
-    torch.testing.assert_close(weighted[1], plain[1] + (self_weight - 1) * x / 20)
+    expected = self_weight * plain[1] + (1 - self_weight) * blurred[1]
+    torch.testing.assert_close(weighted[1], expected, rtol=1e-6, atol=1e-9)
 
 
 def test_no_gradient_where_none_is_wanted():

@@ -279,7 +279,7 @@ def test_the_plateau_is_left_with_a_quarter_of_the_memory(monkeypatch):
     settings = make_settings(**{"train.epochs": 3, "train.plateau_self_weight": 0.5})
     trainer, state = start(settings)
     memories = iter([0.24, 0.25, 0.0])
-    monkeypatch.setattr("orbitscope.training.compute_memory", lambda *pairs: next(memories))
+    monkeypatch.setattr("orbitscope.training.epoch.compute_memory", lambda *pairs: next(memories))
     records = list(trainer.run_epochs(state))
     assert state.transition_epoch == 2
     assert [record.self_weight for record in records] == [0.5, 0.5, 1.0]
@@ -318,7 +318,7 @@ def test_settings_of_the_plateau_end_with_it(monkeypatch):
     trainer._run_network = lambda network, n, generator: (
         n_rollouts.append(n) or run_network(network, n, generator)
     )
-    monkeypatch.setattr("orbitscope.training.compute_memory", lambda *pairs: 1.0)
+    monkeypatch.setattr("orbitscope.training.epoch.compute_memory", lambda *pairs: 1.0)
     records = list(trainer.run_epochs(state))
     assert [record.batch_size for record in records] == [50, 64]
     assert [record.learning_rate for record in records] == [5e-3, 1e-2]

@@ -116,10 +116,11 @@ class SinkhornDivergence:
         generated : (other, time, symbol)
             One-hot sequences.
         self_weight : float
-            Weight λ of the batch itself in the cross gradient (λ·x_i − Σ_j P_ij y_j)/N. On one-hots the cost
-            ½‖x − y‖² equals T − ⟨x, y⟩, so λ changes no value, only how the straight-through gradient
-            continues the cost off the one-hots: 1 (the paper's) is the slope of the first form, 0 of the
-            second.
+            Share λ of the self term OT_ε(α, α) in the gradient; the rest is the self term at ε = ∞, whose
+            plan is uniform. The gradient is (λ·x_i + (1 − λ)·x̄ − Σ_j P_ij y_j)/N where the self term is
+            inert, with x̄ the mean of the batch: it corrects the symbol frequencies of each step as at λ = 1,
+            but drives a sequence less away from its own symbols. The value returned is that of λ = 1, the
+            paper's.
         """
         generated = _check_batch(generated, "generated")
         if generated.shape[1:] != self.targets.shape[1:]:
@@ -170,13 +171,13 @@ class SinkhornDivergence:
     def _compute_gradient(
         self, generated: Tensor, cross: Transport, own: Transport, self_weight: float
     ) -> Tensor:
-        """(x_i − Σ_j P_ij y_j)/N minus the same with the self plan."""
+        """(x_i − Σ_j P_ij y_j)/N minus the same with the self plan, or its mixture with the uniform plan."""
         assert cross.barycenters is not None
         x = generated.flatten(1)
         own_means = x if own.barycenters is None else own.barycenters
-        gradient = own_means - cross.barycenters
         if self_weight != 1.0:
-            gradient = gradient.add(x, alpha=self_weight - 1.0)
+            own_means = own_means.lerp(x.mean(0).expand_as(x), 1.0 - self_weight)
+        gradient = own_means - cross.barycenters
         return gradient.view_as(generated) / len(generated)
 
 

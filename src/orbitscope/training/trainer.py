@@ -1,4 +1,4 @@
-"""Train a network to emulate a process: a generator of epoch records, without files or screen."""
+"""The training loop: a generator of epoch records, without files or screen."""
 
 import math
 import time
@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from .errors import InputError, OrbitscopeError
-from .hmm import HMM, compute_ngram_law, compute_symbol_frequencies, sample_sequences
-from .loss import SinkhornDivergence
-from .network import NoiseRNN, build_network, draw_noise_, sample_relaxed_symbols
-from .random_streams import derive_seed
-from .settings import RunSettings, TrainSettings
+from ..errors import OrbitscopeError
+from ..loss import SinkhornDivergence
+from ..network import NoiseRNN, build_network, draw_noise_, sample_relaxed_symbols
+from ..random_streams import derive_seed
+from ..settings import RunSettings
+from .epoch import EpochRecord, EpochStatistics
+from .schedule import EpochPlan, plan_epoch
+from .task import EmulationTask
 
 LARGEST_ACTIVITY = 1e15
 """Activity above this counts as an explosion.
@@ -36,71 +37,6 @@ class TrainingDivergedError(OrbitscopeError):
     """Training met a NaN or exploding activity; the last good state is untouched."""
 
 
-@dataclass(frozen=True)
-class EpochRecord:
-    """What one epoch did; one line of ``history.jsonl``.
-
-    Attributes
-    ----------
-    epoch : int
-        Counted from 1.
-    loss, floor, plateau : float
-        Unweighted mean of the batch losses, in mismatched symbols per sequence; the same for fresh sequences
-        of the process itself; and for symbols without memory (right frequencies at each step, independent).
-    validation_loss, validation_floor : float or None
-        The same on the validation third; None in epochs without validation.
-    symbol_matrix_error : float
-        Largest error of the symbol-to-symbol matrix, from softmax probabilities of the training batches.
-    frequency_error : float
-        Largest error of a symbol frequency.
-    memory : float
-        Dependence of consecutive symbols, as a share of that of the process: 0 on the plateau, 1 when the
-        symbol pairs are right (see :func:`compute_memory`).
-    volatility : float
-        P(s_t ≠ s_{t+1}).
-    marginal_error : float
-        Mean |column sum − 1| of the transport plans.
-    gradient_norm : float
-        Mean norm before clipping.
-    batch_size, learning_rate, self_weight
-        In force during the epoch.
-    seconds : float
-        Wall time of the epoch, validation included.
-    """
-
-    epoch: int
-    loss: float
-    floor: float
-    plateau: float
-    validation_loss: float | None
-    validation_floor: float | None
-    symbol_matrix_error: float
-    frequency_error: float
-    memory: float
-    volatility: float
-    marginal_error: float
-    gradient_norm: float
-    batch_size: int
-    learning_rate: float
-    self_weight: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class EmulationTask:
-    """Target sequences in thirds, one-hot (sequence, time, symbol), and exact laws over the same window.
-
-    ``symbol_pairs`` are the joint probabilities P(s_t = a, s_{t+1} = b).
-    """
-
-    hmm: HMM
-    training: Float[Tensor, "sequence time symbol"]
-    validation: Float[Tensor, "sequence time symbol"]
-    independent: Float[Tensor, "sequence time symbol"]
-    symbol_pairs: Float[Tensor, "symbol symbol"]
-    frequencies: Float[Tensor, " symbol"]
-
-
 @dataclass
 class TrainingState:
     """Everything that changes during training; what a checkpoint holds.
@@ -116,18 +52,6 @@ class TrainingState:
     best_epoch: int = 0
     best_validation_loss: float = math.inf
     best_weights: dict[str, Tensor] = field(default_factory=dict)
-
-
-def prepare_task(hmm: HMM, settings: RunSettings) -> EmulationTask:
-    """Sample the target sequences of a run from its data stream."""
-    rng = np.random.default_rng(derive_seed(settings.seed, "data"))
-    sampled = sample_sequences(hmm, 3 * settings.data.n_per_split, settings.data.n_steps, rng=rng)
-    one_hot = torch.nn.functional.one_hot(torch.from_numpy(sampled.symbols.astype(np.int64)), hmm.n_symbols)
-    training, validation, independent = one_hot.to(torch.float32).to(settings.device).chunk(3)
-    n_steps = settings.data.n_steps
-    pairs = torch.from_numpy(compute_ngram_law(hmm, 2, n_steps=n_steps).copy())
-    frequencies = torch.from_numpy(compute_symbol_frequencies(hmm, n_steps=n_steps).copy())
-    return EmulationTask(hmm, training, validation, independent, pairs, frequencies)
 
 
 def initialise_training(task: EmulationTask, settings: RunSettings) -> TrainingState:
@@ -146,34 +70,6 @@ def initialise_training(task: EmulationTask, settings: RunSettings) -> TrainingS
     betas = (train.beta1, train.beta2)
     optimizer = torch.optim.Adam(network.parameters(), lr=train.learning_rate, betas=betas)
     return TrainingState(network, optimizer)
-
-
-@dataclass(frozen=True)
-class EpochPlan:
-    """Batch size and learning rate of one epoch."""
-
-    batch_size: int
-    learning_rate: float
-
-
-def plan_epoch(train: TrainSettings, epoch: int) -> EpochPlan:
-    """Batch size and learning rate of an epoch (counted from 1).
-
-    Both are constant for ``constant_share`` of the epochs. Then the batch doubles at equal intervals until
-    ``final_batch_size`` and the learning rate falls exponentially to ``final_learning_rate``.
-    """
-    n_constant = round(train.constant_share * train.epochs)
-    n_moving = train.epochs - n_constant
-    progress = min(1.0, max(0, epoch - n_constant) / max(1, n_moving))
-    final_rate = train.final_learning_rate or train.learning_rate
-    rate = train.learning_rate * (final_rate / train.learning_rate) ** progress
-    if progress == 0.0 or train.final_batch_size is None:
-        return EpochPlan(train.batch_size, rate)
-    n_doublings = math.ceil(math.log2(train.final_batch_size / train.batch_size))
-    reached = (
-        min(n_doublings, 1 + int((epoch - n_constant - 1) * n_doublings / n_moving)) if n_doublings else 0
-    )
-    return EpochPlan(min(train.batch_size * 2**reached, train.final_batch_size), rate)
 
 
 class Trainer:
@@ -212,7 +108,7 @@ class Trainer:
         for group in state.optimizer.param_groups:
             group["lr"] = plan.learning_rate
         generator = self._generator("training", epoch)
-        statistics = _EpochStatistics(self.task)
+        statistics = EpochStatistics(self.task)
         for divergence in self._batches("training", plan.batch_size):
             self._update(state, divergence, generator, statistics)
         summary = statistics.summarise()
@@ -336,93 +232,6 @@ class Trainer:
         return torch.Generator().manual_seed(derive_seed(self.settings.seed, stream, epoch))
 
 
-class _EpochStatistics:
-    """Running sums over the batches of one epoch."""
-
-    def __init__(self, task: EmulationTask):
-        self.task = task
-        self.losses: list[float] = []
-        self.marginal_errors: list[float] = []
-        self.norms: list[float] = []
-        self.pairs = torch.zeros_like(task.symbol_pairs)
-        self.symbols = torch.zeros_like(task.frequencies)
-
-    def add(self, loss: float, marginal_error: float, norm: float, logits: Tensor) -> None:
-        self.losses.append(loss)
-        self.marginal_errors.append(marginal_error)
-        self.norms.append(norm)
-        probabilities = torch.softmax(logits, -1)
-        self.pairs += count_expected_pairs(probabilities).cpu()
-        self.symbols += probabilities.sum((0, 1)).double().cpu()
-
-    def summarise(self) -> dict[str, float]:
-        joint = self.pairs / self.pairs.sum()
-        frequencies = self.symbols / self.symbols.sum()
-        return {
-            "loss": float(np.mean(self.losses)),
-            "marginal_error": float(np.mean(self.marginal_errors)),
-            "gradient_norm": float(np.mean(self.norms)),
-            "symbol_matrix_error": compare_symbol_matrices(joint, self.task.symbol_pairs),
-            "frequency_error": float((frequencies - self.task.frequencies).abs().max()),
-            "memory": compute_memory(joint, self.task.symbol_pairs),
-            "volatility": float(1 - joint.trace()),
-        }
-
-
-def compare_symbol_matrices(
-    pairs: Float[Tensor, "symbol symbol"], process_pairs: Float[Tensor, "symbol symbol"]
-) -> float:
-    """Largest error of P(next symbol | symbol), over the symbols that the process emits.
-
-    A row that the network never visits counts as entirely wrong (1).
-    """
-    visited = process_pairs.sum(1) > 0
-    expected = process_pairs[visited] / process_pairs[visited].sum(1, keepdim=True)
-    found = pairs[visited] / pairs[visited].sum(1, keepdim=True)
-    return float((found - expected).abs().nan_to_num(nan=1.0).max())
-
-
-def compute_memory(
-    pairs: Float[Tensor, "symbol symbol"], process_pairs: Float[Tensor, "symbol symbol"]
-) -> float:
-    """Dependence between consecutive symbols, as a share of that of the process.
-
-    With D = P(a, b) − P(a)·P(b) it is ⟨D, D_process⟩ / ⟨D_process, D_process⟩.
-
-    Parameters
-    ----------
-    pairs : (symbol, symbol)
-        Joint probabilities, or counts, of consecutive symbols.
-    process_pairs : (symbol, symbol)
-        The same for the process.
-
-    Returns
-    -------
-    float
-        0 for independent symbols, 1 for the process; 1 for a process whose neighbours are independent.
-    """
-    dependence, of_process = _measure_dependence(pairs), _measure_dependence(process_pairs)
-    scale = float(of_process.square().sum())
-    return float((dependence * of_process).sum()) / scale if scale > 1e-12 else 1.0
-
-
-def _measure_dependence(pairs: Tensor) -> Tensor:
-    joint = pairs / pairs.sum()
-    return joint - joint.sum(1, keepdim=True) * joint.sum(0, keepdim=True)
-
-
-def count_expected_pairs(
-    probabilities: Float[Tensor, "time trajectory symbol"],
-) -> Float[Tensor, "symbol symbol"]:
-    """Expected counts of consecutive symbol pairs, given the symbol probabilities along trajectories.
-
-    Given its states a network emits symbols independently, so the products of probabilities are exact
-    expectations and carry less variance than counts of samples.
-    """
-    before, after = probabilities[:-1].flatten(0, 1), probabilities[1:].flatten(0, 1)
-    return (before.T @ after).double()
-
-
 def _check_health(epoch: int, *, loss: float, norm: float, activity: Tensor) -> None:
     largest = float(activity.detach().abs().max())
     if math.isfinite(loss) and math.isfinite(norm) and largest <= LARGEST_ACTIVITY:
@@ -437,12 +246,3 @@ def _check_health(epoch: int, *, loss: float, norm: float, activity: Tensor) -> 
         f"epoch {epoch} {what}. The last good state is kept; resume with a lower train.learning_rate or "
         "train.gradient_clip."
     )
-
-
-def require_same_symbols(network: NoiseRNN, hmm: HMM) -> None:
-    """Check that a network and a process share their number of symbols."""
-    if network.n_symbols != hmm.n_symbols:
-        raise InputError(
-            f"network and process must have the same symbols, got {network.n_symbols} and {hmm.n_symbols}. "
-            "Import the network together with the process it was trained on."
-        )

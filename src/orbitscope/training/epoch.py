@@ -1,0 +1,95 @@
+"""What one epoch reports, and the running sums that it is made from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .symbol_pairs import compare_symbol_matrices, compute_memory, count_expected_pairs
+from .task import EmulationTask
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch did; one line of ``history.jsonl``.
+
+    Attributes
+    ----------
+    epoch : int
+        Counted from 1.
+    loss, floor, plateau : float
+        Unweighted mean of the batch losses, in mismatched symbols per sequence; the same for fresh sequences
+        of the process itself; and for symbols without memory (right frequencies at each step, independent).
+    validation_loss, validation_floor : float or None
+        The same on the validation third; None in epochs without validation.
+    symbol_matrix_error : float
+        Largest error of the symbol-to-symbol matrix, from softmax probabilities of the training batches.
+    frequency_error : float
+        Largest error of a symbol frequency.
+    memory : float
+        Dependence of consecutive symbols, as a share of that of the process: 0 on the plateau, 1 when the
+        symbol pairs are right (see :func:`compute_memory`).
+    volatility : float
+        P(s_t ≠ s_{t+1}).
+    marginal_error : float
+        Mean |column sum − 1| of the transport plans.
+    gradient_norm : float
+        Mean norm before clipping.
+    batch_size, learning_rate, self_weight
+        In force during the epoch.
+    seconds : float
+        Wall time of the epoch, validation included.
+    """
+
+    epoch: int
+    loss: float
+    floor: float
+    plateau: float
+    validation_loss: float | None
+    validation_floor: float | None
+    symbol_matrix_error: float
+    frequency_error: float
+    memory: float
+    volatility: float
+    marginal_error: float
+    gradient_norm: float
+    batch_size: int
+    learning_rate: float
+    self_weight: float
+    seconds: float
+
+
+class EpochStatistics:
+    """Running sums over the batches of one epoch."""
+
+    def __init__(self, task: EmulationTask):
+        self.task = task
+        self.losses: list[float] = []
+        self.marginal_errors: list[float] = []
+        self.norms: list[float] = []
+        self.pairs = torch.zeros_like(task.symbol_pairs)
+        self.symbols = torch.zeros_like(task.frequencies)
+
+    def add(self, loss: float, marginal_error: float, norm: float, logits: Tensor) -> None:
+        """Take in one batch; logits are (time, trajectory, symbol)."""
+        self.losses.append(loss)
+        self.marginal_errors.append(marginal_error)
+        self.norms.append(norm)
+        probabilities = torch.softmax(logits, -1)
+        self.pairs += count_expected_pairs(probabilities).cpu()
+        self.symbols += probabilities.sum((0, 1)).double().cpu()
+
+    def summarise(self) -> dict[str, float]:
+        """Give the fields of the record that are means over the epoch."""
+        joint = self.pairs / self.pairs.sum()
+        frequencies = self.symbols / self.symbols.sum()
+        return {
+            "loss": float(np.mean(self.losses)),
+            "marginal_error": float(np.mean(self.marginal_errors)),
+            "gradient_norm": float(np.mean(self.norms)),
+            "symbol_matrix_error": compare_symbol_matrices(joint, self.task.symbol_pairs),
+            "frequency_error": float((frequencies - self.task.frequencies).abs().max()),
+            "memory": compute_memory(joint, self.task.symbol_pairs),
+            "volatility": float(1 - joint.trace()),
+        }

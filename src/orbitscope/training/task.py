@@ -1,0 +1,50 @@
+"""What a network is trained on: target sequences in thirds and the exact laws of the process."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..errors import InputError
+from ..hmm import HMM, compute_ngram_law, compute_symbol_frequencies, sample_sequences
+from ..network import NoiseRNN
+from ..random_streams import derive_seed
+from ..settings import RunSettings
+
+
+@dataclass(frozen=True)
+class EmulationTask:
+    """Target sequences in thirds, one-hot (sequence, time, symbol), and exact laws over the same window.
+
+    ``symbol_pairs`` are the joint probabilities P(s_t = a, s_{t+1} = b).
+    """
+
+    hmm: HMM
+    training: Float[Tensor, "sequence time symbol"]
+    validation: Float[Tensor, "sequence time symbol"]
+    independent: Float[Tensor, "sequence time symbol"]
+    symbol_pairs: Float[Tensor, "symbol symbol"]
+    frequencies: Float[Tensor, " symbol"]
+
+
+def prepare_task(hmm: HMM, settings: RunSettings) -> EmulationTask:
+    """Sample the target sequences of a run from its data stream."""
+    rng = np.random.default_rng(derive_seed(settings.seed, "data"))
+    sampled = sample_sequences(hmm, 3 * settings.data.n_per_split, settings.data.n_steps, rng=rng)
+    one_hot = torch.nn.functional.one_hot(torch.from_numpy(sampled.symbols.astype(np.int64)), hmm.n_symbols)
+    training, validation, independent = one_hot.to(torch.float32).to(settings.device).chunk(3)
+    n_steps = settings.data.n_steps
+    pairs = torch.from_numpy(compute_ngram_law(hmm, 2, n_steps=n_steps).copy())
+    frequencies = torch.from_numpy(compute_symbol_frequencies(hmm, n_steps=n_steps).copy())
+    return EmulationTask(hmm, training, validation, independent, pairs, frequencies)
+
+
+def require_same_symbols(network: NoiseRNN, hmm: HMM) -> None:
+    """Check that a network and a process share their number of symbols."""
+    if network.n_symbols != hmm.n_symbols:
+        raise InputError(
+            f"network and process must have the same symbols, got {network.n_symbols} and {hmm.n_symbols}. "
+            "Import the network together with the process it was trained on."
+        )
