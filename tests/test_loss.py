@@ -318,7 +318,7 @@ def test_gradient_flows_through_intermediate_tensors():
 @pytest.mark.parametrize("epsilon", [0.04, 4.0])
 @pytest.mark.parametrize("self_weight", [0.0, 0.3])
 def test_self_weight_mixes_the_self_term_with_that_of_infinite_epsilon(epsilon, self_weight):
-    """At ε = ∞ the self term is half the mean squared distance of all pairs; geomloss gives the cross term."""
+    """At ε = ∞ the self term is half the mean squared distance of pairs; geomloss gives the cross term."""
     x, y = draw_pair(20, 15, 5, 3, dtype=torch.float64)
     divergence = SinkhornDivergence(y, epsilon=epsilon)
     cross_term = SamplesLoss("sinkhorn", p=2, blur=epsilon**0.5, debias=False, backend="tensorized")
