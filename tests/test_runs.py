@@ -28,6 +28,7 @@ SETTINGS = build_settings(
             "epochs": 5,
             "batch_size": 8,
             "final_batch_size": 20,
+            "growth_start": 0.5,
             "validate_every": 2,
             "plateau_self_weight": 0.5,
         },

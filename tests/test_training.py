@@ -41,7 +41,8 @@ TINY = {
         "final_batch_size": 150,
         "final_learning_rate": 3e-3,
         "learning_rate": 1e-2,
-        "constant_share": 0.5,
+        "growth_start": 0.5,
+        "decay_start": 0.5,
         "validate_every": 2,
         "plateau_self_weight": 1.0,
         "plateau_batch_size": None,
@@ -82,44 +83,47 @@ def forget_time(records):
 
 
 def test_without_final_values_nothing_moves():
-    settings = TrainSettings(epochs=20, batch_size=32, learning_rate=0.01, constant_share=0.3)
+    settings = TrainSettings(epochs=20, batch_size=32, learning_rate=0.01, growth_start=0.1, decay_start=0.3)
     for epoch in range(1, 21):
         plan = plan_epoch(settings, epoch)
         assert (plan.batch_size, plan.learning_rate) == (32, 0.01)
 
 
-def test_batch_doubles_and_learning_rate_falls_after_the_constant_share():
+def test_batch_doubles_then_learning_rate_falls():
     settings = TrainSettings(
         epochs=20,
         batch_size=100,
         final_batch_size=700,
         learning_rate=1e-2,
         final_learning_rate=1e-4,
-        constant_share=0.4,
+        growth_start=0.25,
+        decay_start=0.7,
     )
     plans = [plan_epoch(settings, epoch) for epoch in range(1, 21)]
-    assert [plan.batch_size for plan in plans] == [100] * 8 + [200] * 4 + [400] * 4 + [700] * 4
-    assert [plan.learning_rate for plan in plans[:8]] == [1e-2] * 8
-    rates = np.array([plan.learning_rate for plan in plans[7:]])
-    np.testing.assert_allclose(rates[1:] / rates[:-1], 100 ** (-1 / 12))
+    assert [plan.batch_size for plan in plans] == [100] * 5 + [200] * 3 + [400] * 3 + [700] * 9
+    assert [plan.learning_rate for plan in plans[:14]] == [1e-2] * 14
+    rates = np.array([plan.learning_rate for plan in plans[13:]])
+    np.testing.assert_allclose(rates[1:] / rates[:-1], 100 ** (-1 / 6))
     assert rates[-1] == pytest.approx(1e-4)
 
 
-@pytest.mark.parametrize(("share", "epochs"), [(0.0, 1), (0.0, 7), (0.9, 3), (1.0, 5), (0.5, 2)])
-def test_schedules_of_any_length_are_monotone_and_in_range(share, epochs):
+@pytest.mark.parametrize("epochs", [1, 2, 7])
+@pytest.mark.parametrize(("growth", "decay"), [(0.0, 0.0), (0.0, 1.0), (0.5, 0.5), (0.3, 0.6), (0.9, 1.0)])
+def test_schedules_of_any_length_are_monotone_and_in_range(growth, decay, epochs):
     settings = TrainSettings(
         epochs=epochs,
         batch_size=10,
         final_batch_size=1000,
         learning_rate=1.0,
         final_learning_rate=0.1,
-        constant_share=share,
+        growth_start=growth,
+        decay_start=decay,
     )
     plans = [plan_epoch(settings, epoch) for epoch in range(1, epochs + 1)]
     for before, after in itertools.pairwise(plans):
         assert before.batch_size <= after.batch_size <= 1000
         assert before.learning_rate >= after.learning_rate >= 0.1 - 1e-12
-    assert plans[-1].learning_rate == pytest.approx(1.0 if round(share * epochs) == epochs else 0.1)
+    assert plans[-1].learning_rate == pytest.approx(1.0 if decay == 1.0 else 0.1)
 
 
 # ---- task
@@ -145,7 +149,7 @@ def test_task_holds_thirds_of_one_hot_sequences_from_the_data_stream():
 def test_records_describe_the_epochs():
     records, state = train(make_settings())
     assert [record.epoch for record in records] == [1, 2, 3, 4, 5, 6]
-    assert [record.batch_size for record in records] == [64, 64, 64, 128, 128, 150]
+    assert [record.batch_size for record in records] == [64, 64, 64, 150, 150, 150]
     assert [record.validation_loss is not None for record in records] == [False, True] * 3
     assert [record.validation_floor is not None for record in records] == [False, True] * 3
     assert all(
@@ -262,27 +266,34 @@ def test_temperature_acts_on_the_gradient_only(temperature):
     assert tempered.gradient_norm != plain.gradient_norm
 
 
-def test_self_weight_acts_on_the_gradient_until_the_plateau_is_left():
-    """The frequencies of a bad start are above the plateau, those of the process itself below."""
-    settings = make_settings(**{"train.plateau_self_weight": 0.5, "train.epochs": 3})
-    records, state = train(settings)
-    assert [record.self_weight for record in records] == [0.5] * 3
-    assert state.transition_epoch == 0
-    plain, _ = train(make_settings(**{"train.epochs": 3}))
-    assert records[0].gradient_norm != plain[0].gradient_norm
-    trainer, state = start(settings)
-    state.transition_epoch = 1
-    assert forget_time(list(trainer.run_epochs(state))) == forget_time(plain)
+def test_self_weight_acts_on_the_gradient_until_there_is_memory():
+    changes = {"train.epochs": 1, "train.batch_size": 64}
+    settings = make_settings(**changes, **{"train.plateau_self_weight": 0.5})
+    (record,), _ = train(settings)
+    assert record.self_weight == pytest.approx(0.5, abs=0.01)
+    assert record.memory == pytest.approx(0.0, abs=0.01)
+    (plain,), _ = train(make_settings(**changes))
+    assert record.gradient_norm != plain.gradient_norm
+
+
+@pytest.mark.parametrize(
+    ("memory", "self_weight"), [(-0.2, 0.6), (0.0, 0.6), (0.125, 0.8), (0.25, 1.0), (0.9, 1.0)]
+)
+def test_self_weight_rises_with_the_memory_of_the_batch(memory, self_weight):
+    trainer, _ = start(make_settings(**{"train.plateau_self_weight": 0.6}))
+    process = trainer.task.symbol_pairs
+    independent = torch.outer(process.sum(1), process.sum(0))
+    pairs = 64 * ((1 - memory) * independent + memory * process)
+    assert trainer._weigh_self_term(pairs) == pytest.approx(self_weight)
 
 
 def test_the_plateau_is_left_with_a_quarter_of_the_memory(monkeypatch):
-    settings = make_settings(**{"train.epochs": 3, "train.plateau_self_weight": 0.5})
-    trainer, state = start(settings)
+    trainer, state = start(make_settings(**{"train.epochs": 3, "train.plateau_batch_size": 32}))
     memories = iter([0.24, 0.25, 0.0])
     monkeypatch.setattr("orbitscope.training.epoch.compute_memory", lambda *pairs: next(memories))
     records = list(trainer.run_epochs(state))
     assert state.transition_epoch == 2
-    assert [record.self_weight for record in records] == [0.5, 0.5, 1.0]
+    assert [record.batch_size for record in records] == [32, 32, 150]
 
 
 def test_memory_is_the_share_of_the_dependence_between_neighbours():
@@ -311,7 +322,7 @@ def test_settings_of_the_plateau_end_with_it(monkeypatch):
         "train.plateau_draws": 3,
         "train.plateau_learning_rate": 5e-3,
     }
-    settings = make_settings(**{"train.epochs": 2, "train.constant_share": 1.0, **plateau})
+    settings = make_settings(**{"train.epochs": 2, "train.final_batch_size": None, **plateau})
     trainer, state = start(settings)
     n_rollouts = []
     run_network = trainer._run_network
@@ -321,7 +332,7 @@ def test_settings_of_the_plateau_end_with_it(monkeypatch):
     monkeypatch.setattr("orbitscope.training.epoch.compute_memory", lambda *pairs: 1.0)
     records = list(trainer.run_epochs(state))
     assert [record.batch_size for record in records] == [50, 64]
-    assert [record.learning_rate for record in records] == [5e-3, 1e-2]
+    assert [record.learning_rate for record in records] == [5e-3, 3e-3]
     assert n_rollouts[:3] == [17, 17, 17]
     assert n_rollouts[3:6] == [64, 64, 22]
 

@@ -80,7 +80,8 @@ def _fast(preset: Preset | None) -> dict[str, Any]:
         "final_batch_size": 4096,
         "learning_rate": 6e-4,
         "final_learning_rate": 5e-5,
-        "constant_share": 0.7,
+        "growth_start": 0.3,
+        "decay_start": 0.6,
         "validate_every": 10,
         "checkpoint_every": 5,
     }

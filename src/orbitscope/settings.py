@@ -67,7 +67,7 @@ class LossSettings(Settings):
 
 
 class TrainSettings(Settings):
-    """Optimisation. Batch size and learning rate stay constant, then move to their final values."""
+    """Optimisation. Batch size and learning rate stay constant, then the batch grows and the rate falls."""
 
     epochs: int = Field(default=500, ge=1, description="passes over the training sequences")
     batch_size: int = Field(
@@ -76,8 +76,14 @@ class TrainSettings(Settings):
     final_batch_size: int | None = Field(default=None, ge=2, description="batch size reached by doubling")
     learning_rate: float = Field(default=1e-3, gt=0, description="Adam step size")
     final_learning_rate: float | None = Field(default=None, gt=0, description="step size at the last epoch")
-    constant_share: float = Field(
-        default=1.0, ge=0, le=1, description="share of epochs before both start to move"
+    growth_start: float = Field(
+        default=1.0, ge=0, le=1, description="share of the epochs before the batch starts to double"
+    )
+    decay_start: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="share of the epochs before the learning rate falls; the batch has its final size by then",
     )
     gradient_clip: float = Field(default=0.9, gt=0, description="largest norm of the gradient")
     temperature: float = Field(default=1.0, gt=0, description="Gumbel-Softmax temperature of the gradient")
@@ -85,18 +91,18 @@ class TrainSettings(Settings):
         default=1.0,
         ge=0,
         le=1,
-        description="weight of the batch itself in the gradient until the loss leaves the plateau",
+        description="share of the self term in the gradient while symbols have no memory; it rises to 1 with it",
     )
     plateau_batch_size: int | None = Field(
-        default=None, ge=2, description="sequences per update until the loss leaves the plateau"
+        default=None, ge=2, description="sequences per update until the plateau is left"
     )
     plateau_learning_rate: float | None = Field(
-        default=None, gt=0, description="Adam step size until the loss leaves the plateau"
+        default=None, gt=0, description="Adam step size until the plateau is left"
     )
     plateau_draws: int = Field(
         default=1,
         ge=1,
-        description="symbol sequences drawn from each rollout until the loss leaves the plateau",
+        description="symbol sequences drawn from each rollout until the plateau is left",
     )
     beta1: float = Field(default=0.9, ge=0, lt=1, description="Adam decay of the first moment")
     beta2: float = Field(default=0.9, ge=0, lt=1, description="Adam decay of the second moment")
@@ -110,6 +116,12 @@ class TrainSettings(Settings):
         final = self.final_batch_size
         if final is not None and final < self.batch_size:
             raise ValueError(f"final_batch_size must be ≥ batch_size = {self.batch_size}, got {final}")
+        if self.growth_start > self.decay_start:
+            raise ValueError(
+                f"growth_start must be ≤ decay_start = {self.decay_start}, got {self.growth_start}"
+            )
+        if final not in (None, self.batch_size) and self.growth_start == 1.0:
+            raise ValueError(f"growth_start must be < 1 for final_batch_size = {final} to be reached, got 1")
         return self
 
 

@@ -36,8 +36,10 @@ class EpochRecord:
         Mean |column sum − 1| of the transport plans.
     gradient_norm : float
         Mean norm before clipping.
-    batch_size, learning_rate, self_weight
+    batch_size, learning_rate
         In force during the epoch.
+    self_weight : float
+        Mean share of the self term in the gradient; 1 is the paper's.
     seconds : float
         Wall time of the epoch, validation included.
     """
@@ -68,15 +70,18 @@ class EpochStatistics:
         self.losses: list[float] = []
         self.marginal_errors: list[float] = []
         self.norms: list[float] = []
+        self.self_weights: list[float] = []
         self.pairs = torch.zeros_like(task.symbol_pairs)
         self.symbols = torch.zeros_like(task.frequencies)
 
-    def add(self, loss: float, marginal_error: float, norm: float, logits: Tensor) -> None:
-        """Take in one batch; logits are (time, trajectory, symbol)."""
+    def add(
+        self, probabilities: Tensor, loss: float, marginal_error: float, norm: float, self_weight: float
+    ) -> None:
+        """Take in one batch; probabilities of symbols are (time, trajectory, symbol)."""
         self.losses.append(loss)
         self.marginal_errors.append(marginal_error)
         self.norms.append(norm)
-        probabilities = torch.softmax(logits, -1)
+        self.self_weights.append(self_weight)
         self.pairs += count_expected_pairs(probabilities).cpu()
         self.symbols += probabilities.sum((0, 1)).double().cpu()
 
@@ -88,6 +93,7 @@ class EpochStatistics:
             "loss": float(np.mean(self.losses)),
             "marginal_error": float(np.mean(self.marginal_errors)),
             "gradient_norm": float(np.mean(self.norms)),
+            "self_weight": float(np.mean(self.self_weights)),
             "symbol_matrix_error": compare_symbol_matrices(joint, self.task.symbol_pairs),
             "frequency_error": float((frequencies - self.task.frequencies).abs().max()),
             "memory": compute_memory(joint, self.task.symbol_pairs),

@@ -17,18 +17,29 @@ class EpochPlan:
 def plan_epoch(train: TrainSettings, epoch: int) -> EpochPlan:
     """Batch size and learning rate of an epoch (counted from 1).
 
-    Both are constant for ``constant_share`` of the epochs. Then the batch doubles at equal intervals until
-    ``final_batch_size`` and the learning rate falls exponentially to ``final_learning_rate``.
+    The batch doubles at equal intervals from ``growth_start`` on and has its final size before
+    ``decay_start``, when the learning rate begins to fall exponentially to ``final_learning_rate``.
     """
-    n_constant = round(train.constant_share * train.epochs)
-    n_moving = train.epochs - n_constant
-    progress = min(1.0, max(0, epoch - n_constant) / max(1, n_moving))
-    final_rate = train.final_learning_rate or train.learning_rate
-    rate = train.learning_rate * (final_rate / train.learning_rate) ** progress
-    if progress == 0.0 or train.final_batch_size is None:
-        return EpochPlan(train.batch_size, rate)
+    return EpochPlan(_plan_batch_size(train, epoch), _plan_learning_rate(train, epoch))
+
+
+def _plan_batch_size(train: TrainSettings, epoch: int) -> int:
+    done = (epoch - 1) / train.epochs
+    if train.final_batch_size is None or done < train.growth_start:
+        return train.batch_size
+    if done >= train.decay_start:
+        return train.final_batch_size
     n_doublings = math.ceil(math.log2(train.final_batch_size / train.batch_size))
-    reached = (
-        min(n_doublings, 1 + int((epoch - n_constant - 1) * n_doublings / n_moving)) if n_doublings else 0
-    )
-    return EpochPlan(min(train.batch_size * 2**reached, train.final_batch_size), rate)
+    growth = _compute_progress(done, train.growth_start, train.decay_start)
+    return min(train.batch_size * 2 ** (1 + int(growth * n_doublings)), train.final_batch_size)
+
+
+def _plan_learning_rate(train: TrainSettings, epoch: int) -> float:
+    final = train.final_learning_rate or train.learning_rate
+    decay = _compute_progress(epoch / train.epochs, train.decay_start, 1.0)
+    return train.learning_rate * (final / train.learning_rate) ** decay
+
+
+def _compute_progress(share: float, start: float, stop: float) -> float:
+    """Where a share of the epochs lies between two others, from 0 to 1."""
+    return 0.0 if share <= start else min(1.0, (share - start) / (stop - start))

@@ -16,13 +16,13 @@ from ..random_streams import derive_seed
 from ..settings import RunSettings
 from .epoch import EpochRecord, EpochStatistics
 from .schedule import EpochPlan, plan_epoch
+from .symbol_pairs import compute_memory, count_expected_pairs
 from .task import EmulationTask
 
 LARGEST_ACTIVITY = 1e15
-"""Activity above this counts as an explosion.
+"""Activity above this counts as an explosion: its squares would soon sum beyond the range of float32.
 
-Networks of fully-connected-3 and cyclic-4 pass activities of 1e6 near their phase transition and go on
-learning. The limit itself is a choice, far below the overflow of float32; no experiment stands behind it.
+Networks pass high activities near their phase transition (up to 1e7 in fully-connected-3) and go on learning.
 """
 
 _TRANSITION_MEMORY = 0.25
@@ -123,7 +123,6 @@ class Trainer:
             validation_floor=None if validation_loss is None else self.compute_validation_floor(),
             batch_size=plan.batch_size,
             learning_rate=plan.learning_rate,
-            self_weight=self._self_weight(state),
             seconds=time.perf_counter() - started,
         )
         state.epoch = epoch
@@ -167,9 +166,6 @@ class Trainer:
             train.plateau_batch_size or plan.batch_size, train.plateau_learning_rate or plan.learning_rate
         )
 
-    def _self_weight(self, state: TrainingState) -> float:
-        return 1.0 if state.transition_epoch else self.settings.train.plateau_self_weight
-
     def _update(self, state, divergence, generator, statistics) -> None:
         """One gradient step on one batch of targets.
 
@@ -180,17 +176,28 @@ class Trainer:
         n_sequences = len(divergence.targets)
         n_draws = 1 if state.transition_epoch else train.plateau_draws
         states, logits = self._run_network(network, -(-n_sequences // n_draws), generator)
+        probabilities = torch.softmax(logits.detach(), -1)
+        self_weight = self._weigh_self_term(count_expected_pairs(probabilities).cpu())
         if n_draws > 1:
             logits = logits.repeat(1, n_draws, 1)[:, :n_sequences]
         symbols = sample_relaxed_symbols(logits, temperature=train.temperature, generator=generator)
-        result = divergence(symbols.transpose(0, 1), self_weight=self._self_weight(state))
+        result = divergence(symbols.transpose(0, 1), self_weight=self_weight)
         state.optimizer.zero_grad(set_to_none=True)
         result.value.backward()
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), train.gradient_clip)
         loss = float(result.value.detach())
         _check_health(state.epoch + 1, loss=loss, norm=float(norm), activity=states[-1])
         state.optimizer.step()
-        statistics.add(loss, result.marginal_error, float(norm), logits.detach())
+        statistics.add(probabilities, loss, result.marginal_error, float(norm), self_weight)
+
+    def _weigh_self_term(self, pairs: Tensor) -> float:
+        """Weight of the self term for a batch with these symbol pairs.
+
+        It rises with the memory of the symbols, so that the plateau is left smoothly, and is 1 from there on.
+        """
+        weight = self.settings.train.plateau_self_weight
+        memory = max(0.0, compute_memory(pairs, self.task.symbol_pairs))
+        return weight + (1.0 - weight) * min(1.0, memory / _TRANSITION_MEMORY)
 
     def _run_network(self, network: NoiseRNN, n_sequences: int, generator: torch.Generator):
         data, model = self.settings.data, self.settings.model
