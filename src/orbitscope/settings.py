@@ -83,7 +83,7 @@ class TrainSettings(Settings):
         default=1.0,
         ge=0,
         le=1,
-        description="share of the epochs before the learning rate falls; the batch has its final size by then",
+        description="share of the epochs before the learning rate falls; the batch has stopped growing",
     )
     gradient_clip: float = Field(default=0.9, gt=0, description="largest norm of the gradient")
     temperature: float = Field(default=1.0, gt=0, description="Gumbel-Softmax temperature of the gradient")
@@ -91,7 +91,7 @@ class TrainSettings(Settings):
         default=1.0,
         ge=0,
         le=1,
-        description="share of the self term in the gradient while symbols have no memory; it rises to 1 with it",
+        description="share of the self term in the gradient while symbols lack memory; rises to 1 with it",
     )
     plateau_batch_size: int | None = Field(
         default=None, ge=2, description="sequences per update until the plateau is left"
