@@ -122,7 +122,7 @@ def test_settings_are_frozen():
         ({"train.learning_rate": float("nan")}, r"`train\.learning_rate`: .*finite number, got nan"),
         ({"train.beta2": 1.0}, r"`train\.beta2`: .*less than 1, got 1.0"),
         ({"seed": -1}, r"`seed`: .*greater than or equal to 0, got -1"),
-        ({"train.final_batch_size": 64}, r"final_batch_size must be ≥ batch_size = 625, got 64\."),
+        ({"train.final_batch_size": 64}, r"final_batch_size must be ≥ batch_size = 1250, got 64\."),
         ({"train.growth_start": 0.8}, r"growth_start must be ≤ decay_start = 0\.6, got 0\.8\."),
         (
             {"train.growth_start": 1.0, "train.decay_start": 1.0},
