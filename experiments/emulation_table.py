@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from orbitscope.atomic_files import write_text
+from orbitscope.cli.display import make_plain
 from orbitscope.evaluation import combine_matrix_errors_as_published, tabulate
 from orbitscope.hmm import compute_symbol_matrix, list_presets, load_preset
 from orbitscope.pipeline import evaluate_run, find_transition, resume_run, train_run
@@ -82,7 +83,7 @@ def read_rows() -> list[dict]:
 
 def add_row(row: dict) -> None:
     """Append one row and say so."""
-    write_text(ROWS, "".join(json.dumps(r) + "\n" for r in [*read_rows(), row]))
+    write_text(ROWS, "".join(json.dumps(make_plain(r), allow_nan=False) + "\n" for r in [*read_rows(), row]))
     print(row["preset"], row["recipe"], row["seed"], f"{row['training_seconds']:.0f} s", flush=True)
 
 
@@ -189,7 +190,7 @@ def render_training(rows: list[dict]) -> str:
 def render_cell(measure: dict) -> str:
     """Value with its floor."""
     values = (measure["estimate"], measure["floor"])
-    value, floor = ("-" if v is None else f"{v:.3g}" for v in values)
+    value, floor = ("-" if v is None else f"{float(v):.3g}" for v in values)
     return f"{value} ({floor})"
 
 

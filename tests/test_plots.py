@@ -230,8 +230,11 @@ def test_the_first_epochs_make_a_whole_figure(n_epochs):
     assert figure.axes[0].get_xlim() == (0.5, n_epochs + 0.5)
 
 
-def test_an_error_of_zero_does_not_break_the_logarithmic_axis():
-    plots.plot_training_curve(build_history(2, symbol_matrix_error=0.0), NO_PLATEAU).draw_without_rendering()
+def test_an_error_of_zero_is_drawn_on_a_linear_axis():
+    figure = plots.plot_training_curve(build_history(2, symbol_matrix_error=0.0), NO_PLATEAU)
+    figure.draw_without_rendering()
+    assert all(np.isfinite(ax.get_ylim()).all() for ax in figure.axes)
+    assert "log" not in {ax.get_yscale() for ax in figure.axes}
 
 
 # --- symbol matrices
@@ -466,7 +469,12 @@ def test_an_undefined_measure_has_no_verdict(evaluation):
 
 def test_measures_without_any_margin_make_a_whole_figure(evaluation):
     bare = replace(evaluation, margin=np.full(len(MEASURES), np.nan))
-    plots.plot_all_measures(bare).draw_without_rendering()
+    figure = plots.plot_all_measures(bare)
+    figure.draw_without_rendering()
+    texts = [text for ax in figure.axes for text in list_texts(ax)]
+    assert "network [interval]" in texts
+    assert "verdict" not in texts
+    assert "verdict" in [t for ax in plots.plot_all_measures(evaluation).axes for t in list_texts(ax)]
 
 
 # --- whole runs
