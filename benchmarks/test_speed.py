@@ -3,6 +3,7 @@
 `make bench` prints a line per comparison; both sides run in turn in one process, with the same threads.
 """
 
+import json
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import pytest
 import torch
 from comparisons import compare, measure
 
-from orbitscope.hmm import load_preset, sample_sequences
+from orbitscope.hmm import build_random, compute_log_likelihood, load_preset, sample_sequences
 from orbitscope.loss import SinkhornDivergence
 from orbitscope.recipes import build_settings
 from orbitscope.training import Trainer, initialise_training, prepare_task
@@ -118,22 +119,29 @@ def test_sampling_against_hmmlearn():
 
 
 MEMORY_SCRIPT = """
-import resource, sys
+import json, resource, sys
 from orbitscope.hmm import load_preset
 from orbitscope.recipes import build_settings
 from orbitscope.resources import estimate_training
 from orbitscope.training import Trainer, initialise_training, prepare_task
-settings = build_settings("linear-2", recipe="published")
-task = prepare_task(load_preset("linear-2").hmm, settings)
+settings = build_settings(sys.argv[1], recipe="published", changes=json.loads(sys.argv[2]))
+task = prepare_task(load_preset(sys.argv[1]).hmm, settings)
 next(Trainer(task, settings).run_epochs(initialise_training(task, settings)))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 print(peak / 2**30, estimate_training(settings, 3).memory_bytes / 2**30)
 """
 
 
-def test_memory_of_published_training():
-    done = subprocess.run([sys.executable, "-c", MEMORY_SCRIPT], capture_output=True, text=True, check=True)
+def measure_peak_memory(preset: str, **changes) -> tuple[float, float]:
+    """Peak and estimated memory of one published epoch in its own process, in GB."""
+    command = [sys.executable, "-c", MEMORY_SCRIPT, preset, json.dumps(changes)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     peak, estimate = map(float, done.stdout.split())
+    return peak, estimate
+
+
+def test_memory_of_published_training():
+    peak, estimate = measure_peak_memory("linear-2")
     report(
         f"peak memory of published training, N=4096, T=100: {peak:.2f} GB "
         f"(estimated {estimate:.2f} GB, target 1.5 GB)"
@@ -151,17 +159,17 @@ def small(**changes):
     return {"train.batch_size": 1024, "data.n_sequences": 3072, **changes}
 
 
-@pytest.mark.parametrize(
-    ("label", "changes"),
-    [
-        ("N", {n: {"train.batch_size": n, "data.n_sequences": 3 * n} for n in (1024, 2048, 4096, 8192)}),
-        ("T", {t: small(**{"data.n_steps": t}) for t in (25, 50, 100, 200)}),
-        ("hidden", {h: small(**{"model.hidden_size": h}) for h in (75, 150, 300, 600)}),
-    ],
-)
-def test_growth_of_a_training_step(label, changes):
+GROWTH = {
+    "N": {n: {"train.batch_size": n, "data.n_sequences": 3 * n} for n in (1024, 2048, 4096, 8192, 16384)},
+    "T": {t: small(**{"data.n_steps": t}) for t in (25, 50, 100, 200)},
+    "hidden": {h: small(**{"model.hidden_size": h}) for h in (75, 150, 300, 600)},
+}
+
+
+@pytest.mark.parametrize("label", GROWTH)
+def test_growth_of_a_training_step(label):
     lines = []
-    for value, change in changes.items():
+    for value, change in GROWTH[label].items():
         trainer, state = build_trainer("linear-3", **change, **{"train.validate_every": 1000})
         epochs = trainer.run_epochs(state)
         next(epochs)
@@ -171,9 +179,13 @@ def test_growth_of_a_training_step(label, changes):
     report("training step: " + ", ".join(lines))
 
 
-def test_growth_of_the_likelihood_with_states():
-    from orbitscope.hmm import build_random, compute_log_likelihood
+@pytest.mark.parametrize("label", GROWTH)
+def test_growth_of_memory(label):
+    peaks = {value: measure_peak_memory("linear-3", **change)[0] for value, change in GROWTH[label].items()}
+    report("peak memory: " + ", ".join(f"{label} = {value}: {peak:.2f} GB" for value, peak in peaks.items()))
 
+
+def test_growth_of_the_likelihood_with_states():
     lines = []
     for n_states in (10, 50, 100, 200, 400):
         rng = np.random.default_rng(0)
