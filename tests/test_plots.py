@@ -222,6 +222,14 @@ def test_the_schedule_names_every_batch_size_and_where_the_learning_rate_goes():
     assert {"0.75", "1"} < set(list_texts(plots.plot_schedule(moving)))
 
 
+def test_the_strip_of_the_schedule_widens_where_a_value_rises():
+    history = [replace(r, self_weight=min(1.0, 0.5 + r.epoch / 20)) for r in build_history()]
+    ax = plots.plot_schedule(history)
+    rising = ax.patches[-2].get_path().vertices[:4, 1]
+    assert np.ptp(rising[[0, 3]]) < np.ptp(rising[[1, 2]])
+    assert "weight of the self term in the gradient 0.55 → … → 1" in plots.describe_training(history, PAST)
+
+
 @pytest.mark.parametrize("n_epochs", [1, 2])
 def test_the_first_epochs_make_a_whole_figure(n_epochs):
     figure = plots.plot_training_curve(build_history(n_epochs, validate_every=1), NO_PLATEAU)

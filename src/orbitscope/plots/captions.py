@@ -36,9 +36,16 @@ def describe_training(history: list[EpochRecord], transition: ChangePoint) -> st
         "(c) Memory: dependence of consecutive symbols as a share of that of the HMM; last epoch "
         f"{format_number(last.memory)}.",
         f"(d) Schedule: batch size {_list_changes([record.batch_size for record in history])}, learning rate "
-        f"{_list_changes([record.learning_rate for record in history])}.",
+        f"{_list_changes([record.learning_rate for record in history])}{_describe_self_weight(history)}.",
     ]
     return " ".join(part for part in parts if part)
+
+
+def _describe_self_weight(history: list[EpochRecord]) -> str:
+    weights = [record.self_weight for record in history]
+    if min(weights) == 1.0:
+        return ""
+    return f", weight of the self term in the gradient {_list_changes(weights)} (1 is the paper's)"
 
 
 def describe_symbol_matrices(result: EvaluationResult, start: str) -> str:

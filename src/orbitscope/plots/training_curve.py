@@ -171,7 +171,7 @@ def plot_memory(history: list[EpochRecord], transition: ChangePoint, *, ax: Axes
 def plot_schedule(history: list[EpochRecord], *, ax: Axes | None = None) -> Axes:
     """Batch size and learning rate over epochs as a strip: bars where they are constant, wedges where not.
 
-    The weight of the batch itself in the gradient is shown too where it changes.
+    The weight of the self term in the gradient is shown too where it changes.
     """
     ax = get_axes(ax, height=0.8)
     epochs = _collect(history, "epoch")
@@ -182,10 +182,11 @@ def plot_schedule(history: list[EpochRecord], *, ax: Axes | None = None) -> Axes
         for shade, (first, last) in enumerate(_find_segments(values)):
             left, right = epochs[first] - 0.5, epochs[last] + 0.5
             is_moving = values[first] != values[last]
-            height = 0.36 * (0.25 if is_moving else 1)
+            opening = 0.36 * (0.25 if values[first] < values[last] else 1)
+            closing = 0.36 * (0.25 if values[first] > values[last] else 1)
             ax.fill(
                 [left, right, right, left],
-                [row - 0.36, row - height, row + height, row + 0.36],
+                [row - opening, row - closing, row + closing, row + opening],
                 color=("#DADADA", "#C2C2C2")[shade % 2],
                 linewidth=0,
             )
