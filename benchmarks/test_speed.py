@@ -122,13 +122,13 @@ MEMORY_SCRIPT = """
 import json, resource, sys
 from orbitscope.hmm import load_preset
 from orbitscope.recipes import build_settings
-from orbitscope.resources import estimate_training
+from orbitscope.resources import estimate_memory
 from orbitscope.training import Trainer, initialise_training, prepare_task
 settings = build_settings(sys.argv[1], recipe="published", changes=json.loads(sys.argv[2]))
 task = prepare_task(load_preset(sys.argv[1]).hmm, settings)
 next(Trainer(task, settings).run_epochs(initialise_training(task, settings)))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(peak / 2**30, estimate_training(settings, 3).memory_bytes / 2**30)
+print(peak / 2**30, estimate_memory(settings, 3) / 2**30)
 """
 
 

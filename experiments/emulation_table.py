@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from orbitscope.atomic_files import write_text
-from orbitscope.cli.display import make_plain
 from orbitscope.evaluation import combine_matrix_errors_as_published, tabulate
 from orbitscope.hmm import compute_symbol_matrix, list_presets, load_preset
 from orbitscope.pipeline import evaluate_run, find_transition, resume_run, train_run
+from orbitscope.plain_json import make_plain
 from orbitscope.recipes import build_settings
 from orbitscope.runs import RunFolder, find_commit
 

@@ -19,7 +19,6 @@ from orbitscope.cli.display import (
     RemainingTime,
     format_bytes,
     format_duration,
-    make_plain,
     print_json,
 )
 from orbitscope.cli.evaluate import describe_evaluation, print_evaluation
@@ -27,6 +26,7 @@ from orbitscope.cli.main import run as run_command
 from orbitscope.cli.options import count_usable_cores
 from orbitscope.errors import RunFolderError
 from orbitscope.importers import load_sequences
+from orbitscope.plain_json import make_plain
 from orbitscope.recipes import RECIPES
 from orbitscope.runs import RunFolder, load_tensors
 from orbitscope.settings import RunSettings, Settings

@@ -179,6 +179,18 @@ def test_a_process_of_many_states_is_observed_in_little_memory():
     np.testing.assert_allclose(matrix, compute_symbol_matrix(hmm, n_steps=12), atol=0.01)
 
 
+def test_a_network_that_grows_without_bound_is_judged_from_zero_only():
+    """It grows 100-fold a step: finite within the window, not after the burn-in."""
+    network = build_iid_network([0.0, 0.0, 0.0])
+    with torch.no_grad():
+        network.cell.w_ih.fill_(1.0)
+        network.cell.w_hh.fill_(25.0)
+        network.w_out.copy_(torch.arange(12.0).view(3, 4) - 5.0)
+    result = evaluate_network(network, load_process("linear-3"), n_steps=10, settings=SMALL, seed=0)
+    assert result.start.tolist() == ["zero"]
+    assert any("start `stationary` left out: the network's activity" in n for n in result.status["notes"])
+
+
 def test_exploding_activity_is_refused():
     network = build_iid_network([0.0, 0.0, 0.0])
     with torch.no_grad():

@@ -14,6 +14,7 @@ from orbitscope.hmm import (
     compute_output_irreversibility,
     compute_run_length_law,
     compute_stationary_probs,
+    compute_step_frequencies,
     compute_symbol_frequencies,
     compute_symbol_matrix,
     compute_volatility,
@@ -329,3 +330,11 @@ def test_hundreds_of_states():
     law = compute_run_length_law(hmm, max_length=50)
     assert law.pooled_mean == pytest.approx(1 / compute_volatility(hmm), rel=1e-9)
     assert compute_hankel_singular_values(hmm).shape == (300,)
+
+
+def test_step_frequencies_average_to_those_of_the_window():
+    hmm = build_random(4, 3, rng=np.random.default_rng(2))
+    by_step = compute_step_frequencies(hmm, 7)
+    assert np.allclose(by_step[0], hmm.initial_probs @ hmm.emission_probs)
+    assert np.allclose(by_step[1], hmm.initial_probs @ hmm.transition_matrix @ hmm.emission_probs)
+    assert np.allclose(by_step.mean(0), compute_symbol_frequencies(hmm, n_steps=7))

@@ -66,7 +66,7 @@ def test_an_interrupted_run_says_so_and_resumes_to_the_same_weights(tmp_path):
 
 def test_divergence_leaves_a_status_and_the_reason(tmp_path, monkeypatch):
     monkeypatch.setattr("orbitscope.training.trainer.LARGEST_ACTIVITY", 1e-9)
-    with pytest.raises(TrainingDivergedError, match="resume with a lower"):
+    with pytest.raises(TrainingDivergedError, match="Start a new run with a lower"):
         pipeline.train_run(make_settings(), tmp_path / "run")
     status = read_status(tmp_path / "run")
     assert (status["status"], status["epoch"]) == ("diverged", 0)

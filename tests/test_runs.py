@@ -72,7 +72,7 @@ def resume(folder, task):
 
 def assert_same_state(first, second):
     assert (first.epoch, first.best_epoch) == (second.epoch, second.best_epoch)
-    assert first.transition_epoch == second.transition_epoch
+    assert first.plateau_exit_epoch == second.plateau_exit_epoch
     assert first.best_validation_loss == second.best_validation_loss
     pairs = [
         (first.network.state_dict(), second.network.state_dict()),
@@ -353,7 +353,7 @@ def test_resuming_at_any_epoch_ends_bit_identical(tmp_path, task, stopped_after)
 
 def test_the_phase_of_training_is_saved(folder, task):
     state = run_epochs(folder, task, initialise_training(task, SETTINGS), 2)
-    state.transition_epoch = 2
+    state.plateau_exit_epoch = 2
     folder.save_state(state)
     assert_same_state(resume(folder, task)[0], state)
 

@@ -122,11 +122,18 @@ def test_settings_are_frozen():
         ({"train.learning_rate": float("nan")}, r"`train\.learning_rate`: .*finite number, got nan"),
         ({"train.beta2": 1.0}, r"`train\.beta2`: .*less than 1, got 1.0"),
         ({"seed": -1}, r"`seed`: .*greater than or equal to 0, got -1"),
-        ({"train.final_batch_size": 64}, r"final_batch_size must be ≥ batch_size = 1250, got 64\."),
-        ({"train.growth_start": 0.8}, r"growth_start must be ≤ decay_start = 0\.6, got 0\.8\."),
+        (
+            {"train.final_batch_size": 64},
+            r"train\.final_batch_size must be ≥ train\.batch_size = 1250, got 64\.",
+        ),
+        (
+            {"train.growth_start": 0.8},
+            r"train\.growth_start must be ≤ train\.decay_start = 0\.6, .* got 0\.8\.",
+        ),
+        ({"train.decay_start": 1.0}, r"train\.decay_start must be < 1 for train\.final_learning_rate"),
         (
             {"train.growth_start": 1.0, "train.decay_start": 1.0},
-            r"growth_start must be < 1 for final_batch_size = 5000 to be reached, got 1\.",
+            r"train\.growth_start must be < 1 for train\.final_batch_size to be reached, got 1\.",
         ),
     ],
 )
@@ -136,6 +143,11 @@ def test_bad_settings_say_requirement_value_and_remedy(changes, message):
     assert "pydantic" not in str(caught.value)
     with pytest.raises(InputError, match=message):
         build_settings("linear-3").override(changes)
+
+
+def test_the_learning_rate_may_fall_while_the_batch_stays():
+    changes = {"train.final_learning_rate": 1e-4, "train.decay_start": 0.5}
+    assert build_settings("linear-3", recipe="published", changes=changes).train.decay_start == 0.5
 
 
 def test_unknown_recipes_list_the_valid_ones():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from orbitscope import hmm as hidden_markov
 from orbitscope.errors import InputError
 from orbitscope.hmm import (
     compute_ngram_law,
@@ -15,20 +16,20 @@ from orbitscope.hmm import (
     sample_sequences,
 )
 from orbitscope.loss import sinkhorn_divergence
-from orbitscope.network import build_network, sample_symbols
+from orbitscope.network import build_network, count_expected_pairs, require_same_symbols, sample_symbols
 from orbitscope.random_streams import derive_seed
 from orbitscope.recipes import build_settings
 from orbitscope.settings import TrainSettings
 from orbitscope.training import (
+    EpochPlan,
     Trainer,
     TrainingDivergedError,
     compare_symbol_matrices,
     compute_memory,
-    count_expected_pairs,
     initialise_training,
     plan_epoch,
     prepare_task,
-    require_same_symbols,
+    split_batches,
 )
 
 HMM = load_preset("linear-3").hmm
@@ -115,7 +116,7 @@ def test_schedules_of_any_length_are_monotone_and_in_range(growth, decay, epochs
         batch_size=10,
         final_batch_size=1000,
         learning_rate=1.0,
-        final_learning_rate=0.1,
+        final_learning_rate=0.1 if decay < 1.0 else None,
         growth_start=growth,
         decay_start=decay,
     )
@@ -124,6 +125,30 @@ def test_schedules_of_any_length_are_monotone_and_in_range(growth, decay, epochs
         assert before.batch_size <= after.batch_size <= 1000
         assert before.learning_rate >= after.learning_rate >= 0.1 - 1e-12
     assert plans[-1].learning_rate == pytest.approx(1.0 if decay == 1.0 else 0.1)
+
+
+@pytest.mark.parametrize(
+    ("n_sequences", "batch_size", "sizes"),
+    [
+        (10_000, 4096, [4096, 4096, 1808]),
+        (10_000, 625, [625] * 16),
+        (10_001, 5000, [5000, 5001]),
+        (124, 100, [124]),
+        (125, 100, [100, 25]),
+        (7, 100, [7]),
+    ],
+)
+def test_batches_hold_every_sequence_and_small_remainders_join(n_sequences, batch_size, sizes):
+    assert split_batches(n_sequences, batch_size) == sizes
+
+
+def test_the_plateau_has_settings_of_its_own():
+    settings = TrainSettings(
+        epochs=20, batch_size=32, plateau_batch_size=50, plateau_learning_rate=0.5, plateau_draws=3
+    )
+    assert plan_epoch(settings, 20, on_plateau=True) == EpochPlan(50, 0.5, 3)
+    assert plan_epoch(settings, 20) == EpochPlan(32, 1e-3, 1)
+    assert plan_epoch(TrainSettings(), 1, on_plateau=True) == EpochPlan(4096, 1e-3, 1)
 
 
 # ---- task
@@ -292,20 +317,40 @@ def test_the_plateau_is_left_with_a_quarter_of_the_memory(monkeypatch):
     memories = iter([0.24, 0.25, 0.0])
     monkeypatch.setattr("orbitscope.training.epoch.compute_memory", lambda *pairs: next(memories))
     records = list(trainer.run_epochs(state))
-    assert state.transition_epoch == 2
+    assert state.plateau_exit_epoch == 2
     assert [record.batch_size for record in records] == [32, 32, 150]
 
 
 def test_memory_is_the_share_of_the_dependence_between_neighbours():
     process = torch.from_numpy(compute_ngram_law(HMM, 2).copy())
     independent = torch.outer(process.sum(1), process.sum(0))
-    assert compute_memory(process, process) == pytest.approx(1)
-    assert compute_memory(7 * independent, process) == pytest.approx(0, abs=1e-12)
-    assert compute_memory(0.7 * independent + 0.3 * process, process) == pytest.approx(0.3)
+    assert compute_memory(process, process, independent) == pytest.approx(1)
+    assert compute_memory(7 * independent, process, independent) == pytest.approx(0, abs=1e-12)
+    assert compute_memory(0.7 * independent + 0.3 * process, process, independent) == pytest.approx(0.3)
     one_symbol = torch.zeros_like(process)
     one_symbol[0, 0] = 1.0
-    assert compute_memory(one_symbol, process) == pytest.approx(0, abs=1e-12)
-    assert compute_memory(process, independent) == 1.0
+    assert compute_memory(one_symbol, process, independent) == pytest.approx(0, abs=1e-12)
+    assert compute_memory(process, independent, independent) == 1.0
+
+
+def test_frequencies_that_change_over_the_window_are_no_memory():
+    """A left-to-right chain, and independent symbols with its frequencies at each step."""
+    hmm = hidden_markov.HMM(
+        initial_probs=np.array([1.0, 0.0]),
+        transition_matrix=np.array([[0.9, 0.1], [0.0, 1.0]]),
+        emission_probs=np.array([[0.9, 0.1], [0.2, 0.8]]),
+    )
+    settings = make_settings(**{"data.n_steps": 12, "data.n_sequences": 60_000})
+    task = prepare_task(hmm, settings)
+    steps = torch.arange(12)[:, None]
+    order = torch.rand(12, 20_000, generator=torch.Generator().manual_seed(0)).argsort(1)
+    shuffled = task.independent[order, steps]
+    memory = compute_memory(count_expected_pairs(shuffled), task.symbol_pairs, task.memoryless_pairs)
+    assert memory == pytest.approx(0.0, abs=0.05)
+    whole = count_expected_pairs(task.independent.transpose(0, 1))
+    assert compute_memory(whole, task.symbol_pairs, task.memoryless_pairs) == pytest.approx(1.0, abs=0.1)
+    naive = torch.outer(task.symbol_pairs.sum(1), task.symbol_pairs.sum(0))
+    assert compute_memory(count_expected_pairs(shuffled), task.symbol_pairs, naive) > 0.15
 
 
 def test_a_row_that_is_never_visited_counts_as_entirely_wrong():
@@ -365,7 +410,7 @@ def test_explosion_stops_training_before_it_reaches_the_weights(gain, words):
     with torch.no_grad():
         state.network.cell.w_hh.mul_(gain) if math.isfinite(gain) else state.network.w_out.fill_(1e38)
     before = copy_weights(state)
-    with pytest.raises(TrainingDivergedError, match=rf"in epoch 2 .*({words}).*train\.learning_rate or"):
+    with pytest.raises(TrainingDivergedError, match=rf"in epoch 2 .*({words}).*train\.learning_rate, "):
         next(epochs)
     assert state.epoch == 1
     assert_same_weights(copy_weights(state), before)

@@ -1,7 +1,6 @@
 """From settings to files: train, resume and evaluate runs; the only layer that both computes and saves."""
 
 import contextlib
-import json
 import logging
 import signal
 import threading
@@ -15,7 +14,6 @@ import numpy as np
 import torch
 
 from . import plots
-from .atomic_files import write_text
 from .errors import OrbitscopeError, RunFolderError
 from .evaluation import EvaluationResult, evaluate_network
 from .hmm import HMM, load_process
@@ -198,6 +196,7 @@ def _train(folder: RunFolder, settings: RunSettings, hmm: HMM, progress: Progres
         for damage in folder.restore_state(state):
             _LOGGER.warning("%s Training goes on from epoch %d.", damage, state.epoch)
         history = folder.trim_history(state.epoch)
+        folder.write_status("running", state.epoch)
         if state.epoch == 0:
             folder.save_checkpoint(state.network, 0)
         try:
@@ -205,10 +204,10 @@ def _train(folder: RunFolder, settings: RunSettings, hmm: HMM, progress: Progres
         except KeyboardInterrupt:
             raise _interrupted(folder) from None
         except TrainingDivergedError as error:
-            _write_status(folder, "diverged", state.epoch, str(error))
+            folder.write_status("diverged", folder.find_saved_epoch(), str(error))
             raise
         folder.save_weights(state.best_weights, {"epoch": state.best_epoch})
-        _write_status(folder, "finished", state.epoch, "")
+        folder.write_status("finished", state.epoch)
     return TrainedRun(folder, history, state.best_epoch, find_transition(history))
 
 
@@ -255,13 +254,8 @@ def _interrupted(folder: RunFolder) -> TrainingInterruptedError:
     reason = (
         f"training stopped; the state after epoch {saved} is saved" if saved else "training stopped at once"
     )
-    _write_status(folder, "interrupted", saved, reason)
+    folder.write_status("interrupted", saved, reason)
     return TrainingInterruptedError(f"{reason}. Continue with `orbitscope train --resume {folder.path}`.")
-
-
-def _write_status(folder: RunFolder, status: str, epoch: int, reason: str) -> None:
-    content = {"status": status, "epoch": epoch, "reason": reason}
-    write_text(folder.path / "status.json", json.dumps(content, indent=2) + "\n")
 
 
 @contextlib.contextmanager

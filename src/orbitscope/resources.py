@@ -1,7 +1,6 @@
-"""What a run will need: memory before it starts, time from a short measurement on this machine."""
+"""What a run needs of this machine: memory, before it starts, and the speed of matrix products."""
 
 import time
-from dataclasses import dataclass
 
 import psutil
 import torch
@@ -15,24 +14,8 @@ _BASE_BYTES = 350 * 2**20
 _FLOAT_BYTES = 4
 
 
-@dataclass(frozen=True)
-class ResourceEstimate:
-    """Needs of a training run.
-
-    Attributes
-    ----------
-    memory_bytes : int
-        Peak resident memory.
-    operations_per_epoch : float
-        Floating-point operations of matrix products.
-    """
-
-    memory_bytes: int
-    operations_per_epoch: float
-
-
-def estimate_training(settings: RunSettings, n_symbols: int) -> ResourceEstimate:
-    """Peak memory and work of training with these settings (tested against measured peaks)."""
+def estimate_memory(settings: RunSettings, n_symbols: int) -> int:
+    """Peak resident memory of training with these settings, in bytes (tested against measured peaks)."""
     data, model, train, loss = settings.data, settings.model, settings.train, settings.loss
     batch = max(train.batch_size, train.final_batch_size or 0, train.plateau_batch_size or 0)
     batch = min(batch, data.n_per_split)
@@ -40,20 +23,18 @@ def estimate_training(settings: RunSettings, n_symbols: int) -> ResourceEstimate
     network = _FLOAT_BYTES * batch * data.n_steps * per_step
     targets = _FLOAT_BYTES * 3 * data.n_per_split * data.n_steps * n_symbols
     matrices = min(batch**2 * (_FLOAT_BYTES + 1), 2 * loss.memory_budget)
-    weights = model.hidden_size * (model.hidden_size + model.input_size)
-    operations = 6.0 * weights * data.n_per_split * data.n_steps
-    operations += 4 * data.n_per_split * batch * data.n_steps * n_symbols
-    return ResourceEstimate(_BASE_BYTES + network + targets + matrices, operations)
+    return _BASE_BYTES + network + targets + matrices
 
 
 def check_memory(settings: RunSettings, n_symbols: int) -> None:
     """Refuse a run that would not fit into the memory that is available now."""
-    needed = estimate_training(settings, n_symbols).memory_bytes
+    needed = estimate_memory(settings, n_symbols)
     available = psutil.virtual_memory().available
     if needed > available:
         raise InputError(
             f"training needs about {needed / 2**30:.1f} GB, but {available / 2**30:.1f} GB are available. "
-            "Lower `train.batch_size` (and `train.final_batch_size`), `data.n_steps` or `model.hidden_size`."
+            "Lower `train.batch_size` (and `train.final_batch_size`, `train.plateau_batch_size`), "
+            "`data.n_steps` or `model.hidden_size`."
         )
 
 

@@ -1,17 +1,14 @@
 """Run folders of networks that were trained elsewhere."""
 
 import hashlib
-import json
 from pathlib import Path
 
-from .atomic_files import write_text
 from .hmm import HMM, load_process
 from .importers import import_state_dict
-from .network import NoiseRNN
+from .network import NoiseRNN, require_same_symbols
 from .recipes import build_settings
 from .runs import RunFolder, describe_provenance
 from .settings import RunSettings
-from .training import require_same_symbols
 
 RECIPE = "imported"
 """Recipe named in the settings of an imported run."""
@@ -68,8 +65,7 @@ def import_run(
     with folder.lock():
         folder.create(settings, hmm, describe_provenance(settings) | {"source": origin})
         folder.save_weights(network.state_dict(), {"epoch": None, **origin})
-        status = {"status": RECIPE, "epoch": 0, "reason": f"weights from {source}"}
-        write_text(folder.path / "status.json", json.dumps(status, indent=2) + "\n")
+        folder.write_status(RECIPE, 0, f"weights from {source}")
     return folder
 
 

@@ -112,17 +112,33 @@ class TrainSettings(Settings):
     )
 
     @model_validator(mode="after")
-    def _check_growth(self) -> "TrainSettings":
+    def _check_schedule(self) -> "TrainSettings":
         final = self.final_batch_size
         if final is not None and final < self.batch_size:
-            raise ValueError(f"final_batch_size must be ≥ batch_size = {self.batch_size}, got {final}")
+            raise ValueError(
+                f"train.final_batch_size must be ≥ train.batch_size = {self.batch_size}, got {final}. "
+                "Raise it, or lower train.batch_size"
+            )
+        if final not in (None, self.batch_size):
+            self._check_growth()
+        if self.final_learning_rate not in (None, self.learning_rate) and self.decay_start == 1.0:
+            raise ValueError(
+                "train.decay_start must be < 1 for train.final_learning_rate to be reached, got 1. "
+                "Set it, e.g. to 0.6"
+            )
+        return self
+
+    def _check_growth(self) -> None:
+        if self.growth_start == 1.0:
+            raise ValueError(
+                "train.growth_start must be < 1 for train.final_batch_size to be reached, got 1. "
+                "Set it, e.g. to 0.3"
+            )
         if self.growth_start > self.decay_start:
             raise ValueError(
-                f"growth_start must be ≤ decay_start = {self.decay_start}, got {self.growth_start}"
+                f"train.growth_start must be ≤ train.decay_start = {self.decay_start}, where the batch has "
+                f"its final size, got {self.growth_start}. Lower it"
             )
-        if final not in (None, self.batch_size) and self.growth_start == 1.0:
-            raise ValueError(f"growth_start must be < 1 for final_batch_size = {final} to be reached, got 1")
-        return self
 
 
 class EvaluationSettings(Settings):

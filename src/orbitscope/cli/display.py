@@ -1,11 +1,9 @@
 """What the commands show: results on standard output, everything else on standard error."""
 
 import json
-import math
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group
@@ -15,6 +13,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
+from ..plain_json import make_plain
 from ..progress import Progress
 
 _WIDTH_OF_PIPES = 120
@@ -39,19 +38,6 @@ def get_console(*, stderr: bool = False) -> Console:
 def print_json(document: Any) -> None:
     """Write one JSON document on standard output; NaN becomes null, infinity the string "inf"."""
     sys.stdout.write(json.dumps(make_plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def make_plain(value: Any) -> Any:
-    """Turn arrays, NumPy numbers and paths into what JSON knows; NaN becomes None, infinity "inf"."""
-    if isinstance(value, Mapping):
-        return {str(key): make_plain(item) for key, item in value.items()}
-    if hasattr(value, "tolist"):
-        return make_plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [make_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    return str(value) if isinstance(value, Path) else value
 
 
 def print_error(message: str) -> None:

@@ -11,7 +11,7 @@ from .options import Json, UsageError, collect_changes, count_usable_cores
 from .overrides import TrainOverrides
 
 if TYPE_CHECKING:
-    from .estimate import TrainingEstimate
+    from ..training_estimate import TrainingEstimate
 
 
 def doctor(
@@ -98,8 +98,8 @@ def describe_machine(n_threads: int) -> dict[str, Any]:
 def _estimate(process: str, recipe: str, threads: int, changes: dict[str, Any]) -> "TrainingEstimate":
     from ..pipeline import use_threads
     from ..recipes import build_settings
+    from ..training_estimate import measure_training
     from .display import ProgressDisplay
-    from .estimate import measure_training
 
     resolved = build_settings(process, recipe=recipe, threads=threads, changes=changes)
     with use_threads(threads), ProgressDisplay(f"Timing updates of {process}") as progress:

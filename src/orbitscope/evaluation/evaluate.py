@@ -9,14 +9,21 @@ import torch
 
 from ..errors import InputError
 from ..hmm import HMM
-from ..network import NoiseRNN
+from ..network import NoiseRNN, require_same_symbols
 from ..random_streams import derive_seed
 from ..settings import EvaluationSettings
-from ..training import require_same_symbols
 from .assembly import Comparison, assemble_result
 from .expected_counts import measure_expected_counts
 from .measures import UNDEFINED, Finding, average_replicates
-from .observation import Design, Observation, Start, observe_network, observe_process, plan_observation
+from .observation import (
+    Design,
+    Observation,
+    Start,
+    UnboundedActivityError,
+    observe_network,
+    observe_process,
+    plan_observation,
+)
 from .refit import can_compare_parameters, can_refit, measure_refit
 from .result import EvaluationResult
 from .sampled_laws import MAX_WORDS, measure_likelihood, measure_runs, measure_words
@@ -76,7 +83,8 @@ def evaluate_network(
     Raises
     ------
     InputError
-        If network and process differ in their symbols, the window is too short, or the activity overflows.
+        If network and process differ in their symbols, the window is too short, or the activity overflows
+        within the window from h_0 = 0. If it only does so later, the stationary start is left out.
 
     Notes
     -----
@@ -117,7 +125,12 @@ def evaluate_emulator(
     comparisons = []
     for index, (start, process) in enumerate(processes):
         span = _Span(report, index / len(processes), 1 / len(processes), start)
-        comparisons.append(_compare(observe, process, start, n_steps, settings, seed, span))
+        try:
+            comparisons.append(_compare(observe, process, start, n_steps, settings, seed, span))
+        except UnboundedActivityError as error:
+            if start == "zero":
+                raise
+            notes.append(f"start `{start}` left out: {error}")
     report(1.0, "done")
     status = {"notes": notes + _list_failures(comparisons)}
     record = {"evaluation": settings.model_dump(), "n_steps": n_steps, "seed": seed, "process": hmm.name}

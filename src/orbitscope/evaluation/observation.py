@@ -17,10 +17,9 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..hmm import HMM, sample_sequences
-from ..network import NoiseRNN, iterate_rollout, sample_gumbel
+from ..network import NoiseRNN, count_expected_pairs, iterate_rollout, sample_gumbel
 from ..network.model import fork_generator
 from ..settings import EvaluationSettings
-from ..training import count_expected_pairs
 
 Start = Literal["zero", "stationary"]
 
@@ -32,6 +31,10 @@ BLOCK_TRAJECTORIES = 2000
 
 BLOCK_CELLS = 2_000_000
 """Pairs of HMM states, over groups, that are counted at once (16 MB)."""
+
+
+class UnboundedActivityError(InputError):
+    """A network's activity grew without bound while it was observed."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def observe_network(
             progress((first + n) / design.n_trajectories)
     symbol_sums, pair_sums, symbols = (np.concatenate(part) for part in zip(*parts, strict=True))
     if not np.isfinite(pair_sums).all():
-        raise InputError(
+        raise UnboundedActivityError(
             "the network's activity must stay finite, but it overflowed. "
             "Use weights from an earlier epoch, or a shorter window."
         )

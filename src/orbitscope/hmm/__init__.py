@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .exact import compute_occupancy as compute_occupancy
     from .exact import compute_output_irreversibility as compute_output_irreversibility
     from .exact import compute_stationary_probs as compute_stationary_probs
+    from .exact import compute_step_frequencies as compute_step_frequencies
     from .exact import compute_symbol_frequencies as compute_symbol_frequencies
     from .exact import compute_symbol_matrix as compute_symbol_matrix
     from .exact import compute_volatility as compute_volatility
@@ -55,7 +56,8 @@ _NAMES = {
     "estimation": "BaumWelchResult align_states fit_baum_welch",
     "exact": "compute_hankel_singular_values compute_ngram_law compute_occupancy "
     "compute_output_irreversibility "
-    "compute_stationary_probs compute_symbol_frequencies compute_symbol_matrix compute_volatility "
+    "compute_stationary_probs compute_step_frequencies compute_symbol_frequencies compute_symbol_matrix "
+    "compute_volatility "
     "is_identifiable "
     "is_time_reversible",
     "files": "dump_hmm load_hmm_file parse_hmm",

@@ -62,6 +62,15 @@ def compute_symbol_frequencies(hmm: HMM, *, n_steps: int | None = None) -> Float
     return _find_start_probs(hmm, n_steps, word_length=1) @ hmm.emission_probs
 
 
+def compute_step_frequencies(hmm: HMM, n_steps: int) -> Float[np.ndarray, "time symbol"]:
+    """Probability of each symbol at each of the first `n_steps` steps from `initial_probs`."""
+    check_count("n_steps", n_steps, minimum=1)
+    state_probs = [hmm.initial_probs]
+    for _ in range(n_steps - 1):
+        state_probs.append(state_probs[-1] @ hmm.transition_matrix)
+    return np.stack(state_probs) @ hmm.emission_probs
+
+
 def compute_symbol_matrix(hmm: HMM, *, n_steps: int | None = None) -> Float[np.ndarray, "symbol symbol"]:
     """Symbol-to-symbol matrix P(s_{t+1} = b | s_t = a), row a, column b.
 

@@ -6,6 +6,7 @@ from .cells import ElementwiseCell as ElementwiseCell
 from .cells import ReLUCell as ReLUCell
 from .cells import TanhCell as TanhCell
 from .cells import build_cell as build_cell
+from .expected_pairs import count_expected_pairs as count_expected_pairs
 from .gumbel import sample_gumbel as sample_gumbel
 from .gumbel import sample_relaxed_symbols as sample_relaxed_symbols
 from .model import NoiseRNN as NoiseRNN
@@ -14,5 +15,6 @@ from .model import RolloutChunk as RolloutChunk
 from .model import build_network as build_network
 from .model import draw_noise_ as draw_noise_
 from .model import iterate_rollout as iterate_rollout
+from .model import require_same_symbols as require_same_symbols
 from .model import rollout as rollout
 from .model import sample_symbols as sample_symbols

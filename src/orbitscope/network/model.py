@@ -9,6 +9,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..hmm import HMM
 from .cells import Cell, build_cell, uniform_parameter
 from .gumbel import sample_gumbel
 
@@ -263,4 +264,13 @@ def _check_rollout(network: NoiseRNN, n_steps: int, start: Tensor, noise_std: fl
         raise InputError(
             f"`start` must be (trajectory, {width}) for this network, got shape {tuple(start.shape)}. "
             "Use network.initial_state(n) for zeros."
+        )
+
+
+def require_same_symbols(network: NoiseRNN, hmm: HMM) -> None:
+    """Check that a network and a process share their number of symbols."""
+    if network.n_symbols != hmm.n_symbols:
+        raise InputError(
+            f"network and process must have the same symbols, got {network.n_symbols} and {hmm.n_symbols}. "
+            "Import the network together with the process it was trained on."
         )

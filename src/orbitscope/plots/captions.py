@@ -139,10 +139,8 @@ def _describe_validation(history: list[EpochRecord]) -> str:
 
 def _list_changes(values: Sequence[float | int]) -> str:
     """The values in turn, or only the first and the last where there are many."""
-    turns = [
-        format_number(value, digits=4 if isinstance(value, int) else 3)
-        for value, _ in itertools.groupby(values)
-    ]
+    texts = (format_number(value, digits=4 if isinstance(value, int) else 3) for value in values)
+    turns = [text for text, _ in itertools.groupby(texts)]
     return " → ".join(turns if len(turns) <= _MOST_TURNS else [turns[0], "…", turns[-1]])
 
 

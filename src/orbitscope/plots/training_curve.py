@@ -27,7 +27,10 @@ from .style import (
     with_style,
 )
 
-SCHEDULE = {"batch_size": "batch size", "learning_rate": "learning rate", "self_weight": "self-weight"}
+_SHOWN_DECIMALS = {"self_weight": 2}
+"""Values of the schedule that are equal to so many decimals count as equal."""
+
+SCHEDULE = {"batch_size": "batch size", "learning_rate": "learning rate", "self_weight": "self term"}
 """What the schedule shows; the last one only where it changes."""
 
 _LEGEND = (
@@ -171,14 +174,14 @@ def plot_memory(history: list[EpochRecord], transition: ChangePoint, *, ax: Axes
 def plot_schedule(history: list[EpochRecord], *, ax: Axes | None = None) -> Axes:
     """Batch size and learning rate over epochs as a strip: bars where they are constant, wedges where not.
 
-    The weight of the self term in the gradient is shown too where it changes.
+    The weight of the self term in the gradient is shown too unless it is 1 throughout.
     """
     ax = get_axes(ax, height=0.8)
     epochs = _collect(history, "epoch")
     names = _list_schedule(history)
     span = float(epochs[-1] - epochs[0] + 1)
     for row, name in enumerate(names):
-        values = _collect(history, name)
+        values = _collect(history, name).round(_SHOWN_DECIMALS.get(name, 8))
         for shade, (first, last) in enumerate(_find_segments(values)):
             left, right = epochs[first] - 0.5, epochs[last] + 0.5
             is_moving = values[first] != values[last]
@@ -205,8 +208,8 @@ def plot_schedule(history: list[EpochRecord], *, ax: Axes | None = None) -> Axes
 
 
 def _list_schedule(history: list[EpochRecord]) -> list[str]:
-    is_moving = len({record.self_weight for record in history}) > 1
-    return list(SCHEDULE)[: 3 if is_moving else 2]
+    has_weight = any(record.self_weight != 1.0 for record in history)
+    return list(SCHEDULE)[: 3 if has_weight else 2]
 
 
 def _collect(history: Sequence[EpochRecord], name: str) -> np.ndarray:

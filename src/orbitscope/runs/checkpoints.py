@@ -66,7 +66,7 @@ def save_training_state(path: Path, state: TrainingState) -> None:
     best_loss = state.best_validation_loss if state.best_epoch else None
     metadata = {
         "epoch": state.epoch,
-        "transition_epoch": state.transition_epoch,
+        "plateau_exit_epoch": state.plateau_exit_epoch,
         "best_epoch": state.best_epoch,
         "best_validation_loss": best_loss,
     }
@@ -84,7 +84,7 @@ def restore_training_state(path: Path, state: TrainingState) -> None:
         moments.setdefault(int(index), {})[key] = tensor
     state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
     state.epoch, state.best_epoch = saved.metadata["epoch"], saved.metadata["best_epoch"]
-    state.transition_epoch = saved.metadata["transition_epoch"]
+    state.plateau_exit_epoch = saved.metadata["plateau_exit_epoch"]
     if state.best_epoch:
         state.best_validation_loss = saved.metadata["best_validation_loss"]
         state.best_weights = _select(saved.tensors, "best.")

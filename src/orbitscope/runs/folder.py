@@ -31,7 +31,8 @@ class RunFolder:
     ``config.toml`` (resolved settings), ``hmm.toml``, ``provenance.json``, ``history.jsonl``,
     ``checkpoints/epoch-*.safetensors`` (weights), ``checkpoints/last.safetensors`` and
     ``previous.safetensors`` (whole training state), ``weights.safetensors`` (best weights),
-    ``results/<part>.nc``, ``figures/``.
+    ``results/<part>.nc``, ``figures/``, ``status.json`` (running, finished, interrupted, diverged or
+    imported; epoch; reason).
     """
 
     def __init__(self, path: str | Path):
@@ -44,6 +45,7 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.results = self.path / "results"
         self.figures = self.path / "figures"
+        self.status = self.path / "status.json"
 
     def create(self, settings: RunSettings, hmm: HMM, provenance: dict[str, Any]) -> None:
         """Start a run: the folder must be new or empty."""
@@ -130,6 +132,11 @@ class RunFolder:
         records = [record for record in self.read_history() if record.epoch <= last_epoch]
         write_text(self.history, "".join(json.dumps(asdict(record)) + "\n" for record in records))
         return records
+
+    def write_status(self, status: str, epoch: int, reason: str = "") -> None:
+        """Say where the run stands."""
+        content = {"status": status, "epoch": epoch, "reason": reason}
+        write_text(self.status, json.dumps(content, indent=2) + "\n")
 
     def save_state(self, state: TrainingState) -> None:
         """Save the training state, keeping the one before it."""

@@ -3,12 +3,11 @@
 from .epoch import EpochRecord as EpochRecord
 from .schedule import EpochPlan as EpochPlan
 from .schedule import plan_epoch as plan_epoch
+from .schedule import split_batches as split_batches
 from .symbol_pairs import compare_symbol_matrices as compare_symbol_matrices
 from .symbol_pairs import compute_memory as compute_memory
-from .symbol_pairs import count_expected_pairs as count_expected_pairs
 from .task import EmulationTask as EmulationTask
 from .task import prepare_task as prepare_task
-from .task import require_same_symbols as require_same_symbols
 from .trainer import LARGEST_ACTIVITY as LARGEST_ACTIVITY
 from .trainer import Trainer as Trainer
 from .trainer import TrainingDivergedError as TrainingDivergedError

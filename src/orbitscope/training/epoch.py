@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from .symbol_pairs import compare_symbol_matrices, compute_memory, count_expected_pairs
+from .symbol_pairs import compare_symbol_matrices, compute_memory
 from .task import EmulationTask
 
 
@@ -74,16 +75,21 @@ class EpochStatistics:
         self.pairs = torch.zeros_like(task.symbol_pairs)
         self.symbols = torch.zeros_like(task.frequencies)
 
-    def add(
-        self, probabilities: Tensor, loss: float, marginal_error: float, norm: float, self_weight: float
+    def add_symbols(
+        self,
+        probabilities: Float[Tensor, "time trajectory symbol"],
+        pairs: Float[Tensor, "symbol symbol"],
     ) -> None:
-        """Take in one batch; probabilities of symbols are (time, trajectory, symbol)."""
+        """Take in the symbol probabilities of one batch and its expected symbol pairs."""
+        self.pairs += pairs
+        self.symbols += probabilities.sum((0, 1)).double().cpu()
+
+    def add_update(self, *, loss: float, marginal_error: float, norm: float, self_weight: float) -> None:
+        """Take in what one update reports."""
         self.losses.append(loss)
         self.marginal_errors.append(marginal_error)
         self.norms.append(norm)
         self.self_weights.append(self_weight)
-        self.pairs += count_expected_pairs(probabilities).cpu()
-        self.symbols += probabilities.sum((0, 1)).double().cpu()
 
     def summarise(self) -> dict[str, float]:
         """Give the fields of the record that are means over the epoch."""
@@ -96,6 +102,6 @@ class EpochStatistics:
             "self_weight": float(np.mean(self.self_weights)),
             "symbol_matrix_error": compare_symbol_matrices(joint, self.task.symbol_pairs),
             "frequency_error": float((frequencies - self.task.frequencies).abs().max()),
-            "memory": compute_memory(joint, self.task.symbol_pairs),
+            "memory": compute_memory(joint, self.task.symbol_pairs, self.task.memoryless_pairs),
             "volatility": float(1 - joint.trace()),
         }

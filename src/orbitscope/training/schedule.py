@@ -1,4 +1,4 @@
-"""Batch size and learning rate of each epoch."""
+"""Batches, learning rate and draws of each epoch."""
 
 import math
 from dataclasses import dataclass
@@ -8,19 +8,49 @@ from ..settings import TrainSettings
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """Batch size and learning rate of one epoch."""
+    """Sequences per update, Adam step size, and symbol sequences drawn from each rollout in one epoch."""
 
     batch_size: int
     learning_rate: float
+    n_draws: int
 
 
-def plan_epoch(train: TrainSettings, epoch: int) -> EpochPlan:
-    """Batch size and learning rate of an epoch (counted from 1).
+def plan_epoch(train: TrainSettings, epoch: int, *, on_plateau: bool = False) -> EpochPlan:
+    """Batch size, learning rate and draws of an epoch.
 
-    The batch doubles at equal intervals from ``growth_start`` on and has its final size before
-    ``decay_start``, when the learning rate begins to fall exponentially to ``final_learning_rate``.
+    The batch doubles at equal intervals from ``growth_start`` on and has its final size from ``decay_start``
+    on, when the learning rate begins to fall exponentially to ``final_learning_rate``. The plateau has
+    settings of its own, which stay in force until it is left, whatever the epoch; then the schedule goes on
+    from where it would be.
+
+    Parameters
+    ----------
+    train : TrainSettings
+    epoch : int
+        Counted from 1.
+    on_plateau : bool
+        Whether the plateau has not been left yet.
     """
-    return EpochPlan(_plan_batch_size(train, epoch), _plan_learning_rate(train, epoch))
+    batch_size, learning_rate = _plan_batch_size(train, epoch), _plan_learning_rate(train, epoch)
+    if not on_plateau:
+        return EpochPlan(batch_size, learning_rate, 1)
+    return EpochPlan(
+        train.plateau_batch_size or batch_size,
+        train.plateau_learning_rate or learning_rate,
+        train.plateau_draws,
+    )
+
+
+def split_batches(n_sequences: int, batch_size: int) -> list[int]:
+    """Sizes of the batches of an epoch, in order.
+
+    A remainder below a quarter of a batch joins the one before it: an update from a few sequences would count
+    as much as any other.
+    """
+    n_full, rest = divmod(n_sequences, batch_size)
+    if n_full and rest < batch_size / 4:
+        return [batch_size] * (n_full - 1) + [batch_size + rest]
+    return [batch_size] * n_full + [rest]
 
 
 def _plan_batch_size(train: TrainSettings, epoch: int) -> int:

@@ -1,19 +1,10 @@
-"""Consecutive symbols of a network against those of its process, from symbol probabilities."""
+"""Consecutive symbols of a network against those of its process."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-
-def count_expected_pairs(
-    probabilities: Float[Tensor, "time trajectory symbol"],
-) -> Float[Tensor, "symbol symbol"]:
-    """Expected counts of consecutive symbol pairs, given the symbol probabilities along trajectories.
-
-    Given its states a network emits symbols independently, so the products of probabilities are exact
-    expectations and carry less variance than counts of samples.
-    """
-    before, after = probabilities[:-1].flatten(0, 1), probabilities[1:].flatten(0, 1)
-    return (before.T @ after).double()
+_SMALLEST_DEPENDENCE = 1e-12
 
 
 def compare_symbol_matrices(
@@ -21,7 +12,15 @@ def compare_symbol_matrices(
 ) -> float:
     """Largest error of P(next symbol | symbol), over the symbols that the process emits.
 
-    A row that the network never visits counts as entirely wrong (1).
+    Parameters
+    ----------
+    pairs, process_pairs : (symbol, symbol)
+        Joint probabilities, or counts, of consecutive symbols; the second those of the process.
+
+    Returns
+    -------
+    float
+        A row that the network never visits counts as entirely wrong (1).
     """
     visited = process_pairs.sum(1) > 0
     expected = process_pairs[visited] / process_pairs[visited].sum(1, keepdim=True)
@@ -30,27 +29,35 @@ def compare_symbol_matrices(
 
 
 def compute_memory(
-    pairs: Float[Tensor, "symbol symbol"], process_pairs: Float[Tensor, "symbol symbol"]
+    pairs: Float[Tensor, "symbol symbol"],
+    process_pairs: Float[Tensor, "symbol symbol"],
+    memoryless_pairs: Float[Tensor, "symbol symbol"],
 ) -> float:
     """Dependence between consecutive symbols, as a share of that of the process.
 
-    With D = P(a, b) − P(a)·P(b) it is ⟨D, D_process⟩ / ⟨D_process, D_process⟩.
+    With D = P(a, b) − P(a)·P(b), less that of symbols without memory (which is not 0 when frequencies change
+    over the window), it is ⟨D, D_process⟩ / ⟨D_process, D_process⟩.
 
     Parameters
     ----------
     pairs : (symbol, symbol)
-        Joint probabilities, or counts, of consecutive symbols.
+        Joint probabilities, or counts, of consecutive symbols, pooled over the window.
     process_pairs : (symbol, symbol)
         The same for the process.
+    memoryless_pairs : (symbol, symbol)
+        The same for independent symbols with the frequencies of the process at each step.
 
     Returns
     -------
     float
-        0 for independent symbols, 1 for the process; 1 for a process whose neighbours are independent.
+        0 for symbols without memory, 1 for the process; 1 for a process that has no memory itself.
     """
-    dependence, of_process = _measure_dependence(pairs), _measure_dependence(process_pairs)
+    baseline = _measure_dependence(memoryless_pairs)
+    baseline = torch.where(baseline.abs() < _SMALLEST_DEPENDENCE, 0.0, baseline)
+    dependence = _measure_dependence(pairs) - baseline
+    of_process = _measure_dependence(process_pairs) - baseline
     scale = float(of_process.square().sum())
-    return float((dependence * of_process).sum()) / scale if scale > 1e-12 else 1.0
+    return float((dependence * of_process).sum()) / scale if scale > _SMALLEST_DEPENDENCE else 1.0
 
 
 def _measure_dependence(pairs: Tensor) -> Tensor:

@@ -7,9 +7,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..errors import InputError
-from ..hmm import HMM, compute_ngram_law, compute_symbol_frequencies, sample_sequences
-from ..network import NoiseRNN
+from ..hmm import (
+    HMM,
+    compute_ngram_law,
+    compute_step_frequencies,
+    compute_symbol_frequencies,
+    sample_sequences,
+)
 from ..random_streams import derive_seed
 from ..settings import RunSettings
 
@@ -18,7 +22,8 @@ from ..settings import RunSettings
 class EmulationTask:
     """Target sequences in thirds, one-hot (sequence, time, symbol), and exact laws over the same window.
 
-    ``symbol_pairs`` are the joint probabilities P(s_t = a, s_{t+1} = b).
+    ``symbol_pairs`` are the joint probabilities P(s_t = a, s_{t+1} = b), ``memoryless_pairs`` those of
+    independent symbols with the same frequencies at each step.
     """
 
     hmm: HMM
@@ -26,6 +31,7 @@ class EmulationTask:
     validation: Float[Tensor, "sequence time symbol"]
     independent: Float[Tensor, "sequence time symbol"]
     symbol_pairs: Float[Tensor, "symbol symbol"]
+    memoryless_pairs: Float[Tensor, "symbol symbol"]
     frequencies: Float[Tensor, " symbol"]
 
 
@@ -37,14 +43,7 @@ def prepare_task(hmm: HMM, settings: RunSettings) -> EmulationTask:
     training, validation, independent = one_hot.to(torch.float32).to(settings.device).chunk(3)
     n_steps = settings.data.n_steps
     pairs = torch.from_numpy(compute_ngram_law(hmm, 2, n_steps=n_steps).copy())
+    by_step = torch.from_numpy(compute_step_frequencies(hmm, n_steps))
+    memoryless = by_step[:-1].T @ by_step[1:] / (n_steps - 1)
     frequencies = torch.from_numpy(compute_symbol_frequencies(hmm, n_steps=n_steps).copy())
-    return EmulationTask(hmm, training, validation, independent, pairs, frequencies)
-
-
-def require_same_symbols(network: NoiseRNN, hmm: HMM) -> None:
-    """Check that a network and a process share their number of symbols."""
-    if network.n_symbols != hmm.n_symbols:
-        raise InputError(
-            f"network and process must have the same symbols, got {network.n_symbols} and {hmm.n_symbols}. "
-            "Import the network together with the process it was trained on."
-        )
+    return EmulationTask(hmm, training, validation, independent, pairs, memoryless, frequencies)

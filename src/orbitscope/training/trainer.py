@@ -11,21 +11,27 @@ from torch import Tensor
 
 from ..errors import OrbitscopeError
 from ..loss import SinkhornDivergence
-from ..network import NoiseRNN, build_network, draw_noise_, sample_relaxed_symbols
+from ..network import (
+    NoiseRNN,
+    build_network,
+    count_expected_pairs,
+    draw_noise_,
+    sample_relaxed_symbols,
+)
 from ..random_streams import derive_seed
 from ..settings import RunSettings
 from .epoch import EpochRecord, EpochStatistics
-from .schedule import EpochPlan, plan_epoch
-from .symbol_pairs import compute_memory, count_expected_pairs
+from .schedule import plan_epoch, split_batches
+from .symbol_pairs import compute_memory
 from .task import EmulationTask
 
 LARGEST_ACTIVITY = 1e15
 """Activity above this counts as an explosion: its squares would soon sum beyond the range of float32.
 
-Networks pass high activities near their phase transition (up to 1e7 in fully-connected-3) and go on learning.
+Networks pass high activities near their phase transition and go on learning (4e6 in linear-2, docs/log.md).
 """
 
-_TRANSITION_MEMORY = 0.25
+_EXIT_MEMORY = 0.25
 """The plateau counts as left when consecutive symbols carry this share of the memory of the process.
 
 The loss itself cannot decide: it dips for output of low diversity, and for some processes the loss of symbols
@@ -34,21 +40,21 @@ without memory is hardly above the floor.
 
 
 class TrainingDivergedError(OrbitscopeError):
-    """Training met a NaN or exploding activity; the last good state is untouched."""
+    """Training met a NaN or exploding activity; what was saved last stays on disk."""
 
 
 @dataclass
 class TrainingState:
     """Everything that changes during training; what a checkpoint holds.
 
-    ``transition_epoch`` is the first epoch in which consecutive symbols had a quarter of the memory of the
+    ``plateau_exit_epoch`` is the first epoch in which consecutive symbols had a quarter of the memory of the
     process, 0 before that.
     """
 
     network: NoiseRNN
     optimizer: torch.optim.Adam
     epoch: int = 0
-    transition_epoch: int = 0
+    plateau_exit_epoch: int = 0
     best_epoch: int = 0
     best_validation_loss: float = math.inf
     best_weights: dict[str, Tensor] = field(default_factory=dict)
@@ -104,13 +110,13 @@ class Trainer:
     def _run_epoch(self, state: TrainingState) -> EpochRecord:
         started = time.perf_counter()
         epoch = state.epoch + 1
-        plan = self._plan(state, epoch)
+        plan = plan_epoch(self.settings.train, epoch, on_plateau=not state.plateau_exit_epoch)
         for group in state.optimizer.param_groups:
             group["lr"] = plan.learning_rate
         generator = self._generator("training", epoch)
         statistics = EpochStatistics(self.task)
         for divergence in self._batches("training", plan.batch_size):
-            self._update(state, divergence, generator, statistics)
+            self._update(state, divergence, plan.n_draws, generator, statistics)
         summary = statistics.summarise()
         plateau = self.compute_plateau(plan.batch_size)
         validation_loss = self._validate(state, epoch)
@@ -126,8 +132,8 @@ class Trainer:
             seconds=time.perf_counter() - started,
         )
         state.epoch = epoch
-        if not state.transition_epoch and record.memory >= _TRANSITION_MEMORY:
-            state.transition_epoch = epoch
+        if not state.plateau_exit_epoch and record.memory >= _EXIT_MEMORY:
+            state.plateau_exit_epoch = epoch
         return record
 
     def compute_validation_floor(self) -> float:
@@ -135,7 +141,20 @@ class Trainer:
         return self.compute_floor("validation", self.validation_batch_size)
 
     def compute_floor(self, split: str, batch_size: int) -> float:
-        """Mean loss, in the same batches, of sequences that the process itself generated."""
+        """Mean loss of sequences that the process itself generated, in the same batches.
+
+        Parameters
+        ----------
+        split : "training" or "validation"
+            Targets to compare with.
+        batch_size : int
+            Sequences per batch.
+
+        Returns
+        -------
+        float
+            In mismatched symbols per sequence.
+        """
         key = (split, batch_size)
         if key not in self._floors:
             self._floors[key] = self._compare(split, batch_size, self.task.independent)
@@ -155,18 +174,18 @@ class Trainer:
 
     def _compare(self, split: str, batch_size: int, sequences: Tensor) -> float:
         """Mean loss of given sequences, batch by batch, as an epoch computes it."""
-        batches = zip(self._batches(split, batch_size), sequences.split(batch_size), strict=True)
+        sizes = split_batches(len(sequences), batch_size)
+        batches = zip(self._batches(split, batch_size), sequences.split(sizes), strict=True)
         return float(np.mean([float(divergence(x).value) for divergence, x in batches]))
 
-    def _plan(self, state: TrainingState, epoch: int) -> EpochPlan:
-        plan, train = plan_epoch(self.settings.train, epoch), self.settings.train
-        if state.transition_epoch:
-            return plan
-        return EpochPlan(
-            train.plateau_batch_size or plan.batch_size, train.plateau_learning_rate or plan.learning_rate
-        )
-
-    def _update(self, state, divergence, generator, statistics) -> None:
+    def _update(
+        self,
+        state: TrainingState,
+        divergence: SinkhornDivergence,
+        n_draws: int,
+        generator: torch.Generator,
+        statistics: EpochStatistics,
+    ) -> None:
         """One gradient step on one batch of targets.
 
         On the plateau symbols hardly depend on the rollout, so several draws from one rollout are as good as
@@ -174,30 +193,34 @@ class Trainer:
         """
         network, train = state.network, self.settings.train
         n_sequences = len(divergence.targets)
-        n_draws = 1 if state.transition_epoch else train.plateau_draws
         states, logits = self._run_network(network, -(-n_sequences // n_draws), generator)
         probabilities = torch.softmax(logits.detach(), -1)
-        self_weight = self._weigh_self_term(count_expected_pairs(probabilities).cpu())
+        pairs = count_expected_pairs(probabilities).cpu()
+        self_weight = self._weigh_self_term(pairs)
         if n_draws > 1:
             logits = logits.repeat(1, n_draws, 1)[:, :n_sequences]
         symbols = sample_relaxed_symbols(logits, temperature=train.temperature, generator=generator)
         result = divergence(symbols.transpose(0, 1), self_weight=self_weight)
         state.optimizer.zero_grad(set_to_none=True)
         result.value.backward()
-        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), train.gradient_clip)
+        norm = float(torch.nn.utils.clip_grad_norm_(network.parameters(), train.gradient_clip))
         loss = float(result.value.detach())
-        _check_health(state.epoch + 1, loss=loss, norm=float(norm), activity=states[-1])
+        _check_health(state.epoch + 1, loss=loss, norm=norm, activity=states[-1])
         state.optimizer.step()
-        statistics.add(probabilities, loss, result.marginal_error, float(norm), self_weight)
+        statistics.add_symbols(probabilities, pairs)
+        statistics.add_update(
+            loss=loss, marginal_error=result.marginal_error, norm=norm, self_weight=self_weight
+        )
 
     def _weigh_self_term(self, pairs: Tensor) -> float:
         """Weight of the self term for a batch with these symbol pairs.
 
-        It rises with the memory of the symbols, so that the plateau is left smoothly, and is 1 from there on.
+        It rises with the memory of the batch, so that the plateau is left smoothly, and is 1, as in the
+        paper, wherever the batch has a quarter of the memory of the process.
         """
         weight = self.settings.train.plateau_self_weight
-        memory = max(0.0, compute_memory(pairs, self.task.symbol_pairs))
-        return weight + (1.0 - weight) * min(1.0, memory / _TRANSITION_MEMORY)
+        memory = max(0.0, compute_memory(pairs, self.task.symbol_pairs, self.task.memoryless_pairs))
+        return weight + (1.0 - weight) * min(1.0, memory / _EXIT_MEMORY)
 
     def _run_network(self, network: NoiseRNN, n_sequences: int, generator: torch.Generator):
         data, model = self.settings.data, self.settings.model
@@ -231,7 +254,8 @@ class Trainer:
             targets = self.task.training if split == "training" else self.task.validation
             loss = self.settings.loss
             options = {"epsilon": loss.epsilon, "mode": loss.mode, "memory_budget": loss.memory_budget}
-            self._divergences[key] = [SinkhornDivergence(y, **options) for y in targets.split(batch_size)]
+            sizes = split_batches(len(targets), batch_size)
+            self._divergences[key] = [SinkhornDivergence(y, **options) for y in targets.split(sizes)]
         return self._divergences[key]
 
     def _generator(self, stream, epoch: int) -> torch.Generator:
@@ -250,6 +274,6 @@ def _check_health(epoch: int, *, loss: float, norm: float, activity: Tensor) -> 
     )
     raise TrainingDivergedError(
         f"training must keep loss and gradient finite and activity below {LARGEST_ACTIVITY:.0e}, but in "
-        f"epoch {epoch} {what}. The last good state is kept; resume with a lower train.learning_rate or "
-        "train.gradient_clip."
+        f"epoch {epoch} {what}. Start a new run with a lower train.learning_rate, "
+        "train.plateau_learning_rate if the plateau was not left yet, or with another seed."
     )

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 import psutil
 
-from ..hmm import HMM, load_process
-from ..progress import Progress, ProgressCallback, ignore_progress
-from ..resources import estimate_training
-from ..settings import RunSettings
-from ..training import Trainer, initialise_training, plan_epoch, prepare_task
+from .hmm import HMM, load_process
+from .progress import Progress, ProgressCallback, ignore_progress
+from .resources import estimate_memory
+from .settings import RunSettings
+from .training import Trainer, initialise_training, plan_epoch, prepare_task
+
+ASSUMED_PLATEAU_EPOCHS = 15
+"""How long the plateau is taken to last; the presets leave it after 8-20 epochs of the recipe `fast`."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class TrainingEstimate:
     fits : bool
         Whether the memory is available now.
     first_epoch_seconds, last_epoch_seconds, total_seconds : float
-        Wall time; the first and the last epoch differ when the batch size grows.
+        Wall time of the second epoch (the first also computes floors), of the last one, and of all.
     """
 
     process: str
@@ -53,11 +56,11 @@ def measure_training(
 ) -> TrainingEstimate:
     """Time real updates of every batch size and add them up; NaN if they do not fit into memory."""
     hmm = load_process(settings.process)
-    memory = estimate_training(settings, hmm.n_symbols).memory_bytes
+    memory = estimate_memory(settings, hmm.n_symbols)
     available = psutil.virtual_memory().available
     seconds = [math.nan] * settings.train.epochs
     if memory < available:
-        seconds = _predict_epochs(settings, _time_sizes(settings, hmm, progress))
+        seconds = _predict_epochs(settings, _time_batch_sizes(settings, hmm, progress))
     return TrainingEstimate(
         process=settings.process,
         recipe=settings.recipe,
@@ -72,24 +75,42 @@ def measure_training(
     )
 
 
-def _time_sizes(settings: RunSettings, hmm: HMM, progress: ProgressCallback) -> dict[int, _BatchTimes]:
-    epochs = range(1, settings.train.epochs + 1)
-    sizes = sorted(
-        {plan_epoch(settings.train, epoch).batch_size for epoch in epochs} | {_validation_size(settings)}
+def list_batches(settings: RunSettings) -> list[tuple[int, int]]:
+    """Sequences per update and draws per rollout of every epoch, if the plateau is left as usual.
+
+    Settings of the plateau are taken to be in force for :data:`ASSUMED_PLATEAU_EPOCHS` epochs.
+    """
+    plans = (
+        plan_epoch(settings.train, epoch, on_plateau=epoch <= ASSUMED_PLATEAU_EPOCHS)
+        for epoch in range(1, settings.train.epochs + 1)
     )
+    return [(min(plan.batch_size, settings.data.n_per_split), plan.n_draws) for plan in plans]
+
+
+def _time_batch_sizes(
+    settings: RunSettings, hmm: HMM, progress: ProgressCallback
+) -> dict[tuple[int, int], _BatchTimes]:
+    batches = sorted({*list_batches(settings), (_validation_size(settings), 1)})
+    in_all = float(sum(size for size, _ in batches))
     times = {}
-    for size in sizes:
-        progress(
-            Progress("estimate", float(sum(times)), float(sum(sizes)), f"batches of {size} sequences", {})
-        )
-        times[size] = _time_batches(settings, hmm, size)
-    progress(Progress("estimate", float(sum(sizes)), float(sum(sizes)), "done", {}))
+    for size, n_draws in batches:
+        done = float(sum(size for size, _ in times))
+        progress(Progress("estimate", done, in_all, f"batches of {size} sequences", {}))
+        times[size, n_draws] = _time_batches(settings, hmm, size, n_draws)
+    progress(Progress("estimate", in_all, in_all, "done", {}))
     return times
 
 
-def _time_batches(settings: RunSettings, hmm: HMM, size: int) -> _BatchTimes:
+def _time_batches(settings: RunSettings, hmm: HMM, size: int, n_draws: int) -> _BatchTimes:
     """Train three epochs of a single batch: the first computes the floors, the last one validates."""
-    changes = {"epochs": 3, "batch_size": size, "final_batch_size": None, "validate_every": 3}
+    changes = {
+        "epochs": 3,
+        "batch_size": size,
+        "final_batch_size": None,
+        "plateau_batch_size": size,
+        "plateau_draws": n_draws,
+        "validate_every": 3,
+    }
     small = settings.override({"data": {"n_sequences": max(6, 3 * size)}, "train": changes})
     task = prepare_task(hmm, small)
     records = Trainer(task, small).run_epochs(initialise_training(task, small))
@@ -97,16 +118,17 @@ def _time_batches(settings: RunSettings, hmm: HMM, size: int) -> _BatchTimes:
     return _BatchTimes(second, max(0.0, third - second) / 2, max(0.0, first - second))
 
 
-def _predict_epochs(settings: RunSettings, times: dict[int, _BatchTimes]) -> list[float]:
+def _predict_epochs(settings: RunSettings, times: dict[tuple[int, int], _BatchTimes]) -> list[float]:
     """Seconds of every epoch: its updates, the floors of a batch size seen first, a validation when due."""
     train, n_sequences = settings.train, settings.data.n_per_split
-    validation = times[_validation_size(settings)].validation * n_sequences / _validation_size(settings)
+    validation_size = _validation_size(settings)
+    validation = times[validation_size, 1].validation * n_sequences / validation_size
     seconds, seen = [], set()
-    for epoch in range(1, train.epochs + 1):
-        size = plan_epoch(train, epoch).batch_size
-        batch = times[size].update + (0.0 if size in seen else times[size].floors)
+    for epoch, batch in enumerate(list_batches(settings), 1):
+        size = batch[0]
+        spent = times[batch].update + (0.0 if size in seen else times[batch].floors)
         is_validated = epoch % train.validate_every == 0 or epoch == train.epochs
-        seconds.append(batch * n_sequences / size + validation * is_validated)
+        seconds.append(spent * n_sequences / size + validation * is_validated)
         seen.add(size)
     return seconds
 

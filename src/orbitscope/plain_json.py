@@ -1,0 +1,19 @@
+"""Values as plain JSON, which knows neither arrays nor NaN nor infinity."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def make_plain(value: Any) -> Any:
+    """Turn arrays, NumPy numbers and paths into what JSON knows; NaN becomes None, infinity "inf"."""
+    if isinstance(value, Mapping):
+        return {str(key): make_plain(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):
+        return make_plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [make_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return str(value) if isinstance(value, Path) else value
