@@ -403,6 +403,16 @@ def test_no_whole_checkpoint_is_an_error_every_time(folder, task):
             resume(folder, task)
 
 
+def test_a_training_state_of_another_version_is_refused_by_what_it_lacks(folder, task):
+    state = initialise_training(task, SETTINGS)
+    folder.save_state(state)
+    path = folder.checkpoints / "last.safetensors"
+    saved = load_tensors(path)
+    save_tensors(path, saved.tensors, {k: v for k, v in saved.metadata.items() if k != "plateau_exit_epoch"})
+    with pytest.raises(RunFolderError, match="this version, but lacks plateau_exit_epoch"):
+        folder.restore_state(state)
+
+
 def test_a_checkpoint_of_another_shape_is_an_error_and_stays(folder, task):
     run_epochs(folder, task, initialise_training(task, SETTINGS), 2)
     wider = initialise_training(task, SETTINGS.override({"model.hidden_size": 7}))

@@ -14,7 +14,7 @@ DEFAULT_CLIP = 0.9
 DEFAULT_EPOCHS = 500
 
 _WEAKLY_SEPARATED = ("linear-3", "linear-4", "linear-5")
-"""Presets whose loss without memory is less than twice the floor: small batches hardly tell them apart."""
+"""Presets whose loss without memory is less than twice the floor: small batches hardly see their memory."""
 
 _FEWEST_FAST_EPOCHS = 100
 
@@ -66,9 +66,10 @@ def _fast(preset: Preset | None) -> dict[str, Any]:
     """The published loss for two CPU cores: minutes where the published schedule takes an hour.
 
     On the plateau half of the self term is that at infinite regularisation, and every rollout gives several
-    draws of symbols. From the phase transition on the gradient is the published one. Batches, which divide
-    10 000 sequences evenly, start small, for many updates, and grow to 5000, for little bias; the learning
-    rate falls last (docs/log.md, 2026-11-24). Epochs are fewer the longer the sequences are.
+    draws of symbols. Wherever a batch has a quarter of the memory of the process the gradient is the
+    published one. Batches, which divide 10 000 sequences evenly, start small, for many updates, and grow to
+    5000, for little bias; the learning rate falls last (docs/log.md, 2026-11-24). Epochs are fewer the longer
+    the sequences are. Three presets start with larger batches; every other process, presets or not, does not.
     """
     published = _published(preset)
     is_weak = preset is not None and preset.name in _WEAKLY_SEPARATED

@@ -76,6 +76,12 @@ def save_training_state(path: Path, state: TrainingState) -> None:
 def restore_training_state(path: Path, state: TrainingState) -> None:
     """Fill a freshly initialised state from a file written by :func:`save_training_state`."""
     saved = load_tensors(path)
+    missing = {"epoch", "plateau_exit_epoch", "best_epoch", "best_validation_loss"} - set(saved.metadata)
+    if missing:
+        raise RunFolderError(
+            f"`{path}` must hold a training state of this version, but lacks {', '.join(sorted(missing))}. "
+            "Continue the run with the version in its provenance.json, or train anew."
+        )
     load_weights(state.network, _select(saved.tensors, "weights."), path)
     groups = state.optimizer.state_dict()["param_groups"]
     moments: dict[int, dict[str, Tensor]] = {}
