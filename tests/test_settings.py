@@ -39,6 +39,8 @@ def test_published_recipe_is_the_papers(preset):
         "decay_start": 1.0,
         "gradient_clip": clip,
         "temperature": 1.0,
+        "settle_epochs": 0,
+        "settle_learning_rate": None,
         "plateau_self_weight": 1.0,
         "plateau_batch_size": None,
         "plateau_learning_rate": None,
@@ -128,7 +130,7 @@ def test_settings_are_frozen():
         ),
         (
             {"train.growth_start": 0.8},
-            r"train\.growth_start must be ≤ train\.decay_start = 0\.6, .* got 0\.8\.",
+            r"train\.growth_start must be ≤ train\.decay_start = 0\.65, .* got 0\.8\.",
         ),
         ({"train.decay_start": 1.0}, r"train\.decay_start must be < 1 for train\.final_learning_rate"),
         (

@@ -147,8 +147,24 @@ def test_the_plateau_has_settings_of_its_own():
         epochs=20, batch_size=32, plateau_batch_size=50, plateau_learning_rate=0.5, plateau_draws=3
     )
     assert plan_epoch(settings, 20, on_plateau=True) == EpochPlan(50, 0.5, 3)
-    assert plan_epoch(settings, 20) == EpochPlan(32, 1e-3, 1)
-    assert plan_epoch(TrainSettings(), 1, on_plateau=True) == EpochPlan(4096, 1e-3, 1)
+    assert plan_epoch(settings, 20) == EpochPlan(32, 1e-3)
+    assert plan_epoch(TrainSettings(), 1, on_plateau=True) == EpochPlan(4096, 1e-3)
+
+
+def test_the_network_settles_with_the_papers_gradient_first():
+    settings = TrainSettings(
+        epochs=20,
+        settle_epochs=3,
+        settle_learning_rate=0.1,
+        plateau_learning_rate=0.5,
+        plateau_self_weight=0.7,
+    )
+    assert plan_epoch(settings, 3, on_plateau=True) == EpochPlan(4096, 0.1, 1, 1.0)
+    assert plan_epoch(settings, 4, on_plateau=True) == EpochPlan(4096, 0.5, 1, 0.7)
+    assert plan_epoch(settings, 3) == EpochPlan(4096, 1e-3, 1, 1.0)
+    assert plan_epoch(settings, 4) == EpochPlan(4096, 1e-3, 1, 0.7)
+    plain = settings.model_copy(update={"settle_learning_rate": None})
+    assert plan_epoch(plain, 3, on_plateau=True).learning_rate == 0.5
 
 
 # ---- task
@@ -305,11 +321,11 @@ def test_self_weight_acts_on_the_gradient_until_there_is_memory():
     ("memory", "self_weight"), [(-0.2, 0.6), (0.0, 0.6), (0.125, 0.8), (0.25, 1.0), (0.9, 1.0)]
 )
 def test_self_weight_rises_with_the_memory_of_the_batch(memory, self_weight):
-    trainer, _ = start(make_settings(**{"train.plateau_self_weight": 0.6}))
+    trainer, _ = start(make_settings())
     process = trainer.task.symbol_pairs
     independent = torch.outer(process.sum(1), process.sum(0))
     pairs = 64 * ((1 - memory) * independent + memory * process)
-    assert trainer._weigh_self_term(pairs) == pytest.approx(self_weight)
+    assert trainer._weigh_self_term(pairs, 0.6) == pytest.approx(self_weight)
 
 
 def test_the_plateau_is_left_with_a_quarter_of_the_memory(monkeypatch):

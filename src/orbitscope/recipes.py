@@ -69,27 +69,45 @@ def _fast(preset: Preset | None) -> dict[str, Any]:
     draws of symbols. Wherever a batch has a quarter of the memory of the process the gradient is the
     published one. Batches, which divide 10 000 sequences evenly, start small, for many updates, and grow to
     5000, for little bias; the learning rate falls last (docs/log.md, 2026-11-24). Epochs are fewer the longer
-    the sequences are. Three presets start with larger batches; every other process, presets or not, does not.
+    the sequences are. Three presets have a schedule of their own; any other process has not.
     """
     published = _published(preset)
-    is_weak = preset is not None and preset.name in _WEAKLY_SEPARATED
-    epoch_steps = 9000 if is_weak else 6000
+    n_steps = published["data"]["n_steps"]
     train = {
-        "epochs": max(_FEWEST_FAST_EPOCHS, epoch_steps // published["data"]["n_steps"]),
+        "epochs": max(_FEWEST_FAST_EPOCHS, 6000 // n_steps),
         "plateau_self_weight": 0.5,
         "plateau_learning_rate": 3e-4,
         "plateau_batch_size": 1000,
         "plateau_draws": 4,
-        "batch_size": 1250 if is_weak else 625,
+        "batch_size": 625,
         "final_batch_size": 5000,
-        "growth_start": 0.2 if is_weak else 0.3,
-        "learning_rate": 5e-4 if is_weak else 3e-4,
+        "growth_start": 0.3,
+        "learning_rate": 3e-4,
         "final_learning_rate": 5e-5,
         "decay_start": 0.6,
         "validate_every": 10,
         "checkpoint_every": 5,
     }
+    if preset is not None and preset.name in _WEAKLY_SEPARATED:
+        train |= _build_weak_schedule(n_steps)
     return merge_settings(published, {"train": train})
+
+
+def _build_weak_schedule(n_steps: int) -> dict[str, Any]:
+    """What differs where small batches hardly see the memory of the process.
+
+    Larger batches and more epochs. The network first settles on the plateau with the published gradient,
+    which takes the random part of the initial readout away; it would stay in the row of the rare symbol.
+    """
+    return {
+        "epochs": 25 + 8250 // n_steps,
+        "settle_epochs": 25,
+        "settle_learning_rate": 1e-3,
+        "batch_size": 1250,
+        "growth_start": 0.25,
+        "learning_rate": 5e-4,
+        "decay_start": 0.65,
+    }
 
 
 RECIPES: dict[str, Callable[[Preset | None], dict[str, Any]]] = {"fast": _fast, "published": _published}

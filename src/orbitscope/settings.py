@@ -87,6 +87,14 @@ class TrainSettings(Settings):
     )
     gradient_clip: float = Field(default=0.9, gt=0, description="largest norm of the gradient")
     temperature: float = Field(default=1.0, gt=0, description="Gumbel-Softmax temperature of the gradient")
+    settle_epochs: int = Field(
+        default=0,
+        ge=0,
+        description="epochs in which the network settles on the plateau with the paper's gradient",
+    )
+    settle_learning_rate: float | None = Field(
+        default=None, gt=0, description="Adam step size while the network settles on the plateau"
+    )
     plateau_self_weight: float = Field(
         default=1.0,
         ge=0,

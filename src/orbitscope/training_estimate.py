@@ -12,7 +12,7 @@ from .settings import RunSettings
 from .training import Trainer, initialise_training, plan_epoch, prepare_task
 
 ASSUMED_PLATEAU_EPOCHS = 15
-"""How long the plateau is taken to last; the presets leave it after 8-20 epochs of the recipe `fast`."""
+"""How long the plateau is taken to last once the network has settled on it."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,12 @@ def measure_training(
 def list_batches(settings: RunSettings) -> list[tuple[int, int]]:
     """Sequences per update and draws per rollout of every epoch, if the plateau is left as usual.
 
-    Settings of the plateau are taken to be in force for :data:`ASSUMED_PLATEAU_EPOCHS` epochs.
+    Settings of the plateau are taken to be in force while the network settles and for
+    :data:`ASSUMED_PLATEAU_EPOCHS` epochs more.
     """
+    exit_epoch = settings.train.settle_epochs + ASSUMED_PLATEAU_EPOCHS
     plans = (
-        plan_epoch(settings.train, epoch, on_plateau=epoch <= ASSUMED_PLATEAU_EPOCHS)
+        plan_epoch(settings.train, epoch, on_plateau=epoch <= exit_epoch)
         for epoch in range(1, settings.train.epochs + 1)
     )
     return [(min(plan.batch_size, settings.data.n_per_split), plan.n_draws) for plan in plans]

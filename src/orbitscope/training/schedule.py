@@ -8,20 +8,33 @@ from ..settings import TrainSettings
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """Sequences per update, Adam step size, and symbol sequences drawn from each rollout in one epoch."""
+    """How one epoch trains.
+
+    Attributes
+    ----------
+    batch_size : int
+        Sequences per update.
+    learning_rate : float
+        Adam step size.
+    n_draws : int
+        Symbol sequences drawn from each rollout.
+    self_weight : float
+        Share of the self term in the gradient while symbols have no memory; 1 is the paper's.
+    """
 
     batch_size: int
     learning_rate: float
-    n_draws: int
+    n_draws: int = 1
+    self_weight: float = 1.0
 
 
 def plan_epoch(train: TrainSettings, epoch: int, *, on_plateau: bool = False) -> EpochPlan:
-    """Batch size, learning rate and draws of an epoch.
+    """Batch size, learning rate, draws and self weight of an epoch.
 
     The batch doubles at equal intervals from ``growth_start`` on and has its final size from ``decay_start``
     on, when the learning rate begins to fall exponentially to ``final_learning_rate``. The plateau has
     settings of its own, which stay in force until it is left, whatever the epoch; then the schedule goes on
-    from where it would be.
+    from where it would be. In the first ``settle_epochs`` the gradient is the paper's.
 
     Parameters
     ----------
@@ -31,13 +44,17 @@ def plan_epoch(train: TrainSettings, epoch: int, *, on_plateau: bool = False) ->
     on_plateau : bool
         Whether the plateau has not been left yet.
     """
+    is_settling = epoch <= train.settle_epochs
     batch_size, learning_rate = _plan_batch_size(train, epoch), _plan_learning_rate(train, epoch)
+    self_weight = 1.0 if is_settling else train.plateau_self_weight
     if not on_plateau:
-        return EpochPlan(batch_size, learning_rate, 1)
+        return EpochPlan(batch_size, learning_rate, 1, self_weight)
+    plateau_rate = train.settle_learning_rate if is_settling else train.plateau_learning_rate
     return EpochPlan(
         train.plateau_batch_size or batch_size,
-        train.plateau_learning_rate or learning_rate,
+        plateau_rate or train.plateau_learning_rate or learning_rate,
         train.plateau_draws,
+        self_weight,
     )
 
 

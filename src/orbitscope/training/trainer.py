@@ -21,7 +21,7 @@ from ..network import (
 from ..random_streams import derive_seed
 from ..settings import RunSettings
 from .epoch import EpochRecord, EpochStatistics
-from .schedule import plan_epoch, split_batches
+from .schedule import EpochPlan, plan_epoch, split_batches
 from .symbol_pairs import compute_memory
 from .task import EmulationTask
 
@@ -116,7 +116,7 @@ class Trainer:
         generator = self._generator("training", epoch)
         statistics = EpochStatistics(self.task)
         for divergence in self._batches("training", plan.batch_size):
-            self._update(state, divergence, plan.n_draws, generator, statistics)
+            self._update(state, divergence, plan, generator, statistics)
         summary = statistics.summarise()
         plateau = self.compute_plateau(plan.batch_size)
         validation_loss = self._validate(state, epoch)
@@ -182,7 +182,7 @@ class Trainer:
         self,
         state: TrainingState,
         divergence: SinkhornDivergence,
-        n_draws: int,
+        plan: EpochPlan,
         generator: torch.Generator,
         statistics: EpochStatistics,
     ) -> None:
@@ -193,12 +193,12 @@ class Trainer:
         """
         network, train = state.network, self.settings.train
         n_sequences = len(divergence.targets)
-        states, logits = self._run_network(network, -(-n_sequences // n_draws), generator)
+        states, logits = self._run_network(network, -(-n_sequences // plan.n_draws), generator)
         probabilities = torch.softmax(logits.detach(), -1)
         pairs = count_expected_pairs(probabilities).cpu()
-        self_weight = self._weigh_self_term(pairs)
-        if n_draws > 1:
-            logits = logits.repeat(1, n_draws, 1)[:, :n_sequences]
+        self_weight = self._weigh_self_term(pairs, plan.self_weight)
+        if plan.n_draws > 1:
+            logits = logits.repeat(1, plan.n_draws, 1)[:, :n_sequences]
         symbols = sample_relaxed_symbols(logits, temperature=train.temperature, generator=generator)
         result = divergence(symbols.transpose(0, 1), self_weight=self_weight)
         state.optimizer.zero_grad(set_to_none=True)
@@ -212,13 +212,12 @@ class Trainer:
             loss=loss, marginal_error=result.marginal_error, norm=norm, self_weight=self_weight
         )
 
-    def _weigh_self_term(self, pairs: Tensor) -> float:
-        """Weight of the self term for a batch with these symbol pairs.
+    def _weigh_self_term(self, pairs: Tensor, weight: float) -> float:
+        """Weight of the self term for a batch with these symbol pairs, from that without memory.
 
         It rises with the memory of the batch, so that the plateau is left smoothly, and is 1, as in the
         paper, wherever the batch has a quarter of the memory of the process.
         """
-        weight = self.settings.train.plateau_self_weight
         memory = max(0.0, compute_memory(pairs, self.task.symbol_pairs, self.task.memoryless_pairs))
         return weight + (1.0 - weight) * min(1.0, memory / _EXIT_MEMORY)
 
