@@ -119,7 +119,8 @@ def test_sampling_against_hmmlearn():
 
 
 MEMORY_SCRIPT = """
-import json, resource, sys
+import json, re, sys
+from pathlib import Path
 from orbitscope.hmm import load_preset
 from orbitscope.recipes import build_settings
 from orbitscope.resources import estimate_memory
@@ -127,13 +128,16 @@ from orbitscope.training import Trainer, initialise_training, prepare_task
 settings = build_settings(sys.argv[1], recipe="published", changes=json.loads(sys.argv[2]))
 task = prepare_task(load_preset(sys.argv[1]).hmm, settings)
 next(Trainer(task, settings).run_epochs(initialise_training(task, settings)))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+peak = 1024 * int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
 print(peak / 2**30, estimate_memory(settings, 3) / 2**30)
 """
 
 
 def measure_peak_memory(preset: str, **changes) -> tuple[float, float]:
-    """Peak and estimated memory of one published epoch in its own process, in GB."""
+    """Peak and estimated memory of one published epoch in its own process, in GB (Linux).
+
+    Not ru_maxrss, which a new process inherits from the one that starts it.
+    """
     command = [sys.executable, "-c", MEMORY_SCRIPT, preset, json.dumps(changes)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     peak, estimate = map(float, done.stdout.split())
