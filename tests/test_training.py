@@ -45,6 +45,8 @@ TINY = {
         "growth_start": 0.5,
         "decay_start": 0.5,
         "validate_every": 2,
+        "settle_epochs": 0,
+        "settle_learning_rate": None,
         "plateau_self_weight": 1.0,
         "plateau_batch_size": None,
         "plateau_learning_rate": None,
