@@ -3,8 +3,9 @@
     python experiments/emulation_table.py --recipe fast --seeds 0 1 2
     python experiments/emulation_table.py --recipe published --seeds 0
 
-Resumable: a row that stands in docs/emulation.jsonl is not computed again, a killed training run continues
-where it was, and docs/results.md is rewritten from the rows after each. Runs are kept in runs/table/.
+Resumable: a row that stands in docs/emulation.jsonl is not computed again unless the recipe has changed
+since, a killed training run continues where it was, and docs/results.md is rewritten from the rows after
+each. Runs are kept in runs/table/.
 """
 
 import argparse
@@ -67,10 +68,9 @@ def main() -> None:
     parser.add_argument("--presets", nargs="+", default=list_presets())
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    done = {(row["recipe"], row["preset"], row["seed"]) for row in read_rows()}
     for seed in arguments.seeds if arguments.recipe else []:
         for preset in arguments.presets:
-            if (arguments.recipe, preset, seed) not in done:
+            if not is_done(arguments.recipe, preset, seed):
                 add_row(compute_row(arguments.recipe, preset, seed, arguments.threads))
                 write_page()
     write_page()
@@ -81,19 +81,34 @@ def read_rows() -> list[dict]:
     return [json.loads(line) for line in ROWS.read_text().splitlines()] if ROWS.exists() else []
 
 
+def is_done(recipe: str, preset: str, seed: int) -> bool:
+    """Whether there is a row of this network that was trained with the recipe as it is now."""
+    train = build_settings(preset, recipe=recipe, seed=seed).train.model_dump()
+    return any(identify(row) == (recipe, preset, seed) and row["train"] == train for row in read_rows())
+
+
+def identify(row: dict) -> tuple[str, str, int]:
+    """What a row is about."""
+    return row["recipe"], row["preset"], row["seed"]
+
+
 def add_row(row: dict) -> None:
-    """Append one row and say so."""
-    write_text(ROWS, "".join(json.dumps(make_plain(r), allow_nan=False) + "\n" for r in [*read_rows(), row]))
+    """Write one row, in place of an older one of the same network, and say so."""
+    rows = [*(old for old in read_rows() if identify(old) != identify(row)), row]
+    write_text(ROWS, "".join(json.dumps(make_plain(r), allow_nan=False) + "\n" for r in rows))
     print(row["preset"], row["recipe"], row["seed"], f"{row['training_seconds']:.0f} s", flush=True)
 
 
 def compute_row(recipe: str, preset: str, seed: int, threads: int) -> dict:
     """Train (or continue) one network, evaluate it, and collect its row."""
     folder = ROOT / "runs" / "table" / f"{preset}-{recipe}-{seed}"
-    if (folder / "config.toml").exists():
+    settings = build_settings(preset, recipe=recipe, seed=seed, threads=threads)
+    if not (folder / "config.toml").exists():
+        run = train_run(settings, folder)
+    elif RunFolder(folder).read_settings().train == settings.train:
         run = resume_run(folder)
     else:
-        run = train_run(build_settings(preset, recipe=recipe, seed=seed, threads=threads), folder)
+        raise SystemExit(f"{folder} was trained with another version of `{recipe}`. Move it away.")
     result = evaluate_run(folder)
     zero = result.start.tolist().index("zero")
     history = run.history
@@ -103,6 +118,7 @@ def compute_row(recipe: str, preset: str, seed: int, threads: int) -> dict:
         "preset": preset,
         "seed": seed,
         "threads": threads,
+        "train": settings.train.model_dump(),
         "commit": RunFolder(folder).read_provenance()["commit"],
         "evaluation_commit": find_commit(),
         "date": datetime.date.today().isoformat(),

@@ -333,7 +333,8 @@ def test_hundreds_of_states():
 
 
 def test_step_frequencies_average_to_those_of_the_window():
-    hmm = build_random(4, 3, rng=np.random.default_rng(2))
+    chain = build_random(4, 3, rng=np.random.default_rng(2))
+    hmm = HMM([1, 0, 0, 0], chain.transition_matrix, chain.emission_probs)
     by_step = compute_step_frequencies(hmm, 7)
     assert np.allclose(by_step[0], hmm.initial_probs @ hmm.emission_probs)
     assert np.allclose(by_step[1], hmm.initial_probs @ hmm.transition_matrix @ hmm.emission_probs)

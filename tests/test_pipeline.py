@@ -64,6 +64,17 @@ def test_an_interrupted_run_says_so_and_resumes_to_the_same_weights(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(expected.parameters(), found.parameters(), strict=True))
 
 
+def test_status_says_running_while_it_trains(tmp_path):
+    seen = []
+    pipeline.train_run(
+        make_settings(),
+        tmp_path / "run",
+        progress=lambda _: seen.append(read_status(tmp_path / "run")["status"]),
+    )
+    assert set(seen) == {"running"}
+    assert read_status(tmp_path / "run")["status"] == "finished"
+
+
 def test_divergence_leaves_a_status_and_the_reason(tmp_path, monkeypatch):
     monkeypatch.setattr("orbitscope.training.trainer.LARGEST_ACTIVITY", 1e-9)
     with pytest.raises(TrainingDivergedError, match="Start a new run with a lower"):

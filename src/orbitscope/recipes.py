@@ -96,8 +96,8 @@ def _fast(preset: Preset | None) -> dict[str, Any]:
 def _build_weak_schedule(n_steps: int) -> dict[str, Any]:
     """What differs where small batches hardly see the memory of the process.
 
-    Larger batches and more epochs. The network first settles on the plateau with the published gradient,
-    which takes the random part of the initial readout away; it would stay in the row of the rare symbol.
+    Larger batches and more epochs. The network first settles on the plateau with the published gradient; in
+    one comparison the row of the rare symbol then drifted later (docs/log.md).
     """
     return {
         "epochs": 25 + 8250 // n_steps,

@@ -15,7 +15,7 @@ _FLOAT_BYTES = 4
 
 
 def estimate_memory(settings: RunSettings, n_symbols: int) -> int:
-    """Peak resident memory of training with these settings, in bytes (tested against measured peaks)."""
+    """Peak memory of training with these settings, in bytes; `make bench` shows it beside a measured one."""
     data, model, train, loss = settings.data, settings.model, settings.train, settings.loss
     batch = max(train.batch_size, train.final_batch_size or 0, train.plateau_batch_size or 0)
     batch = min(batch, data.n_per_split)
