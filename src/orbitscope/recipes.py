@@ -16,7 +16,7 @@ DEFAULT_EPOCHS = 500
 _WEAKLY_SEPARATED = ("linear-3", "linear-4", "linear-5")
 """Presets whose loss without memory is less than twice the floor: small batches hardly see their memory."""
 
-_FEWEST_FAST_EPOCHS = 100
+_FEWEST_FAST_EPOCHS, _MOST_FAST_EPOCHS = 100, 200
 
 
 def build_settings(
@@ -74,7 +74,7 @@ def _fast(preset: Preset | None) -> dict[str, Any]:
     published = _published(preset)
     n_steps = published["data"]["n_steps"]
     train = {
-        "epochs": max(_FEWEST_FAST_EPOCHS, 6000 // n_steps),
+        "epochs": min(max(_FEWEST_FAST_EPOCHS, 9000 // n_steps), _MOST_FAST_EPOCHS),
         "plateau_self_weight": 0.5,
         "plateau_learning_rate": 3e-4,
         "plateau_batch_size": 1000,
