@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orbitscope.errors import InputError
-from orbitscope.loss import SinkhornDivergence, sinkhorn_divergence
+from orbitscope.loss import SinkhornDivergence, Workspace, sinkhorn_divergence
 
 
 def draw_symbols(n_sequences, n_steps, n_symbols, *, seed, probs=None):
@@ -291,6 +291,31 @@ def test_costs_beyond_one_byte_are_exact(n_steps):
     )
     x, y = draw_pair(20, 20, n_steps, 3)
     assert max(compare_with_geomloss(x, y, 0.2)) < 1e-4
+
+
+def test_long_sequences_that_differ_in_one_step_are_no_duplicates():
+    """100 ternary symbols take three integers; each has to be looked at."""
+    symbols = torch.zeros(5, 100, dtype=torch.long)
+    for sequence, step in enumerate((0, 39, 40, 99)):
+        symbols[sequence, step] = 2
+    assert sinkhorn_divergence(encode(symbols, 3), encode(symbols, 3)).self_terms[0] == pytest.approx(
+        0.04 * math.log(5), rel=1e-6
+    )
+
+
+@pytest.mark.parametrize("epsilon", [0.04, 4.0])
+def test_divergences_that_share_a_workspace_do_not_disturb_each_other(epsilon):
+    workspace = Workspace()
+    pairs = [draw_pair(n, m, 6, 3, seed=n) for n, m in ((50, 40), (30, 70), (60, 20))]
+    losses = [SinkhornDivergence(y, epsilon=epsilon, workspace=workspace) for _, y in pairs]
+    for _ in range(2):
+        for (x, y), loss in zip(pairs, losses, strict=True):
+            found = compute_value_and_gradient(lambda z, d=loss: d(z).value, x)
+            alone = compute_value_and_gradient(
+                lambda z, y=y: sinkhorn_divergence(z, y, epsilon=epsilon).value, x
+            )
+            assert found[0] == alone[0]
+            assert torch.equal(found[1], alone[1])
 
 
 def test_a_divergence_can_be_called_again():

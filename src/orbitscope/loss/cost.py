@@ -4,10 +4,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .workspace import Workspace
+
 DEFAULT_MEMORY_BUDGET = 2**30
 """Bytes that the matrices of one loss evaluation may occupy before they are recomputed block by block."""
 
 _BLOCK_ENTRIES = 2**19
+_ROWS_PER_PRODUCT = 512
 
 
 class SequenceCost:
@@ -25,6 +28,8 @@ class SequenceCost:
         Second batch, M sequences.
     memory_budget : int
         Bytes that the stored matrix may take.
+    workspace : Workspace, optional
+        Where the matrix is stored; the next cost with the same workspace overwrites it.
 
     Notes
     -----
@@ -38,12 +43,14 @@ class SequenceCost:
         y: Float[Tensor, "other time symbol"],
         *,
         memory_budget: int = DEFAULT_MEMORY_BUDGET,
+        workspace: Workspace | None = None,
     ):
+        self.workspace = workspace or Workspace()
         self.shape = (x.shape[0], y.shape[0])
         self.dtype, self.device = x.dtype, x.device
         self.is_integer = is_one_hot(x) and is_one_hot(y)
         encode = _encode_one_hot if self.is_integer else _encode_general
-        self._left, self._right, self._scale, self._offset = encode(x, y)
+        self._left, self._right, self._scale = encode(x, y)
         self.block_rows = max(16, _BLOCK_ENTRIES // max(1, self.shape[1]))
         self._stored: Tensor | None = None
         entry_bytes = self._stored_dtype(x.shape[1]).itemsize
@@ -74,21 +81,20 @@ class SequenceCost:
         return self._compute(rows, out)
 
     def _compute(self, rows: slice, out: Tensor) -> Tensor:
-        torch.mm(self._left[rows], self._right, out=out).mul_(self._scale)
-        if self.is_integer:
-            return out.add_(self._offset).round_()
-        assert isinstance(self._offset, tuple)
-        left_norm, right_norm = self._offset
-        return out.add_(left_norm[rows, None]).add_(right_norm)
+        self._multiply(rows, out)
+        return out.floor_() if self.is_integer else out
+
+    def _multiply(self, rows: slice, out: Tensor) -> Tensor:
+        """Cost of a block of rows; integers come with ½ more, to be cut off."""
+        return torch.addmm(out, self._left[rows], self._right, beta=0, alpha=self._scale, out=out)
 
     def _compute_all(self, dtype: torch.dtype) -> Tensor:
-        stored = torch.empty(self.shape, dtype=dtype, device=self.device)
-        rows_per_product = max(self.block_rows, 1024)
-        buffer = torch.empty(min(rows_per_product, self.shape[0]), self.shape[1], dtype=self.dtype)
-        buffer = buffer.to(self.device)
-        for start in range(0, self.shape[0], rows_per_product):
-            rows = slice(start, min(start + rows_per_product, self.shape[0]))
-            stored[rows] = self._compute(rows, buffer[: rows.stop - rows.start])
+        stored = self.workspace.take("cost", self.shape, dtype, self.device)
+        block_rows = min(max(self.block_rows, _ROWS_PER_PRODUCT), self.shape[0])
+        block = self.workspace.take("cost block", (block_rows, self.shape[1]), self.dtype, self.device)
+        for start in range(0, self.shape[0], block_rows):
+            rows = slice(start, min(start + block_rows, self.shape[0]))
+            stored[rows] = self._multiply(rows, block[: rows.stop - rows.start])
         return stored
 
 
@@ -98,18 +104,27 @@ def is_one_hot(x: Float[Tensor, "sequence time symbol"]) -> bool:
 
 
 def _encode_one_hot(x: Tensor, y: Tensor):
-    """Integer features of K − 1 numbers a symbol whose product is K·[x = y] − 1.
+    """Features and a scale whose product is the number of mismatches + ½; before scaling it is an integer.
 
-    They are a third (K = 3) shorter than one-hots, and so is the matrix product.
+    K − 1 numbers a symbol give K·[x = y] − 1, so that the matrix product is a third (K = 3) shorter than
+    with one-hots; one more column holds the offset.
     """
     n_steps, n_symbols = x.shape[1:]
-    left = x[..., :-1] - x[..., -1:]
-    right = n_symbols * y[..., :-1] - 1
-    offset = n_steps - n_steps / n_symbols
-    return left.flatten(1).contiguous(), right.flatten(1).T.contiguous(), -1.0 / n_symbols, offset
+    left = (x[..., -1:] - x[..., :-1]).flatten(1)
+    right = (n_symbols * y[..., :-1] - 1).flatten(1)
+    offset = left.new_tensor(n_steps * (n_symbols - 1) + 0.5 * n_symbols)
+    return _append(left, torch.ones_like(offset)), _append(right, offset).T.contiguous(), 1.0 / n_symbols
 
 
 def _encode_general(x: Tensor, y: Tensor):
+    """Features whose product is ½‖x − y‖²."""
     left, right = x.flatten(1), y.flatten(1)
-    norms = (0.5 * left.square().sum(1), 0.5 * right.square().sum(1))
-    return left.contiguous(), right.T.contiguous(), -1.0, norms
+    left_norm, right_norm = (0.5 * side.square().sum(1, keepdim=True) for side in (left, right))
+    one = torch.ones((), dtype=x.dtype, device=x.device)
+    features = _append(torch.cat([-left, left_norm], 1), one)
+    return features, torch.cat([_append(right, one), right_norm], 1).T.contiguous(), 1.0
+
+
+def _append(features: Tensor, value: Tensor) -> Tensor:
+    """Features with one more column of a constant."""
+    return torch.cat([features, value.expand(len(features), 1)], 1)

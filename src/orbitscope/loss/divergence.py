@@ -19,6 +19,7 @@ from .sinkhorn import (
     solve_self_transport,
     solve_transport,
 )
+from .workspace import Workspace
 
 PUBLISHED_EPSILON = 0.04
 """ε = blur² with blur = 0.2 (Torre et al. 2025, appendix on training)."""
@@ -72,6 +73,8 @@ class SinkhornDivergence:
         Updates at the last ε before giving up; ``converged`` tells.
     memory_budget : int
         Bytes for the matrices; above it they are recomputed block by block.
+    workspace : Workspace, optional
+        Memory for the matrices; divergences that are evaluated in turn may share one.
 
     Raises
     ------
@@ -94,10 +97,12 @@ class SinkhornDivergence:
         tolerance: float = 1e-3,
         max_updates: int = 1000,
         memory_budget: int = DEFAULT_MEMORY_BUDGET,
+        workspace: Workspace | None = None,
     ):
         _check_options(epsilon, mode)
         self.targets = _check_batch(targets, "targets")
         self.epsilon, self.mode, self.memory_budget = float(epsilon), mode, memory_budget
+        self.workspace = workspace or Workspace()
         self._options = {
             "converge": mode == "converged",
             "tolerance": tolerance,
@@ -152,7 +157,7 @@ class SinkhornDivergence:
         flat_targets, flat = self.targets.flatten(1), generated.flatten(1)
         squared_diameter = compute_squared_diameter(flat, flat_targets)
         levels = compute_epsilon_levels(squared_diameter, self.epsilon)
-        cost = SequenceCost(generated, self.targets, memory_budget=self.memory_budget)
+        cost = self._compute_cost(generated, self.targets)
         features = flat_targets if needs_gradient else None
         cross = solve_transport(cost, levels, features=features, **self._options)
         own = self._solve_self(generated, levels, needs_gradient)
@@ -162,11 +167,14 @@ class SinkhornDivergence:
 
     def _solve_self(self, x: Tensor, levels: list[float], needs_gradient: bool) -> Transport:
         if len(x) * math.exp(-1.0 / self.epsilon) < _INERT_SELF_TERM and is_one_hot(x):
-            entropy = compute_duplicate_entropy(x.flatten(1))
+            entropy = compute_duplicate_entropy(x)
             return Transport(x.new_tensor(self.epsilon * entropy), None, 0.0, 0, True)
-        cost = SequenceCost(x, x, memory_budget=self.memory_budget)
+        cost = self._compute_cost(x, x)
         features = x.flatten(1) if needs_gradient else None
         return solve_self_transport(cost, levels, features=features, **self._options)
+
+    def _compute_cost(self, x: Tensor, y: Tensor) -> SequenceCost:
+        return SequenceCost(x, y, memory_budget=self.memory_budget, workspace=self.workspace)
 
     def _compute_gradient(
         self, generated: Tensor, cross: Transport, own: Transport, self_weight: float

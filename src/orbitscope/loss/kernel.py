@@ -50,7 +50,8 @@ class GibbsKernel:
 
     def __init__(self, cost: SequenceCost, *, stored: bool):
         self.cost = cost
-        self._kernel = torch.empty(cost.shape, dtype=cost.dtype, device=cost.device) if stored else None
+        take = cost.workspace.take
+        self._kernel = take("kernel", cost.shape, cost.dtype, cost.device) if stored else None
         self._held: tuple[Tensor, Tensor, float] | None = None
         self._hidden_exponent = _SMALLEST_EXPONENT
 
@@ -107,7 +108,8 @@ class GibbsKernel:
     def _blocks(self, f: Tensor, g: Tensor, epsilon: float, *, exact: bool = False):
         """Yield (rows, kernel block) at the new potentials, updating the stored kernel."""
         n_buffered = self.cost.block_rows if self._kernel is None else 0
-        buffer = torch.empty(n_buffered, self.cost.shape[1], dtype=f.dtype, device=f.device)
+        shape = (n_buffered, self.cost.shape[1])
+        buffer = self.cost.workspace.take("kernel block", shape, f.dtype, f.device)
         n_squarings = None if exact else self._plan_rescaling(f, g, epsilon)
         if n_squarings is None:
             self._hidden_exponent = _SMALLEST_EXPONENT

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import OrbitscopeError
-from ..loss import SinkhornDivergence
+from ..loss import SinkhornDivergence, Workspace
 from ..network import (
     NoiseRNN,
     build_network,
@@ -92,6 +92,7 @@ class Trainer:
     def __init__(self, task: EmulationTask, settings: RunSettings):
         self.task, self.settings = task, settings
         self._divergences: dict[tuple[str, int], list[SinkhornDivergence]] = {}
+        self._workspace = Workspace()
         self._floors: dict[tuple[str, int], float] = {}
         train = settings.train
         self.validation_batch_size = min(train.final_batch_size or train.batch_size, len(task.validation))
@@ -252,7 +253,7 @@ class Trainer:
         if key not in self._divergences:
             targets = self.task.training if split == "training" else self.task.validation
             loss = self.settings.loss
-            options = {"epsilon": loss.epsilon, "mode": loss.mode, "memory_budget": loss.memory_budget}
+            options = loss.model_dump() | {"workspace": self._workspace}
             sizes = split_batches(len(targets), batch_size)
             self._divergences[key] = [SinkhornDivergence(y, **options) for y in targets.split(sizes)]
         return self._divergences[key]
