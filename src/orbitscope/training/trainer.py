@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -253,7 +254,7 @@ class Trainer:
         if key not in self._divergences:
             targets = self.task.training if split == "training" else self.task.validation
             loss = self.settings.loss
-            options = loss.model_dump() | {"workspace": self._workspace}
+            options: dict[str, Any] = {**loss.model_dump(), "workspace": self._workspace}
             sizes = split_batches(len(targets), batch_size)
             self._divergences[key] = [SinkhornDivergence(y, **options) for y in targets.split(sizes)]
         return self._divergences[key]
