@@ -22,6 +22,7 @@ from orbitscope.pipeline import evaluate_run, find_transition, resume_run, train
 from orbitscope.plain_json import make_plain
 from orbitscope.recipes import build_settings
 from orbitscope.runs import RunFolder, find_commit
+from orbitscope.settings import LossSettings, RunSettings, TrainSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = ROOT / "docs" / "emulation.jsonl"
@@ -83,8 +84,19 @@ def read_rows() -> list[dict]:
 
 def is_done(recipe: str, preset: str, seed: int) -> bool:
     """Whether there is a row of this network that was trained with the recipe as it is now."""
-    train = build_settings(preset, recipe=recipe, seed=seed).train.model_dump()
-    return any(identify(row) == (recipe, preset, seed) and row["train"] == train for row in read_rows())
+    settings = build_settings(preset, recipe=recipe, seed=seed)
+    rows = [row for row in read_rows() if identify(row) == (recipe, preset, seed)]
+    return any(read_settings(row) == (settings.train, settings.loss) for row in rows)
+
+
+def read_settings(row: dict) -> tuple[TrainSettings, LossSettings]:
+    """Settings that a row was trained with; those that did not exist then have their defaults."""
+    return TrainSettings.build(row["train"]), LossSettings.build(row.get("loss", {}))
+
+
+def have_same_recipe(first: RunSettings, second: RunSettings) -> bool:
+    """Whether two runs are trained alike."""
+    return (first.train, first.loss) == (second.train, second.loss)
 
 
 def identify(row: dict) -> tuple[str, str, int]:
@@ -105,7 +117,7 @@ def compute_row(recipe: str, preset: str, seed: int, threads: int) -> dict:
     settings = build_settings(preset, recipe=recipe, seed=seed, threads=threads)
     if not (folder / "config.toml").exists():
         run = train_run(settings, folder)
-    elif RunFolder(folder).read_settings().train == settings.train:
+    elif have_same_recipe(RunFolder(folder).read_settings(), settings):
         run = resume_run(folder)
     else:
         raise SystemExit(f"{folder} was trained with another version of `{recipe}`. Move it away.")
@@ -119,6 +131,7 @@ def compute_row(recipe: str, preset: str, seed: int, threads: int) -> dict:
         "seed": seed,
         "threads": threads,
         "train": settings.train.model_dump(),
+        "loss": settings.loss.model_dump(),
         "commit": RunFolder(folder).read_provenance()["commit"],
         "evaluation_commit": find_commit(),
         "date": datetime.date.today().isoformat(),

@@ -12,6 +12,7 @@ from orbitscope.hmm import (
     compute_ngram_law,
     compute_occupancy,
     compute_output_irreversibility,
+    compute_repeat_probs,
     compute_run_length_law,
     compute_stationary_probs,
     compute_step_frequencies,
@@ -19,6 +20,7 @@ from orbitscope.hmm import (
     compute_symbol_matrix,
     compute_volatility,
     compute_windowed_run_law,
+    compute_word_law,
     is_identifiable,
     is_time_reversible,
     list_presets,
@@ -120,6 +122,37 @@ def test_words_in_a_window_are_the_mean_over_their_places():
     assert compute_volatility(TINY, n_steps=5) == pytest.approx(pairs[0, 1] + pairs[1, 0], rel=1e-13)
     ones = np.mean([law.sum(axis=tuple(set(range(5)) - {t})) for t in range(5)], axis=0)
     np.testing.assert_allclose(compute_symbol_frequencies(TINY, n_steps=5), ones, rtol=1e-13)
+
+
+def test_words_at_offsets_are_marginals_of_longer_words():
+    law = enumerate_words(TINY, 5, TINY.initial_probs)
+    np.testing.assert_allclose(
+        compute_word_law(TINY, [0, 2, 3], steps=range(1)), law.sum(axis=(1, 4)), atol=1e-15
+    )
+    later = 0.5 * (law.sum(axis=(0, 2, 4)) + law.sum(axis=(0, 1, 3)))
+    np.testing.assert_allclose(compute_word_law(TINY, [0, 2], steps=range(1, 3)), later, atol=1e-15)
+    stationary = enumerate_words(TINY, 4, compute_stationary_probs(TINY)).sum(axis=(1, 2))
+    np.testing.assert_allclose(compute_word_law(TINY, [0, 3]), stationary, atol=1e-15)
+
+
+@pytest.mark.parametrize("n_steps", [None, 6])
+@pytest.mark.parametrize("length", [1, 2, 4])
+def test_repeats_are_the_diagonal_of_the_words(length, n_steps):
+    law = compute_ngram_law(TINY, length, n_steps=n_steps)
+    diagonal = [law[(a,) * length] for a in range(TINY.n_symbols)]
+    np.testing.assert_allclose(compute_repeat_probs(TINY, length, n_steps=n_steps), diagonal, rtol=1e-12)
+
+
+@pytest.mark.parametrize("offsets", [[], [1, 2], [0, 2, 2], [0, 3, 1]])
+def test_offsets_that_do_not_increase_from_zero(offsets):
+    with pytest.raises(InputError, match="`offsets` must increase from 0"):
+        compute_word_law(TINY, offsets)
+
+
+@pytest.mark.parametrize("steps", [range(0), range(-1, 2)])
+def test_words_need_a_step_to_start_from(steps):
+    with pytest.raises(InputError, match="`steps` must hold at least one step"):
+        compute_word_law(TINY, [0, 1], steps=steps)
 
 
 def test_occupancy_averages_powers_of_the_transition_matrix():

@@ -31,6 +31,7 @@ SETTINGS = build_settings(
             "growth_start": 0.5,
             "validate_every": 2,
             "plateau_self_weight": 0.5,
+            "average_start": 0.4,
         },
     },
 )
@@ -77,6 +78,7 @@ def assert_same_state(first, second):
     pairs = [
         (first.network.state_dict(), second.network.state_dict()),
         (first.best_weights, second.best_weights),
+        (first.average.state_dict(), second.average.state_dict()),
     ]
     for key, moments in first.optimizer.state_dict()["state"].items():
         pairs.append((moments, second.optimizer.state_dict()["state"][key]))

@@ -27,7 +27,8 @@ def test_published_recipe_is_the_papers(preset):
     assert settings.model.model_dump() == model
     assert settings.data.model_dump() == {"n_sequences": 30_000, "n_steps": n_steps}
     assert settings.data.n_per_split == 10_000
-    assert (settings.loss.epsilon, settings.loss.mode) == (0.04, "published")
+    assert (settings.loss.objective, settings.loss.epsilon) == ("sequences", 0.04)
+    assert settings.loss.mode == "published"
     train = settings.train.model_dump() | {"checkpoint_every": None}
     assert train == {
         "epochs": epochs,
@@ -45,6 +46,7 @@ def test_published_recipe_is_the_papers(preset):
         "plateau_batch_size": None,
         "plateau_learning_rate": None,
         "plateau_draws": 1,
+        "average_start": 1.0,
         "beta1": 0.9,
         "beta2": 0.9,
         "validate_every": 1,
@@ -107,7 +109,7 @@ def test_settings_are_frozen():
     [
         (
             {"train.epoch": 3},
-            r"unknown setting `train\.epoch`\. Did you mean `train\.epochs`.*Valid: train\.batch_s",
+            r"unknown setting `train\.epoch`\. Did you mean `train\.epochs`.*Valid: train\.average_s",
         ),
         (
             {"trian.epochs": 3},
@@ -154,7 +156,8 @@ def test_the_learning_rate_may_fall_while_the_batch_stays():
 
 def test_unknown_recipes_list_the_valid_ones():
     with pytest.raises(
-        InputError, match=r"unknown recipe `fats`\. Did you mean `fast`\? Valid: fast, published"
+        InputError,
+        match=r"unknown recipe `fats`\. Did you mean `fast` or `faithful`\? Valid: faithful, fast, published",
     ):
         build_settings("linear-2", recipe="fats")
 

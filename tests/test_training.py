@@ -15,8 +15,14 @@ from orbitscope.hmm import (
     load_preset,
     sample_sequences,
 )
-from orbitscope.loss import sinkhorn_divergence
-from orbitscope.network import build_network, count_expected_pairs, require_same_symbols, sample_symbols
+from orbitscope.loss import WordDivergence, sinkhorn_divergence
+from orbitscope.network import (
+    build_network,
+    count_expected_pairs,
+    draw_noise_,
+    require_same_symbols,
+    sample_symbols,
+)
 from orbitscope.random_streams import derive_seed
 from orbitscope.recipes import build_settings
 from orbitscope.settings import TrainSettings
@@ -262,6 +268,57 @@ def test_the_first_update_is_adam_on_the_clipped_gradient_of_the_loss():
     for name, parameter in state.network.named_parameters():
         step = record.learning_rate * parameter.grad / (parameter.grad.abs() + 1e-8)
         torch.testing.assert_close(moved[name], -step, rtol=1e-3, atol=1e-6)
+
+
+# ---- averaged weights
+
+
+def test_average_is_the_mean_of_the_weights_after_each_update_and_is_what_is_kept():
+    one_update = {"train.batch_size": 150, "train.average_start": 0.5, "train.validate_every": 6}
+    trainer, state = start(make_settings(**one_update))
+    weights = [copy_weights(state) for _ in trainer.run_epochs(state)]
+    for name, kept in state.best_weights.items():
+        expected = torch.stack([epoch[name] for epoch in weights[3:]]).mean(0)
+        torch.testing.assert_close(kept, expected, rtol=1e-5, atol=1e-7)
+        assert not torch.equal(kept, weights[-1][name])
+    assert state.average.n_averaged == 3
+
+
+def test_averaging_changes_neither_the_weights_nor_the_loss():
+    plain, averaged = (train(make_settings(**{"train.average_start": start})) for start in (1.0, 0.2))
+    assert_same_weights(copy_weights(plain[1]), copy_weights(averaged[1]))
+    assert [r.loss for r in plain[0]] == [r.loss for r in averaged[0]]
+    assert plain[0][-1].validation_loss != averaged[0][-1].validation_loss
+
+
+# ---- laws of words
+
+
+def make_word_settings(**changes):
+    return make_settings(**{"loss.objective": "words", "loss.max_words": 30}).override(changes)
+
+
+def test_words_are_compared_by_the_loss_of_the_library():
+    """One batch, before any update: the same rollout through the public parts."""
+    settings = make_word_settings(**{"train.epochs": 1, "train.batch_size": 150})
+    (record,), _ = train(settings)
+    _, state = start(settings)
+    generator = torch.Generator().manual_seed(derive_seed(0, "training", 1))
+    network, model = state.network, settings.model
+    noise = draw_noise_(torch.empty(8, 150, model.input_size), model.noise_std, generator)
+    logits = network.compute_logits(network.unroll(network.initial_state(150), noise))
+    divergence = WordDivergence(HMM, 8, max_words=30)
+    assert record.loss == pytest.approx(float(divergence(torch.softmax(logits, -1)).detach()), rel=1e-5)
+    assert (record.floor, record.marginal_error) == (0.0, None)
+    assert record.plateau == pytest.approx(divergence.compute_memoryless())
+
+
+def test_a_tiny_network_learns_the_words():
+    changes = {"train.epochs": 60, "train.validate_every": 60, "train.batch_size": 50}
+    records, _ = train(make_word_settings(**changes))
+    assert records[-1].loss < 0.3 * records[-1].plateau
+    assert records[-1].memory > 0.5
+    assert records[-1].frequency_error < 0.05
 
 
 # ---- reproducibility

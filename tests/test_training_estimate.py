@@ -28,9 +28,9 @@ def test_the_timed_updates_have_the_sizes_and_draws_of_the_run(monkeypatch):
     timed = set()
     update = Trainer._update
 
-    def spy(self, state, divergence, plan, *rest):
-        timed.add((len(divergence.targets), plan.n_draws))
-        update(self, state, divergence, plan, *rest)
+    def spy(self, state, batch, plan, *rest):
+        timed.add((batch.n_sequences, plan.n_draws))
+        update(self, state, batch, plan, *rest)
 
     monkeypatch.setattr(Trainer, "_update", spy)
     settings = build_settings("linear-2", threads=1, changes=SMALL)

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from .importers import import_hmm as import_hmm
     from .importers import import_state_dict as import_state_dict
     from .importers import load_sequences as load_sequences
+    from .loss import EpsilonChoice as EpsilonChoice
     from .loss import SinkhornDivergence as SinkhornDivergence
+    from .loss import WordDivergence as WordDivergence
+    from .loss import choose_epsilon as choose_epsilon
     from .loss import sinkhorn_divergence as sinkhorn_divergence
     from .network import NoiseRNN as NoiseRNN
     from .network import build_network as build_network
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from .network import rollout as rollout
     from .network import sample_symbols as sample_symbols
     from .pipeline import TrainedRun as TrainedRun
+    from .pipeline import draw_epsilon_choice as draw_epsilon_choice
     from .pipeline import draw_run_figures as draw_run_figures
     from .pipeline import evaluate_run as evaluate_run
     from .pipeline import load_evaluation as load_evaluation
@@ -55,9 +59,10 @@ _NAMES = {
     "hmm": "HMM Preset build_fully_connected build_linear_chain build_random build_ring fit_baum_welch "
     "list_presets load_hmm_file load_preset load_process sample_sequences",
     "importers": "import_hmm import_state_dict load_sequences",
-    "loss": "SinkhornDivergence sinkhorn_divergence",
+    "loss": "EpsilonChoice SinkhornDivergence WordDivergence choose_epsilon sinkhorn_divergence",
     "network": "NoiseRNN build_network iterate_rollout rollout sample_symbols",
-    "pipeline": "TrainedRun draw_run_figures evaluate_run load_evaluation resume_run train_run",
+    "pipeline": "TrainedRun draw_epsilon_choice draw_run_figures evaluate_run load_evaluation resume_run "
+    "train_run",
     "progress": "Progress",
     "recipes": "build_settings",
     "results": "load_result save_result",

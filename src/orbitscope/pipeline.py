@@ -17,6 +17,7 @@ from . import plots
 from .errors import OrbitscopeError, RunFolderError
 from .evaluation import EvaluationResult, evaluate_network
 from .hmm import HMM, load_process
+from .loss import EpsilonChoice
 from .progress import Progress, ProgressCallback, ignore_progress
 from .resources import check_memory
 from .results import load_result, save_result
@@ -172,6 +173,18 @@ def draw_run_figures(path: str | Path) -> list[Path]:
     evaluation = load_evaluation(path) if (folder.results / "evaluation.nc").is_file() else None
     figures = plots.draw_run_figures(history, find_transition(history), evaluation)
     return plots.save_figures(figures, folder.figures)
+
+
+def draw_epsilon_choice(choice: EpsilonChoice, folder: str | Path) -> list[Path]:
+    """Save a choice of ε as ``epsilon.nc`` and its figure, SVG and PNG, with a caption.
+
+    Returns
+    -------
+    list of Path
+        The files of the figure, and ``captions.md``.
+    """
+    save_result(choice, Path(folder) / "epsilon.nc")
+    return plots.save_figures(plots.draw_epsilon_figure(choice), Path(folder))
 
 
 def find_transition(history: list[EpochRecord]) -> ChangePoint:

@@ -1,5 +1,6 @@
 """What a run needs of this machine: memory, before it starts, and the speed of matrix products."""
 
+import math
 import time
 
 import psutil
@@ -13,6 +14,9 @@ _BASE_BYTES = 350 * 2**20
 
 _FLOAT_BYTES = 4
 
+_WORD_KINDS = 8
+"""Consecutive words and spread ones, whose halves are kept for the gradient."""
+
 
 def estimate_memory(settings: RunSettings, n_symbols: int) -> int:
     """Peak memory of training with these settings, in bytes; `make bench` shows it beside a measured one."""
@@ -21,7 +25,10 @@ def estimate_memory(settings: RunSettings, n_symbols: int) -> int:
     batch = min(batch, data.n_per_split)
     per_step = model.input_size + 3 * model.hidden_size + 6 * n_symbols
     network = _FLOAT_BYTES * batch * data.n_steps * per_step
-    targets = _FLOAT_BYTES * 3 * data.n_per_split * data.n_steps * n_symbols
+    targets = _FLOAT_BYTES * 4 * data.n_per_split * data.n_steps * n_symbols
+    if loss.objective == "words":
+        words = _FLOAT_BYTES * batch * data.n_steps * _WORD_KINDS * 2 * math.isqrt(loss.max_words)
+        return _BASE_BYTES + network + targets + words
     matrices = min(batch**2 * (_FLOAT_BYTES + 1), 2 * loss.memory_budget)
     return _BASE_BYTES + network + targets + matrices
 

@@ -53,8 +53,11 @@ class DataSettings(Settings):
 
 
 class LossSettings(Settings):
-    """The Sinkhorn divergence."""
+    """What training compares: sampled sequences by the Sinkhorn divergence, or expected laws of words."""
 
+    objective: Literal["sequences", "words"] = Field(
+        default="sequences", description="what is compared with the process; the paper's is sequences"
+    )
     epsilon: float = Field(
         default=0.04, gt=0, description="regularisation, blur squared; the paper's is 0.04"
     )
@@ -64,6 +67,7 @@ class LossSettings(Settings):
     memory_budget: int = Field(
         default=2**30, ge=2**20, description="bytes for the matrices of one evaluation"
     )
+    max_words: int = Field(default=800, ge=2, description="largest number of words in one law of words")
 
 
 class TrainSettings(Settings):
@@ -111,6 +115,12 @@ class TrainSettings(Settings):
         default=1,
         ge=1,
         description="symbol sequences drawn from each rollout until the plateau is left",
+    )
+    average_start: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="share of the epochs after which weights are averaged; the average is the network",
     )
     beta1: float = Field(default=0.9, ge=0, lt=1, description="Adam decay of the first moment")
     beta2: float = Field(default=0.9, ge=0, lt=1, description="Adam decay of the second moment")

@@ -33,7 +33,7 @@ def doctor(
     process
         Preset, name such as `linear-8`, or an HMM file (.toml). Without it: the machine only.
     recipe
-        `fast` or `published`.
+        `fast`, `faithful` or `published`.
     threads
         Threads. [default: the physical cores]
     settings

@@ -38,6 +38,7 @@ _COMMANDS = {
     "evaluate": ("evaluate:evaluate", "Compare a run's network with its process: table and figures."),
     "sample": ("sample:sample", "Sample symbol sequences from a run's network or from a process."),
     "import": ("import_files:import_files", "Bring in a PyTorch network, or an HMM of another library."),
+    "choose-epsilon": ("choose_epsilon:choose", "Find the ε at which the loss tells a process best."),
     "doctor": ("doctor:doctor", "Describe this machine, and what a run will need on it."),
 }
 

@@ -39,7 +39,8 @@ def train(
     process
         Preset (`orbitscope presets` lists them), name such as `linear-8`, or an HMM file (.toml).
     recipe
-        `fast` (minutes on a CPU) or `published` (the paper's settings). [default: fast]
+        `fast` (the paper's loss, minutes on a CPU), `faithful` (emulates best) or `published` (the paper's
+        settings). [default: fast]
     out
         New folder for the run. [default: runs/PROCESS-RECIPE-SEED]
     seed

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from .exact import compute_ngram_law as compute_ngram_law
     from .exact import compute_occupancy as compute_occupancy
     from .exact import compute_output_irreversibility as compute_output_irreversibility
+    from .exact import compute_repeat_probs as compute_repeat_probs
     from .exact import compute_stationary_probs as compute_stationary_probs
     from .exact import compute_step_frequencies as compute_step_frequencies
     from .exact import compute_symbol_frequencies as compute_symbol_frequencies
     from .exact import compute_symbol_matrix as compute_symbol_matrix
     from .exact import compute_volatility as compute_volatility
+    from .exact import compute_word_law as compute_word_law
     from .exact import is_identifiable as is_identifiable
     from .exact import is_time_reversible as is_time_reversible
     from .files import dump_hmm as dump_hmm
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
     from .inference import estimate_block_entropy as estimate_block_entropy
     from .inference import estimate_kl_rate as estimate_kl_rate
     from .inference import pad_sequences as pad_sequences
+    from .perturbations import mix_emissions as mix_emissions
+    from .perturbations import scale_rarest_symbol as scale_rarest_symbol
+    from .perturbations import scale_switching as scale_switching
     from .presets import Preset as Preset
     from .presets import list_presets as list_presets
     from .presets import load_preset as load_preset
@@ -55,14 +60,13 @@ _NAMES = {
     "definition": "HMM reorder_states",
     "estimation": "BaumWelchResult align_states fit_baum_welch",
     "exact": "compute_hankel_singular_values compute_ngram_law compute_occupancy "
-    "compute_output_irreversibility "
+    "compute_output_irreversibility compute_repeat_probs "
     "compute_stationary_probs compute_step_frequencies compute_symbol_frequencies compute_symbol_matrix "
-    "compute_volatility "
-    "is_identifiable "
-    "is_time_reversible",
+    "compute_volatility compute_word_law is_identifiable is_time_reversible",
     "files": "dump_hmm load_hmm_file parse_hmm",
     "inference": "Estimate ViterbiPaths compute_log_likelihood compute_state_posteriors decode_viterbi "
     "estimate_block_entropy estimate_kl_rate pad_sequences",
+    "perturbations": "mix_emissions scale_rarest_symbol scale_switching",
     "presets": "Preset list_presets load_preset load_process parse_process_name",
     "runs": "RunLengthLaw compute_run_length_law compute_windowed_run_law",
     "sampling": "SampledSequences sample_sequences",

@@ -6,6 +6,9 @@ steps that starts from `initial_probs`, which is what finite sequences show. Sou
 volatility); the rest is elementary Markov-chain algebra unless a function names its source.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -106,11 +109,52 @@ def compute_ngram_law(hmm: HMM, word_length: int, *, n_steps: int | None = None)
     """
     check_count("word_length", word_length, minimum=1)
     _check_table_size(hmm, word_length)
-    state_probs = _find_start_probs(hmm, n_steps, word_length)[None, :]
-    for _ in range(word_length - 1):
-        after_symbol = state_probs[:, None, :] * hmm.emission_probs.T
-        state_probs = after_symbol.reshape(-1, hmm.n_states) @ hmm.transition_matrix
-    return (state_probs @ hmm.emission_probs).reshape((hmm.n_symbols,) * word_length)
+    return _spell_words(hmm, _find_start_probs(hmm, n_steps, word_length), range(word_length))
+
+
+def compute_word_law(
+    hmm: HMM, offsets: Sequence[int], *, steps: range | None = None
+) -> Float[np.ndarray, "..."]:
+    """Probability of the symbols at given distances from each other, such as every second symbol.
+
+    Parameters
+    ----------
+    hmm : HMM
+    offsets : 0 < ... < n      steps from the first symbol of a word to each of its symbols, beginning with 0
+    steps : range              steps at which a word starts, averaged, counted from 0; None: stationary
+
+    Returns
+    -------
+    (symbol, …, symbol)        one axis an offset; sums to 1
+
+    Raises
+    ------
+    InputError                 if offsets do not increase from 0, there is no step, or the table would exceed
+                               `MAX_ENTRIES`
+    """
+    if not offsets or offsets[0] != 0 or any(b <= a for a, b in pairwise(offsets)):
+        raise InputError(f"`offsets` must increase from 0, got {list(offsets)}. For pairs use [0, 1].")
+    _check_table_size(hmm, len(offsets))
+    if steps is None:
+        return _spell_words(hmm, compute_stationary_probs(hmm), offsets)
+    if not steps or min(steps) < 0:
+        raise InputError(f"`steps` must hold at least one step ≥ 0, got {steps}. The first step is range(1).")
+    occupancies = [hmm.initial_probs @ np.linalg.matrix_power(hmm.transition_matrix, t) for t in steps]
+    return _spell_words(hmm, np.mean(occupancies, axis=0), offsets)
+
+
+def compute_repeat_probs(
+    hmm: HMM, length: int, *, n_steps: int | None = None
+) -> Float[np.ndarray, " symbol"]:
+    """Probability that `length` consecutive symbols are all the same one, for each symbol.
+
+    With `n_steps` it is the mean over the n_steps - length + 1 places in a window.
+    """
+    check_count("length", length, minimum=1)
+    by_symbol = _find_start_probs(hmm, n_steps, length) * hmm.emission_probs.T
+    for _ in range(length - 1):
+        by_symbol = by_symbol @ hmm.transition_matrix * hmm.emission_probs.T
+    return by_symbol.sum(axis=1)
 
 
 def compute_output_irreversibility(hmm: HMM, *, word_length: int = 3, n_steps: int | None = None) -> float:
@@ -183,6 +227,18 @@ def _find_start_probs(hmm: HMM, n_steps: int | None, word_length: int) -> Float[
         return compute_stationary_probs(hmm)
     check_count("n_steps", n_steps, minimum=word_length)
     return compute_occupancy(hmm, n_steps - word_length + 1)
+
+
+def _spell_words(
+    hmm: HMM, start_probs: Float[np.ndarray, " state"], offsets: Sequence[int]
+) -> Float[np.ndarray, "..."]:
+    """Probability of the symbols at the offsets from a step with these state probabilities."""
+    state_probs = start_probs[None, :]
+    for gap in np.diff(offsets):
+        after_symbol = state_probs[:, None, :] * hmm.emission_probs.T
+        transition = np.linalg.matrix_power(hmm.transition_matrix, int(gap))
+        state_probs = after_symbol.reshape(-1, hmm.n_states) @ transition
+    return (state_probs @ hmm.emission_probs).reshape((hmm.n_symbols,) * len(offsets))
 
 
 def _check_table_size(hmm: HMM, word_length: int) -> None:

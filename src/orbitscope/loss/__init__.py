@@ -1,6 +1,12 @@
-"""Sinkhorn divergence between batches of one-hot sequences."""
+"""Losses: Sinkhorn divergence between batches of one-hot sequences, χ² divergence of laws of words."""
 
+from .discrimination import INDEPENDENT_SYMBOLS as INDEPENDENT_SYMBOLS
+from .discrimination import NEARLY_RIGHT as NEARLY_RIGHT
+from .discrimination import EpsilonChoice as EpsilonChoice
+from .discrimination import choose_epsilon as choose_epsilon
+from .divergence import PUBLISHED_EPSILON as PUBLISHED_EPSILON
 from .divergence import DivergenceResult as DivergenceResult
 from .divergence import SinkhornDivergence as SinkhornDivergence
 from .divergence import sinkhorn_divergence as sinkhorn_divergence
+from .word_laws import WordDivergence as WordDivergence
 from .workspace import Workspace as Workspace

@@ -1,12 +1,15 @@
 """Figures: one file each, drawn from results; nothing is computed, loaded or shown here."""
 
+from .captions import describe_epsilon_choice as describe_epsilon_choice
 from .captions import describe_frequencies as describe_frequencies
 from .captions import describe_measures as describe_measures
 from .captions import describe_rasters as describe_rasters
 from .captions import describe_run_lengths as describe_run_lengths
 from .captions import describe_symbol_matrices as describe_symbol_matrices
 from .captions import describe_training as describe_training
+from .discrimination import plot_epsilon_choice as plot_epsilon_choice
 from .figures import CaptionedFigure as CaptionedFigure
+from .figures import draw_epsilon_figure as draw_epsilon_figure
 from .figures import draw_evaluation_figures as draw_evaluation_figures
 from .figures import draw_run_figures as draw_run_figures
 from .figures import save_figures as save_figures

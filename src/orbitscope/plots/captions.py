@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..evaluation import EvaluationResult
+from ..loss import PUBLISHED_EPSILON, EpsilonChoice
 from ..statistics import ChangePoint
 from ..training import EpochRecord
 from .selection import find_start
@@ -46,6 +47,22 @@ def _describe_self_weight(history: list[EpochRecord]) -> str:
     if min(weights) == 1.0:
         return ""
     return f", weight of the self term in the gradient {_list_changes(weights)} (1 is the paper's)"
+
+
+def describe_epsilon_choice(choice: EpsilonChoice) -> str:
+    """Caption of the choice of ε."""
+    settings, best = choice.settings, float(choice.typical_ratio.max())
+    at_published = float(choice.typical_ratio[np.argmin(np.abs(choice.epsilon - PUBLISHED_EPSILON))])
+    return (
+        f"Sinkhorn divergence of wrong processes from {settings['process'] or 'the process'}, relative to "
+        f"that of the process from itself, in batches of {settings['batch_size']} sequences of "
+        f"{settings['n_steps']} steps; mean and standard error over {settings['n_repeats']} pairs of "
+        "batches. At 1 the loss does not tell the wrong process from the right one, below 1 it prefers it. "
+        "Grey: independent symbols, as on the plateau. Black: processes that are nearly right, as late in "
+        f"training. Dotted: the ε = {format_number(choice.chosen)} at which these are told best (geometric "
+        f"mean of the ratios {format_number(best)}; {format_number(at_published)} at the candidate nearest "
+        "to the paper's ε = 0.04)."
+    )
 
 
 def describe_symbol_matrices(result: EvaluationResult, start: str) -> str:

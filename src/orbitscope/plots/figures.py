@@ -8,14 +8,16 @@ from matplotlib.figure import Figure
 
 from ..atomic_files import replace_file, write_text
 from ..evaluation import EvaluationResult
+from ..loss import EpsilonChoice
 from ..statistics import ChangePoint
 from ..training import EpochRecord
 from . import captions
+from .discrimination import plot_epsilon_choice
 from .frequencies import plot_all_frequencies
 from .measures import plot_all_measures
 from .raster import plot_rasters
 from .run_lengths import plot_run_length_laws
-from .style import with_style
+from .style import get_figure, with_style
 from .symbol_matrices import plot_symbol_matrices
 from .training_curve import plot_training_curve
 
@@ -70,6 +72,12 @@ def draw_evaluation_figures(result: EvaluationResult) -> dict[str, CaptionedFigu
         for name, (plot, describe) in per_start.items():
             figures[name + suffix] = CaptionedFigure(plot(result, start=start), describe(result, start))
     return figures
+
+
+def draw_epsilon_figure(choice: EpsilonChoice) -> dict[str, CaptionedFigure]:
+    """Draw the figure that explains a choice of ε."""
+    figure = get_figure(plot_epsilon_choice(choice))
+    return {"epsilon": CaptionedFigure(figure, captions.describe_epsilon_choice(choice))}
 
 
 @with_style

@@ -61,6 +61,8 @@ def save_training_state(path: Path, state: TrainingState) -> None:
     """Write everything that resuming needs: weights, best weights, optimiser moments, epoch."""
     tensors = {f"weights.{k}": v for k, v in state.network.state_dict().items()}
     tensors |= {f"best.{k}": v for k, v in state.best_weights.items()}
+    if state.average.n_averaged:
+        tensors |= {f"average.{k}": v for k, v in state.average.state_dict().items()}
     for index, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{k}": torch.as_tensor(v) for k, v in moments.items()}
     best_loss = state.best_validation_loss if state.best_epoch else None
@@ -89,6 +91,8 @@ def restore_training_state(path: Path, state: TrainingState) -> None:
         index, _, key = name.partition(".")
         moments.setdefault(int(index), {})[key] = tensor
     state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    if average := _select(saved.tensors, "average."):
+        state.average.load_state_dict(average)
     state.epoch, state.best_epoch = saved.metadata["epoch"], saved.metadata["best_epoch"]
     state.plateau_exit_epoch = saved.metadata["plateau_exit_epoch"]
     if state.best_epoch:

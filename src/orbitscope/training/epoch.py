@@ -1,6 +1,7 @@
 """What one epoch reports, and the running sums that it is made from."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,8 +21,9 @@ class EpochRecord:
     epoch : int
         Counted from 1.
     loss, floor, plateau : float
-        Unweighted mean of the batch losses, in mismatched symbols per sequence; the same for fresh sequences
-        of the process itself; and for symbols without memory (right frequencies at each step, independent).
+        Unweighted mean of the batch losses, in mismatched symbols per sequence (Sinkhorn divergence) or nats
+        (word laws); the same for the process itself; and for symbols without memory (right frequencies at
+        each step, independent).
     validation_loss, validation_floor : float or None
         The same on the validation third; None in epochs without validation.
     symbol_matrix_error : float
@@ -33,8 +35,8 @@ class EpochRecord:
         symbol pairs are right (see :func:`compute_memory`).
     volatility : float
         P(s_t ≠ s_{t+1}).
-    marginal_error : float
-        Mean |column sum − 1| of the transport plans.
+    marginal_error : float or None
+        Mean |column sum − 1| of the transport plans; None without transport.
     gradient_norm : float
         Mean norm before clipping.
     batch_size, learning_rate
@@ -55,7 +57,7 @@ class EpochRecord:
     frequency_error: float
     memory: float
     volatility: float
-    marginal_error: float
+    marginal_error: float | None
     gradient_norm: float
     batch_size: int
     learning_rate: float
@@ -84,20 +86,23 @@ class EpochStatistics:
         self.pairs += pairs
         self.symbols += probabilities.sum((0, 1)).double().cpu()
 
-    def add_update(self, *, loss: float, marginal_error: float, norm: float, self_weight: float) -> None:
+    def add_update(
+        self, *, loss: float, marginal_error: float | None, norm: float, self_weight: float
+    ) -> None:
         """Take in what one update reports."""
         self.losses.append(loss)
-        self.marginal_errors.append(marginal_error)
+        if marginal_error is not None:
+            self.marginal_errors.append(marginal_error)
         self.norms.append(norm)
         self.self_weights.append(self_weight)
 
-    def summarise(self) -> dict[str, float]:
+    def summarise(self) -> dict[str, Any]:
         """Give the fields of the record that are means over the epoch."""
-        joint = self.pairs / self.pairs.sum()
+        joint, errors = self.pairs / self.pairs.sum(), self.marginal_errors
         frequencies = self.symbols / self.symbols.sum()
         return {
             "loss": float(np.mean(self.losses)),
-            "marginal_error": float(np.mean(self.marginal_errors)),
+            "marginal_error": float(np.mean(errors)) if errors else None,
             "gradient_norm": float(np.mean(self.norms)),
             "self_weight": float(np.mean(self.self_weights)),
             "symbol_matrix_error": compare_symbol_matrices(joint, self.task.symbol_pairs),

@@ -20,12 +20,15 @@ class EpochPlan:
         Symbol sequences drawn from each rollout.
     self_weight : float
         Share of the self term in the gradient while symbols have no memory; 1 is the paper's.
+    is_averaged : bool
+        Whether the weights after each update enter the average.
     """
 
     batch_size: int
     learning_rate: float
     n_draws: int = 1
     self_weight: float = 1.0
+    is_averaged: bool = False
 
 
 def plan_epoch(train: TrainSettings, epoch: int, *, on_plateau: bool = False) -> EpochPlan:
@@ -47,14 +50,16 @@ def plan_epoch(train: TrainSettings, epoch: int, *, on_plateau: bool = False) ->
     is_settling = epoch <= train.settle_epochs
     batch_size, learning_rate = _plan_batch_size(train, epoch), _plan_learning_rate(train, epoch)
     self_weight = 1.0 if is_settling else train.plateau_self_weight
+    is_averaged = epoch > train.average_start * train.epochs
     if not on_plateau:
-        return EpochPlan(batch_size, learning_rate, 1, self_weight)
+        return EpochPlan(batch_size, learning_rate, 1, self_weight, is_averaged)
     plateau_rate = train.settle_learning_rate if is_settling else train.plateau_learning_rate
     return EpochPlan(
         train.plateau_batch_size or batch_size,
         plateau_rate or train.plateau_learning_rate or learning_rate,
         train.plateau_draws,
         self_weight,
+        is_averaged,
     )
 
 

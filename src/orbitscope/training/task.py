@@ -22,6 +22,7 @@ from ..settings import RunSettings
 class EmulationTask:
     """Target sequences in thirds, one-hot (sequence, time, symbol), and exact laws over the same window.
 
+    ``memoryless`` are the independent sequences with every step shuffled across sequences by itself.
     ``symbol_pairs`` are the joint probabilities P(s_t = a, s_{t+1} = b), ``memoryless_pairs`` those of
     independent symbols with the same frequencies at each step.
     """
@@ -30,6 +31,7 @@ class EmulationTask:
     training: Float[Tensor, "sequence time symbol"]
     validation: Float[Tensor, "sequence time symbol"]
     independent: Float[Tensor, "sequence time symbol"]
+    memoryless: Float[Tensor, "sequence time symbol"]
     symbol_pairs: Float[Tensor, "symbol symbol"]
     memoryless_pairs: Float[Tensor, "symbol symbol"]
     frequencies: Float[Tensor, " symbol"]
@@ -46,4 +48,13 @@ def prepare_task(hmm: HMM, settings: RunSettings) -> EmulationTask:
     by_step = torch.from_numpy(compute_step_frequencies(hmm, n_steps))
     memoryless = by_step[:-1].T @ by_step[1:] / (n_steps - 1)
     frequencies = torch.from_numpy(compute_symbol_frequencies(hmm, n_steps=n_steps).copy())
-    return EmulationTask(hmm, training, validation, independent, pairs, memoryless, frequencies)
+    shuffled = _shuffle_steps(independent, derive_seed(settings.seed, "data", 1))
+    return EmulationTask(hmm, training, validation, independent, shuffled, pairs, memoryless, frequencies)
+
+
+def _shuffle_steps(sequences: Tensor, seed: int) -> Tensor:
+    """Shuffle every step across sequences by itself: frequencies stay, dependence between steps goes."""
+    n_sequences, n_steps = sequences.shape[:2]
+    rng = np.random.default_rng(seed)
+    order = rng.permuted(np.tile(np.arange(n_sequences), (n_steps, 1)), axis=1)
+    return sequences[torch.from_numpy(order), torch.arange(n_steps)[:, None]].transpose(0, 1)

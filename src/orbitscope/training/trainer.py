@@ -4,25 +4,19 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from ..errors import OrbitscopeError
-from ..loss import SinkhornDivergence, Workspace
-from ..network import (
-    NoiseRNN,
-    build_network,
-    count_expected_pairs,
-    draw_noise_,
-    sample_relaxed_symbols,
-)
+from ..network import NoiseRNN, build_network, count_expected_pairs, draw_noise_
 from ..random_streams import derive_seed
 from ..settings import RunSettings
 from .epoch import EpochRecord, EpochStatistics
-from .schedule import EpochPlan, plan_epoch, split_batches
+from .objectives import Batch, Split, build_objective
+from .schedule import EpochPlan, plan_epoch
 from .symbol_pairs import compute_memory
 from .task import EmulationTask
 
@@ -49,16 +43,24 @@ class TrainingState:
     """Everything that changes during training; what a checkpoint holds.
 
     ``plateau_exit_epoch`` is the first epoch in which consecutive symbols had a quarter of the memory of the
-    process, 0 before that.
+    process, 0 before that. ``average`` holds the mean of the weights since averaging began, and how many.
     """
 
     network: NoiseRNN
     optimizer: torch.optim.Adam
+    average: AveragedModel
     epoch: int = 0
     plateau_exit_epoch: int = 0
     best_epoch: int = 0
     best_validation_loss: float = math.inf
     best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def current_network(self) -> NoiseRNN:
+        """The network with averaged weights, once averaging has begun; before, the one that is trained."""
+        network = self.average.module if self.average.n_averaged else self.network
+        assert isinstance(network, NoiseRNN)
+        return network
 
 
 def initialise_training(task: EmulationTask, settings: RunSettings) -> TrainingState:
@@ -76,11 +78,11 @@ def initialise_training(task: EmulationTask, settings: RunSettings) -> TrainingS
     train = settings.train
     betas = (train.beta1, train.beta2)
     optimizer = torch.optim.Adam(network.parameters(), lr=train.learning_rate, betas=betas)
-    return TrainingState(network, optimizer)
+    return TrainingState(network, optimizer, AveragedModel(network))
 
 
 class Trainer:
-    """Runs epochs on a task: holds the target batches and their floors, which never change.
+    """Runs epochs on a task: holds the batches and their floors, which never change.
 
     Parameters
     ----------
@@ -92,9 +94,10 @@ class Trainer:
 
     def __init__(self, task: EmulationTask, settings: RunSettings):
         self.task, self.settings = task, settings
-        self._divergences: dict[tuple[str, int], list[SinkhornDivergence]] = {}
-        self._workspace = Workspace()
-        self._floors: dict[tuple[str, int], float] = {}
+        self._objective = build_objective(task, settings)
+        self._batches: dict[tuple[Split, int], list[Batch]] = {}
+        self._floors: dict[tuple[Split, int], float] = {}
+        self._plateaus: dict[int, float] = {}
         train = settings.train
         self.validation_batch_size = min(train.final_batch_size or train.batch_size, len(task.validation))
 
@@ -117,8 +120,8 @@ class Trainer:
             group["lr"] = plan.learning_rate
         generator = self._generator("training", epoch)
         statistics = EpochStatistics(self.task)
-        for divergence in self._batches("training", plan.batch_size):
-            self._update(state, divergence, plan, generator, statistics)
+        for batch in self._list_batches("training", plan.batch_size):
+            self._update(state, batch, plan, generator, statistics)
         summary = statistics.summarise()
         plateau = self.compute_plateau(plan.batch_size)
         validation_loss = self._validate(state, epoch)
@@ -142,8 +145,8 @@ class Trainer:
         """Loss of fresh sequences of the process against the validation third."""
         return self.compute_floor("validation", self.validation_batch_size)
 
-    def compute_floor(self, split: str, batch_size: int) -> float:
-        """Mean loss of sequences that the process itself generated, in the same batches.
+    def compute_floor(self, split: Split, batch_size: int) -> float:
+        """Mean loss of the process itself, in the same batches.
 
         Parameters
         ----------
@@ -155,60 +158,50 @@ class Trainer:
         Returns
         -------
         float
-            In mismatched symbols per sequence.
+            In the units of the objective.
         """
         key = (split, batch_size)
         if key not in self._floors:
-            self._floors[key] = self._compare(split, batch_size, self.task.independent)
+            batches = self._list_batches(split, batch_size)
+            self._floors[key] = float(np.mean([batch.measure_process() for batch in batches]))
         return self._floors[key]
 
     def compute_plateau(self, batch_size: int) -> float:
-        """Mean loss of sequences without memory: every step shuffled across sequences by itself."""
-        key = ("plateau", batch_size)
-        if key not in self._floors:
-            rng = np.random.default_rng(derive_seed(self.settings.seed, "data", 1))
-            n_sequences, n_steps = self.task.independent.shape[:2]
-            order = rng.permuted(np.tile(np.arange(n_sequences), (n_steps, 1)), axis=1)
-            steps = torch.arange(n_steps)[:, None]
-            shuffled = self.task.independent[torch.from_numpy(order), steps].transpose(0, 1)
-            self._floors[key] = self._compare("training", batch_size, shuffled)
-        return self._floors[key]
-
-    def _compare(self, split: str, batch_size: int, sequences: Tensor) -> float:
-        """Mean loss of given sequences, batch by batch, as an epoch computes it."""
-        sizes = split_batches(len(sequences), batch_size)
-        batches = zip(self._batches(split, batch_size), sequences.split(sizes), strict=True)
-        return float(np.mean([float(divergence(x).value) for divergence, x in batches]))
+        """Mean loss of symbols without memory, with the frequencies of the process at each step."""
+        if batch_size not in self._plateaus:
+            batches = self._list_batches("training", batch_size)
+            self._plateaus[batch_size] = float(np.mean([batch.measure_memoryless() for batch in batches]))
+        return self._plateaus[batch_size]
 
     def _update(
         self,
         state: TrainingState,
-        divergence: SinkhornDivergence,
+        batch: Batch,
         plan: EpochPlan,
         generator: torch.Generator,
         statistics: EpochStatistics,
     ) -> None:
-        """One gradient step on one batch of targets.
+        """One gradient step on one batch.
 
         On the plateau symbols hardly depend on the rollout, so several draws from one rollout are as good as
         several rollouts and cost a fraction.
         """
         network, train = state.network, self.settings.train
-        n_sequences = len(divergence.targets)
-        states, logits = self._run_network(network, -(-n_sequences // plan.n_draws), generator)
+        states, logits = self._run_network(network, -(-batch.n_sequences // plan.n_draws), generator)
         probabilities = torch.softmax(logits.detach(), -1)
         pairs = count_expected_pairs(probabilities).cpu()
         self_weight = self._weigh_self_term(pairs, plan.self_weight)
-        if plan.n_draws > 1:
-            logits = logits.repeat(1, plan.n_draws, 1)[:, :n_sequences]
-        symbols = sample_relaxed_symbols(logits, temperature=train.temperature, generator=generator)
-        result = divergence(symbols.transpose(0, 1), self_weight=self_weight)
+        result = batch.measure_network(
+            logits, generator=generator, temperature=train.temperature, self_weight=self_weight
+        )
         state.optimizer.zero_grad(set_to_none=True)
         result.value.backward()
         norm = float(torch.nn.utils.clip_grad_norm_(network.parameters(), train.gradient_clip))
         loss = float(result.value.detach())
         _check_health(state.epoch + 1, loss=loss, norm=norm, activity=states[-1])
         state.optimizer.step()
+        if plan.is_averaged:
+            state.average.update_parameters(network)
         statistics.add_symbols(probabilities, pairs)
         statistics.add_update(
             loss=loss, marginal_error=result.marginal_error, norm=norm, self_weight=self_weight
@@ -232,32 +225,28 @@ class Trainer:
 
     @torch.no_grad()
     def _validate(self, state: TrainingState, epoch: int) -> float | None:
-        """Validation loss when it is due; keeps a copy of the best weights."""
+        """Validation loss when it is due, of the averaged weights if there are any; copies the best."""
         train = self.settings.train
         if epoch % train.validate_every and epoch != train.epochs:
             return None
+        network = state.current_network
         generator = self._generator("validation", epoch)
         losses = []
-        for divergence in self._batches("validation", self.validation_batch_size):
-            _, logits = self._run_network(state.network, len(divergence.targets), generator)
-            symbols = sample_relaxed_symbols(logits, generator=generator)
-            losses.append(float(divergence(symbols.transpose(0, 1)).value))
+        for batch in self._list_batches("validation", self.validation_batch_size):
+            _, logits = self._run_network(network, batch.n_sequences, generator)
+            losses.append(float(batch.measure_network(logits, generator=generator).value))
         loss = float(np.mean(losses))
         if loss < state.best_validation_loss:
             state.best_validation_loss, state.best_epoch = loss, epoch
-            state.best_weights = {k: v.detach().clone() for k, v in state.network.state_dict().items()}
+            state.best_weights = {k: v.detach().clone() for k, v in network.state_dict().items()}
         return loss
 
-    def _batches(self, split: str, batch_size: int) -> list[SinkhornDivergence]:
-        """Divergences to the target batches of a split, in fixed order."""
+    def _list_batches(self, split: Split, batch_size: int) -> list[Batch]:
+        """Batches of a split, in fixed order."""
         key = (split, batch_size)
-        if key not in self._divergences:
-            targets = self.task.training if split == "training" else self.task.validation
-            loss = self.settings.loss
-            options: dict[str, Any] = {**loss.model_dump(), "workspace": self._workspace}
-            sizes = split_batches(len(targets), batch_size)
-            self._divergences[key] = [SinkhornDivergence(y, **options) for y in targets.split(sizes)]
-        return self._divergences[key]
+        if key not in self._batches:
+            self._batches[key] = self._objective.list_batches(split, batch_size)
+        return self._batches[key]
 
     def _generator(self, stream, epoch: int) -> torch.Generator:
         """Every epoch replays its own stream, so that a resumed run draws what an uninterrupted one would."""

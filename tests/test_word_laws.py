@@ -1,0 +1,149 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from orbitscope.errors import InputError
+from orbitscope.hmm import build_random, load_preset, sample_sequences
+from orbitscope.loss import WordDivergence
+from orbitscope.loss.word_laws import list_offsets, measure_runs, spell_words
+
+HMM = load_preset("linear-3").hmm
+RANDOM = build_random(4, 5, rng=np.random.default_rng(1))
+
+
+def draw_probabilities(n_steps, n_trajectories, n_symbols, *, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    logits = 2 * torch.randn(n_steps, n_trajectories, n_symbols, generator=generator)
+    return torch.softmax(logits, -1)
+
+
+def emit_along_paths(hmm, n_steps, n_trajectories, *, seed):
+    """Symbol probabilities of an ideal emulator: the emission rows along sampled paths of hidden states."""
+    sampled = sample_sequences(hmm, n_trajectories, n_steps, rng=np.random.default_rng(seed))
+    return torch.from_numpy(hmm.emission_probs[sampled.states]).transpose(0, 1).float()
+
+
+# ---- laws of a network
+
+
+@pytest.mark.parametrize("offsets", [(0, 1), (0, 3), (0, 2, 4), (0, 1, 2, 3, 5)])
+def test_words_against_a_loop_over_places(offsets):
+    probabilities = draw_probabilities(9, 4, 3).double()
+    steps = range(1, 4)
+    expected = np.zeros((3,) * len(offsets))
+    for step, trajectory in itertools.product(steps, range(4)):
+        word = np.ones(())
+        for offset in offsets:
+            word = np.multiply.outer(word, probabilities[step + offset, trajectory].numpy())
+        expected += word / 12
+    found = spell_words(probabilities, offsets, steps).reshape(expected.shape)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_runs_against_a_loop_over_places():
+    probabilities = draw_probabilities(20, 3, 2).double()
+    found = measure_runs(probabilities, [8, 16])
+    for length, law in zip([8, 16], found, strict=True):
+        places = [probabilities[t : t + length].prod(0) for t in range(20 - length + 1)]
+        torch.testing.assert_close(law, torch.stack(places).mean((0, 1)))
+
+
+# ---- which words
+
+
+@pytest.mark.parametrize("n_symbols", [1, 2, 3, 6, 40])
+@pytest.mark.parametrize("n_steps", [2, 3, 5, 8, 30, 100])
+def test_words_stay_in_the_window_and_below_the_largest_number(n_steps, n_symbols):
+    words = list_offsets(n_steps, n_symbols, max_words=800)
+    assert len(set(words)) == len(words)
+    for offsets in words:
+        assert len(offsets) >= 2
+        assert offsets[-1] < n_steps
+        assert n_symbols ** len(offsets) <= max(800, n_symbols**2)
+
+
+def test_words_reach_across_the_window():
+    assert list_offsets(30, 3, max_words=800) == [
+        (0, 1, 2, 3, 4, 5),
+        (0, 2, 4, 6),
+        (0, 4, 8, 12),
+        (0, 8, 16, 24),
+        (0, 16),
+    ]
+
+
+def test_every_start_is_compared_once_and_early_ones_by_themselves():
+    divergence = WordDivergence(HMM, 30)
+    steps = [word.steps for word in divergence.words if word.offsets == (0, 8, 16, 24)]
+    assert steps == [range(1), range(1, 2), range(2, 4), range(4, 6)]
+    assert [word.weight for word in divergence.words if word.offsets == (0, 8, 16, 24)] == pytest.approx(
+        [1 / 6, 1 / 6, 2 / 6, 2 / 6]
+    )
+
+
+# ---- the loss
+
+
+@pytest.mark.parametrize(
+    "hmm", [HMM, build_random(4, 5, rng=np.random.default_rng(1))], ids=["linear-3", "random"]
+)
+def test_process_itself_has_loss_zero_at_any_number_of_trajectories(hmm):
+    divergence = WordDivergence(hmm, 12)
+    for n_trajectories in (2, 16):
+        losses = np.array(
+            [float(divergence(emit_along_paths(hmm, 12, n_trajectories, seed=seed))) for seed in range(400)]
+        )
+        standard_error = losses.std() / np.sqrt(len(losses))
+        assert abs(losses.mean()) < 3.5 * standard_error
+        assert losses.std() > 0
+
+
+def test_loss_is_that_of_all_trajectories_in_the_world():
+    """Two kinds of trajectories: the mean over drawn batches is the loss of the exact mixture."""
+    kinds = draw_probabilities(12, 2, 3, seed=3)
+    divergence = WordDivergence(HMM, 12)
+    exact = float(divergence(kinds.repeat(1, 2, 1)[:, [0, 1, 0, 1]]))
+    generator = torch.Generator().manual_seed(0)
+    losses = [float(divergence(kinds[:, torch.randint(2, (6,), generator=generator)])) for _ in range(4000)]
+    assert np.mean(losses) == pytest.approx(exact, abs=4 * np.std(losses) / np.sqrt(4000))
+    assert exact > 0.1
+
+
+def test_symbols_without_memory_have_the_loss_of_the_plateau():
+    divergence = WordDivergence(HMM, 30)
+    frequencies = torch.from_numpy(HMM.initial_probs @ HMM.emission_probs).float()
+    probabilities = frequencies.expand(30, 2, 3)
+    assert divergence.compute_memoryless() == pytest.approx(float(divergence(probabilities)), rel=1e-4)
+    assert divergence.compute_memoryless() > 0.5
+
+
+def test_wrong_process_is_told_from_the_right_one():
+    other = load_preset("linear-4").hmm
+    divergence = WordDivergence(HMM, 30)
+    right, wrong = (float(divergence(emit_along_paths(h, 30, 20_000, seed=0))) for h in (HMM, other))
+    assert abs(right) < 0.002 < wrong
+
+
+def test_gradient_against_finite_differences():
+    divergence = WordDivergence(HMM, 6, max_words=9)
+    logits = draw_probabilities(6, 4, 3).log().double().requires_grad_()
+
+    def compute_loss(values):
+        return divergence(torch.softmax(values, -1))
+
+    assert torch.autograd.gradcheck(compute_loss, logits, eps=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((5, 4, 3), "with 6 steps and 3 symbols, got"),
+        ((6, 4, 2), "with 6 steps and 3 symbols, got"),
+        ((6, 1, 3), "at least 2 trajectories.*Raise train.batch_size"),
+    ],
+)
+def test_probabilities_of_another_window_are_refused(shape, message):
+    with pytest.raises(InputError, match=message):
+        WordDivergence(HMM, 6)(torch.ones(shape) / shape[2])
