@@ -113,20 +113,21 @@ def _build_weak_schedule(n_steps: int) -> dict[str, Any]:
 def _faithful(preset: Preset | None) -> dict[str, Any]:
     """Laws of words instead of sampled sequences: exact targets and gradients, no bias from the batch.
 
-    The same schedule for every process. The batch grows and the learning rate falls over the second half;
-    the weights of the last fifth are averaged.
+    The same schedule for every process: many updates from small batches at a high rate first, then the batch
+    grows and the rate falls; the weights of the last tenth are averaged (docs/log.md, 2026-11-24, third
+    session).
     """
     published = _published(preset)
     train = {
         "epochs": 9000 // published["data"]["n_steps"],
-        "batch_size": 250,
+        "batch_size": 125,
         "final_batch_size": 1000,
-        "growth_start": 0.5,
-        "learning_rate": 1e-3,
-        "final_learning_rate": 2e-5,
-        "decay_start": 0.5,
-        "average_start": 0.8,
-        "beta2": 0.99,
+        "growth_start": 0.1,
+        "learning_rate": 4e-3,
+        "final_learning_rate": 1e-4,
+        "decay_start": 0.4,
+        "average_start": 0.9,
+        "beta2": 0.95,
         "validate_every": 10,
         "checkpoint_every": 5,
     }

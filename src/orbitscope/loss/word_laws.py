@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -26,24 +27,24 @@ _SHORTEST_RUN = 8
 
 @dataclass(frozen=True)
 class WordLaw:
-    """Law of the symbols at fixed distances.
+    """Laws of the symbols at fixed distances, for several parts of the window.
 
     Attributes
     ----------
     offsets : tuple of int
         Steps from the first symbol of a word to each of its symbols.
-    steps : range
-        Steps at which a word starts, averaged.
-    weight : float
-        In the loss.
-    law : (word,)
+    parts : (part, step)
+        Row i averages over the steps at which a word of part i may start.
+    weights : (part, 1)
+        Share of the steps that a part has, its weight in the loss.
+    law : (part, word)
         Probabilities under the process, last symbol fastest.
     """
 
     offsets: tuple[int, ...]
-    steps: range
-    weight: float
-    law: Float[Tensor, " word"]
+    parts: Float[Tensor, "part step"]
+    weights: Float[Tensor, "part 1"]
+    law: Float[Tensor, "part word"]
 
 
 @dataclass(frozen=True)
@@ -69,16 +70,15 @@ class WordDivergence:
         Window in steps.
     max_words : int
         Largest number of words of one law; longer words see more and cost more.
-    smallest_prob : float > 0
-        Probability δ below which a word counts less: errors are squared and divided by P + δ.
     device : torch device
 
     Notes
     -----
     For each law the loss is ½ Σ_w (Q₁(w) − P(w))(Q₂(w) − P(w))/(P(w) + δ), with Q₁ and Q₂ from either half of
-    the trajectories: its expectation is that of all trajectories in the world, and 0 for the process itself,
-    at any number of trajectories. Near the process it is the KL divergence in nats (up to δ). Own
-    construction; the paper has only the Sinkhorn divergence.
+    the trajectories, and δ one over the number of places that a word has in them: a word rarer than that is
+    not seen in most batches. The expectation is the loss of all trajectories in the world (with the same δ),
+    and 0 for the process itself, at any number of trajectories. Near the process and for many trajectories
+    it is the KL divergence in nats. Own construction; the paper has only the Sinkhorn divergence.
     """
 
     def __init__(
@@ -87,12 +87,11 @@ class WordDivergence:
         n_steps: int,
         *,
         max_words: int = DEFAULT_MAX_WORDS,
-        smallest_prob: float = 1e-3,
         device: torch.device | str = "cpu",
     ):
-        self.n_steps, self.n_symbols, self.smallest_prob = n_steps, hmm.n_symbols, smallest_prob
+        self.n_steps, self.n_symbols = n_steps, hmm.n_symbols
         kinds = list_offsets(n_steps, hmm.n_symbols, max_words=max_words)
-        self.words = [law for offsets in kinds for law in _compute_word_laws(hmm, offsets, n_steps, device)]
+        self.words = [_compute_word_law(hmm, offsets, n_steps, device) for offsets in kinds]
         self.runs = _compute_run_laws(hmm, n_steps, device)
         self._by_step = _to_tensor(compute_step_frequencies(hmm, n_steps), device)
 
@@ -108,26 +107,28 @@ class WordDivergence:
                 "`probabilities` must hold at least 2 trajectories, whose halves are compared, got 1. "
                 "Raise train.batch_size."
             )
-        halves = probabilities.tensor_split(2, dim=1)
-        return self._combine(*(self._measure_laws(half) for half in halves))
+        n_half = probabilities.shape[1] // 2
+        halves = probabilities[:, : 2 * n_half].unflatten(1, (2, n_half))
+        return self._compare(halves, 2 * n_half)
 
-    def compute_memoryless(self) -> float:
+    def compute_memoryless(self, n_trajectories: int) -> float:
         """Loss of independent symbols with the frequencies of the process at each step, exactly."""
-        laws = self._measure_laws(self._by_step[:, None, :])
-        return float(self._combine(laws, laws))
+        halves = self._by_step[:, None, None, :].expand(-1, 2, 1, -1)
+        return float(self._compare(halves, n_trajectories))
 
-    def _measure_laws(self, probabilities: Tensor) -> list[Tensor]:
-        words = [spell_words(probabilities, word.offsets, word.steps) for word in self.words]
-        return [*words, *measure_runs(probabilities, [run.length for run in self.runs])]
-
-    def _combine(self, first: list[Tensor], second: list[Tensor]) -> Tensor:
-        weights = [*(word.weight for word in self.words), *(1.0 for _ in self.runs)]
-        laws = [*(word.law for word in self.words), *(run.law for run in self.runs)]
-        terms = [
-            0.5 * weight * ((a - law) * (b - law) / (law + self.smallest_prob)).sum()
-            for weight, law, a, b in zip(weights, laws, first, second, strict=True)
-        ]
+    def _compare(self, halves: Float[Tensor, "time 2 trajectory symbol"], n_trajectories: int) -> Tensor:
+        terms = [self._compare_words(halves, word, n_trajectories) for word in self.words]
+        repeats = measure_runs(halves, [run.length for run in self.runs])
+        for found, run in zip(repeats, self.runs, strict=True):
+            n_places = n_trajectories * (self.n_steps - run.length + 1)
+            terms.append(_compare_laws(found, run.law, 1.0 / n_places).sum())
         return torch.stack(terms).sum()
+
+    def _compare_words(self, halves: Tensor, word: WordLaw, n_trajectories: int) -> Tensor:
+        by_step = spell_words(halves, word.offsets)
+        found = torch.einsum("ps,shw->hpw", word.parts.to(by_step.dtype), by_step)
+        smallest = 1.0 / (n_trajectories * len(by_step) * word.weights)
+        return (word.weights * _compare_laws(found, word.law, smallest)).sum()
 
 
 def list_offsets(n_steps: int, n_symbols: int, *, max_words: int) -> list[tuple[int, ...]]:
@@ -144,36 +145,42 @@ def list_offsets(n_steps: int, n_symbols: int, *, max_words: int) -> list[tuple[
 
 
 def spell_words(
-    probabilities: Float[Tensor, "time trajectory symbol"], offsets: Sequence[int], steps: range
-) -> Float[Tensor, " word"]:
-    """Expected law of the symbols at the offsets, over trajectories and start steps; differentiable."""
-    symbols = [probabilities[steps.start + k : steps.stop + k].flatten(0, 1) for k in offsets]
+    probabilities: Float[Tensor, "time group trajectory symbol"], offsets: Sequence[int]
+) -> Float[Tensor, "step group word"]:
+    """Expected law of the symbols at the offsets from each step, in each group of trajectories."""
+    n_starts = len(probabilities) - offsets[-1]
+    symbols = [probabilities[k : k + n_starts] for k in offsets]
     middle = (len(offsets) + 1) // 2
     left, right = reduce(_combine_symbols, symbols[:middle]), reduce(_combine_symbols, symbols[middle:])
-    return (left.T @ right).flatten() / len(left)
+    return (left.transpose(-1, -2) @ right).flatten(-2) / left.shape[-2]
 
 
 def measure_runs(
-    probabilities: Float[Tensor, "time trajectory symbol"], lengths: Sequence[int]
-) -> list[Float[Tensor, " symbol"]]:
+    probabilities: Float[Tensor, "time group trajectory symbol"], lengths: Sequence[int]
+) -> list[Float[Tensor, "group symbol"]]:
     """Expected share of places where a symbol is repeated over each length (powers of two, increasing)."""
     repeated, length, found = probabilities, 1, []
     for wanted in lengths:
         while length < wanted:
             repeated, length = repeated[:-length] * repeated[length:], 2 * length
-        found.append(repeated.mean((0, 1)))
+        found.append(repeated.mean((0, 2)))
     return found
 
 
+def _compare_laws(halves: Tensor, law: Tensor, smallest_prob: Tensor | float) -> Tensor:
+    """χ² divergence by word, from two independent estimates of a law."""
+    return 0.5 * (halves[0] - law) * (halves[1] - law) / (law + smallest_prob)
+
+
 def _combine_symbols(words: Tensor, symbols: Tensor) -> Tensor:
-    """Probabilities of words with one more symbol, (place, word · symbol)."""
-    return (words[:, :, None] * symbols[:, None, :]).flatten(1)
+    """Probabilities of words with one more symbol, (…, word · symbol)."""
+    return (words[..., :, None] * symbols[..., None, :]).flatten(-2)
 
 
-def _list_steps(n_starts: int) -> list[tuple[range, float]]:
-    """Start steps 0, 1, 2-3, 4-7, … with their share of all."""
+def _list_parts(n_starts: int) -> list[range]:
+    """Start steps 0, 1, 2-3, 4-7 and so on."""
     bounds = [0, *_list_doublings(1, n_starts), n_starts]
-    return [(range(a, b), (b - a) / n_starts) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [range(first, stop) for first, stop in pairwise(bounds)]
 
 
 def _list_doublings(first: int, stop: int) -> list[int]:
@@ -181,14 +188,16 @@ def _list_doublings(first: int, stop: int) -> list[int]:
     return [first * 2**k for k in range(max(0, math.ceil(math.log2(max(stop, 1) / first))))]
 
 
-def _compute_word_laws(
+def _compute_word_law(
     hmm: HMM, offsets: tuple[int, ...], n_steps: int, device: torch.device | str
-) -> list[WordLaw]:
-    laws = []
-    for steps, share in _list_steps(n_steps - offsets[-1]):
-        law = compute_word_law(hmm, offsets, steps=steps).ravel()
-        laws.append(WordLaw(offsets, steps, share, _to_tensor(law, device)))
-    return laws
+) -> WordLaw:
+    n_starts = n_steps - offsets[-1]
+    parts, laws = np.zeros((0, n_starts)), []
+    for steps in _list_parts(n_starts):
+        laws.append(compute_word_law(hmm, offsets, steps=steps).ravel())
+        parts = np.vstack([parts, np.isin(np.arange(n_starts), steps) / len(steps)])
+    shares = (parts > 0).mean(axis=1, keepdims=True)
+    return WordLaw(offsets, *(_to_tensor(x, device) for x in (parts, shares, np.stack(laws))))
 
 
 def _compute_run_laws(hmm: HMM, n_steps: int, device: torch.device | str) -> list[RunLaw]:

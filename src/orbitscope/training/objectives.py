@@ -136,4 +136,4 @@ class _WordBatch(Batch):
         return 0.0
 
     def measure_memoryless(self) -> float:
-        return self._divergence.compute_memoryless()
+        return self._divergence.compute_memoryless(self.n_sequences)
