@@ -166,7 +166,7 @@ def test_train_writes_a_run_and_reports_it(capsys):
     assert lines[-1].startswith("4/4  loss ")
     assert "(floor " in lines[-1]
     assert "symbol-matrix error" in lines[-1]
-    assert lines[-1].endswith("before the plateau  done")
+    assert lines[-1].endswith("no plateau so far  done")
 
 
 def test_train_json_is_one_document(capsys):

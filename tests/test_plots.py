@@ -532,6 +532,13 @@ def test_captions_carry_the_numbers(evaluation):
     assert "1 equivalent, 1 inconclusive, 3 different" in plots.describe_measures(evaluation, "stationary")
 
 
+def test_losses_of_words_are_labelled_as_such():
+    of_words = build_history(marginal_error=None, floor=0.0)
+    assert "laws of words, in nats" in plots.describe_training(of_words, PAST)
+    assert plots.plot_loss(of_words, PAST).get_ylabel() == "loss (nats)"
+    assert "mismatches" in plots.plot_loss(build_history(), PAST).get_ylabel()
+
+
 def test_saved_figures_are_repeatable_and_their_text_stays_text(tmp_path, evaluation):
     history = build_history()
     for folder in ("a", "b"):

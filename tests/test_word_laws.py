@@ -79,7 +79,7 @@ def test_every_start_is_compared_once_and_early_ones_by_themselves():
     words = {word.offsets: word for word in WordDivergence(HMM, 30).words}[(0, 8, 16, 24)]
     expected = [[1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [0, 0, 0.5, 0.5, 0, 0], [0, 0, 0, 0, 0.5, 0.5]]
     torch.testing.assert_close(words.parts, torch.tensor(expected))
-    torch.testing.assert_close(words.weights[:, 0], torch.tensor([1, 1, 2, 2]) / 6)
+    torch.testing.assert_close(words.shares[:, 0], torch.tensor([1, 1, 2, 2]) / 6)
 
 
 def test_last_of_an_odd_number_of_trajectories_is_left_out():
@@ -128,7 +128,7 @@ def test_wrong_process_is_told_from_the_right_one():
     other = load_preset("linear-4").hmm
     divergence = WordDivergence(HMM, 30)
     right, wrong = (float(divergence(emit_along_paths(h, 30, 20_000, seed=0))) for h in (HMM, other))
-    assert abs(right) < 0.002 < wrong
+    assert abs(right) < 0.02 < wrong
 
 
 def test_gradient_against_finite_differences():

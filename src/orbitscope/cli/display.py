@@ -20,7 +20,7 @@ _WIDTH_OF_PIPES = 120
 _SECONDS_BETWEEN_LINES = 10.0
 
 _PHASES = {
-    "no_plateau": "before the plateau",
+    "no_plateau": "no plateau so far",
     "on_plateau": "on the plateau",
     "past_transition": "past the phase transition",
 }

@@ -182,5 +182,5 @@ def _describe(summary: dict[str, Any]) -> dict[str, str]:
         "Best epoch": f"{summary['best_epoch']} (lowest validation loss; its weights are kept)",
         "Loss": f"{summary['validation_loss']:.3f} on validation; floor {summary['validation_floor']:.3f} "
         f"(the process itself); {summary['plateau']:.3f} without memory",
-        "Transition": f"epoch {epoch}" if epoch else f"none found: the loss is still {phase}",
+        "Transition": f"epoch {epoch}" if epoch else f"none found: {phase}",
     }

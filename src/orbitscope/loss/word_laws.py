@@ -24,6 +24,9 @@ DEFAULT_MAX_WORDS = 800
 _LONGEST_SPREAD_WORD = 4
 _SHORTEST_RUN = 8
 
+_CONSECUTIVE_WEIGHT = 10.0
+"""Weight of words of consecutive symbols against all others, which are right long before (docs/log.md)."""
+
 
 @dataclass(frozen=True)
 class WordLaw:
@@ -35,16 +38,19 @@ class WordLaw:
         Steps from the first symbol of a word to each of its symbols.
     parts : (part, step)
         Row i averages over the steps at which a word of part i may start.
-    weights : (part, 1)
-        Share of the steps that a part has, its weight in the loss.
+    shares : (part, 1)
+        Share of the steps that a part has.
+    weight : float
+        Of all parts in the loss.
     law : (part, word)
         Probabilities under the process, last symbol fastest.
     """
 
     offsets: tuple[int, ...]
     parts: Float[Tensor, "part step"]
-    weights: Float[Tensor, "part 1"]
+    shares: Float[Tensor, "part 1"]
     law: Float[Tensor, "part word"]
+    weight: float
 
 
 @dataclass(frozen=True)
@@ -127,8 +133,8 @@ class WordDivergence:
     def _compare_words(self, halves: Tensor, word: WordLaw, n_trajectories: int) -> Tensor:
         by_step = spell_words(halves, word.offsets)
         found = torch.einsum("ps,shw->hpw", word.parts.to(by_step.dtype), by_step)
-        smallest = 1.0 / (n_trajectories * len(by_step) * word.weights)
-        return (word.weights * _compare_laws(found, word.law, smallest)).sum()
+        smallest = 1.0 / (n_trajectories * len(by_step) * word.shares)
+        return word.weight * (word.shares * _compare_laws(found, word.law, smallest)).sum()
 
 
 def list_offsets(n_steps: int, n_symbols: int, *, max_words: int) -> list[tuple[int, ...]]:
@@ -197,7 +203,10 @@ def _compute_word_law(
         laws.append(compute_word_law(hmm, offsets, steps=steps).ravel())
         parts = np.vstack([parts, np.isin(np.arange(n_starts), steps) / len(steps)])
     shares = (parts > 0).mean(axis=1, keepdims=True)
-    return WordLaw(offsets, *(_to_tensor(x, device) for x in (parts, shares, np.stack(laws))))
+    is_consecutive = offsets[-1] == len(offsets) - 1
+    weight = _CONSECUTIVE_WEIGHT if is_consecutive else 1.0
+    parts, shares, law = (_to_tensor(array, device) for array in (parts, shares, np.stack(laws)))
+    return WordLaw(offsets, parts, shares, law, weight)
 
 
 def _compute_run_laws(hmm: HMM, n_steps: int, device: torch.device | str) -> list[RunLaw]:

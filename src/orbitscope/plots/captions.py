@@ -25,9 +25,7 @@ def describe_training(history: list[EpochRecord], transition: ChangePoint) -> st
     last = history[-1]
     parts = [
         f"Training over {_count(len(history), 'epoch')}.",
-        "(a) Loss: Sinkhorn divergence in mismatched symbols per sequence, for the network (red), for fresh "
-        "sequences of the HMM in the same batches (floor, dashed; it changes with the batch size) and for "
-        "symbols without memory (dash-dotted; the level of the plateau).",
+        _describe_loss(history),
         _describe_transition(history, transition),
         f"Last epoch: loss {format_number(last.loss)}, floor {format_number(last.floor)}, without memory "
         f"{format_number(last.plateau)}.",
@@ -40,6 +38,20 @@ def describe_training(history: list[EpochRecord], transition: ChangePoint) -> st
         f"{_list_changes([record.learning_rate for record in history])}{_describe_self_weight(history)}.",
     ]
     return " ".join(part for part in parts if part)
+
+
+def _describe_loss(history: list[EpochRecord]) -> str:
+    if history[-1].is_of_words:
+        return (
+            "(a) Loss: χ² divergence of the laws of words, in nats, for the network (red), for the HMM "
+            "(floor, dashed: 0) and for symbols without memory (dash-dotted). Estimates are unbiased, so "
+            "values below 0 occur."
+        )
+    return (
+        "(a) Loss: Sinkhorn divergence in mismatched symbols per sequence, for the network (red), for fresh "
+        "sequences of the HMM in the same batches (floor, dashed; it changes with the batch size) and for "
+        "symbols without memory (dash-dotted; the level of the plateau)."
+    )
 
 
 def _describe_self_weight(history: list[EpochRecord]) -> str:

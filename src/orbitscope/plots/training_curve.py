@@ -96,7 +96,7 @@ def plot_loss(history: list[EpochRecord], transition: ChangePoint, *, ax: Axes |
     _leave_headroom(ax)
     _mark_transition(ax, history, transition, text=True)
     _format_epochs(ax, epochs)
-    ax.set_ylabel("loss (mismatches\nper sequence)")
+    ax.set_ylabel("loss (nats)" if history[-1].is_of_words else "loss (mismatches\nper sequence)")
     handles, labels = ax.get_legend_handles_labels()
     order = [labels.index(label) for label in _LEGEND if label in labels]
     ax.legend(

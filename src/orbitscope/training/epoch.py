@@ -64,6 +64,11 @@ class EpochRecord:
     self_weight: float
     seconds: float
 
+    @property
+    def is_of_words(self) -> bool:
+        """Whether the losses compare laws of words, and not sampled sequences."""
+        return self.marginal_error is None
+
 
 class EpochStatistics:
     """Running sums over the batches of one epoch."""
