@@ -154,11 +154,10 @@ class SinkhornDivergence:
         )
 
     def _solve(self, generated: Tensor, needs_gradient: bool) -> tuple[Transport, Transport, Transport]:
-        flat_targets, flat = self.targets.flatten(1), generated.flatten(1)
-        squared_diameter = compute_squared_diameter(flat, flat_targets)
+        squared_diameter = compute_squared_diameter(generated.flatten(1), self.targets.flatten(1))
         levels = compute_epsilon_levels(squared_diameter, self.epsilon)
         cost = self._compute_cost(generated, self.targets)
-        features = flat_targets if needs_gradient else None
+        features = _encode_features(self.targets) if needs_gradient else None
         cross = solve_transport(cost, levels, features=features, **self._options)
         own = self._solve_self(generated, levels, needs_gradient)
         if squared_diameter not in self._target_terms:
@@ -170,7 +169,7 @@ class SinkhornDivergence:
             entropy = compute_duplicate_entropy(x)
             return Transport(x.new_tensor(self.epsilon * entropy), None, 0.0, 0, True)
         cost = self._compute_cost(x, x)
-        features = x.flatten(1) if needs_gradient else None
+        features = _encode_features(x) if needs_gradient else None
         return solve_self_transport(cost, levels, features=features, **self._options)
 
     def _compute_cost(self, x: Tensor, y: Tensor) -> SequenceCost:
@@ -181,12 +180,10 @@ class SinkhornDivergence:
     ) -> Tensor:
         """(x_i − Σ_j P_ij y_j)/N minus the same with the self plan, or its mixture with the uniform plan."""
         assert cross.barycenters is not None
-        x = generated.flatten(1)
-        own_means = x if own.barycenters is None else own.barycenters
+        means = generated if own.barycenters is None else _decode_means(own.barycenters, generated)
         if self_weight != 1.0:
-            own_means = own_means.lerp(x.mean(0).expand_as(x), 1.0 - self_weight)
-        gradient = own_means - cross.barycenters
-        return gradient.view_as(generated) / len(generated)
+            means = means.lerp(generated.mean(0).expand_as(means), 1.0 - self_weight)
+        return (means - _decode_means(cross.barycenters, generated)) / len(generated)
 
 
 class _WithGradient(torch.autograd.Function):
@@ -218,6 +215,19 @@ def sinkhorn_divergence(
         y, epsilon=epsilon, mode=mode, tolerance=tolerance, max_updates=max_updates
     )
     return divergence(x)
+
+
+def _encode_features(x: Tensor) -> Tensor:
+    """Sequences as rows; one-hots without their last symbol, which is what the others leave of 1."""
+    return (x[..., :-1] if is_one_hot(x) else x).flatten(1)
+
+
+def _decode_means(means: Tensor, like: Tensor) -> Tensor:
+    """Means of such rows as (sequence, time, symbol)."""
+    if means.shape[1] == like.shape[1] * like.shape[2]:
+        return means.view_as(like)
+    others = means.unflatten(1, (like.shape[1], like.shape[2] - 1))
+    return torch.cat([others, 1.0 - others.sum(-1, keepdim=True)], -1)
 
 
 def _check_options(epsilon: float, mode: str) -> None:

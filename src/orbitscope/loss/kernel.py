@@ -18,6 +18,13 @@ _LARGEST_HIDDEN_EXPONENT = -30.0
 """Entries cut off at e⁻⁶⁰ grow with the potentials; a kernel where one may exceed e⁻³⁰ is recomputed."""
 
 
+_LONGEST_CHAIN = 5
+"""Levels after which the kernel is recomputed: the error of squaring in float32 grows by 4 a level."""
+
+_PRODUCT_WIDTH = 16
+"""A product with 64 columns takes less time than one with 61."""
+
+
 @dataclass(frozen=True)
 class PlanSums:
     """Sums over the kernel (rows, columns) and over the plan whose rows are normalised to 1.
@@ -35,8 +42,8 @@ class GibbsKernel:
     """Row and column sums of the Gibbs kernel, for potentials and ε that change from call to call.
 
     A stored kernel that holds (f₀, g₀, ε₀) gives the one at (f, g, ε₀) by two vectors and the one at
-    (f, g, ε₀/4) by two squarings, about a third of the price of an exponential. In float32 the error of a
-    squaring chain grows by 4 per level, so the levels that decide the result are computed from the cost.
+    (f, g, ε₀/4) by two squarings, about a third of the price of an exponential. The levels that decide the
+    result are computed from the cost.
     Entries that were cut off (or underflowed) are not rescaled into ones that matter: a bound on them is
     followed, and the kernel recomputed when it exceeds e⁻³⁰.
 
@@ -54,6 +61,7 @@ class GibbsKernel:
         self._kernel = take("kernel", cost.shape, cost.dtype, cost.device) if stored else None
         self._held: tuple[Tensor, Tensor, float] | None = None
         self._hidden_exponent = _SMALLEST_EXPONENT
+        self._n_rescaled = 0
 
     def compute_sums(
         self,
@@ -79,12 +87,13 @@ class GibbsKernel:
         row_sums : (sequence,)
         column_sums : (other,)
         """
+        row_scale, column_scale, blocks = self._visit(f, g, epsilon, exact=exact)
         row_sums = torch.empty_like(f)
         column_sums = torch.zeros_like(g)
-        for rows, block in self._blocks(f, g, epsilon, exact=exact):
-            torch.sum(block, 1, out=row_sums[rows])
-            column_sums += block.sum(0)
-        return row_sums, column_sums
+        for rows, block in blocks:
+            torch.mv(block, column_scale, out=row_sums[rows])
+            column_sums += row_scale[rows] @ block
+        return row_sums.mul_(row_scale), column_sums.mul_(column_scale)
 
     def compute_plan(
         self,
@@ -94,25 +103,37 @@ class GibbsKernel:
         features: Float[Tensor, "other feature"] | None,
     ) -> "PlanSums":
         """Sums of the kernel and of its row-normalised plan, with plan-weighted means of ``features``."""
-        rows_sums, columns = torch.empty_like(f), torch.zeros_like(g)
-        normalised_columns = torch.zeros_like(g)
-        means = None if features is None else f.new_empty(f.shape[0], features.shape[1])
-        for rows, block in self._blocks(f, g, epsilon):
-            torch.sum(block, 1, out=rows_sums[rows])
-            columns += block.sum(0)
-            normalised_columns += rows_sums[rows].reciprocal() @ block
-            if means is not None and features is not None:
-                torch.mm(block, features, out=means[rows]).div_(rows_sums[rows, None])
-        return PlanSums(rows_sums, columns, normalised_columns, means)
+        row_scale, column_scale, blocks = self._visit(f, g, epsilon)
+        weighted = _append_ones(features, g) * column_scale[:, None]
+        sums = f.new_empty(f.shape[0], weighted.shape[1])
+        columns = torch.zeros(2, len(g), dtype=g.dtype, device=g.device)
+        for rows, block in blocks:
+            torch.mm(block, weighted, out=sums[rows])
+            columns += torch.stack([row_scale[rows], sums[rows, 0].reciprocal()]) @ block
+        columns *= column_scale
+        means = None if features is None else sums[:, 1 : 1 + features.shape[1]] / sums[:, :1]
+        return PlanSums(sums[:, 0] * row_scale, columns[0], columns[1], means)
 
-    def _blocks(self, f: Tensor, g: Tensor, epsilon: float, *, exact: bool = False):
+    def _visit(self, f: Tensor, g: Tensor, epsilon: float, *, exact: bool = False):
+        """Scales of rows and of columns, and an iterator of (rows, block) that leaves the kernel to scale.
+
+        A kernel held at the same ε is read as it is and only scaled; otherwise the blocks are brought to the
+        new potentials, with scales of 1.
+        """
+        n_squarings = None if exact else self._plan_rescaling(f, g, epsilon)
+        if n_squarings == 0 and self._held is not None and self._kernel is not None:
+            held_f, held_g, _ = self._held
+            kept = ((rows, self._kernel[rows]) for rows in self.cost.blocks())
+            return torch.exp((f - held_f) / epsilon), torch.exp((g - held_g) / epsilon), kept
+        return torch.ones_like(f), torch.ones_like(g), self._update_blocks(f, g, epsilon, n_squarings)
+
+    def _update_blocks(self, f: Tensor, g: Tensor, epsilon: float, n_squarings: int | None):
         """Yield (rows, kernel block) at the new potentials, updating the stored kernel."""
         n_buffered = self.cost.block_rows if self._kernel is None else 0
         shape = (n_buffered, self.cost.shape[1])
         buffer = self.cost.workspace.take("kernel block", shape, f.dtype, f.device)
-        n_squarings = None if exact else self._plan_rescaling(f, g, epsilon)
         if n_squarings is None:
-            self._hidden_exponent = _SMALLEST_EXPONENT
+            self._hidden_exponent, self._n_rescaled = _SMALLEST_EXPONENT, 0
         if n_squarings is not None:
             assert self._held is not None
             held_f, held_g, held_epsilon = self._held
@@ -148,7 +169,18 @@ class GibbsKernel:
             return None
         growth = sum(max(0.0, float(move.max())) for move in moves) / held_epsilon
         hidden = max(2**n_squarings * (self._hidden_exponent + growth), _SMALLEST_EXPONENT)
-        if self._hidden_exponent + growth > _LARGEST_HIDDEN_EXPONENT:
+        is_worn_out = n_squarings > 0 and self._n_rescaled == _LONGEST_CHAIN
+        if is_worn_out or self._hidden_exponent + growth > _LARGEST_HIDDEN_EXPONENT:
             return None
-        self._hidden_exponent = hidden
+        if n_squarings > 0:
+            self._hidden_exponent, self._n_rescaled = hidden, self._n_rescaled + 1
         return n_squarings
+
+
+def _append_ones(features: Tensor | None, like: Tensor) -> Tensor:
+    """A column of ones, the features, and zeros up to a width that matrix products are fast for."""
+    ones = torch.ones_like(like)[:, None]
+    if features is None:
+        return ones
+    width = -(-(1 + features.shape[1]) // _PRODUCT_WIDTH) * _PRODUCT_WIDTH
+    return torch.nn.functional.pad(torch.cat([ones, features], 1), (0, width - 1 - features.shape[1]))
