@@ -87,13 +87,13 @@ class GibbsKernel:
         row_sums : (sequence,)
         column_sums : (other,)
         """
-        row_scale, column_scale, blocks = self._visit(f, g, epsilon, exact=exact)
         row_sums = torch.empty_like(f)
         column_sums = torch.zeros_like(g)
-        for rows, block in blocks:
-            torch.mv(block, column_scale, out=row_sums[rows])
-            column_sums += row_scale[rows] @ block
-        return row_sums.mul_(row_scale), column_sums.mul_(column_scale)
+        n_squarings = None if exact else self._plan_rescaling(f, g, epsilon)
+        for rows, block in self._update_blocks(f, g, epsilon, n_squarings):
+            torch.sum(block, 1, out=row_sums[rows])
+            column_sums += block.sum(0)
+        return row_sums, column_sums
 
     def compute_plan(
         self,
@@ -114,13 +114,13 @@ class GibbsKernel:
         means = None if features is None else sums[:, 1 : 1 + features.shape[1]] / sums[:, :1]
         return PlanSums(sums[:, 0] * row_scale, columns[0], columns[1], means)
 
-    def _visit(self, f: Tensor, g: Tensor, epsilon: float, *, exact: bool = False):
+    def _visit(self, f: Tensor, g: Tensor, epsilon: float):
         """Scales of rows and of columns, and an iterator of (rows, block) that leaves the kernel to scale.
 
-        A kernel held at the same ε is read as it is and only scaled; otherwise the blocks are brought to the
-        new potentials, with scales of 1.
+        A kernel held at the same ε is only read; otherwise the blocks are brought to the new potentials, with
+        scales of 1.
         """
-        n_squarings = None if exact else self._plan_rescaling(f, g, epsilon)
+        n_squarings = self._plan_rescaling(f, g, epsilon)
         if n_squarings == 0 and self._held is not None and self._kernel is not None:
             held_f, held_g, _ = self._held
             kept = ((rows, self._kernel[rows]) for rows in self.cost.blocks())
@@ -172,8 +172,8 @@ class GibbsKernel:
         is_worn_out = n_squarings > 0 and self._n_rescaled == _LONGEST_CHAIN
         if is_worn_out or self._hidden_exponent + growth > _LARGEST_HIDDEN_EXPONENT:
             return None
-        if n_squarings > 0:
-            self._hidden_exponent, self._n_rescaled = hidden, self._n_rescaled + 1
+        self._hidden_exponent = hidden
+        self._n_rescaled += n_squarings > 0
         return n_squarings
 
 

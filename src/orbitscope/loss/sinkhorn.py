@@ -133,10 +133,18 @@ def compute_duplicate_entropy(x: Float[Tensor, "sequence time symbol"]) -> float
     """Entropy, in nats, over the classes of identical one-hot sequences: log N when all differ."""
     n_symbols = x.shape[2]
     digits = int(62 / max(1.0, math.log2(n_symbols)))
-    numbers = [_read_as_number(part, n_symbols) for part in x.argmax(-1).split(digits, dim=1)]
-    counts = torch.unique(torch.stack(numbers, 1), dim=0, return_counts=True)[1].double()
+    parts = x.argmax(-1).split(digits, dim=1)
+    labels = _label(_read_as_number(parts[0], n_symbols))
+    for part in parts[1:]:
+        labels = _label(labels * len(x) + _label(_read_as_number(part, n_symbols)))
+    counts = torch.bincount(labels).double()
     shares = counts / counts.sum()
     return float(-(shares * shares.log()).sum())
+
+
+def _label(numbers: Int[Tensor, " sequence"]) -> Int[Tensor, " sequence"]:
+    """Labels 0, 1, 2 … of equal numbers."""
+    return torch.unique(numbers, return_inverse=True)[1]
 
 
 def _read_as_number(symbols: Int[Tensor, "sequence time"], n_symbols: int) -> Int[Tensor, " sequence"]:
