@@ -2,6 +2,8 @@
 
     python experiments/emulation_table.py --recipe fast --seeds 0 1 2
     python experiments/emulation_table.py --recipe published --seeds 0
+    python experiments/emulation_table.py --recipe faithful --seeds 0 1 2
+    python experiments/emulation_table.py --recipe faithful --seeds 0 --processes random
 
 Resumable: a row that stands in docs/emulation.jsonl is not computed again unless the recipe has changed
 since, a killed training run continues where it was, and docs/results.md is rewritten from the rows after
@@ -47,6 +49,22 @@ PAPER_BEST_LOSS = {
     "cyclic-4": 5.5,
 }
 
+RECIPES = ("fast", "published", "faithful")
+
+RANDOM_PROCESSES = ("random-3x3@1", "random-5x4@2", "random-7x5@3", "random-8x6@4", "random-10x3@5")
+"""Processes that no recipe was tuned on, from 3 to 10 states and 3 to 6 symbols."""
+
+MARGINS = {
+    "symbol_matrix_error": 0.02,
+    "frequency_error": 0.005,
+    "rare_symbol_error": 0.2,
+    "volatility_error": 0.04,
+    "cross_entropy_gap": 0.01,
+    "run_length_distance": 0.03,
+    "classifier_auc": 0.55,
+}
+"""What the median over seeds of a faithful network has to keep to."""
+
 MEASURES = {
     "symbol_matrix_error": "matrix error",
     "frequency_error": "frequency error",
@@ -64,15 +82,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--recipe", choices=["fast", "published"], help="leave out to only rewrite the page")
+    parser.add_argument("--recipe", choices=RECIPES, help="leave out to only rewrite the page")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--presets", nargs="+", default=list_presets())
+    parser.add_argument(
+        "--processes", nargs="+", default=list_presets(), help="names; `random` stands for five random HMMs"
+    )
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
+    processes = RANDOM_PROCESSES if arguments.processes == ["random"] else arguments.processes
     for seed in arguments.seeds if arguments.recipe else []:
-        for preset in arguments.presets:
-            if not is_done(arguments.recipe, preset, seed):
-                add_row(compute_row(arguments.recipe, preset, seed, arguments.threads))
+        for process in processes:
+            if not is_done(arguments.recipe, process, seed):
+                add_row(compute_row(arguments.recipe, process, seed, arguments.threads))
                 write_page()
     write_page()
 
@@ -154,7 +175,7 @@ def write_page() -> None:
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(start)
     _, _, after = rest.partition(end)
-    tables = "\n".join(render_recipe(recipe) for recipe in ("fast", "published"))
+    tables = "\n".join(render_recipe(recipe) for recipe in RECIPES)
     write_text(PAGE, f"{before}{start}\n{tables}\n{end}{after}")
 
 
@@ -163,7 +184,8 @@ def render_recipe(recipe: str) -> str:
     rows = [row for row in read_rows() if row["recipe"] == recipe]
     if not rows:
         return f"### `{recipe}`\n\nNo rows yet.\n"
-    return f"### `{recipe}`\n\n{render_summary(rows)}\n{render_measures(rows)}\n{render_training(rows)}"
+    summary = render_margins(rows) if recipe == "faithful" else render_summary(rows)
+    return f"### `{recipe}`\n\n{summary}\n{render_measures(rows)}\n{render_training(rows)}"
 
 
 def render_summary(rows: list[dict]) -> str:
@@ -189,6 +211,24 @@ def render_summary(rows: list[dict]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def render_margins(rows: list[dict]) -> str:
+    """Median over seeds of the size of every measure, beside what it has to keep to."""
+    heads = [f"{MEASURES[name]} (≤ {margin})" for name, margin in MARGINS.items()]
+    lines = ["| process | seeds | " + " | ".join(heads) + " | minutes |", "|---" * (len(heads) + 3) + "|"]
+    for process in dict.fromkeys(row["preset"] for row in sorted(rows, key=order)):
+        chosen = [row for row in rows if row["preset"] == process]
+        cells = [render_median(chosen, name, margin) for name, margin in MARGINS.items()]
+        minutes = np.median([row["training_seconds"] for row in chosen]) / 60
+        lines.append(f"| {process} | {len(chosen)} | {' | '.join(cells)} | {minutes:.1f} |")
+    return "\n".join(lines) + "\n"
+
+
+def render_median(rows: list[dict], name: str, margin: float) -> str:
+    """Median of the size of a measure, bold where it misses its margin."""
+    median = float(np.median([abs(float(find(row, name)["estimate"])) for row in rows]))
+    return f"{median:.3g}" if median <= margin else f"**{median:.3g}**"
+
+
 def render_measures(rows: list[dict]) -> str:
     """Every measure, with its floor in parentheses, from h₀ = 0 over the training window."""
     names = list(MEASURES)
@@ -209,11 +249,16 @@ def render_training(rows: list[dict]) -> str:
     for row in sorted(rows, key=order):
         lines.append(
             f"| {row['preset']} | {row['seed']} | {row['best_validation_loss']:.2f} | "
-            f"{row['validation_floor']:.2f} | {PAPER_BEST_LOSS[row['preset']]} | {row['plateau_start']} | "
+            f"{row['validation_floor']:.2f} | {find_paper_loss(row)} | {row['plateau_start']} | "
             f"{row['transition_epoch']} | {row['best_epoch']} | {row['epochs']} | "
             f"{row['training_seconds'] / 60:.1f} | {row['commit']} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def find_paper_loss(row: dict) -> float | str:
+    """Best loss of the paper's networks, where it is of the same kind."""
+    return "-" if row["recipe"] == "faithful" else PAPER_BEST_LOSS[row["preset"]]
 
 
 def render_cell(measure: dict) -> str:
@@ -230,7 +275,8 @@ def find(row: dict, name: str) -> dict:
 
 def order(row: dict) -> tuple:
     """Rows in the order of the presets, then by seed."""
-    return list_presets().index(row["preset"]), row["seed"]
+    names = [*list_presets(), *RANDOM_PROCESSES]
+    return names.index(row["preset"]) if row["preset"] in names else len(names), row["preset"], row["seed"]
 
 
 if __name__ == "__main__":
