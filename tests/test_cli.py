@@ -396,6 +396,11 @@ def test_formats():
 # Real processes
 
 
+def listen_to_sigint():
+    """Undo what a shell does to commands in the background: they ignore Ctrl-C, and so do their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start_training():
     """Start `orbitscope train` in a process that does not outlive the test."""
@@ -403,7 +408,8 @@ def start_training():
 
     def start(*tokens):
         command = [sys.executable, "-m", "orbitscope", "train", *tokens, "--no-evaluate"]
-        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen(command, **pipes, preexec_fn=listen_to_sigint))
         return started[-1]
 
     yield start

@@ -8,6 +8,7 @@ from .captions import describe_run_lengths as describe_run_lengths
 from .captions import describe_symbol_matrices as describe_symbol_matrices
 from .captions import describe_training as describe_training
 from .discrimination import plot_epsilon_choice as plot_epsilon_choice
+from .discrimination import plot_loss_ratios as plot_loss_ratios
 from .figures import CaptionedFigure as CaptionedFigure
 from .figures import draw_epsilon_figure as draw_epsilon_figure
 from .figures import draw_evaluation_figures as draw_evaluation_figures

@@ -70,7 +70,7 @@ def describe_epsilon_choice(choice: EpsilonChoice) -> str:
         f"that of the process from itself, in batches of {settings['batch_size']} sequences of "
         f"{settings['n_steps']} steps; mean and standard error over {settings['n_repeats']} pairs of "
         "batches. At 1 the loss does not tell the wrong process from the right one, below 1 it prefers it. "
-        "Grey: independent symbols, as on the plateau. Black: processes that are nearly right, as late in "
+        "(a) Independent symbols, as on the plateau. (b) Processes that are nearly right, as late in "
         f"training. Dotted: the ε = {format_number(choice.chosen)} at which these are told best (geometric "
         f"mean of the ratios {format_number(best)}; {format_number(at_published)} at the candidate nearest "
         "to the paper's ε = 0.04)."

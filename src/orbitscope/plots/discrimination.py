@@ -1,7 +1,9 @@
 """How well a loss tells a process from wrong ones, against ε, and the ε that was chosen."""
 
 import numpy as np
+from jaxtyping import Bool
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from ..loss import INDEPENDENT_SYMBOLS, EpsilonChoice
 from .style import (
@@ -9,10 +11,12 @@ from .style import (
     FLOOR_COLOR,
     MUTED_COLOR,
     WIDTH,
+    build_figure,
+    choose_y_scale,
     format_number,
     format_ticks,
     get_axes,
-    set_log_y,
+    label_panels,
     with_style,
 )
 
@@ -20,38 +24,58 @@ _LINES = ("-", "--", "-.", ":")
 
 
 @with_style
-def plot_epsilon_choice(choice: EpsilonChoice, *, ax: Axes | None = None) -> Axes:
-    """Loss of each wrong process over that of the process itself, against blur = √ε.
+def plot_epsilon_choice(choice: EpsilonChoice) -> Figure:
+    """Loss of the wrong processes over that of the process itself, against blur = √ε.
+
+    Independent symbols above, the processes that are nearly right below: the second decide.
 
     Parameters
     ----------
     choice : EpsilonChoice
-    ax : Axes, optional
-        Both axes are logarithmic.
     """
-    ax = get_axes(ax, width=WIDTH, height=2.6)
+    figure = build_figure(WIDTH, 3.6)
+    top, bottom = figure.subplots(2, 1, sharex=True)
+    is_independent = choice.alternative == INDEPENDENT_SYMBOLS
+    plot_loss_ratios(choice, is_independent, ax=top)
+    plot_loss_ratios(choice, ~is_independent, ax=bottom)
+    top.set_xlabel("")
+    chosen = format_number(float(np.sqrt(choice.chosen)))
+    top.set_title(f"chosen: blur {chosen} (ε = {format_number(choice.chosen)}), dotted")
+    figure.supylabel("loss / loss of the process itself")
+    label_panels([top, bottom])
+    return figure
+
+
+@with_style
+def plot_loss_ratios(
+    choice: EpsilonChoice, shown: Bool[np.ndarray, " alternative"], *, ax: Axes | None = None
+) -> Axes:
+    """Ratios of some of the wrong processes, with standard errors and the chosen blur.
+
+    Parameters
+    ----------
+    choice : EpsilonChoice
+    shown : (alternative,)
+    ax : Axes, optional
+        Its x axis is logarithmic.
+    """
+    ax = get_axes(ax, width=WIDTH, height=2.0)
     blur = np.sqrt(choice.epsilon)
-    for name, ratio, error in zip(choice.alternative, choice.ratio, choice.ratio_error, strict=True):
-        is_nearly_right = name != INDEPENDENT_SYMBOLS
-        line = _LINES[list(choice.alternative).index(name) % len(_LINES)]
-        color = EXACT_COLOR if is_nearly_right else FLOOR_COLOR
-        ax.errorbar(blur, ratio, error, label=name, linestyle=line, color=color, marker="o", capsize=1.5)
+    for row, line in zip(np.flatnonzero(shown), _LINES, strict=False):
+        name = str(choice.alternative[row])
+        color = FLOOR_COLOR if name == INDEPENDENT_SYMBOLS else EXACT_COLOR
+        errors = choice.ratio_error[row]
+        ax.errorbar(
+            blur, choice.ratio[row], errors, label=name, linestyle=line, color=color, marker="o", capsize=1.5
+        )
     ax.axhline(1.0, color=MUTED_COLOR, linewidth=0.6, zorder=0)
-    chosen = float(np.sqrt(choice.chosen))
-    ax.axvline(chosen, color=MUTED_COLOR, linewidth=0.8, linestyle=(0, (1, 1)), zorder=0)
-    ax.annotate(
-        f"chosen: {format_number(chosen)}",
-        (chosen, 1),
-        xytext=(3, -2),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        va="top",
-        fontsize=7,
+    ax.axvline(
+        float(np.sqrt(choice.chosen)), color=MUTED_COLOR, linewidth=0.8, linestyle=(0, (1, 1)), zorder=0
     )
     ax.set_xscale("log")
     ax.set_xticks(blur)
     format_ticks(ax.xaxis)
-    set_log_y(ax)
-    ax.set(xlabel="blur = √ε, in √(mismatched symbols)", ylabel="loss / loss of the process itself")
+    choose_y_scale(ax, choice.ratio[shown].ravel())
+    ax.set_xlabel("blur = √ε, in √(mismatched symbols)")
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return ax

@@ -17,7 +17,7 @@ from .frequencies import plot_all_frequencies
 from .measures import plot_all_measures
 from .raster import plot_rasters
 from .run_lengths import plot_run_length_laws
-from .style import get_figure, with_style
+from .style import with_style
 from .symbol_matrices import plot_symbol_matrices
 from .training_curve import plot_training_curve
 
@@ -76,7 +76,7 @@ def draw_evaluation_figures(result: EvaluationResult) -> dict[str, CaptionedFigu
 
 def draw_epsilon_figure(choice: EpsilonChoice) -> dict[str, CaptionedFigure]:
     """Draw the figure that explains a choice of ε."""
-    figure = get_figure(plot_epsilon_choice(choice))
+    figure = plot_epsilon_choice(choice)
     return {"epsilon": CaptionedFigure(figure, captions.describe_epsilon_choice(choice))}
 
 
