@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from orbitscope.errors import InputError
 from orbitscope.loss import SinkhornDivergence, Workspace, sinkhorn_divergence
+from orbitscope.loss.cost import SequenceCost
+from orbitscope.loss.kernel import GibbsKernel
 
 
 def draw_symbols(n_sequences, n_steps, n_symbols, *, seed, probs=None):
@@ -291,6 +293,17 @@ def test_costs_beyond_one_byte_are_exact(n_steps):
     )
     x, y = draw_pair(20, 20, n_steps, 3)
     assert max(compare_with_geomloss(x, y, 0.2)) < 1e-4
+
+
+def test_kernel_is_computed_anew_after_a_chain_of_squarings():
+    """Seven levels of squaring would be off by 4⁷ roundings; the last ones start from the cost again."""
+    x, y = draw_pair(200, 200, 9, 3)
+    cost = SequenceCost(x, y)
+    kernel, zeros = GibbsKernel(cost, stored=True), torch.zeros(200)
+    for level in range(8):
+        found, _ = kernel.compute_sums(zeros, zeros, 4.0 ** (7 - level))
+    mismatches = 9 - x.flatten(1).double() @ y.flatten(1).double().T
+    torch.testing.assert_close(found.double(), torch.exp(-mismatches).sum(1), rtol=3e-6, atol=0)
 
 
 def test_long_sequences_that_differ_in_one_step_are_no_duplicates():

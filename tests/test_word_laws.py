@@ -82,6 +82,12 @@ def test_every_start_is_compared_once_and_early_ones_by_themselves():
     torch.testing.assert_close(words.shares[:, 0], torch.tensor([1, 1, 2, 2]) / 6)
 
 
+def test_consecutive_words_weigh_most_and_runs_are_compared_up_to_the_window():
+    divergence = WordDivergence(HMM, 30)
+    assert [word.weight for word in divergence.words] == [10, 1, 1, 1, 1]
+    assert [run.length for run in divergence.runs] == [8, 16]
+
+
 def test_last_of_an_odd_number_of_trajectories_is_left_out():
     probabilities = draw_probabilities(8, 5, 3)
     divergence = WordDivergence(HMM, 8)
