@@ -258,7 +258,7 @@ def render_training(rows: list[dict]) -> str:
 
 def find_paper_loss(row: dict) -> float | str:
     """Best loss of the paper's networks, where it is of the same kind."""
-    return "-" if row["recipe"] == "faithful" else PAPER_BEST_LOSS[row["preset"]]
+    return "-" if row["recipe"] == "faithful" else PAPER_BEST_LOSS.get(row["preset"], "-")
 
 
 def render_cell(measure: dict) -> str:
