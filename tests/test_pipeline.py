@@ -103,7 +103,7 @@ def test_an_imported_network_cannot_be_resumed(tmp_path):
     file = tmp_path / "net.pt"
     torch.save(network.state_dict(), file)
     import_run(file, tmp_path / "run", process="linear-3")
-    with pytest.raises(RunFolderError, match="holds an imported network"):
+    with pytest.raises(RunFolderError, match="holds a finished network without a training state"):
         pipeline.resume_run(tmp_path / "run")
 
 

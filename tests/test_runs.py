@@ -428,9 +428,9 @@ def test_a_checkpoint_of_another_shape_is_an_error_and_stays(folder, task):
 
 def test_kept_weights_are_found_by_epoch(folder, task):
     state = initialise_training(task, SETTINGS)
-    folder.save_checkpoint(state.network, 0)
+    folder.save_checkpoint(state.network.state_dict(), 0)
     run_epochs(folder, task, state, 3)
-    folder.save_checkpoint(state.network, 3)
+    folder.save_checkpoint(state.network.state_dict(), 3)
     assert list(folder.list_checkpoints()) == [0, 3]
     network = folder.load_network(epoch=3)
     assert all(torch.equal(w, network.state_dict()[n]) for n, w in state.network.state_dict().items())
@@ -467,7 +467,7 @@ with folder.lock():
     print("started", flush=True)
     for record in Trainer(task, settings).run_epochs(state):
         folder.append_history(record)
-        folder.save_checkpoint(state.network, record.epoch)
+        folder.save_checkpoint(state.network.state_dict(), record.epoch)
         folder.save_state(state)
     folder.save_weights(state.best_weights, {"epoch": state.best_epoch})
 """

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from .run_import import import_run as import_run
     from .runs import RunFolder as RunFolder
     from .settings import RunSettings as RunSettings
+    from .zoo import list_zoo as list_zoo
+    from .zoo import open_run as open_run
 
 _NAMES = {
     "errors": "InputError OrbitscopeError RunFolderError",
@@ -69,6 +71,7 @@ _NAMES = {
     "run_import": "import_run",
     "runs": "RunFolder",
     "settings": "RunSettings",
+    "zoo": "list_zoo open_run",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -1,10 +1,13 @@
-"""Files that are either whole or absent: write to a temporary name, flush, rename."""
+"""Files and folders that are either whole or absent: write to a temporary name, flush, rename."""
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from .errors import RunFolderError
 
 
 def write_text(path: Path, text: str) -> None:
@@ -27,6 +30,29 @@ def replace_file(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def build_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder to fill; on success it becomes ``path``, on failure it is gone.
+
+    Raises
+    ------
+    RunFolderError
+        If ``path`` is a file or a folder that holds something.
+    """
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise RunFolderError(f"`{path}` must be a new or empty folder, but it exists. Choose another place.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        if path.is_dir():
+            path.rmdir()
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _flush(path: Path) -> None:

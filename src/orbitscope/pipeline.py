@@ -32,6 +32,7 @@ from .training import (
     initialise_training,
     prepare_task,
 )
+from .zoo import open_run, open_writable_run
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -107,12 +108,12 @@ def resume_run(path: str | Path, *, progress: ProgressCallback = ignore_progress
 
     On the same machine and number of threads the weights end bit-identical to an uninterrupted run.
     """
-    folder = RunFolder(path)
+    folder = open_run(path)
     settings = folder.read_settings()
-    if folder.weights.is_file() and not folder.history.is_file():
+    if folder.weights.is_file() and not folder.has_training_state():
         raise RunFolderError(
-            f"`{folder.path}` must be a training run, but holds an imported network without a training "
-            f"state. Evaluate it with `orbitscope evaluate {folder.path}`."
+            f"`{path}` must be a training run, but holds a finished network without a training state. "
+            f"Evaluate it with `orbitscope evaluate {path}`."
         )
     with folder.lock():
         return _train(folder, settings, folder.read_hmm(), progress)
@@ -129,13 +130,13 @@ def evaluate_run(
     Parameters
     ----------
     path : path
-        Run folder.
+        Run folder, or a network of the zoo (``zoo:linear-2``), of which a copy is made.
     changes : mapping, optional
         Settings that differ from the run's, nested or dotted (``{"evaluate.n_matched": 200}``).
     progress : callable
         Called as the evaluation goes on.
     """
-    folder = RunFolder(path)
+    folder = open_writable_run(path)
     settings, hmm = folder.read_settings().override(changes or {}), folder.read_hmm()
     network = folder.load_network()
     with use_threads(settings.threads), folder.lock():
@@ -153,8 +154,8 @@ def evaluate_run(
 
 
 def load_evaluation(path: str | Path) -> EvaluationResult:
-    """Read the evaluation that :func:`evaluate_run` saved."""
-    file = RunFolder(path).results / "evaluation.nc"
+    """Read the evaluation that :func:`evaluate_run` saved, or that a network of the zoo comes with."""
+    file = open_run(path).results / "evaluation.nc"
     if not file.is_file():
         raise RunFolderError(f"`{file}` must exist, but does not. Make it with `orbitscope evaluate {path}`.")
     return load_result(file, EvaluationResult)
@@ -168,9 +169,9 @@ def draw_run_figures(path: str | Path) -> list[Path]:
     list of Path
         The files, SVG and PNG, and ``captions.md``.
     """
-    folder = RunFolder(path)
+    folder = open_writable_run(path)
     history = folder.read_history()
-    evaluation = load_evaluation(path) if (folder.results / "evaluation.nc").is_file() else None
+    evaluation = load_evaluation(folder.path) if (folder.results / "evaluation.nc").is_file() else None
     figures = plots.draw_run_figures(history, find_transition(history), evaluation)
     return plots.save_figures(figures, folder.figures)
 
@@ -211,7 +212,7 @@ def _train(folder: RunFolder, settings: RunSettings, hmm: HMM, progress: Progres
         history = folder.trim_history(state.epoch)
         folder.write_status("running", state.epoch)
         if state.epoch == 0:
-            folder.save_checkpoint(state.network, 0)
+            folder.save_checkpoint(state.network.state_dict(), 0)
         try:
             _run_epochs(folder, Trainer(task, settings), state, history, progress)
         except KeyboardInterrupt:
@@ -237,7 +238,7 @@ def _run_epochs(
         history.append(record)
         folder.append_history(record)
         if is_checkpoint_epoch(record.epoch, train.checkpoint_every) or record.epoch == train.epochs:
-            folder.save_checkpoint(state.network, record.epoch)
+            folder.save_checkpoint(state.network.state_dict(), record.epoch)
         if time.monotonic() - last_saved >= _SECONDS_BETWEEN_STATES or record.epoch == train.epochs:
             folder.save_state(state)
             last_saved = time.monotonic()

@@ -23,19 +23,23 @@ def evaluate(
 ) -> None:
     """Compare a run's network with its process: table and figures.
 
-    Saves `results/evaluation.nc` and `figures/` in the run folder.
+    Saves `results/evaluation.nc` and `figures/` in the run folder; of a network of the zoo a copy is made in
+    `runs/zoo-NAME`.
 
     Parameters
     ----------
     run
-        Run folder, made by `orbitscope train` or `orbitscope import`.
+        Run folder, made by `orbitscope train` or `orbitscope import`, or a network of the zoo, such as
+        `zoo:linear-2` (`orbitscope zoo` lists them).
     threads
         Threads. [default: those of the run]
     json
         Print one JSON document on standard output.
     """
+    from ..zoo import open_writable_run
     from .display import print_json
 
+    run = open_writable_run(run).path
     changes: dict[str, Any] = {**(overrides or {}), **({} if threads is None else {"threads": threads})}
     result = evaluate_and_draw(run, changes)
     if json:

@@ -34,6 +34,7 @@ app = App(
 
 _COMMANDS = {
     "presets": ("presets:presets", "List the processes that have a name."),
+    "zoo": ("zoo:zoo", "List the trained networks that come with the package."),
     "train": ("train:train", "Train a network to emulate a process, then evaluate it."),
     "evaluate": ("evaluate:evaluate", "Compare a run's network with its process: table and figures."),
     "sample": ("sample:sample", "Sample symbol sequences from a run's network or from a process."),

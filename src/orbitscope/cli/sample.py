@@ -40,7 +40,8 @@ def sample(
     Parameters
     ----------
     source
-        Run folder, or a process: preset, name such as `ring-6`, or an HMM file (.toml).
+        Run folder, network of the zoo (`zoo:linear-2`), or a process: preset, name such as `ring-6`, or an
+        HMM file (.toml).
     n_sequences
         Number of sequences.
     n_steps
@@ -61,9 +62,7 @@ def sample(
     if out is not None and require_new_file(out).suffix not in _SUFFIXES:
         raise InputError(f"`--out` must end in {', '.join(_SUFFIXES)}, got `{out}`.")
     sampler = (
-        _open_run(Path(source), n_steps, seed, epoch)
-        if _is_run(source)
-        else _open_process(source, n_steps, seed)
+        _open_run(source, n_steps, seed, epoch) if _is_run(source) else _open_process(source, n_steps, seed)
     )
     with ProgressDisplay(f"Sampling {source}") as progress:
         symbols = _sample_in_blocks(sampler.draw, n_sequences, progress)
@@ -93,16 +92,18 @@ class _Sampler:
 
 
 def _is_run(source: str) -> bool:
-    return Path(source).is_dir()
+    from ..zoo import PREFIX
+
+    return source.startswith(PREFIX) or Path(source).is_dir()
 
 
-def _open_run(path: Path, n_steps: int | None, seed: int, epoch: int | None) -> _Sampler:
+def _open_run(source: str, n_steps: int | None, seed: int, epoch: int | None) -> _Sampler:
     import torch
 
     from ..network import sample_symbols
-    from ..runs import RunFolder
+    from ..zoo import open_run
 
-    folder = RunFolder(path)
+    folder = open_run(source)
     settings = folder.read_settings()
     network = folder.load_network(epoch=epoch)
     generator = torch.Generator().manual_seed(seed)

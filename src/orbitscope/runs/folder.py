@@ -178,10 +178,16 @@ class RunFolder:
                 return int(load_tensors(path).metadata["epoch"])
         return 0
 
-    def save_checkpoint(self, network: NoiseRNN, epoch: int) -> None:
+    def has_training_state(self) -> bool:
+        """Whether there is, or was before it was damaged, a state that training can go on from."""
+        states = ("last", "previous")
+        return any(
+            (self.checkpoints / f"{n}.{end}").exists() for n in states for end in ("safetensors", "damaged")
+        )
+
+    def save_checkpoint(self, weights: dict[str, torch.Tensor], epoch: int) -> None:
         """Keep the weights of an epoch for analyses over training."""
-        path = self.checkpoints / f"epoch-{epoch:06d}.safetensors"
-        save_tensors(path, network.state_dict(), {"epoch": epoch})
+        save_tensors(self.checkpoints / f"epoch-{epoch:06d}.safetensors", weights, {"epoch": epoch})
 
     def list_checkpoints(self) -> dict[int, Path]:
         """Kept weights by epoch."""
@@ -194,7 +200,7 @@ class RunFolder:
 
     def load_network(self, *, epoch: int | None = None) -> NoiseRNN:
         """Build the run's network with its best weights, or with those kept at ``epoch``."""
-        path = self.weights if epoch is None else self._checkpoint_path(epoch)
+        path = self.weights if epoch is None else self.find_checkpoint(epoch)
         if epoch is None and self.config.is_file() and not path.is_file():
             raise RunFolderError(
                 f"`{self.path}` must be trained to the end, but has no weights.safetensors yet. Continue it "
@@ -213,7 +219,8 @@ class RunFolder:
         load_weights(network, saved.tensors, path)
         return network
 
-    def _checkpoint_path(self, epoch: int) -> Path:
+    def find_checkpoint(self, epoch: int) -> Path:
+        """File of the weights that were kept at an epoch."""
         kept = self.list_checkpoints()
         if epoch not in kept:
             raise InputError(f"`epoch` must be one that was kept ({', '.join(map(str, kept))}), got {epoch}.")

@@ -1,0 +1,74 @@
+"""Choose the networks of the zoo among the runs of the emulation table, and pack them into the package.
+
+    python experiments/build_zoo.py --recipe published --seeds 0 1 2
+    python experiments/build_zoo.py --recipe faithful --seeds 0 1 2
+
+Rule: of at least three seeds, the run with the lowest validation loss, the quantity by which training itself
+chooses its epoch. Evaluations take no part in it. The candidates stand in each network's provenance.json.
+Runs come from experiments/emulation_table.py, which is to be run first.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+from typing import Any
+
+from orbitscope.hmm import list_presets
+from orbitscope.pipeline import find_transition
+from orbitscope.runs import RunFolder, choose_epochs, pack_run
+
+ROOT = Path(__file__).resolve().parent.parent
+RUNS = ROOT / "runs" / "table"
+ZOO = ROOT / "src" / "orbitscope" / "zoo_networks"
+
+RULE = "lowest validation loss among the seeds"
+FEWEST_SEEDS = 3
+WITH_CHECKPOINTS = ("linear-2", "linear-3")
+
+
+def main() -> None:
+    """Pack the network of each process that the rule chooses."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--recipe", choices=("published", "faithful"), required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    arguments = parser.parse_args()
+    if len(set(arguments.seeds)) < FEWEST_SEEDS:
+        raise SystemExit(f"--seeds must name at least {FEWEST_SEEDS} seeds, got {arguments.seeds}.")
+    for process in list_presets():
+        runs = [RunFolder(RUNS / f"{process}-{arguments.recipe}-{seed}") for seed in arguments.seeds]
+        missing = [str(run.path) for run in runs if not run.weights.is_file()]
+        if missing:
+            print(f"{process}: not yet, {', '.join(missing)} is not trained to the end", flush=True)
+        else:
+            pack_best(process, arguments.recipe, runs)
+
+
+def pack_best(process: str, recipe: str, runs: list[RunFolder]) -> None:
+    """Pack the run that the rule chooses, in place of an older choice."""
+    candidates = [describe_candidate(run) for run in runs]
+    best = min(range(len(runs)), key=lambda index: candidates[index]["validation_loss"])
+    name = process if recipe == "published" else f"{process}-{recipe}"
+    epochs = find_epochs(runs[best]) if process in WITH_CHECKPOINTS else []
+    notes = {"selection": {"rule": RULE, "candidates": candidates, "chosen_seed": candidates[best]["seed"]}}
+    shutil.rmtree(ZOO / name, ignore_errors=True)
+    pack_run(runs[best], ZOO / name, epochs=epochs, notes=notes)
+    print(f"zoo:{name}: seed {candidates[best]['seed']}, checkpoints {epochs}", flush=True)
+
+
+def describe_candidate(run: RunFolder) -> dict[str, Any]:
+    """Seed of a run and what the rule looks at."""
+    losses = [r.validation_loss for r in run.read_history() if r.validation_loss is not None]
+    return {"seed": run.read_settings().seed, "validation_loss": min(losses)}
+
+
+def find_epochs(run: RunFolder) -> list[int]:
+    """Epochs of a run whose weights are packed."""
+    history = run.read_history()
+    drop = find_transition(history).index
+    return choose_epochs(run.list_checkpoints(), drop=None if drop is None else history[drop].epoch)
+
+
+if __name__ == "__main__":
+    main()

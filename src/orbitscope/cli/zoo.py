@@ -1,0 +1,58 @@
+"""``orbitscope zoo``."""
+
+from typing import Any
+
+from .options import Json
+
+
+def zoo(*, json: Json = False) -> None:
+    """List the trained networks that come with the package.
+
+    Each can be named wherever a run is: `orbitscope evaluate zoo:linear-2`.
+
+    Parameters
+    ----------
+    json
+        Print one JSON document on standard output.
+    """
+    from ..zoo import list_zoo
+    from .display import print_blank, print_facts, print_json, print_table
+
+    rows = [_describe(name) for name in list_zoo()]
+    if json:
+        print_json({"networks": rows})
+        return
+    keys = ("name", "process", "recipe", "seed", "epochs", "n_checkpoints", "symbol_matrix_error")
+    heads = ("Network", "Process", "Recipe", "Seed", "Epochs", "Checkpoints", "Matrix error")
+    print_table(heads, [[_format(row[key]) for key in keys] for row in rows], numbers=heads[3:])
+    print_blank()
+    print_facts(
+        {
+            "Matrix error": "largest error of an entry of the symbol matrix, from h = 0",
+            "Checkpoints": "kept weights over training, in half precision",
+            "Next": "orbitscope evaluate zoo:linear-2",
+        }
+    )
+
+
+def _describe(name: str) -> dict[str, Any]:
+    from ..evaluation import tabulate
+    from ..pipeline import load_evaluation
+    from ..zoo import open_run
+
+    run = open_run(name)
+    settings = run.read_settings()
+    measures = {row["measure"]: row for row in tabulate(load_evaluation(run.path)) if row["start"] == "zero"}
+    return {
+        "name": name,
+        "process": settings.process,
+        "recipe": settings.recipe,
+        "seed": settings.seed,
+        "epochs": len(run.read_history()),
+        "n_checkpoints": len(run.list_checkpoints()),
+        "symbol_matrix_error": measures["symbol_matrix_error"]["estimate"],
+    }
+
+
+def _format(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

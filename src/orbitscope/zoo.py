@@ -1,0 +1,68 @@
+"""The zoo: trained networks that come with the package, opened by name wherever a run is."""
+
+from pathlib import Path
+
+from .errors import RunFolderError, unknown_name
+from .runs import RunFolder, copy_run
+
+PREFIX = "zoo:"
+"""Start of the name of a network of the zoo, as in ``zoo:linear-2-faithful``."""
+
+_NETWORKS = Path(__file__).resolve().parent / "zoo_networks"
+
+
+def list_zoo() -> list[str]:
+    """Names of all networks of the zoo: ``zoo:PROCESS`` (recipe ``published``), ``zoo:PROCESS-faithful``."""
+    return sorted(PREFIX + config.parent.name for config in _NETWORKS.glob("*/config.toml"))
+
+
+def open_run(target: str | Path) -> RunFolder:
+    """Open a run folder, or a network of the zoo, to read from it.
+
+    Parameters
+    ----------
+    target : path or str
+        Run folder, or a name that :func:`list_zoo` gives. The folders of the zoo are part of the installed
+        package: write to what :func:`open_writable_run` gives.
+
+    Raises
+    ------
+    InputError
+        If the zoo has no network of that name.
+    """
+    name = _find_zoo_name(target)
+    return RunFolder(target if name is None else _NETWORKS / name)
+
+
+def open_writable_run(target: str | Path, *, runs: str | Path = "runs") -> RunFolder:
+    """Open a run folder to write to it; a network of the zoo is copied to ``RUNS/zoo-NAME`` first.
+
+    Raises
+    ------
+    InputError
+        If the zoo has no network of that name.
+    RunFolderError
+        If there is such a folder with another network.
+    """
+    name = _find_zoo_name(target)
+    if name is None:
+        return RunFolder(target)
+    source, copy = RunFolder(_NETWORKS / name), RunFolder(Path(runs) / f"zoo-{name}")
+    if not copy.config.is_file():
+        return copy_run(source, copy.path)
+    if not copy.weights.is_file() or copy.weights.read_bytes() != source.weights.read_bytes():
+        raise RunFolderError(
+            f"`{copy.path}` must be a copy of {PREFIX}{name}, but holds another network, maybe that of "
+            "another version. Move it away."
+        )
+    return copy
+
+
+def _find_zoo_name(target: str | Path) -> str | None:
+    """Name without prefix of a network of the zoo, None for a path."""
+    text = str(target)
+    if not text.startswith(PREFIX):
+        return None
+    if text not in list_zoo():
+        raise unknown_name("network of the zoo", text, list_zoo())
+    return text.removeprefix(PREFIX)

@@ -1,0 +1,37 @@
+import pytest
+
+from orbitscope.pipeline import evaluate_run, train_run
+from orbitscope.recipes import build_settings
+
+TINY = {
+    "model": {"hidden_size": 8, "input_size": 4},
+    "data": {"n_sequences": 90, "n_steps": 6},
+    "train": {"epochs": 5, "validate_every": 2, "checkpoint_every": 4},
+    "evaluate": {
+        "n_symbols_total": 6000,
+        "n_sequences": 200,
+        "n_trajectories": 20,
+        "n_matched": 20,
+        "n_matches": 2,
+        "n_refitted": 20,
+        "n_refits": 2,
+        "max_refit_states": 0,
+        "n_resamples": 100,
+        "n_entropy": 100,
+        "n_raster": 3,
+        "burn_in": 5,
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def train_tiny_run():
+    """Train and evaluate a run of five tiny epochs, checkpoints at 0, 1, 2, 4, 5."""
+
+    def train(path, *, seed=0):
+        settings = build_settings("linear-3", seed=seed, threads=1, changes=TINY)
+        folder = train_run(settings, path).folder
+        evaluate_run(folder.path)
+        return folder
+
+    return train

@@ -1,0 +1,102 @@
+import json
+
+import numpy as np
+import pytest
+
+import orbitscope
+from orbitscope import zoo
+from orbitscope.cli.main import run as run_command
+from orbitscope.errors import InputError, RunFolderError
+from orbitscope.pipeline import draw_run_figures, evaluate_run, load_evaluation
+from orbitscope.runs import pack_run
+from orbitscope.zoo import list_zoo, open_run, open_writable_run
+
+
+@pytest.fixture(scope="module")
+def networks(train_tiny_run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("networks")
+    for name, seed in (("pond", 0), ("pond-faithful", 1)):
+        run = train_tiny_run(folder / "runs" / name, seed=seed)
+        pack_run(run, folder / "zoo" / name, epochs=[0, 5])
+    return folder / "zoo"
+
+
+@pytest.fixture(autouse=True)
+def small_zoo(networks, tmp_path, monkeypatch):
+    """A zoo of two tiny networks, and an empty working directory."""
+    monkeypatch.setattr(zoo, "_NETWORKS", networks)
+    monkeypatch.chdir(tmp_path)
+
+
+def list_files(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_names_are_listed():
+    assert list_zoo() == orbitscope.list_zoo() == ["zoo:pond", "zoo:pond-faithful"]
+
+
+def test_a_name_opens_a_run_and_a_path_too(networks):
+    run = orbitscope.open_run("zoo:pond-faithful")
+    assert run.path == networks / "pond-faithful"
+    assert run.read_settings().seed == 1
+    assert list(run.list_checkpoints()) == [0, 5]
+    assert open_run("some/where").path.as_posix() == "some/where"
+    assert open_writable_run("some/where").path.as_posix() == "some/where"
+
+
+@pytest.mark.parametrize("function", [open_run, open_writable_run, evaluate_run, load_evaluation])
+def test_an_unknown_name_lists_the_known_ones(function, tmp_path):
+    with pytest.raises(InputError, match="unknown network of the zoo `zoo:pont`. Did you mean `zoo:pond`"):
+        function("zoo:pont")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_writing_goes_to_a_copy(networks, tmp_path):
+    before = list_files(networks)
+    result = evaluate_run("zoo:pond", changes={"evaluate.n_trajectories": 40})
+    draw_run_figures("zoo:pond")
+    assert list_files(networks) == before
+    copy = tmp_path / "runs" / "zoo-pond"
+    assert np.array_equal(load_evaluation(copy).symbol_matrix, result.symbol_matrix)
+    assert not np.array_equal(load_evaluation("zoo:pond").symbol_matrix, result.symbol_matrix)
+    assert (copy / "figures" / "training.svg").is_file()
+    assert open_writable_run("zoo:pond").path.resolve() == copy
+
+
+def test_a_copy_of_another_network_is_refused(tmp_path):
+    open_writable_run("zoo:pond").path.rename(tmp_path / "runs" / "zoo-pond-faithful")
+    with pytest.raises(
+        RunFolderError, match="must be a copy of zoo:pond-faithful, but holds another network"
+    ):
+        open_writable_run("zoo:pond-faithful")
+
+
+def test_the_command_lists_process_recipe_and_error(capsys):
+    assert run_command(["zoo", "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)["networks"]
+    assert (first["name"], second["name"]) == ("zoo:pond", "zoo:pond-faithful")
+    assert (second["process"], second["recipe"], second["seed"]) == ("linear-3", "fast", 1)
+    assert (second["epochs"], second["n_checkpoints"]) == (5, 2)
+    evaluation = load_evaluation("zoo:pond")
+    zero = evaluation.start.tolist().index("zero")
+    network = evaluation.symbol_matrix[zero, evaluation.source.tolist().index("network")]
+    process = evaluation.symbol_matrix[zero, evaluation.source.tolist().index("exact")]
+    assert first["symbol_matrix_error"] == pytest.approx(np.abs(network - process).max())
+    assert run_command(["zoo"]) == 0
+    assert "zoo:pond-faithful" in capsys.readouterr().out
+
+
+def test_commands_take_a_name_for_a_run(networks, capsys):
+    before = list_files(networks)
+    assert run_command(["evaluate", "zoo:pond", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["run"] == "runs/zoo-pond"
+    assert run_command(["sample", "zoo:pond", "--n-sequences", "3", "--seed", "1"]) == 0
+    by_name = capsys.readouterr().out
+    assert run_command(["sample", str(networks / "pond"), "--n-sequences", "3", "--seed", "1"]) == 0
+    assert capsys.readouterr().out == by_name
+    assert run_command(["sample", "zoo:pond", "--n-sequences", "3", "--epoch", "0"]) == 0
+    assert run_command(["train", "--resume", "zoo:pond"]) == 1
+    assert "`zoo:pond` must be a training run" in capsys.readouterr().err
+    assert run_command(["sample", "zoo:lake"]) == 1
+    assert list_files(networks) == before
