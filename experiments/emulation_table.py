@@ -11,24 +11,25 @@ each. Runs are kept in runs/table/.
 """
 
 import argparse
-import datetime
-import json
-from pathlib import Path
 
 import numpy as np
+from rows import (
+    MEASURES,
+    ROOT,
+    add_row,
+    describe_run,
+    find_measure,
+    read_rows,
+    train_or_continue,
+    write_section,
+)
 
-from orbitscope.atomic_files import write_text
-from orbitscope.evaluation import combine_matrix_errors_as_published, tabulate
+from orbitscope.evaluation import combine_matrix_errors_as_published
 from orbitscope.hmm import compute_symbol_matrix, list_presets, load_preset
-from orbitscope.pipeline import evaluate_run, find_transition, resume_run, train_run
-from orbitscope.plain_json import make_plain
 from orbitscope.recipes import build_settings
-from orbitscope.runs import RunFolder, find_commit
-from orbitscope.settings import LossSettings, RunSettings, TrainSettings
+from orbitscope.settings import LossSettings, TrainSettings
 
-ROOT = Path(__file__).resolve().parent.parent
 ROWS = ROOT / "docs" / "emulation.jsonl"
-PAGE = ROOT / "docs" / "results.md"
 
 PAPER_MATRIX_ERROR = {
     "linear-2": 0.025,
@@ -65,17 +66,6 @@ MARGINS = {
 }
 """What the median over seeds of a faithful network has to keep to."""
 
-MEASURES = {
-    "symbol_matrix_error": "matrix error",
-    "frequency_error": "frequency error",
-    "rare_symbol_error": "rare symbol",
-    "volatility_error": "volatility",
-    "cross_entropy_gap": "cross-entropy",
-    "run_length_distance": "run-length TV",
-    "classifier_auc": "AUC",
-    "irreversibility": "irreversibility",
-}
-
 
 def main() -> None:
     """Compute the rows that are missing and rewrite the page."""
@@ -93,20 +83,15 @@ def main() -> None:
     for seed in arguments.seeds if arguments.recipe else []:
         for process in processes:
             if not is_done(arguments.recipe, process, seed):
-                add_row(compute_row(arguments.recipe, process, seed, arguments.threads))
+                add_row(ROWS, compute_row(arguments.recipe, process, seed, arguments.threads), identify)
                 write_page()
     write_page()
-
-
-def read_rows() -> list[dict]:
-    """Rows computed so far."""
-    return [json.loads(line) for line in ROWS.read_text().splitlines()] if ROWS.exists() else []
 
 
 def is_done(recipe: str, preset: str, seed: int) -> bool:
     """Whether there is a row of this network that was trained with the recipe as it is now."""
     settings = build_settings(preset, recipe=recipe, seed=seed)
-    rows = [row for row in read_rows() if identify(row) == (recipe, preset, seed)]
+    rows = [row for row in read_rows(ROWS) if identify(row) == (recipe, preset, seed)]
     return any(read_settings(row) == (settings.train, settings.loss) for row in rows)
 
 
@@ -115,73 +100,26 @@ def read_settings(row: dict) -> tuple[TrainSettings, LossSettings]:
     return TrainSettings.build(row["train"]), LossSettings.build(row.get("loss", {}))
 
 
-def have_same_recipe(first: RunSettings, second: RunSettings) -> bool:
-    """Whether two runs are trained alike."""
-    return (first.train, first.loss) == (second.train, second.loss)
-
-
 def identify(row: dict) -> tuple[str, str, int]:
     """What a row is about."""
     return row["recipe"], row["preset"], row["seed"]
 
 
-def add_row(row: dict) -> None:
-    """Write one row, in place of an older one of the same network, and say so."""
-    rows = [*(old for old in read_rows() if identify(old) != identify(row)), row]
-    write_text(ROWS, "".join(json.dumps(make_plain(r), allow_nan=False) + "\n" for r in rows))
-    print(row["preset"], row["recipe"], row["seed"], f"{row['training_seconds']:.0f} s", flush=True)
-
-
 def compute_row(recipe: str, preset: str, seed: int, threads: int) -> dict:
     """Train (or continue) one network, evaluate it, and collect its row."""
-    folder = ROOT / "runs" / "table" / f"{preset}-{recipe}-{seed}"
     settings = build_settings(preset, recipe=recipe, seed=seed, threads=threads)
-    if not (folder / "config.toml").exists():
-        run = train_run(settings, folder)
-    elif have_same_recipe(RunFolder(folder).read_settings(), settings):
-        run = resume_run(folder)
-    else:
-        raise SystemExit(f"{folder} was trained with another version of `{recipe}`. Move it away.")
-    result = evaluate_run(folder)
-    zero = result.start.tolist().index("zero")
-    history = run.history
-    transition = find_transition(history)
-    return {
-        "recipe": recipe,
-        "preset": preset,
-        "seed": seed,
-        "threads": threads,
-        "train": settings.train.model_dump(),
-        "loss": settings.loss.model_dump(),
-        "commit": RunFolder(folder).read_provenance()["commit"],
-        "evaluation_commit": find_commit(),
-        "date": datetime.date.today().isoformat(),
-        "epochs": len(history),
-        "training_seconds": float(np.sum([record.seconds for record in history])),
-        "best_epoch": run.best_epoch,
-        "best_validation_loss": min(r.validation_loss for r in history if r.validation_loss is not None),
-        "validation_floor": next(r.validation_floor for r in history if r.validation_floor is not None),
-        "phase": transition.status,
-        "transition_epoch": None if transition.index is None else transition.index + 1,
-        "plateau_start": None if transition.plateau_start is None else transition.plateau_start + 1,
-        "symbol_matrix": result.symbol_matrix[zero, result.source.tolist().index("network")].tolist(),
-        "measures": tabulate(result),
-    }
+    folder = ROOT / "runs" / "table" / f"{preset}-{recipe}-{seed}"
+    return describe_run(train_or_continue(settings, folder))
 
 
 def write_page() -> None:
     """Rewrite the generated part of docs/results.md."""
-    start, end = "<!-- emulation table: generated -->", "<!-- end of emulation table -->"
-    text = PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(start)
-    _, _, after = rest.partition(end)
-    tables = "\n".join(render_recipe(recipe) for recipe in RECIPES)
-    write_text(PAGE, f"{before}{start}\n{tables}\n{end}{after}")
+    write_section("emulation table", "\n".join(render_recipe(recipe) for recipe in RECIPES))
 
 
 def render_recipe(recipe: str) -> str:
     """One line per network of a recipe, and the median over seeds against the paper."""
-    rows = [row for row in read_rows() if row["recipe"] == recipe]
+    rows = [row for row in read_rows(ROWS) if row["recipe"] == recipe]
     if not rows:
         return f"### `{recipe}`\n\nNo rows yet.\n"
     summary = render_margins(rows) if recipe == "faithful" else render_summary(rows)
@@ -197,7 +135,9 @@ def render_summary(rows: list[dict]) -> str:
     for preset in list_presets():
         chosen = [row for row in rows if row["preset"] == preset]
         if chosen:
-            median = float(np.median([find(row, "symbol_matrix_error")["estimate"] for row in chosen]))
+            median = float(
+                np.median([find_measure(row, "symbol_matrix_error")["estimate"] for row in chosen])
+            )
             exact = compute_symbol_matrix(load_preset(preset).hmm)
             matrices = np.array([row["symbol_matrix"] for row in chosen], dtype=np.float64)
             combined = combine_matrix_errors_as_published(matrices, exact)
@@ -225,7 +165,7 @@ def render_margins(rows: list[dict]) -> str:
 
 def render_median(rows: list[dict], name: str, margin: float) -> str:
     """Median of the size of a measure, bold where it misses its margin."""
-    median = float(np.median([abs(float(find(row, name)["estimate"])) for row in rows]))
+    median = float(np.median([abs(float(find_measure(row, name)["estimate"])) for row in rows]))
     return f"{median:.3g}" if median <= margin else f"**{median:.3g}**"
 
 
@@ -234,7 +174,7 @@ def render_measures(rows: list[dict]) -> str:
     names = list(MEASURES)
     lines = ["| process | seed | " + " | ".join(MEASURES.values()) + " |", "|---" * (len(names) + 2) + "|"]
     for row in sorted(rows, key=order):
-        cells = [render_cell(find(row, name)) for name in names]
+        cells = [render_cell(find_measure(row, name)) for name in names]
         lines.append(f"| {row['preset']} | {row['seed']} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -266,11 +206,6 @@ def render_cell(measure: dict) -> str:
     values = (measure["estimate"], measure["floor"])
     value, floor = ("-" if v is None else f"{float(v):.3g}" for v in values)
     return f"{value} ({floor})"
-
-
-def find(row: dict, name: str) -> dict:
-    """One measure of a row, from the zero start."""
-    return next(m for m in row["measures"] if m["measure"] == name and m["start"] == "zero")
 
 
 def order(row: dict) -> tuple:
