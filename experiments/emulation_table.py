@@ -183,14 +183,15 @@ def render_training(rows: list[dict]) -> str:
     """Loss, floor, plateau, transition, time, origin."""
     lines = [
         "| process | seed | best validation loss | floor | paper | plateau from | second drop | best epoch | "
-        "epochs | minutes | commit |",
-        "|---" * 11 + "|",
+        "epochs | threads | minutes | commit |",
+        "|---" * 12 + "|",
     ]
     for row in sorted(rows, key=order):
         lines.append(
             f"| {row['preset']} | {row['seed']} | {row['best_validation_loss']:.2f} | "
             f"{row['validation_floor']:.2f} | {find_paper_loss(row)} | {row['plateau_start']} | "
             f"{row['transition_epoch']} | {row['best_epoch']} | {row['epochs']} | "
+            f"{row['threads']} | "
             f"{row['training_seconds'] / 60:.1f} | {row['commit']} |"
         )
     return "\n".join(lines) + "\n"

@@ -37,6 +37,7 @@ def test_published_recipe_is_the_papers(preset):
         "learning_rate": 1e-3,
         "final_learning_rate": None,
         "growth_start": 1.0,
+        "growth_end": None,
         "decay_start": 1.0,
         "gradient_clip": clip,
         "temperature": 1.0,
@@ -133,6 +134,10 @@ def test_settings_are_frozen():
         (
             {"train.growth_start": 0.8},
             r"train\.growth_start must be ≤ train\.decay_start = 0\.65, .* got 0\.8\.",
+        ),
+        (
+            {"train.growth_end": 0.1},
+            r"train\.growth_start must be ≤ train\.growth_end = 0\.1, .* got 0\.25\.",
         ),
         ({"train.decay_start": 1.0}, r"train\.decay_start must be < 1 for train\.final_learning_rate"),
         (

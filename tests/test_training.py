@@ -116,6 +116,24 @@ def test_batch_doubles_then_learning_rate_falls():
     assert rates[-1] == pytest.approx(1e-4)
 
 
+def test_the_batch_can_grow_while_the_learning_rate_falls():
+    settings = TrainSettings(
+        epochs=8,
+        batch_size=100,
+        final_batch_size=400,
+        learning_rate=1e-2,
+        final_learning_rate=1e-4,
+        growth_start=0.25,
+        growth_end=0.75,
+        decay_start=0.0,
+    )
+    plans = [plan_epoch(settings, epoch) for epoch in range(1, 9)]
+    assert [plan.batch_size for plan in plans] == [100] * 2 + [200] * 2 + [400] * 4
+    np.testing.assert_allclose(
+        [plan.learning_rate for plan in plans], 1e-2 * 100 ** -np.linspace(1 / 8, 1, 8)
+    )
+
+
 @pytest.mark.parametrize("epochs", [1, 2, 7])
 @pytest.mark.parametrize(("growth", "decay"), [(0.0, 0.0), (0.0, 1.0), (0.5, 0.5), (0.3, 0.6), (0.9, 1.0)])
 def test_schedules_of_any_length_are_monotone_and_in_range(growth, decay, epochs):

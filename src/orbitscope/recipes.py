@@ -113,19 +113,19 @@ def _build_weak_schedule(n_steps: int) -> dict[str, Any]:
 def _faithful(preset: Preset | None) -> dict[str, Any]:
     """Laws of words instead of sampled sequences: exact targets and gradients, no bias from the batch.
 
-    The same schedule for every process: many updates from small batches at a high rate first, then the batch
-    grows and the rate falls; the weights of the last tenth are averaged (docs/log.md, 2026-11-24, third
-    session).
+    The same schedule for every process: the rate falls from the first epoch to the last while the batch
+    grows; the weights of the last tenth are averaged (docs/log.md, 2026-11-24, third and fourth session).
     """
     published = _published(preset)
     train = {
         "epochs": 9000 // published["data"]["n_steps"],
         "batch_size": 125,
         "final_batch_size": 1000,
-        "growth_start": 0.1,
+        "growth_start": 0.2,
+        "growth_end": 0.9,
         "learning_rate": 4e-3,
         "final_learning_rate": 1e-4,
-        "decay_start": 0.4,
+        "decay_start": 0.0,
         "average_start": 0.9,
         "beta2": 0.95,
         "validate_every": 10,

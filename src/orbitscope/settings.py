@@ -83,11 +83,14 @@ class TrainSettings(Settings):
     growth_start: float = Field(
         default=1.0, ge=0, le=1, description="share of the epochs before the batch starts to double"
     )
-    decay_start: float = Field(
-        default=1.0,
+    growth_end: float | None = Field(
+        default=None,
         ge=0,
         le=1,
-        description="share of the epochs before the learning rate falls; the batch has stopped growing",
+        description="share of the epochs after which the batch has its final size; without: decay_start",
+    )
+    decay_start: float = Field(
+        default=1.0, ge=0, le=1, description="share of the epochs before the learning rate falls"
     )
     gradient_clip: float = Field(default=0.9, gt=0, description="largest norm of the gradient")
     temperature: float = Field(default=1.0, gt=0, description="Gumbel-Softmax temperature of the gradient")
@@ -152,10 +155,11 @@ class TrainSettings(Settings):
                 "train.growth_start must be < 1 for train.final_batch_size to be reached, got 1. "
                 "Set it, e.g. to 0.3"
             )
-        if self.growth_start > self.decay_start:
+        name = "decay_start" if self.growth_end is None else "growth_end"
+        if self.growth_start > (end := getattr(self, name)):
             raise ValueError(
-                f"train.growth_start must be ≤ train.decay_start = {self.decay_start}, where the batch has "
-                f"its final size, got {self.growth_start}. Lower it"
+                f"train.growth_start must be ≤ train.{name} = {end}, where the batch has its final size, "
+                f"got {self.growth_start}. Lower it"
             )
 
 

@@ -34,10 +34,10 @@ class EpochPlan:
 def plan_epoch(train: TrainSettings, epoch: int, *, on_plateau: bool = False) -> EpochPlan:
     """Batch size, learning rate, draws and self weight of an epoch.
 
-    The batch doubles at equal intervals from ``growth_start`` on and has its final size from ``decay_start``
-    on, when the learning rate begins to fall exponentially to ``final_learning_rate``. The plateau has
-    settings of its own, which stay in force until it is left, whatever the epoch; then the schedule goes on
-    from where it would be. In the first ``settle_epochs`` the gradient is the paper's.
+    The batch doubles at equal intervals from ``growth_start`` on and has its final size from ``growth_end``
+    on. From ``decay_start`` on the learning rate falls exponentially to ``final_learning_rate``. The plateau
+    has settings of its own, which stay in force until it is left, whatever the epoch; then the schedule goes
+    on from where it would be. In the first ``settle_epochs`` the gradient is the paper's.
 
     Parameters
     ----------
@@ -79,10 +79,11 @@ def _plan_batch_size(train: TrainSettings, epoch: int) -> int:
     done = (epoch - 1) / train.epochs
     if train.final_batch_size is None or done < train.growth_start:
         return train.batch_size
-    if done >= train.decay_start:
+    end = train.decay_start if train.growth_end is None else train.growth_end
+    if done >= end:
         return train.final_batch_size
     n_doublings = math.ceil(math.log2(train.final_batch_size / train.batch_size))
-    growth = _compute_progress(done, train.growth_start, train.decay_start)
+    growth = _compute_progress(done, train.growth_start, end)
     return min(train.batch_size * 2 ** (1 + int(growth * n_doublings)), train.final_batch_size)
 
 
