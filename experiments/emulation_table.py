@@ -11,25 +11,17 @@ each. Runs are kept in runs/table/.
 """
 
 import argparse
+import itertools
 
 import numpy as np
-from rows import (
-    MEASURES,
-    ROOT,
-    add_row,
-    describe_run,
-    find_measure,
-    read_rows,
-    train_or_continue,
-    write_section,
-)
+import rows as table
 
 from orbitscope.evaluation import combine_matrix_errors_as_published
 from orbitscope.hmm import compute_symbol_matrix, list_presets, load_preset
 from orbitscope.recipes import build_settings
-from orbitscope.settings import LossSettings, TrainSettings
+from orbitscope.settings import RunSettings
 
-ROWS = ROOT / "docs" / "emulation.jsonl"
+ROWS = table.ROOT / "docs" / "emulation.jsonl"
 
 PAPER_MATRIX_ERROR = {
     "linear-2": 0.025,
@@ -80,46 +72,29 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     processes = RANDOM_PROCESSES if arguments.processes == ["random"] else arguments.processes
-    for seed in arguments.seeds if arguments.recipe else []:
-        for process in processes:
-            if not is_done(arguments.recipe, process, seed):
-                add_row(ROWS, compute_row(arguments.recipe, process, seed, arguments.threads), identify)
-                write_page()
-    write_page()
+    pairs = itertools.product(arguments.seeds if arguments.recipe else [], processes)
+    options = {"recipe": arguments.recipe, "threads": arguments.threads}
+    wanted = [build_settings(process, seed=seed, **options) for seed, process in pairs]
+    table.fill_table(ROWS, wanted, compute_row, write_page)
 
 
-def is_done(recipe: str, preset: str, seed: int) -> bool:
-    """Whether there is a row of this network that was trained with the recipe as it is now."""
-    settings = build_settings(preset, recipe=recipe, seed=seed)
-    rows = [row for row in read_rows(ROWS) if identify(row) == (recipe, preset, seed)]
-    return any(read_settings(row) == (settings.train, settings.loss) for row in rows)
-
-
-def read_settings(row: dict) -> tuple[TrainSettings, LossSettings]:
-    """Settings that a row was trained with; those that did not exist then have their defaults."""
-    return TrainSettings.build(row["train"]), LossSettings.build(row.get("loss", {}))
-
-
-def identify(row: dict) -> tuple[str, str, int]:
-    """What a row is about."""
-    return row["recipe"], row["preset"], row["seed"]
-
-
-def compute_row(recipe: str, preset: str, seed: int, threads: int) -> dict:
+def compute_row(settings: RunSettings) -> dict:
     """Train (or continue) one network, evaluate it, and collect its row."""
-    settings = build_settings(preset, recipe=recipe, seed=seed, threads=threads)
-    folder = ROOT / "runs" / "table" / f"{preset}-{recipe}-{seed}"
-    return describe_run(train_or_continue(settings, folder))
+    name = f"{settings.process}-{settings.recipe}-{settings.seed}"
+    return table.describe_run(table.train_or_continue(settings, table.ROOT / "runs" / "table" / name))
 
 
 def write_page() -> None:
     """Rewrite the generated part of docs/results.md."""
-    write_section("emulation table", "\n".join(render_recipe(recipe) for recipe in RECIPES))
+    table.write_section("emulation table", "\n".join(render_recipe(recipe) for recipe in RECIPES))
 
 
 def render_recipe(recipe: str) -> str:
-    """One line per network of a recipe, and the median over seeds against the paper."""
-    rows = [row for row in read_rows(ROWS) if row["recipe"] == recipe]
+    """One line per network of a recipe, and the median over seeds against the paper.
+
+    A network that diverged has no value, and neither has the median that it enters: that is a miss.
+    """
+    rows = [row for row in table.read_rows(ROWS) if row["recipe"] == recipe]
     if not rows:
         return f"### `{recipe}`\n\nNo rows yet.\n"
     summary = render_margins(rows) if recipe == "faithful" else render_summary(rows)
@@ -135,11 +110,10 @@ def render_summary(rows: list[dict]) -> str:
     for preset in list_presets():
         chosen = [row for row in rows if row["preset"] == preset]
         if chosen:
-            median = float(
-                np.median([find_measure(row, "symbol_matrix_error")["estimate"] for row in chosen])
-            )
+            median = float(np.median([table.find_value(row, "symbol_matrix_error") for row in chosen]))
             exact = compute_symbol_matrix(load_preset(preset).hmm)
-            matrices = np.array([row["symbol_matrix"] for row in chosen], dtype=np.float64)
+            trained = [row["symbol_matrix"] for row in chosen if row["symbol_matrix"] is not None]
+            matrices = np.array(trained, dtype=np.float64).reshape(-1, *exact.shape)
             combined = combine_matrix_errors_as_published(matrices, exact)
             paper = PAPER_MATRIX_ERROR[preset]
             verdict = "reached" if median <= paper else "**missed**"
@@ -153,7 +127,7 @@ def render_summary(rows: list[dict]) -> str:
 
 def render_margins(rows: list[dict]) -> str:
     """Median over seeds of the size of every measure, beside what it has to keep to."""
-    heads = [f"{MEASURES[name]} (≤ {margin})" for name, margin in MARGINS.items()]
+    heads = [f"{table.MEASURES[name]} (≤ {margin})" for name, margin in MARGINS.items()]
     lines = ["| process | seeds | " + " | ".join(heads) + " | minutes |", "|---" * (len(heads) + 3) + "|"]
     for process in dict.fromkeys(row["preset"] for row in sorted(rows, key=order)):
         chosen = [row for row in rows if row["preset"] == process]
@@ -165,16 +139,20 @@ def render_margins(rows: list[dict]) -> str:
 
 def render_median(rows: list[dict], name: str, margin: float) -> str:
     """Median of the size of a measure, bold where it misses its margin."""
-    median = float(np.median([abs(float(find_measure(row, name)["estimate"])) for row in rows]))
-    return f"{median:.3g}" if median <= margin else f"**{median:.3g}**"
+    median = float(np.median([abs(table.find_value(row, name)) for row in rows]))
+    text = table.format_number(median)
+    return text if median <= margin else f"**{text}**"
 
 
 def render_measures(rows: list[dict]) -> str:
     """Every measure, with its floor in parentheses, from h₀ = 0 over the training window."""
-    names = list(MEASURES)
-    lines = ["| process | seed | " + " | ".join(MEASURES.values()) + " |", "|---" * (len(names) + 2) + "|"]
+    names = list(table.MEASURES)
+    lines = [
+        "| process | seed | " + " | ".join(table.MEASURES.values()) + " |",
+        "|---" * (len(names) + 2) + "|",
+    ]
     for row in sorted(rows, key=order):
-        cells = [render_cell(find_measure(row, name)) for name in names]
+        cells = [render_cell(table.find_measure(row, name)) for name in names]
         lines.append(f"| {row['preset']} | {row['seed']} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -187,13 +165,15 @@ def render_training(rows: list[dict]) -> str:
         "|---" * 12 + "|",
     ]
     for row in sorted(rows, key=order):
-        lines.append(
-            f"| {row['preset']} | {row['seed']} | {row['best_validation_loss']:.2f} | "
-            f"{row['validation_floor']:.2f} | {find_paper_loss(row)} | {row['plateau_start']} | "
-            f"{row['transition_epoch']} | {row['best_epoch']} | {row['epochs']} | "
-            f"{row['threads']} | "
-            f"{row['training_seconds'] / 60:.1f} | {row['commit']} |"
-        )
+        losses = [
+            table.format_number(row[key], ".2f") for key in ("best_validation_loss", "validation_floor")
+        ]
+        counts = [
+            row[key] for key in ("plateau_start", "transition_epoch", "best_epoch", "epochs", "threads")
+        ]
+        minutes = f"{row['training_seconds'] / 60:.1f}"
+        cells = [row["preset"], row["seed"], *losses, find_paper_loss(row), *counts, minutes, row["commit"]]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines) + "\n"
 
 
@@ -204,9 +184,7 @@ def find_paper_loss(row: dict) -> float | str:
 
 def render_cell(measure: dict) -> str:
     """Value with its floor."""
-    values = (measure["estimate"], measure["floor"])
-    value, floor = ("-" if v is None else f"{float(v):.3g}" for v in values)
-    return f"{value} ({floor})"
+    return f"{table.format_number(measure['estimate'])} ({table.format_number(measure['floor'])})"
 
 
 def order(row: dict) -> tuple:

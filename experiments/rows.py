@@ -2,7 +2,8 @@
 
 import datetime
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from orbitscope.evaluation import tabulate
 from orbitscope.pipeline import evaluate_run, find_transition, resume_run, train_run
 from orbitscope.plain_json import make_plain
 from orbitscope.runs import RunFolder, find_commit
-from orbitscope.settings import RunSettings
+from orbitscope.settings import LossSettings, RunSettings, TrainSettings
+from orbitscope.training import TrainingDivergedError
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "results.md"
@@ -36,36 +38,111 @@ def read_rows(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def add_row(path: Path, row: dict, identify: Callable[[dict], tuple]) -> None:
+def fill_table(
+    path: Path,
+    wanted: Iterable[RunSettings],
+    compute_row: Callable[[RunSettings], dict],
+    write_page: Callable[[], None],
+) -> None:
+    """Compute the rows that are missing, one by one, and rewrite the page after each."""
+    for settings in wanted:
+        if find_row(read_rows(path), settings) is None:
+            add_row(path, compute_row(settings))
+            write_page()
+    write_page()
+
+
+def find_row(rows: list[dict], settings: RunSettings) -> dict | None:
+    """The row of this network, if it was trained with these very settings."""
+    wanted = (settings.train, settings.loss)
+    named = [row for row in rows if identify(row) == _identify_settings(settings)]
+    return next((row for row in named if _read_settings(row) == wanted), None)
+
+
+def identify(row: dict) -> tuple[str, str, str, int]:
+    """What a row is about: recipe, process, objective, seed."""
+    return row["recipe"], row["preset"], _read_settings(row)[1].objective, row["seed"]
+
+
+def add_row(path: Path, row: dict) -> None:
     """Write one row, in place of an older one of the same network, and say so."""
     rows = [*(old for old in read_rows(path) if identify(old) != identify(row)), row]
     write_text(path, "".join(json.dumps(make_plain(r), allow_nan=False) + "\n" for r in rows))
-    print(*identify(row), f"{row['training_seconds']:.0f} s", flush=True)
+    print(*identify(row), row["phase"], f"{row['training_seconds']:.0f} s", flush=True)
 
 
 def train_or_continue(settings: RunSettings, folder: Path) -> RunFolder:
-    """Train a run to its end; one that was killed goes on where it was."""
-    if not (folder / "config.toml").exists():
-        train_run(settings, folder)
-    elif have_same_recipe(RunFolder(folder).read_settings(), settings):
-        resume_run(folder)
-    else:
+    """Train a run to its end; one that was killed goes on where it was.
+
+    A run that diverges stays as it is: its row says so, and the table goes on.
+    """
+    run = RunFolder(folder)
+    if run.config.exists() and run.read_settings() != settings:
         raise SystemExit(f"{folder} was trained with other settings. Move it away.")
-    return RunFolder(folder)
-
-
-def have_same_recipe(first: RunSettings, second: RunSettings) -> bool:
-    """Whether two runs are trained alike."""
-    return (first.train, first.loss) == (second.train, second.loss)
+    try:
+        resume_run(folder) if run.config.exists() else train_run(settings, folder)
+    except TrainingDivergedError as error:
+        print(f"{folder.name}: {error}", flush=True)
+    return run
 
 
 def describe_run(folder: RunFolder) -> dict[str, Any]:
-    """Evaluate a finished run and collect its row."""
+    """Evaluate a finished run and collect its row; a run that diverged has a row without measures."""
+    row = _describe_training(folder)
+    if not folder.weights.is_file():
+        return row | {"phase": "diverged", "symbol_matrix": None, "measures": []}
     result = evaluate_run(folder.path)
+    zero = result.start.tolist().index("zero")
+    matrix = result.symbol_matrix[zero, result.source.tolist().index("network")].tolist()
+    return row | {"symbol_matrix": matrix, "measures": tabulate(result)}
+
+
+def find_value(row: dict, name: str) -> float:
+    """Value of a measure from the zero start; NaN where it is undefined."""
+    return read_number(find_measure(row, name)["estimate"])
+
+
+def find_measure(row: dict, name: str) -> dict:
+    """One measure of a row, from the zero start; without values where the network has none."""
+    named = (m for m in row["measures"] if m["measure"] == name and m["start"] == "zero")
+    return next(named, {"estimate": None, "floor": None})
+
+
+def read_number(value: float | str | None) -> float:
+    """Read a number of a row: None is undefined, "inf" is infinite."""
+    return math.nan if value is None else float(value)
+
+
+def format_number(value: float | str | None, form: str = ".3g") -> str:
+    """Text of a number in a table, - where it is undefined."""
+    number = read_number(value)
+    return "-" if math.isnan(number) else f"{number:{form}}"
+
+
+def write_section(name: str, text: str) -> None:
+    """Rewrite one generated part of docs/results.md."""
+    start, end = f"<!-- {name}: generated -->", f"<!-- end of {name} -->"
+    page = PAGE.read_text(encoding="utf-8")
+    before, _, rest = page.partition(start)
+    _, _, after = rest.partition(end)
+    write_text(PAGE, f"{before}{start}\n{text}\n{end}{after}")
+
+
+def _read_settings(row: dict) -> tuple[TrainSettings, LossSettings]:
+    """Settings that a row was trained with; those that did not exist then have their defaults."""
+    return TrainSettings.build(row["train"]), LossSettings.build(row.get("loss", {}))
+
+
+def _identify_settings(settings: RunSettings) -> tuple[str, str, str, int]:
+    return settings.recipe, settings.process, settings.loss.objective, settings.seed
+
+
+def _describe_training(folder: RunFolder) -> dict[str, Any]:
     settings, history = folder.read_settings(), folder.read_history()
     transition = find_transition(history)
     losses = [(r.validation_loss, r.epoch) for r in history if r.validation_loss is not None]
-    zero = result.start.tolist().index("zero")
+    best_loss, best_epoch = min(losses, default=(None, None))
+    floors = [r.validation_floor for r in history if r.validation_floor is not None]
     return {
         "recipe": settings.recipe,
         "preset": settings.process,
@@ -78,26 +155,10 @@ def describe_run(folder: RunFolder) -> dict[str, Any]:
         "date": datetime.date.today().isoformat(),
         "epochs": len(history),
         "training_seconds": float(np.sum([record.seconds for record in history])),
-        "best_epoch": min(losses)[1],
-        "best_validation_loss": min(losses)[0],
-        "validation_floor": next(r.validation_floor for r in history if r.validation_floor is not None),
+        "best_epoch": best_epoch,
+        "best_validation_loss": best_loss,
+        "validation_floor": floors[0] if floors else None,
         "phase": transition.status,
         "transition_epoch": None if transition.index is None else transition.index + 1,
         "plateau_start": None if transition.plateau_start is None else transition.plateau_start + 1,
-        "symbol_matrix": result.symbol_matrix[zero, result.source.tolist().index("network")].tolist(),
-        "measures": tabulate(result),
     }
-
-
-def find_measure(row: dict, name: str) -> dict:
-    """One measure of a row, from the zero start."""
-    return next(m for m in row["measures"] if m["measure"] == name and m["start"] == "zero")
-
-
-def write_section(name: str, text: str) -> None:
-    """Rewrite one generated part of docs/results.md."""
-    start, end = f"<!-- {name}: generated -->", f"<!-- end of {name} -->"
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(start)
-    _, _, after = rest.partition(end)
-    write_text(PAGE, f"{before}{start}\n{text}\n{end}{after}")

@@ -24,6 +24,12 @@ TINY = {
 }
 
 
+@pytest.fixture
+def tiny_settings():
+    """Changes that make a run tiny."""
+    return TINY
+
+
 @pytest.fixture(scope="session")
 def train_tiny_run():
     """Train and evaluate a run of five tiny epochs, checkpoints at 0, 1, 2, 4, 5."""

@@ -1,0 +1,174 @@
+"""The scripts that fill the tables: what is not computed twice, and what stands on the page."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from orbitscope.recipes import build_settings
+from orbitscope.runs import RunFolder
+from orbitscope.training import TrainingDivergedError
+
+pytestmark = pytest.mark.checkout
+
+EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
+
+
+@pytest.fixture
+def table(monkeypatch, tmp_path):
+    """The module of rows, with a page of its own."""
+    monkeypatch.syspath_prepend(str(EXPERIMENTS))
+    for name in ("rows", "paired_losses", "emulation_table"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    import rows  # pyright: ignore[reportMissingImports]
+
+    page = tmp_path / "results.md"
+    page.write_text("before\n<!-- paired losses: generated -->\nold\n<!-- end of paired losses -->\nafter\n")
+    monkeypatch.setattr(rows, "PAGE", page)
+    return rows
+
+
+@pytest.fixture
+def paired(table, monkeypatch, tmp_path, tiny_settings):
+    """The paired experiment on one process, two seeds, tiny networks."""
+    import paired_losses  # pyright: ignore[reportMissingImports]
+
+    def build(process, objective, seed, threads):
+        changes = {**tiny_settings, "loss": {"objective": objective}}
+        return build_settings(process, recipe="published", seed=seed, threads=1, changes=changes)
+
+    monkeypatch.setattr(paired_losses, "build_paired_settings", build)
+    monkeypatch.setattr(paired_losses, "PROCESSES", ("linear-3",))
+    monkeypatch.setattr(paired_losses, "SEEDS", (0, 1))
+    monkeypatch.setattr(paired_losses, "ROWS", tmp_path / "paired.jsonl")
+    monkeypatch.setattr(paired_losses, "RUNS", tmp_path / "paired")
+    monkeypatch.setattr(sys, "argv", ["paired_losses.py"])
+    return paired_losses
+
+
+def read_lines(path):
+    return [line.split("|")[1:-1] for line in path.read_text().splitlines() if line.startswith("| linear")]
+
+
+def test_the_paired_experiment_keeps_rows_packed_runs_and_a_page(paired, table, tmp_path):
+    paired.main()
+    rows = table.read_rows(paired.ROWS)
+    assert len({table.identify(row) for row in rows}) == 4
+    assert sorted(path.name for path in paired.RUNS.iterdir()) == [
+        *("linear-3-sequences-0", "linear-3-sequences-1", "linear-3-words-0", "linear-3-words-1", "whole"),
+    ]
+    assert list((paired.RUNS / "whole").iterdir()) == []
+    assert RunFolder(paired.RUNS / "linear-3-words-1").read_settings().loss.objective == "words"
+    page = table.PAGE.read_text()
+    assert page.startswith("before\n")
+    assert page.endswith("after\n")
+    assert "old" not in page
+    lines = read_lines(table.PAGE)
+    assert [cell.strip() for cell in lines[-1][:3]] == ["linear-3", "words", "1"]
+    difference = next(line for line in lines if line[1].strip() == "matrix error")
+    values = {
+        (row["loss"]["objective"], row["seed"]): table.find_value(row, "symbol_matrix_error") for row in rows
+    }
+    words = np.mean([values["words", seed] - values["sequences", seed] for seed in (0, 1)])
+    assert float(difference[4]) == pytest.approx(words, rel=0.01)
+
+
+def test_a_kill_after_packing_costs_nothing(paired, table, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(table, "add_row", stop)
+        with pytest.raises(KeyboardInterrupt):
+            paired.main()
+    whole = paired.RUNS / "whole" / "linear-3-sequences-0"
+    before = (whole / "history.jsonl").read_text()
+    paired.main()
+    assert (paired.RUNS / "linear-3-sequences-0" / "history.jsonl").read_text() == before  # with its seconds
+    assert len(table.read_rows(paired.ROWS)) == 4
+    monkeypatch.setattr(table, "train_or_continue", lambda *_: pytest.fail("all rows are there"))
+    paired.main()
+
+
+def test_the_networks_of_a_pair_start_from_the_same_weights(paired):
+    paired.main()
+    runs = [RunFolder(paired.RUNS / f"linear-3-{objective}-1") for objective in paired.OBJECTIVES]
+    first, second = (run.load_network(epoch=0).state_dict() for run in runs)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_the_schedule_validates_the_last_epoch_only(table):
+    import paired_losses  # pyright: ignore[reportMissingImports]
+
+    for settings in paired_losses.list_settings():
+        assert settings.train.validate_every == settings.train.epochs
+
+
+def test_a_network_that_diverges_has_a_row_and_the_others_go_on(paired, table, monkeypatch):
+    train = table.train_run
+
+    def explode_once(settings, folder):
+        if (settings.loss.objective, settings.seed) == ("words", 0):
+            run = RunFolder(folder)
+            run.create(settings, build_process(), {"commit": None})
+            raise TrainingDivergedError("activity reached 1e16")
+        return train(settings, folder)
+
+    def build_process():
+        from orbitscope.hmm import load_process
+
+        return load_process("linear-3")
+
+    monkeypatch.setattr(table, "train_run", explode_once)
+    paired.main()
+    rows = table.read_rows(paired.ROWS)
+    assert [row["phase"] == "diverged" for row in rows] == [False, True, False, False]
+    assert len(paired.find_pairs(rows, "linear-3", "volatility_error")) == 1
+    diverged = [line for line in read_lines(table.PAGE) if "diverged" in "".join(line)]
+    assert [cell.strip() for cell in diverged[0][3:6]] == ["-", "-", "-"]
+
+
+def test_rows_of_other_settings_are_not_mixed(table):
+    settings = build_settings("linear-3", recipe="published", changes={"train.epochs": 3})
+    row = {
+        "recipe": "published",
+        "preset": "linear-3",
+        "seed": 0,
+        "train": settings.train.model_dump(),
+        "loss": settings.loss.model_dump(),
+    }
+    assert table.find_row([row], settings) is row
+    del row["train"]["growth_end"]  # a row from before this setting existed
+    assert table.find_row([row], settings) is row
+    assert table.find_row([row], settings.override({"train.epochs": 4})) is None
+    assert table.find_row([row], settings.override({"loss.objective": "words"})) is None
+    assert table.find_row([row], settings.override({"seed": 1})) is None
+
+
+@pytest.mark.parametrize(("value", "text"), [(None, "-"), ("inf", "inf"), (0.12345, "0.123"), (2, "2")])
+def test_undefined_and_infinite_numbers_have_a_text(table, value, text):
+    assert table.format_number(json.loads(json.dumps(value))) == text
+
+
+def test_undefined_and_infinite_values_are_no_pairs_and_signs_do_not_cancel(paired):
+    def make(objective, seed, value):
+        measures = [{"measure": "volatility_error", "start": "zero", "estimate": value, "floor": 0.0}]
+        return {"preset": "linear-3", "loss": {"objective": objective}, "seed": seed, "measures": measures}
+
+    rows = [
+        make("sequences", 0, -0.3),
+        make("words", 0, 0.2),
+        make("sequences", 1, 0.1),
+        make("words", 1, "inf"),
+    ]
+    np.testing.assert_allclose(paired.find_pairs(rows, "linear-3", "volatility_error"), [[0.3, 0.2]])
+
+
+def test_the_test_is_exact_and_two_sided(table):
+    import paired_losses  # pyright: ignore[reportMissingImports]
+
+    pairs = np.stack([np.zeros(6), np.arange(1.0, 7.0)], axis=1)
+    assert paired_losses.compute_p_value(pairs) == pytest.approx(2 / 64)
+    assert paired_losses.compute_p_value(pairs[:, ::-1]) == pytest.approx(2 / 64)
