@@ -113,8 +113,10 @@ def _build_weak_schedule(n_steps: int) -> dict[str, Any]:
 def _faithful(preset: Preset | None) -> dict[str, Any]:
     """Laws of words instead of sampled sequences: exact targets and gradients, no bias from the batch.
 
-    The same schedule for every process: the rate falls from the first epoch to the last while the batch
-    grows; the weights of the last tenth are averaged (docs/log.md, 2026-11-24, third and fourth session).
+    The same schedule for every process: a low rate until symbols have memory, without which networks of
+    linear-2 exploded in their first epoch; then a high one, which falls from a tenth of the epochs on while
+    the batch grows. The weights of the last tenth are averaged (docs/log.md, 2026-11-24, third and fourth
+    session).
     """
     published = _published(preset)
     train = {
@@ -123,9 +125,10 @@ def _faithful(preset: Preset | None) -> dict[str, Any]:
         "final_batch_size": 1000,
         "growth_start": 0.2,
         "growth_end": 0.9,
+        "plateau_learning_rate": 1e-3,
         "learning_rate": 4e-3,
         "final_learning_rate": 1e-4,
-        "decay_start": 0.0,
+        "decay_start": 0.1,
         "average_start": 0.9,
         "beta2": 0.95,
         "validate_every": 10,
