@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from orbitscope.atomic_files import build_folder
 from orbitscope.errors import DamagedFileError, InputError, RunFolderError
-from orbitscope.pipeline import evaluate_run, load_evaluation, resume_run
-from orbitscope.runs import choose_epochs, copy_run, load_tensors, pack_run
+from orbitscope.pipeline import TrainingInterruptedError, evaluate_run, load_evaluation, resume_run, train_run
+from orbitscope.runs import RunFolder, choose_epochs, copy_run, load_tensors, pack_run
 
 
 @pytest.fixture(scope="module")
@@ -119,10 +120,34 @@ def test_weights_beyond_half_precision_are_refused(run, tmp_path):
         pack_run(large, tmp_path / "small", epochs=[7])
 
 
+# build_folder
+
+
+def test_a_folder_is_not_there_before_it_is_whole(tmp_path):
+    with build_folder(tmp_path / "new") as folder:
+        (folder / "half").write_text("")
+        assert not (tmp_path / "new").exists()
+    assert (tmp_path / "new" / "half").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
 # copy_run
 
 
-def test_a_copy_can_go_on_training(run, tmp_path):
+def test_a_copy_of_an_interrupted_run_ends_like_the_run(run, tmp_path):
+    def interrupt(event):
+        if event.done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(TrainingInterruptedError):
+        train_run(run.read_settings(), tmp_path / "cut", progress=interrupt)
+    copy = copy_run(RunFolder(tmp_path / "cut"), tmp_path / "copy")
+    resume_run(copy.path)
+    expected, found = run.load_network().state_dict(), copy.load_network().state_dict()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_a_copy_holds_every_file(run, tmp_path):
     copy = copy_run(run, tmp_path / "copy")
     assert resume_run(copy.path).history == run.read_history()
     assert {path.relative_to(run.path) for path in run.path.rglob("[!.]*")} == {

@@ -1,4 +1,5 @@
 import json
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -34,6 +35,21 @@ def list_files(folder):
 
 def test_names_are_listed():
     assert list_zoo() == orbitscope.list_zoo() == ["zoo:pond", "zoo:pond-faithful"]
+
+
+def test_what_a_killed_copy_leaves_is_no_network(networks, tmp_path, monkeypatch):
+    copytree(networks, tmp_path / "zoo")
+    copytree(networks / "pond", tmp_path / "zoo" / ".pond.abc.tmp")
+    monkeypatch.setattr(zoo, "_NETWORKS", tmp_path / "zoo")
+    assert list_zoo() == ["zoo:pond", "zoo:pond-faithful"]
+
+
+def test_an_empty_zoo_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(zoo, "_NETWORKS", tmp_path / "none")
+    assert run_command(["zoo"]) == 0
+    shown = capsys.readouterr().out
+    assert "without trained networks" in shown
+    assert "zoo:" not in shown
 
 
 def test_a_name_opens_a_run_and_a_path_too(networks):
@@ -91,11 +107,13 @@ def test_commands_take_a_name_for_a_run(networks, capsys):
     before = list_files(networks)
     assert run_command(["evaluate", "zoo:pond", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["run"] == "runs/zoo-pond"
-    assert run_command(["sample", "zoo:pond", "--n-sequences", "3", "--seed", "1"]) == 0
+    draw = ["--n-sequences", "300", "--seed", "1"]
+    assert run_command(["sample", "zoo:pond", *draw]) == 0
     by_name = capsys.readouterr().out
-    assert run_command(["sample", str(networks / "pond"), "--n-sequences", "3", "--seed", "1"]) == 0
+    assert run_command(["sample", str(networks / "pond"), *draw]) == 0
     assert capsys.readouterr().out == by_name
-    assert run_command(["sample", "zoo:pond", "--n-sequences", "3", "--epoch", "0"]) == 0
+    assert run_command(["sample", "zoo:pond", *draw, "--epoch", "0"]) == 0
+    assert capsys.readouterr().out != by_name
     assert run_command(["train", "--resume", "zoo:pond"]) == 1
     assert "`zoo:pond` must be a training run" in capsys.readouterr().err
     assert run_command(["sample", "zoo:lake"]) == 1

@@ -154,7 +154,11 @@ def evaluate_run(
 
 
 def load_evaluation(path: str | Path) -> EvaluationResult:
-    """Read the evaluation that :func:`evaluate_run` saved, or that a network of the zoo comes with."""
+    """Read the evaluation that :func:`evaluate_run` saved.
+
+    The name of a network of the zoo gives the evaluation that it comes with; one that was made later is in
+    its copy, ``runs/zoo-NAME``.
+    """
     file = open_run(path).results / "evaluation.nc"
     if not file.is_file():
         raise RunFolderError(f"`{file}` must exist, but does not. Make it with `orbitscope evaluate {path}`.")

@@ -13,7 +13,8 @@ _NETWORKS = Path(__file__).resolve().parent / "zoo_networks"
 
 def list_zoo() -> list[str]:
     """Names of all networks of the zoo: ``zoo:PROCESS`` (recipe ``published``), ``zoo:PROCESS-faithful``."""
-    return sorted(PREFIX + config.parent.name for config in _NETWORKS.glob("*/config.toml"))
+    names = (config.parent.name for config in _NETWORKS.glob("*/config.toml"))
+    return sorted(PREFIX + name for name in names if not name.startswith("."))
 
 
 def open_run(target: str | Path) -> RunFolder:

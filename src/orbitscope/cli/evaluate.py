@@ -29,8 +29,8 @@ def evaluate(
     Parameters
     ----------
     run
-        Run folder, made by `orbitscope train` or `orbitscope import`, or a network of the zoo, such as
-        `zoo:linear-2` (`orbitscope zoo` lists them).
+        Run folder, made by `orbitscope train` or `orbitscope import`, or a network of the zoo, as
+        `orbitscope zoo` lists them.
     threads
         Threads. [default: those of the run]
     json

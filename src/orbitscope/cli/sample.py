@@ -40,7 +40,7 @@ def sample(
     Parameters
     ----------
     source
-        Run folder, network of the zoo (`zoo:linear-2`), or a process: preset, name such as `ring-6`, or an
+        Run folder, network of the zoo (`zoo:NAME`), or a process: preset, name such as `ring-6`, or an
         HMM file (.toml).
     n_sequences
         Number of sequences.

@@ -8,7 +8,7 @@ from .options import Json
 def zoo(*, json: Json = False) -> None:
     """List the trained networks that come with the package.
 
-    Each can be named wherever a run is: `orbitscope evaluate zoo:linear-2`.
+    Each can be named wherever a run is: `orbitscope evaluate zoo:NAME`.
 
     Parameters
     ----------
@@ -22,6 +22,11 @@ def zoo(*, json: Json = False) -> None:
     if json:
         print_json({"networks": rows})
         return
+    if not rows:
+        print_facts(
+            {"Zoo": "this version comes without trained networks", "Next": "orbitscope train linear-2"}
+        )
+        return
     keys = ("name", "process", "recipe", "seed", "epochs", "n_checkpoints", "symbol_matrix_error")
     heads = ("Network", "Process", "Recipe", "Seed", "Epochs", "Checkpoints", "Matrix error")
     print_table(heads, [[_format(row[key]) for key in keys] for row in rows], numbers=heads[3:])
@@ -30,7 +35,7 @@ def zoo(*, json: Json = False) -> None:
         {
             "Matrix error": "largest error of an entry of the symbol matrix, from h = 0",
             "Checkpoints": "kept weights over training, in half precision",
-            "Next": "orbitscope evaluate zoo:linear-2",
+            "Next": f"orbitscope evaluate {rows[0]['name']}",
         }
     )
 
@@ -42,7 +47,7 @@ def _describe(name: str) -> dict[str, Any]:
 
     run = open_run(name)
     settings = run.read_settings()
-    measures = {row["measure"]: row for row in tabulate(load_evaluation(run.path)) if row["start"] == "zero"}
+    measures = {row["measure"]: row for row in tabulate(load_evaluation(name)) if row["start"] == "zero"}
     return {
         "name": name,
         "process": settings.process,

@@ -61,7 +61,7 @@ def pack_run(
     target : path
         New folder; it appears whole or not at all.
     epochs : collection of int
-        Checkpoints to keep, in half precision (relative error below 5e-4).
+        Checkpoints to keep, in half precision: error below 5e-4 of a weight, or 3e-8 where that is more.
     notes : mapping, optional
         Facts to add to ``provenance.json``.
 
