@@ -23,6 +23,7 @@ from orbitscope.network import (
     require_same_symbols,
     sample_symbols,
 )
+from orbitscope.pipeline import use_threads
 from orbitscope.random_streams import derive_seed
 from orbitscope.recipes import build_settings
 from orbitscope.settings import TrainSettings
@@ -565,3 +566,15 @@ def test_symbol_statistics_equal_those_of_sampled_symbols():
     )
     frequencies = joint.sum(1) - compute_symbol_frequencies(HMM)
     assert record.frequency_error == pytest.approx(abs(frequencies).max(), abs=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 3])
+def test_faithful_does_not_explode_on_long_sequences(seed):
+    settings = build_settings("linear-2", recipe="faithful", seed=seed)
+    task = prepare_task(hidden_markov.load_process("linear-2"), settings)
+    state = initialise_training(task, settings)
+    with use_threads(2):
+        epochs = list(itertools.islice(Trainer(task, settings).run_epochs(state), 2))
+    assert epochs[-1].memory > 0.5
+    assert epochs[-1].loss < epochs[-1].plateau / 10
