@@ -50,6 +50,8 @@ def test_an_empty_zoo_says_so(tmp_path, monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert "without trained networks" in shown
     assert "zoo:" not in shown
+    assert run_command(["evaluate", "zoo:pond"]) == 1
+    assert "this version comes without any" in capsys.readouterr().err
 
 
 def test_a_name_opens_a_run_and_a_path_too(networks):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .errors import RunFolderError, unknown_name
+from .errors import InputError, RunFolderError, unknown_name
 from .runs import RunFolder, copy_run
 
 PREFIX = "zoo:"
@@ -64,6 +64,8 @@ def _find_zoo_name(target: str | Path) -> str | None:
     text = str(target)
     if not text.startswith(PREFIX):
         return None
+    if not list_zoo():
+        raise InputError(f"`{text}` must be a network of the zoo, but this version comes without any.")
     if text not in list_zoo():
         raise unknown_name("network of the zoo", text, list_zoo())
     return text.removeprefix(PREFIX)
