@@ -28,7 +28,7 @@ def emit_along_paths(hmm, n_steps, n_trajectories, *, seed):
 # ---- laws of a network
 
 
-@pytest.mark.parametrize("offsets", [(0, 1), (0, 3), (0, 2, 4), (0, 1, 2, 3, 5)])
+@pytest.mark.parametrize("offsets", [(0,), (0, 1), (0, 3), (0, 2, 4), (0, 1, 2, 3, 5)])
 def test_words_against_a_loop_over_trajectories(offsets):
     probabilities = draw_probabilities(9, 4, 3).double()
     found = spell_words(probabilities.unflatten(1, (2, 2)), offsets)
@@ -60,13 +60,14 @@ def test_words_stay_in_the_window_and_below_the_largest_number(n_steps, n_symbol
     words = list_offsets(n_steps, n_symbols, max_words=800)
     assert len(set(words)) == len(words)
     for offsets in words:
-        assert len(offsets) >= 2
+        assert len(offsets) >= 2 or offsets == (0,)
         assert offsets[-1] < n_steps
         assert n_symbols ** len(offsets) <= max(800, n_symbols**2)
 
 
 def test_words_reach_across_the_window():
     assert list_offsets(30, 3, max_words=800) == [
+        (0,),
         (0, 1, 2, 3, 4, 5),
         (0, 2, 4, 6),
         (0, 4, 8, 12),
@@ -84,7 +85,10 @@ def test_every_start_is_compared_once_and_early_ones_by_themselves():
 
 def test_consecutive_words_weigh_most_and_runs_are_compared_up_to_the_window():
     divergence = WordDivergence(HMM, 30)
-    assert [word.weight for word in divergence.words] == [10, 1, 1, 1, 1]
+    weights = [(word.weights / word.shares)[:, 0].tolist() for word in divergence.words]
+    assert [w[-1] for w in weights] == pytest.approx([100, 100, 1, 1, 1, 1])
+    for w in weights:
+        assert w[:2] == pytest.approx([5 * w[-1]] * 2), "words from step 0 and from step 1"
     assert [run.length for run in divergence.runs] == [8, 16]
 
 

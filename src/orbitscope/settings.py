@@ -68,6 +68,11 @@ class LossSettings(Settings):
         default=2**30, ge=2**20, description="bytes for the matrices of one evaluation"
     )
     max_words: int = Field(default=800, ge=2, description="largest number of words in one law of words")
+    neighbour_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="weight of log-likelihood ratios of neighbouring processes beside the laws of words",
+    )
 
 
 class TrainSettings(Settings):

@@ -1,4 +1,4 @@
-"""Losses: Sinkhorn divergence between batches of one-hot sequences, χ² divergence of laws of words."""
+"""Losses: Sinkhorn divergence of one-hot sequences, χ² divergence of laws of words, likelihood ratios."""
 
 from .discrimination import INDEPENDENT_SYMBOLS as INDEPENDENT_SYMBOLS
 from .discrimination import NEARLY_RIGHT as NEARLY_RIGHT
@@ -8,5 +8,6 @@ from .divergence import PUBLISHED_EPSILON as PUBLISHED_EPSILON
 from .divergence import DivergenceResult as DivergenceResult
 from .divergence import SinkhornDivergence as SinkhornDivergence
 from .divergence import sinkhorn_divergence as sinkhorn_divergence
+from .likelihood_ratios import NeighbourDivergence as NeighbourDivergence
 from .word_laws import WordDivergence as WordDivergence
 from .workspace import Workspace as Workspace

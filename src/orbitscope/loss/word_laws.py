@@ -24,8 +24,12 @@ DEFAULT_MAX_WORDS = 800
 _LONGEST_SPREAD_WORD = 4
 _SHORTEST_RUN = 8
 
-_CONSECUTIVE_WEIGHT = 10.0
-"""Weight of words of consecutive symbols against all others, which are right long before (docs/log.md)."""
+_CONSECUTIVE_WEIGHT = 100.0
+"""Weight of words of consecutive symbols, single ones among them, against all others (docs/log.md)."""
+
+_EARLY_WEIGHT = 5.0
+_N_EARLY_PARTS = 2
+"""Words that start at step 0 or 1, where a network has a state only from its first noise, weigh more."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ class WordLaw:
         Row i averages over the steps at which a word of part i may start.
     shares : (part, 1)
         Share of the steps that a part has.
-    weight : float
-        Of all parts in the loss.
+    weights : (part, 1)
+        Of each part in the loss.
     law : (part, word)
         Probabilities under the process, last symbol fastest.
     """
@@ -49,8 +53,8 @@ class WordLaw:
     offsets: tuple[int, ...]
     parts: Float[Tensor, "part step"]
     shares: Float[Tensor, "part 1"]
+    weights: Float[Tensor, "part 1"]
     law: Float[Tensor, "part word"]
-    weight: float
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,8 @@ class RunLaw:
 class WordDivergence:
     """χ² divergence of the word laws of a network from those of a process, over many kinds of words.
 
-    Words of consecutive symbols, words of every second, fourth, eighth … symbol, and long runs of one
-    symbol. Those that start early in the window, where a network comes from h_0 = 0, are compared by
+    Single symbols, words of consecutive ones, words of every second, fourth, eighth … symbol, and long runs
+    of one symbol. Those that start early in the window, where a network comes from h_0 = 0, are compared by
     themselves: at step 0, 1, 2-3, 4-7 and so on.
 
     Parameters
@@ -134,11 +138,11 @@ class WordDivergence:
         by_step = spell_words(halves, word.offsets)
         found = torch.einsum("ps,shw->hpw", word.parts.to(by_step.dtype), by_step)
         smallest = 1.0 / (n_trajectories * len(by_step) * word.shares)
-        return word.weight * (word.shares * _compare_laws(found, word.law, smallest)).sum()
+        return (word.weights * _compare_laws(found, word.law, smallest)).sum()
 
 
 def list_offsets(n_steps: int, n_symbols: int, *, max_words: int) -> list[tuple[int, ...]]:
-    """Offsets of the words that are compared: consecutive symbols, then every second, fourth, … symbol.
+    """Offsets of the words that are compared: single symbols, consecutive ones, every second, fourth, … one.
 
     Consecutive words are as long as ``max_words`` allows, spread ones at most 4 symbols; pairs at least.
     """
@@ -147,7 +151,7 @@ def list_offsets(n_steps: int, n_symbols: int, *, max_words: int) -> list[tuple[
     gaps = _list_doublings(2, n_steps)
     lengths = [min(spread, (n_steps - 1) // gap + 1) for gap in gaps]
     words = [tuple(range(0, gap * length, gap)) for gap, length in zip(gaps, lengths, strict=True)]
-    return [tuple(range(longest)), *words]
+    return [(0,), tuple(range(longest)), *words]
 
 
 def spell_words(
@@ -157,7 +161,8 @@ def spell_words(
     n_starts = len(probabilities) - offsets[-1]
     symbols = [probabilities[k : k + n_starts] for k in offsets]
     middle = (len(offsets) + 1) // 2
-    left, right = reduce(_combine_symbols, symbols[:middle]), reduce(_combine_symbols, symbols[middle:])
+    nothing = torch.ones_like(symbols[0][..., :1])
+    left, right = (reduce(_combine_symbols, part or [nothing]) for part in (symbols[:middle], symbols[middle:]))
     return (left.transpose(-1, -2) @ right).flatten(-2) / left.shape[-2]
 
 
@@ -204,9 +209,10 @@ def _compute_word_law(
         parts = np.vstack([parts, np.isin(np.arange(n_starts), steps) / len(steps)])
     shares = (parts > 0).mean(axis=1, keepdims=True)
     is_consecutive = offsets[-1] == len(offsets) - 1
-    weight = _CONSECUTIVE_WEIGHT if is_consecutive else 1.0
-    parts, shares, law = (_to_tensor(array, device) for array in (parts, shares, np.stack(laws)))
-    return WordLaw(offsets, parts, shares, law, weight)
+    weights = shares * (_CONSECUTIVE_WEIGHT if is_consecutive else 1.0)
+    weights[:_N_EARLY_PARTS] *= _EARLY_WEIGHT
+    parts, shares, weights, law = (_to_tensor(x, device) for x in (parts, shares, weights, np.stack(laws)))
+    return WordLaw(offsets, parts, shares, weights, law)
 
 
 def _compute_run_laws(hmm: HMM, n_steps: int, device: torch.device | str) -> list[RunLaw]:

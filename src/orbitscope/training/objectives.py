@@ -4,12 +4,14 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..loss import SinkhornDivergence, WordDivergence, Workspace
+from ..loss import NeighbourDivergence, SinkhornDivergence, WordDivergence, Workspace
 from ..network import sample_relaxed_symbols
+from ..random_streams import derive_seed
 from ..settings import LossSettings, RunSettings
 from .schedule import split_batches
 from .task import EmulationTask
@@ -67,7 +69,7 @@ class Objective(ABC):
 def build_objective(task: EmulationTask, settings: RunSettings) -> Objective:
     """Build the objective that the settings ask for."""
     if settings.loss.objective == "words":
-        return WordObjective(task, settings.loss)
+        return WordObjective(task, settings)
     return SequenceObjective(task, settings.loss)
 
 
@@ -113,27 +115,55 @@ class _SequenceBatch(Batch):
 
 
 class WordObjective(Objective):
-    """χ² divergence of word laws from those of the process, which are exact: there are no targets."""
+    """Laws of words, and log-likelihood ratios of neighbouring processes beside them if they have a weight.
 
-    def __init__(self, task: EmulationTask, loss: LossSettings):
+    Both are compared with what holds for the process itself: there are no targets.
+    """
+
+    def __init__(self, task: EmulationTask, settings: RunSettings):
         self.n_sequences, n_steps = task.training.shape[:2]
-        device = task.training.device
-        self._divergence = WordDivergence(task.hmm, n_steps, max_words=loss.max_words, device=device)
+        device, loss = task.training.device, settings.loss
+        words = WordDivergence(task.hmm, n_steps, max_words=loss.max_words, device=device)
+        neighbours = None
+        if loss.neighbour_weight > 0:
+            rng = np.random.default_rng(derive_seed(settings.seed, "data", 2))
+            neighbours = NeighbourDivergence(task.hmm, n_steps, rng=rng, device=device)
+        self._divergences = _Divergences(words, neighbours, loss.neighbour_weight)
+        self._memoryless = task.memoryless.transpose(0, 1)
 
     def list_batches(self, split: Split, batch_size: int) -> list[Batch]:
         """As many trajectories as there are target sequences."""
-        return [_WordBatch(self._divergence, size) for size in split_batches(self.n_sequences, batch_size)]
+        sizes = split_batches(self.n_sequences, batch_size)
+        parts = self._memoryless.split(sizes, dim=1)
+        return [_WordBatch(self._divergences, part) for part in parts]
+
+
+@dataclass(frozen=True)
+class _Divergences:
+    words: WordDivergence
+    neighbours: NeighbourDivergence | None
+    neighbour_weight: float
+
+    def compare_neighbours(self, probabilities: Tensor, generator: torch.Generator) -> Tensor | float:
+        """Weighted loss of the ratios; none without them."""
+        if self.neighbours is None:
+            return 0.0
+        return self.neighbour_weight * self.neighbours(probabilities, generator=generator)
 
 
 class _WordBatch(Batch):
-    def __init__(self, divergence: WordDivergence, n_sequences: int):
-        self.n_sequences, self._divergence = n_sequences, divergence
+    def __init__(self, divergences: _Divergences, memoryless: Tensor):
+        self.n_sequences, self._divergences, self._memoryless = memoryless.shape[1], divergences, memoryless
 
     def measure_network(self, logits, *, generator, temperature=1.0, self_weight=1.0) -> BatchLoss:
-        return BatchLoss(self._divergence(torch.softmax(logits, -1)), None)
+        probabilities = torch.softmax(logits, -1)
+        words = self._divergences.words(probabilities)
+        return BatchLoss(words + self._divergences.compare_neighbours(probabilities, generator), None)
 
     def measure_process(self) -> float:
         return 0.0
 
     def measure_memoryless(self) -> float:
-        return self._divergence.compute_memoryless(self.n_sequences)
+        generator = torch.Generator(self._memoryless.device).manual_seed(0)
+        words = self._divergences.words.compute_memoryless(self.n_sequences)
+        return words + float(self._divergences.compare_neighbours(self._memoryless, generator))

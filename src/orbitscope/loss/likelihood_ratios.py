@@ -1,0 +1,173 @@
+"""Log-likelihood ratios between a process and its neighbours, compared as a loss without bias.
+
+A law of short words cannot see what holds over many steps, such as a hidden state that only rare symbols
+give away. The likelihood of the whole sequence can: a process in which one probability is a little larger
+explains it better where the network makes that event too often.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..errors import InputError
+from ..hmm import HMM, sample_sequences
+
+_STEP = 0.05
+"""Share by which a neighbour's row is moved to one of its entries."""
+
+_SMALLEST_SHARE = 1e-4
+"""Every row is mixed with this share of the uniform law: likelihoods stay finite, zeros have neighbours."""
+
+_RIDGE = 0.01
+"""Added to the eigenvalues of the correlation of the ratios: directions without spread count for little."""
+
+_MOST_ENTRIES = 50_000
+"""Largest neighbours x trajectories x states of one update; of larger batches only some are compared."""
+
+_BLOCK = 1000
+"""Sequences of the process measured at once."""
+
+
+class NeighbourDivergence:
+    """Mean log-likelihood ratios of a network beside those of its process, in units of their covariance.
+
+    Neighbours are the processes in which one initial, transition or emission probability is raised. Measured
+    are the log-likelihood of a sequence under the process, and the log-ratio to it of each neighbour.
+
+    Parameters
+    ----------
+    hmm : HMM
+        The process.
+    n_steps : int >= 2
+        Window in steps.
+    rng : numpy Generator
+        Draws the sequences of the process from which the mean and covariance under it are estimated.
+    n_sequences : int
+        Their number; the estimated mean adds about half the number of neighbours over this to the loss.
+    device : torch device
+
+    Notes
+    -----
+    The loss is ½ (m₁ − μ)ᵀ Σ⁻¹ (m₂ − μ), with m the means over either half of the trajectories, μ and Σ mean and
+    covariance under the process: near the process the KL divergence in nats a sequence, as far as the ratios
+    see it, and 0 in expectation for the process itself. Symbols are sampled; for the gradient each is put in
+    the place of the one that was drawn, all others kept, which is exact in expectation (along probabilities
+    that sum to 1) because symbols are independent given the states of a network. Own construction; the paper has only the Sinkhorn divergence.
+    """
+
+    def __init__(
+        self,
+        hmm: HMM,
+        n_steps: int,
+        *,
+        rng: np.random.Generator,
+        n_sequences: int = 20_000,
+        device: torch.device | str = "cpu",
+    ):
+        self.n_steps, self.n_symbols = n_steps, hmm.n_symbols
+        neighbours = list_neighbours(hmm)
+        to_tensor = lambda parts: torch.from_numpy(np.stack(parts)).to(device, torch.float32)  # noqa: E731
+        self._initial, self._transition, self._emission = map(to_tensor, zip(*neighbours, strict=True))
+        sampled = sample_sequences(hmm, n_sequences, n_steps, rng=rng).symbols.astype(np.int64)
+        blocks = torch.from_numpy(sampled.T.copy()).to(device).split(_BLOCK, dim=1)
+        ratios = torch.cat([self.measure(block) for block in blocks], dim=1).double()
+        self.mean = ratios.mean(1).float()
+        self.precision = _invert_covariance(torch.cov(ratios)).float()
+
+    def __call__(
+        self,
+        probabilities: Float[Tensor, "time trajectory symbol"],
+        *,
+        generator: torch.Generator,
+    ) -> Float[Tensor, ""]:
+        """Loss of trajectories with these symbol probabilities, of which it takes the first; differentiable."""
+        if probabilities.shape[0] != self.n_steps or probabilities.shape[2] != self.n_symbols:
+            raise InputError(
+                f"`probabilities` must be (time, trajectory, symbol) with {self.n_steps} steps and "
+                f"{self.n_symbols} symbols, got {tuple(probabilities.shape)}. Use the window of the loss."
+            )
+        n_half = min(probabilities.shape[1], self._count_most_trajectories()) // 2
+        chosen = probabilities[:, : 2 * n_half]
+        with torch.no_grad():
+            symbols = _draw_symbols(chosen, generator)
+            value, slope = self._compare(self.measure(symbols), n_half)
+            gradient = torch.einsum("stnk,sn->tnk", self.measure_alternatives(symbols), slope)
+        linear = (chosen * gradient).sum()
+        return linear - linear.detach() + value
+
+    def measure(self, symbols: Int[Tensor, "time trajectory"]) -> Float[Tensor, "ratio trajectory"]:
+        """Log-likelihood under the process, then the log-ratio of each neighbour, in nats a sequence."""
+        total, _ = self._run_forward(symbols)
+        return torch.cat([total[:1], total[1:] - total[:1]])
+
+    def measure_alternatives(
+        self, symbols: Int[Tensor, "time trajectory"]
+    ) -> Float[Tensor, "ratio time trajectory symbol"]:
+        """What each would be if the symbol of one step were another, minus what it is."""
+        _, predicted = self._run_forward(symbols)
+        emitted, backward = self._emission.transpose(1, 2)[:, symbols], torch.ones_like(predicted[0])
+        alternatives = []
+        for step in reversed(range(len(symbols))):
+            joint = (predicted[step] * backward) @ self._emission
+            now = symbols[step][None, :, None].expand(len(joint), -1, 1)
+            alternatives.append(torch.log(joint / joint.gather(2, now)))
+            backward = (backward * emitted[:, step]) @ self._transition.transpose(1, 2)
+            backward = backward / backward.sum(2, keepdim=True)
+        found = torch.stack(alternatives[::-1], dim=1)
+        return torch.cat([found[:1], found[1:] - found[:1]])
+
+    def _run_forward(self, symbols: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Log-likelihood (process, trajectory), and state probabilities given the symbols before each step."""
+        emitted = self._emission.transpose(1, 2)[:, symbols]
+        state = self._initial[:, None].expand(-1, symbols.shape[1], -1)
+        total, predicted = torch.zeros(state.shape[:2], device=symbols.device), []
+        for step in range(len(symbols)):
+            predicted.append(state)
+            joint = state * emitted[:, step]
+            scale = joint.sum(2, keepdim=True)
+            total = total + torch.log(scale[..., 0])
+            state = (joint / scale) @ self._transition
+        return total, predicted
+
+    def _compare(self, ratios: Tensor, n_half: int) -> tuple[Tensor, Tensor]:
+        """Loss, and its slope by the ratios of each trajectory."""
+        first, second = (half.mean(1) - self.mean for half in ratios.split(n_half, dim=1))
+        towards = torch.stack([self.precision @ second, self.precision @ first], dim=1) / (2 * n_half)
+        return 0.5 * first @ self.precision @ second, towards.repeat_interleave(n_half, dim=1)
+
+    def _count_most_trajectories(self) -> int:
+        n_neighbours, n_states = self._initial.shape
+        return max(4, _MOST_ENTRIES // (n_neighbours * n_states))
+
+
+def list_neighbours(hmm: HMM) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Initial, transition and emission probabilities: of the process, then with one of them raised."""
+    parts = [_smooth(part) for part in (hmm.initial_probs[None], hmm.transition_matrix, hmm.emission_probs)]
+    changed = [parts]
+    for index, part in enumerate(parts):
+        for row, column in np.ndindex(part.shape):
+            moved = part.copy()
+            moved[row] *= 1 - _STEP
+            moved[row, column] += _STEP
+            changed.append([*parts[:index], moved, *parts[index + 1 :]])
+    return [(initial[0], transition, emission) for initial, transition, emission in changed]
+
+
+def _smooth(rows: np.ndarray) -> np.ndarray:
+    return (1 - _SMALLEST_SHARE) * rows + _SMALLEST_SHARE / rows.shape[1]
+
+
+def _draw_symbols(probabilities: Tensor, generator: torch.Generator) -> Tensor:
+    """One symbol for each step of each trajectory (Gumbel-max, as a race of exponentials)."""
+    waits = torch.empty_like(probabilities).exponential_(generator=generator)
+    return (probabilities / waits).argmax(-1)
+
+
+def _invert_covariance(covariance: Tensor) -> Tensor:
+    """Inverse with a ridge on the correlations; ratios without spread are left out."""
+    spread = covariance.diagonal().sqrt()
+    scale = torch.where(spread > 1e-6, 1 / spread, torch.zeros_like(spread))
+    values, vectors = torch.linalg.eigh(covariance * scale[:, None] * scale)
+    inverse = (vectors / (values.clamp_min(0) + _RIDGE)) @ vectors.T
+    return inverse * scale[:, None] * scale

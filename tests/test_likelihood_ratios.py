@@ -1,0 +1,144 @@
+"""Likelihood ratios as a loss, against enumeration of all sequences of a short window."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from orbitscope.errors import InputError
+from orbitscope.hmm import HMM, build_random, compute_log_likelihood, load_preset, sample_sequences
+from orbitscope.loss import NeighbourDivergence
+from orbitscope.loss.likelihood_ratios import list_neighbours
+
+PROCESS = build_random(3, 2, rng=np.random.default_rng(4))
+N_STEPS = 4
+
+
+def build_divergence(hmm=PROCESS, n_steps=N_STEPS, **options):
+    return NeighbourDivergence(hmm, n_steps, rng=np.random.default_rng(0), **options)
+
+
+def draw_probabilities(n_steps, n_trajectories, n_symbols, *, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.softmax(2 * torch.randn(n_steps, n_trajectories, n_symbols, generator=generator), -1)
+
+
+def list_all_sequences(n_steps, n_symbols):
+    """Every sequence there is, (time, sequence)."""
+    return torch.tensor(list(itertools.product(range(n_symbols), repeat=n_steps))).T.contiguous()
+
+
+def compute_exact_means(divergence, probabilities):
+    """Mean ratios of trajectories with these probabilities, differentiable, from all sequences."""
+    sequences = list_all_sequences(divergence.n_steps, divergence.n_symbols)
+    steps = torch.arange(divergence.n_steps)[:, None]
+    weights = probabilities[steps, :, sequences].prod(0).mean(1)
+    return divergence.measure(sequences) @ weights
+
+
+# ---- ratios of sequences
+
+
+def test_neighbours_have_one_probability_raised():
+    neighbours = list_neighbours(PROCESS)
+    assert len(neighbours) == 1 + 3 + 9 + 6
+    process, last = neighbours[0], neighbours[-1]
+    np.testing.assert_allclose(process[1], PROCESS.transition_matrix, atol=1e-4)
+    np.testing.assert_allclose(last[2][2], 0.95 * process[2][2] + [0, 0.05])
+    for parts in neighbours:
+        for rows in parts:
+            np.testing.assert_allclose(rows.sum(-1), 1)
+            assert (rows > 0).all()
+
+
+def test_ratios_are_those_of_the_forward_recursion():
+    sequences = list_all_sequences(N_STEPS, 2)
+    found = build_divergence(n_sequences=100).measure(sequences).numpy()
+    processes = [HMM(*parts) for parts in list_neighbours(PROCESS)]
+    exact = np.stack([compute_log_likelihood(hmm, sequences.T.numpy()) for hmm in processes])
+    np.testing.assert_allclose(found[0], exact[0], atol=1e-5)
+    np.testing.assert_allclose(found[1:], exact[1:] - exact[0], atol=1e-5)
+
+
+def test_alternatives_are_ratios_of_changed_sequences():
+    divergence = build_divergence(n_sequences=100)
+    symbols = list_all_sequences(N_STEPS, 2)
+    found = divergence.measure_alternatives(symbols)
+    assert found.shape == (19, N_STEPS, 16, 2)
+    for step, symbol in itertools.product(range(N_STEPS), range(2)):
+        changed = symbols.clone()
+        changed[step] = symbol
+        exact = divergence.measure(changed) - divergence.measure(symbols)
+        torch.testing.assert_close(found[:, step, :, symbol], exact, atol=1e-5, rtol=0)
+
+
+# ---- the loss
+
+
+def test_loss_and_gradient_are_right_in_expectation():
+    divergence = build_divergence()
+    probabilities = draw_probabilities(N_STEPS, 2, 2).requires_grad_()
+    shift = compute_exact_means(divergence, probabilities) - divergence.mean
+    exact = 0.5 * shift @ divergence.precision @ shift
+    (exact_slope,) = torch.autograd.grad(exact, probabilities)
+    generator, losses, slopes = torch.Generator().manual_seed(1), [], []
+    for _ in range(50):
+        loss = divergence(probabilities.repeat(1, 1000, 1), generator=generator)
+        losses.append(float(loss.detach()))
+        slopes.append(torch.autograd.grad(loss, probabilities)[0])
+    assert np.mean(losses) == pytest.approx(exact.item(), rel=0.01)
+    # probabilities sum to 1: what is common to all symbols has no effect
+    difference = torch.stack([centre(slope) for slope in slopes]) - centre(exact_slope)
+    error = difference.std(0) / np.sqrt(len(slopes))
+    assert float((difference.mean(0).abs() / error).max()) < 4.5
+    assert float(error.max()) < 0.02 * float(centre(exact_slope).abs().max())
+
+
+def centre(slope):
+    return slope - slope.mean(2, keepdim=True)
+
+
+def test_the_slope_of_one_half_is_set_by_the_other():
+    """With a slope from its own half, chance deviations of a half would look like errors of the network."""
+    divergence = build_divergence(n_sequences=200)
+    ratios = torch.randn(19, 12, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    value, slope = divergence._compare(ratios, 6)
+    torch.testing.assert_close(slope, torch.autograd.grad(value, ratios)[0])
+
+
+def test_the_process_itself_has_no_loss():
+    hmm, generator = load_preset("cyclic-4").hmm, torch.Generator().manual_seed(0)
+    divergence = build_divergence(hmm, 20)
+    paths = sample_sequences(hmm, 8000, 20, rng=np.random.default_rng(5)).states
+    probabilities = torch.from_numpy(hmm.emission_probs[paths]).transpose(0, 1).float()
+    losses = [float(divergence(part, generator=generator)) for part in probabilities.split(400, dim=1)]
+    error = np.std(losses) / np.sqrt(len(losses))
+    assert abs(np.mean(losses)) < 4 * error + len(divergence.mean) / 20_000
+    assert error < 0.02
+
+
+def test_a_hidden_state_that_only_rare_symbols_tell_is_seen():
+    """States 1 and 3 of cyclic-4 confused: frequencies and pairs hardly change, the loss does."""
+    hmm, generator = load_preset("cyclic-4").hmm, torch.Generator().manual_seed(0)
+    divergence = build_divergence(hmm, 20)
+    emission = hmm.emission_probs.copy()
+    emission[[1, 3]] = emission[[1, 3]].mean(0)
+    paths = sample_sequences(hmm, 1000, 20, rng=np.random.default_rng(5)).states
+    lumped = torch.from_numpy(emission[paths]).transpose(0, 1).float()
+    assert float(divergence(lumped, generator=generator)) > 0.3
+
+
+def test_only_as_many_trajectories_as_the_neighbours_allow():
+    hmm = build_random(10, 6, rng=np.random.default_rng(0))
+    divergence = build_divergence(hmm, 3, n_sequences=50)
+    probabilities = draw_probabilities(3, 200, 6).requires_grad_()
+    divergence(probabilities, generator=torch.Generator().manual_seed(0)).backward()
+    used = int((probabilities.grad.abs().sum((0, 2)) > 0).sum())
+    assert used == 50_000 // (171 * 10) // 2 * 2
+
+
+def test_another_window_is_refused():
+    divergence = build_divergence(n_sequences=50)
+    with pytest.raises(InputError, match="with 4 steps and 2 symbols, got"):
+        divergence(draw_probabilities(5, 4, 2), generator=torch.Generator())
