@@ -38,6 +38,7 @@ from orbitscope.training import (
     prepare_task,
     split_batches,
 )
+from orbitscope.training.growth import measure_growth, penalise_growth
 
 HMM = load_preset("linear-3").hmm
 TINY = {
@@ -338,6 +339,36 @@ def test_a_tiny_network_learns_the_words():
     assert records[-1].loss < 0.3 * records[-1].plateau
     assert records[-1].memory > 0.5
     assert records[-1].frequency_error < 0.05
+
+
+# ---- growth
+
+
+def test_growth_is_the_change_of_the_log_of_the_norm():
+    generator = torch.Generator().manual_seed(0)
+    states = torch.rand(1, 5, 7, generator=generator) * 1.3 ** torch.arange(9.0)[:, None, None]
+    assert float(measure_growth(states)) == pytest.approx(4 * np.log(1.3), rel=1e-5)
+    assert float(penalise_growth(states)) == pytest.approx((4 * np.log(1.3)) ** 2, rel=1e-5)
+    assert float(penalise_growth(states.flip(0))) == 0.0
+
+
+def test_silent_trajectories_neither_grow_nor_spoil_the_gradient():
+    states = torch.ones(6, 4, 3)
+    states[-1] *= 2
+    states[:, 1] = 0
+    states.requires_grad_()
+    growth = measure_growth(states)
+    growth.backward()
+    assert float(growth.detach()) == pytest.approx(0.75 * np.log(2))
+    assert torch.isfinite(states.grad).all()
+
+
+def test_the_weight_of_growth_acts_on_the_gradient_and_not_on_the_loss():
+    one_batch = {"train.batch_size": 150, "train.epochs": 1}
+    (plain,), _ = train(make_settings(**one_batch))
+    (weighted,), state = train(make_settings(**one_batch, **{"train.activity_growth_weight": 1000.0}))
+    assert weighted.loss == plain.loss
+    assert weighted.gradient_norm != plain.gradient_norm
 
 
 # ---- reproducibility

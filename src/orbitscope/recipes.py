@@ -115,8 +115,8 @@ def _faithful(preset: Preset | None) -> dict[str, Any]:
 
     The same schedule for every process: a low rate until symbols have memory, without which networks of
     linear-2 exploded in their first epoch; then a high one, which falls from a tenth of the epochs on while
-    the batch grows. The weights of the last tenth are averaged (docs/log.md, 2026-11-24, third and fourth
-    session).
+    the batch grows. Activity that grows over the window is penalised: it exploded there too. The weights of
+    the last tenth are averaged (docs/log.md, 2026-11-24, third to fifth session).
     """
     published = _published(preset)
     train = {
@@ -130,11 +130,14 @@ def _faithful(preset: Preset | None) -> dict[str, Any]:
         "final_learning_rate": 1e-4,
         "decay_start": 0.1,
         "average_start": 0.9,
+        "activity_growth_weight": 100.0,
         "beta2": 0.95,
         "validate_every": 10,
         "checkpoint_every": 5,
     }
-    return merge_settings(published, {"loss": {"objective": "words", "neighbour_weight": 3.0}, "train": train})
+    return merge_settings(
+        published, {"loss": {"objective": "words", "neighbour_weight": 3.0}, "train": train}
+    )
 
 
 RECIPES: dict[str, Callable[[Preset | None], dict[str, Any]]] = {

@@ -124,6 +124,11 @@ class TrainSettings(Settings):
         ge=1,
         description="symbol sequences drawn from each rollout until the plateau is left",
     )
+    activity_growth_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="weight of the squared growth of log activity over the later half of the window",
+    )
     average_start: float = Field(
         default=1.0,
         ge=0,

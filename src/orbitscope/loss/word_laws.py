@@ -162,7 +162,9 @@ def spell_words(
     symbols = [probabilities[k : k + n_starts] for k in offsets]
     middle = (len(offsets) + 1) // 2
     nothing = torch.ones_like(symbols[0][..., :1])
-    left, right = (reduce(_combine_symbols, part or [nothing]) for part in (symbols[:middle], symbols[middle:]))
+    left, right = (
+        reduce(_combine_symbols, part or [nothing]) for part in (symbols[:middle], symbols[middle:])
+    )
     return (left.transpose(-1, -2) @ right).flatten(-2) / left.shape[-2]
 
 

@@ -15,6 +15,7 @@ from ..network import NoiseRNN, build_network, count_expected_pairs, draw_noise_
 from ..random_streams import derive_seed
 from ..settings import RunSettings
 from .epoch import EpochRecord, EpochStatistics
+from .growth import penalise_growth
 from .objectives import Batch, Split, build_objective
 from .schedule import EpochPlan, plan_epoch
 from .symbol_pairs import compute_memory
@@ -194,8 +195,13 @@ class Trainer:
         result = batch.measure_network(
             logits, generator=generator, temperature=train.temperature, self_weight=self_weight
         )
+        penalty = (
+            train.activity_growth_weight * penalise_growth(states)
+            if train.activity_growth_weight > 0
+            else 0.0
+        )
         state.optimizer.zero_grad(set_to_none=True)
-        result.value.backward()
+        (result.value + penalty).backward()
         norm = float(torch.nn.utils.clip_grad_norm_(network.parameters(), train.gradient_clip))
         loss = float(result.value.detach())
         _check_health(state.epoch + 1, loss=loss, norm=norm, activity=states[-1])

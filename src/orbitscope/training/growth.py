@@ -1,0 +1,22 @@
+"""Growth of the activity over the window, which a network without biases can use as a clock, or explode by."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def measure_growth(states: Float[Tensor, "time trajectory hidden"]) -> Float[Tensor, ""]:
+    """Mean change of log ‖h‖ over the later half of the window, in nats; differentiable.
+
+    About 0 for a network that is stationary by then. Silent trajectories count as no change.
+    """
+    later = states[len(states) // 2], states[-1]
+    norms = [state.norm(dim=1) for state in later]
+    is_active = (norms[0] > 0) & (norms[1] > 0)
+    ratio = torch.where(is_active, norms[1], 1.0) / torch.where(is_active, norms[0], 1.0)
+    return torch.log(ratio).mean()
+
+
+def penalise_growth(states: Float[Tensor, "time trajectory hidden"]) -> Float[Tensor, ""]:
+    """Square of the growth where it is positive; decay costs nothing."""
+    return torch.relu(measure_growth(states)).square()
