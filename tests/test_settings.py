@@ -42,6 +42,7 @@ def test_published_recipe_is_the_papers(preset):
         "gradient_clip": clip,
         "temperature": 1.0,
         "settle_epochs": 0,
+        "activity_growth_weight": 0.0,
         "settle_learning_rate": None,
         "plateau_self_weight": 1.0,
         "plateau_batch_size": None,
@@ -110,7 +111,7 @@ def test_settings_are_frozen():
     [
         (
             {"train.epoch": 3},
-            r"unknown setting `train\.epoch`\. Did you mean `train\.epochs`.*Valid: train\.average_s",
+            r"unknown setting `train\.epoch`\. Did you mean `train\.epochs`.*Valid: train\.activity",
         ),
         (
             {"trian.epochs": 3},

@@ -49,11 +49,12 @@ class NeighbourDivergence:
 
     Notes
     -----
-    The loss is ½ (m₁ − μ)ᵀ Σ⁻¹ (m₂ − μ), with m the means over either half of the trajectories, μ and Σ mean and
-    covariance under the process: near the process the KL divergence in nats a sequence, as far as the ratios
-    see it, and 0 in expectation for the process itself. Symbols are sampled; for the gradient each is put in
-    the place of the one that was drawn, all others kept, which is exact in expectation (along probabilities
-    that sum to 1) because symbols are independent given the states of a network. Own construction; the paper has only the Sinkhorn divergence.
+    The loss is ½ (m₁ − μ)ᵀ Σ⁻¹ (m₂ − μ), with m the means over either half of the trajectories, μ and Σ mean
+    and covariance under the process: near the process the KL divergence in nats a sequence, as far as the
+    ratios see it, and 0 in expectation for the process itself. Symbols are sampled; for the gradient each is
+    put in the place of the one that was drawn, all others kept, which is exact in expectation (along
+    probabilities that sum to 1) because symbols are independent given the states of a network. Own
+    construction; the paper has only the Sinkhorn divergence.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class NeighbourDivergence:
         *,
         generator: torch.Generator,
     ) -> Float[Tensor, ""]:
-        """Loss of trajectories with these symbol probabilities, of which it takes the first; differentiable."""
+        """Loss of trajectories with these symbol probabilities, or of the first of them; differentiable."""
         if probabilities.shape[0] != self.n_steps or probabilities.shape[2] != self.n_symbols:
             raise InputError(
                 f"`probabilities` must be (time, trajectory, symbol) with {self.n_steps} steps and "
@@ -118,7 +119,7 @@ class NeighbourDivergence:
         return torch.cat([found[:1], found[1:] - found[:1]])
 
     def _run_forward(self, symbols: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Log-likelihood (process, trajectory), and state probabilities given the symbols before each step."""
+        """Log-likelihood (process, trajectory), and state probabilities before the symbol of each step."""
         emitted = self._emission.transpose(1, 2)[:, symbols]
         state = self._initial[:, None].expand(-1, symbols.shape[1], -1)
         total, predicted = torch.zeros(state.shape[:2], device=symbols.device), []

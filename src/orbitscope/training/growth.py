@@ -1,4 +1,4 @@
-"""Growth of the activity over the window, which a network without biases can use as a clock, or explode by."""
+"""Growth of the activity over the window, by which a network without biases can keep time, or explode."""
 
 import torch
 from jaxtyping import Float

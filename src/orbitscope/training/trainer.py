@@ -195,13 +195,11 @@ class Trainer:
         result = batch.measure_network(
             logits, generator=generator, temperature=train.temperature, self_weight=self_weight
         )
-        penalty = (
-            train.activity_growth_weight * penalise_growth(states)
-            if train.activity_growth_weight > 0
-            else 0.0
-        )
+        total = result.value
+        if train.activity_growth_weight > 0:
+            total = total + train.activity_growth_weight * penalise_growth(states)
         state.optimizer.zero_grad(set_to_none=True)
-        (result.value + penalty).backward()
+        total.backward()
         norm = float(torch.nn.utils.clip_grad_norm_(network.parameters(), train.gradient_clip))
         loss = float(result.value.detach())
         _check_health(state.epoch + 1, loss=loss, norm=norm, activity=states[-1])
