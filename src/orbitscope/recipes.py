@@ -113,24 +113,25 @@ def _build_weak_schedule(n_steps: int) -> dict[str, Any]:
 def _faithful(preset: Preset | None) -> dict[str, Any]:
     """Laws of words and likelihood ratios instead of sampled sequences: no bias from the batch.
 
-    The same schedule for every process: a low rate until symbols have memory, without which networks of
-    linear-2 exploded in their first epoch; then a high one, which falls from a tenth of the epochs on while
-    the batch grows. Activity that grows over the window is penalised: it exploded there too. The weights of
+    One schedule for every process: a low rate until symbols have memory, then a higher one, the lower the
+    longer the window, which falls from a tenth of the epochs on while the batch grows. Activity that grows
+    over the window is penalised. Without these, networks of linear-2 exploded in their first epochs. The weights of
     the last tenth are averaged (docs/log.md, 2026-11-24, third to fifth session).
     """
     published = _published(preset)
+    n_steps = published["data"]["n_steps"]
     train = {
-        "epochs": 6000 // published["data"]["n_steps"],
+        "epochs": 6000 // n_steps,
         "batch_size": 125,
         "final_batch_size": 1000,
         "growth_start": 0.2,
         "growth_end": 0.9,
         "plateau_learning_rate": 1e-3,
-        "learning_rate": 4e-3,
+        "learning_rate": min(4e-3, 0.15 / n_steps),
         "final_learning_rate": 1e-4,
         "decay_start": 0.1,
         "average_start": 0.9,
-        "activity_growth_weight": 100.0,
+        "activity_growth_weight": 10.0,
         "beta2": 0.95,
         "validate_every": 10,
         "checkpoint_every": 5,
