@@ -24,6 +24,7 @@ ZOO = ROOT / "src" / "orbitscope" / "zoo_networks"
 
 RULE = "lowest validation loss minus its floor among the seeds"
 FEWEST_SEEDS = 3
+RECIPES = ("published", "faithful")
 WITH_CHECKPOINTS = ("linear-2", "linear-3")
 
 
@@ -32,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--recipe", choices=("published", "faithful"), required=True)
+    parser.add_argument("--recipe", choices=RECIPES, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments = parser.parse_args()
     if len(set(arguments.seeds)) < FEWEST_SEEDS:

@@ -115,8 +115,8 @@ def _faithful(preset: Preset | None) -> dict[str, Any]:
 
     One schedule for every process: a low rate until symbols have memory, then a higher one, the lower the
     longer the window, which falls from a tenth of the epochs on while the batch grows. Activity that grows
-    over the window is penalised. Without these, networks of linear-2 exploded in their first epochs. The weights of
-    the last tenth are averaged (docs/log.md, 2026-11-24, third to fifth session).
+    over the window is penalised. Without these, networks of linear-2 exploded in their first epochs. The
+    weights of the last tenth are averaged (docs/log.md, 2026-11-24, third to fifth session).
     """
     published = _published(preset)
     n_steps = published["data"]["n_steps"]
