@@ -1,0 +1,167 @@
+"""Residency: how many steps the most probable symbol of a state lasts under fresh noise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..errors import InputError
+from ..network import NoiseRNN, draw_noise_
+from ..results import Result, axes
+
+_CHUNK_ROLLOUTS = 16_384
+"""Rollouts that advance together: their states and noise stay below about 20 MB."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ResidencyResult(Result):
+    """Residency of states, and how their logits waver meanwhile.
+
+    Attributes
+    ----------
+    symbol : (point,)
+        Most probable symbol of each state.
+    mean_steps : (point,)
+        Mean number of steps until the most probable symbol is another one; 1 if it is after one step.
+    censored_share : (point,)
+        Share of rollouts in which it never was; they count with ``max_steps``.
+    logit_sign_changes, margin_sign_changes : (point,)
+        Mean number of sign changes of the step difference of the start symbol's logit, and of its margin over
+        the best other symbol, from the state to the step that ends the residency.
+    """
+
+    symbol: Int[np.ndarray, " point"] = axes("point", description="most probable symbol")
+    mean_steps: Float[np.ndarray, " point"] = axes("point", unit="steps", description="mean residency")
+    censored_share: Float[np.ndarray, " point"] = axes("point", description="rollouts without an end")
+    logit_sign_changes: Float[np.ndarray, " point"] = axes(
+        "point", description="sign changes of the steps of the start symbol's logit"
+    )
+    margin_sign_changes: Float[np.ndarray, " point"] = axes(
+        "point", description="sign changes of the steps of its margin over the runner-up"
+    )
+
+
+@torch.no_grad()
+def compute_residency(
+    network: NoiseRNN,
+    states: Float[Tensor, "point state"],
+    *,
+    noise_std: float = 1.0,
+    max_steps: int = 60,
+    n_rollouts: int = 20,
+    generator: torch.Generator,
+) -> ResidencyResult:
+    """Mean number of steps before the most probable symbol changes, over rollouts with fresh noise.
+
+    Parameters
+    ----------
+    network : NoiseRNN
+    states : (point, state)
+        Where rollouts start.
+    noise_std : float >= 0
+        Standard deviation of the noise (dimensionless).
+    max_steps : int >= 1
+        Longer residencies are cut at this number of steps.
+    n_rollouts : int >= 1
+        Rollouts from each state.
+    generator
+        Source of the noise; same seed, same result.
+
+    Raises
+    ------
+    InputError
+        If a state has the wrong width or is not finite, or a number is out of range.
+
+    Notes
+    -----
+    Paper: Torre et al. 2025, residency time, with the same 20 rollouts and 60 steps. Rollouts that have ended
+    are dropped from the batch. Sign changes of the margin are ours: a logit alone is not invariant to adding
+    the same vector to all rows of the readout. A tie counts for the symbol with the smaller number.
+    """
+    _check(network, states, max_steps=max_steps, n_rollouts=n_rollouts, noise_std=noise_std)
+    per_chunk = max(1, _CHUNK_ROLLOUTS // n_rollouts)
+    options = {"noise_std": noise_std, "max_steps": max_steps, "generator": generator}
+    parts = [
+        _follow(network, part.repeat_interleave(n_rollouts, 0), **options) for part in states.split(per_chunk)
+    ]
+    sums = torch.cat(parts, dim=1).unflatten(1, (len(states), n_rollouts))
+    steps, censored, logit_changes, margin_changes = sums.double().mean(2).cpu().numpy()
+    return ResidencyResult(
+        settings={"noise_std": noise_std, "max_steps": max_steps, "n_rollouts": n_rollouts},
+        status={},
+        symbol=network.compute_logits(states).argmax(1).cpu().numpy(),
+        mean_steps=steps,
+        censored_share=censored,
+        logit_sign_changes=logit_changes,
+        margin_sign_changes=margin_changes,
+    )
+
+
+class _SignCounter:
+    """Counts how often the step difference of a series changes its sign, for many series at once."""
+
+    def __init__(self, start: Tensor):
+        self.last, self.sign = start, torch.zeros_like(start)
+        self.count = torch.zeros_like(start)
+
+    def add(self, values: Tensor) -> None:
+        sign = torch.sign(values - self.last)
+        self.count += (sign * self.sign < 0).to(self.count.dtype)
+        self.sign = torch.where(sign == 0, self.sign, sign)
+        self.last = values
+
+    def keep(self, chosen: Tensor) -> None:
+        self.last, self.sign, self.count = self.last[chosen], self.sign[chosen], self.count[chosen]
+
+
+def _follow(
+    network: NoiseRNN, state: Tensor, *, noise_std: float, max_steps: int, generator: torch.Generator
+) -> Tensor:
+    """Run rollouts to the end of their residency: (steps, censored, sign changes twice) x rollout."""
+    found = state.new_zeros(4, len(state))
+    found[0], found[1] = max_steps, 1.0
+    logits = network.compute_logits(state)
+    symbol, index = logits.argmax(1), torch.arange(len(state), device=state.device)
+    counters = [_SignCounter(values) for values in _measure(logits, symbol)]
+    for step in range(1, max_steps + 1):
+        noise = draw_noise_(state.new_empty(1, len(state), network.input_size), noise_std, generator)[0]
+        state = network.step(state, noise)
+        logits = network.compute_logits(state)
+        for row, counter, values in zip((2, 3), counters, _measure(logits, symbol), strict=True):
+            counter.add(values)
+            found[row, index] = counter.count
+        stays = logits.argmax(1) == symbol
+        ended = index[~stays]
+        found[0, ended], found[1, ended] = step, 0.0
+        state, symbol, index = state[stays], symbol[stays], index[stays]
+        for counter in counters:
+            counter.keep(stays)
+        if len(index) == 0:
+            break
+    return found
+
+
+def _measure(logits: Tensor, symbol: Tensor) -> tuple[Tensor, Tensor]:
+    """Logit of a symbol, and its margin over the best other one."""
+    chosen = logits.gather(1, symbol[:, None])
+    others = logits.scatter(1, symbol[:, None], -torch.inf).max(1).values
+    return chosen[:, 0], chosen[:, 0] - others
+
+
+def _check(network: NoiseRNN, states: Tensor, *, max_steps: int, n_rollouts: int, noise_std: float) -> None:
+    width = network.cell.state_size
+    if states.ndim != 2 or states.shape[1] != width or len(states) == 0:
+        raise InputError(
+            f"`states` must be (point, {width}) with at least one point, got shape {tuple(states.shape)}."
+        )
+    if not bool(states.isfinite().all()):
+        raise InputError("`states` must be finite, got NaN or infinity. Leave out states that diverged.")
+    for name, value, least in (
+        ("max_steps", max_steps, 1),
+        ("n_rollouts", n_rollouts, 1),
+        ("noise_std", noise_std, 0),
+    ):
+        if not value >= least:
+            raise InputError(f"`{name}` must be ≥ {least}, got {value}.")
