@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from orbitscope.dynamics.driven_states import run_driven
-from orbitscope.dynamics.residency import compute_residency
+from orbitscope.dynamics.residency import _SignCounter, compute_residency
 from orbitscope.errors import InputError
 from orbitscope.network import build_network
 
@@ -73,6 +73,13 @@ def test_rollouts_against_a_loop():
     np.testing.assert_allclose(found.margin_sign_changes, expected[:, 3])
     assert 0 < expected[:, 1].mean() < 1
     assert expected[:, 2:].max() > 0
+
+
+def test_a_flat_step_between_rise_and_fall_hides_no_change_of_sign():
+    counter = _SignCounter(torch.tensor([0.0, 0.0, 0.0]))
+    for values in ([1.0, 1.0, 0.0], [1.0, 2.0, 0.0], [0.0, 3.0, 1.0], [1.0, 3.0, 0.0]):
+        counter.add(torch.tensor(values))
+    assert counter.count.tolist() == [2, 0, 1]
 
 
 @pytest.mark.parametrize("threshold", [0.5, -0.3])

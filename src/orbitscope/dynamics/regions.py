@@ -1,0 +1,349 @@
+"""Regions by residency: slow, kick and transition, what sets them apart, and which follows which."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, Integer, Shaped
+from torch import Tensor
+
+from ..errors import InputError
+from ..network import NoiseRNN, draw_noise_
+from ..results import Result, axes
+from ..statistics import bootstrap_statistic
+from .driven_states import DrivenPath, run_driven
+from .jacobians import Spectra, compute_active_spectra, compute_spectra
+from .residency import compute_residency
+
+REGIONS = ("slow", "kick", "transition")
+"""Every state with a residency belongs to one of them."""
+
+UNDEFINED = -1
+"""Label of a state without a residency."""
+
+TRANSITION_BELOW = 2.0
+SLOW_ABOVE = 8.0
+"""Residencies in steps: transition below 2, slow above 8, kick between (Torre et al. 2025)."""
+
+MEASURES = {
+    "share": ("share of the states", "1"),
+    "residency": ("mean residency", "steps"),
+    "unstable": ("eigenvalues with |λ| > 1, noise-free map", "1"),
+    "unstable_driven": ("eigenvalues with |λ| > 1, driven step", "1"),
+    "unstable_null": ("the same for random active sets of equal size", "1"),
+    "critical_pairs": ("critical pairs, noise-free map", "1"),
+    "n_active": ("active neurons, noise-free map", "neurons"),
+    "logit_sign_changes": ("sign changes of the start symbol's logit", "1"),
+    "margin_sign_changes": ("sign changes of its margin", "1"),
+    "entropy": ("entropy of the symbol", "nats"),
+    "speed": ("‖E h′ − h‖ / ‖h‖", "1"),
+}
+"""Measures of a region: description and unit."""
+
+_SPEED_DRAWS = 64
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RegionResult(Result):
+    """The regions of the driven states of a network.
+
+    Attributes
+    ----------
+    region : (region,)
+        Names; ``next_region`` repeats them.
+    measure, description, unit : (measure,)
+    estimate, low, high : (measure, region)
+        Mean over the states of a region, and its interval over trajectories; NaN without states.
+    n_points : (region,)
+        States of each region.
+    visits : (region, next_region)
+        How often a visit to a region was followed by one to another, over all trajectories.
+    asymmetry, asymmetry_low, asymmetry_high : (region, next_region)
+        (N_ij − N_ji)/(N_ij + N_ji) of these visits and its interval: 0 where either order is as frequent.
+    label : (trajectory, time)
+        Index of the region; −1 is undefined.
+    mean_steps : (trajectory, time)
+        Residency.
+    symbol : (trajectory, time)
+        Most probable symbol.
+    n_unstable : (trajectory, spectral_time)
+        Eigenvalues with |λ| > 1 of the noise-free map.
+    spectral_time : (spectral_time,)
+        Steps at which spectra were taken.
+    """
+
+    region: Shaped[np.ndarray, " region"] = axes("region", description="region by residency")
+    measure: Shaped[np.ndarray, " measure"] = axes("measure", description="name of the measure")
+    description: Shaped[np.ndarray, " measure"] = axes("measure", description="what the measure is")
+    unit: Shaped[np.ndarray, " measure"] = axes("measure", description="unit of the measure")
+    estimate: Float[np.ndarray, "measure region"] = axes("measure", "region", description="mean of a region")
+    low: Float[np.ndarray, "measure region"] = axes("measure", "region", description="lower limit")
+    high: Float[np.ndarray, "measure region"] = axes("measure", "region", description="upper limit")
+    n_points: Int[np.ndarray, " region"] = axes("region", description="states of a region")
+    visits: Int[np.ndarray, "region region"] = axes("region", "next_region", description="successive visits")
+    asymmetry: Float[np.ndarray, "region region"] = axes(
+        "region", "next_region", description="net share of visits in this order"
+    )
+    asymmetry_low: Float[np.ndarray, "region region"] = axes(
+        "region", "next_region", description="lower limit"
+    )
+    asymmetry_high: Float[np.ndarray, "region region"] = axes(
+        "region", "next_region", description="upper limit"
+    )
+    label: Integer[np.ndarray, "trajectory time"] = axes(
+        "trajectory", "time", description="region of a state"
+    )
+    mean_steps: Float[np.ndarray, "trajectory time"] = axes(
+        "trajectory", "time", unit="steps", description="residency"
+    )
+    symbol: Integer[np.ndarray, "trajectory time"] = axes(
+        "trajectory", "time", description="most probable symbol"
+    )
+    n_unstable: Integer[np.ndarray, "trajectory spectral_time"] = axes(
+        "trajectory", "spectral_time", description="eigenvalues with |λ| > 1"
+    )
+    spectral_time: Integer[np.ndarray, " spectral_time"] = axes(
+        "spectral_time", unit="steps", description="steps with spectra"
+    )
+
+
+def classify_regions(
+    mean_steps: Float[np.ndarray, "*shape"],
+    *,
+    transition_below: float = TRANSITION_BELOW,
+    slow_above: float = SLOW_ABOVE,
+) -> Int[np.ndarray, "*shape"]:
+    """Index into :data:`REGIONS` for each residency: every one has a region, NaN is :data:`UNDEFINED`."""
+    if not transition_below <= slow_above:
+        raise InputError(
+            f"`transition_below` must be ≤ `slow_above`, got {transition_below} and {slow_above}. "
+            "Use 2 and 8."
+        )
+    labels = np.where(mean_steps > slow_above, 0, np.where(mean_steps < transition_below, 2, 1))
+    return np.where(np.isnan(mean_steps), UNDEFINED, labels)
+
+
+def compute_regions(
+    network: NoiseRNN,
+    *,
+    n_trajectories: int = 100,
+    n_steps: int = 100,
+    burn_in: int = 500,
+    noise_std: float = 1.0,
+    max_steps: int = 60,
+    n_rollouts: int = 20,
+    spectral_stride: int = 5,
+    n_resamples: int = 1000,
+    confidence: float = 0.95,
+    generator: torch.Generator,
+) -> RegionResult:
+    """Divide driven states into regions and measure each.
+
+    Parameters
+    ----------
+    network : NoiseRNN
+    n_trajectories, n_steps, burn_in
+        As in :func:`run_driven`; the paper's 10 000 states are 100 trajectories of 100 steps here.
+    noise_std, max_steps, n_rollouts
+        As in :func:`compute_residency`.
+    spectral_stride : int >= 1
+        Spectra and speed are taken at every so many steps.
+    n_resamples, confidence
+        Of the bootstrap over trajectories.
+    generator
+        Source of all noise; same seed, same result.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range.
+    NoStationaryRegimeError
+        If the network grows without bound or is silent.
+
+    Notes
+    -----
+    Paper: Torre et al. 2025, figures on residency and local dynamics. Differs: regions leave no state out
+    (the published slow states also have p_max > .8), intervals are over trajectories, and the counts stand
+    beside those of random active sets, because they follow the number of active neurons.
+    """
+    if spectral_stride < 1:
+        raise InputError(f"`spectral_stride` must be ≥ 1, got {spectral_stride}. Use 1 for all steps.")
+    options = {"burn_in": burn_in, "noise_std": noise_std, "generator": generator}
+    path = run_driven(network, n_trajectories, n_steps + 1, **options)
+    points = path.states[:-1].flatten(0, 1)
+    residency = compute_residency(
+        network, points, noise_std=noise_std, max_steps=max_steps, n_rollouts=n_rollouts, generator=generator
+    )
+    by_point = partial(_arrange, n_steps=n_steps)
+    mean_steps = by_point(residency.mean_steps)
+    label = classify_regions(mean_steps)
+    values = {
+        "residency": mean_steps,
+        "logit_sign_changes": by_point(residency.logit_sign_changes),
+        "margin_sign_changes": by_point(residency.margin_sign_changes),
+        "entropy": by_point(_compute_entropy(network, points)),
+    }
+    spectral_time = np.arange(0, n_steps, spectral_stride)
+    local = _measure_locally(network, path, spectral_time, noise_std=noise_std, generator=generator)
+    rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+    resample = partial(bootstrap_statistic, rng=rng, n_resamples=n_resamples, confidence=confidence)
+    table = resample(_sum_by_region(label, values, spectral_time, local), _divide)
+    visits = _count_visits(label)
+    asymmetry = resample(visits, _compare_orders)
+    return RegionResult(
+        settings={
+            "n_trajectories": n_trajectories,
+            "n_steps": n_steps,
+            "burn_in": burn_in,
+            "noise_std": noise_std,
+            "max_steps": max_steps,
+            "n_rollouts": n_rollouts,
+            "spectral_stride": spectral_stride,
+            "transition_below": TRANSITION_BELOW,
+            "slow_above": SLOW_ABOVE,
+            "confidence": confidence,
+        },
+        status={"empty": [name for i, name in enumerate(REGIONS) if not (label == i).any()]},
+        region=np.array(REGIONS),
+        measure=np.array(list(MEASURES)),
+        description=np.array([description for description, _ in MEASURES.values()]),
+        unit=np.array([unit for _, unit in MEASURES.values()]),
+        estimate=table.estimate,
+        low=table.low,
+        high=table.high,
+        n_points=np.array([(label == i).sum() for i in range(len(REGIONS))]),
+        visits=visits.sum(0),
+        asymmetry=asymmetry.estimate,
+        asymmetry_low=asymmetry.low,
+        asymmetry_high=asymmetry.high,
+        label=label.astype(np.int8),
+        mean_steps=mean_steps,
+        symbol=by_point(residency.symbol),
+        n_unstable=local["unstable"].astype(np.int16),
+        spectral_time=spectral_time,
+    )
+
+
+def compute_speed(
+    network: NoiseRNN,
+    states: Float[Tensor, "point state"],
+    *,
+    noise_std: float = 1.0,
+    n_draws: int = _SPEED_DRAWS,
+    generator: torch.Generator,
+) -> Float[np.ndarray, " point"]:
+    """Relative drift ‖E[h′ | h] − h‖/‖h‖ of each state, from independent halves of antithetic draws.
+
+    The product of the errors of two halves has no bias from the number of draws, their square would; 0 where
+    it is negative, NaN for a silent state.
+    """
+    drifts = []
+    with torch.no_grad():
+        for _ in range(2):
+            total = torch.zeros_like(states)
+            for _ in range(max(1, n_draws // 4)):
+                shape = (1, len(states), network.input_size)
+                noise = draw_noise_(states.new_empty(shape), noise_std, generator)[0]
+                total += network.step(states, noise) + network.step(states, -noise)
+            drifts.append(total / (2 * max(1, n_draws // 4)) - states)
+    product = (drifts[0] * drifts[1]).sum(1).clamp_min(0)
+    norm = states.square().sum(1)
+    return torch.sqrt(product / torch.where(norm > 0, norm, torch.nan)).double().cpu().numpy()
+
+
+def draw_active_sets(
+    sizes: Int[np.ndarray, " point"], n_neurons: int, *, rng: np.random.Generator
+) -> np.ndarray:
+    """Random sets of neurons of the given sizes, (point, neuron)."""
+    ranks = rng.random((len(sizes), n_neurons)).argsort(axis=1).argsort(axis=1)
+    return ranks < sizes[:, None]
+
+
+def _arrange(values: np.ndarray, *, n_steps: int) -> np.ndarray:
+    """From points, time first, to (trajectory, time)."""
+    return np.ascontiguousarray(values.reshape(n_steps, -1).T)
+
+
+@torch.no_grad()
+def _compute_entropy(network: NoiseRNN, states: Tensor) -> np.ndarray:
+    log_probs = torch.log_softmax(network.compute_logits(states), -1)
+    return -(log_probs.exp() * log_probs).sum(1).double().cpu().numpy()
+
+
+def _measure_locally(
+    network: NoiseRNN,
+    path: DrivenPath,
+    spectral_time: np.ndarray,
+    *,
+    noise_std: float,
+    generator: torch.Generator,
+) -> dict[str, np.ndarray]:
+    """What needs a spectrum or many draws, (trajectory, spectral_time)."""
+    chosen = torch.from_numpy(spectral_time)
+    points, noise = path.states[chosen].flatten(0, 1), path.noise[chosen + 1].flatten(0, 1)
+    free, driven = compute_spectra(network, points), compute_spectra(network, points, noise)
+    found = {
+        "unstable": free.count_unstable(),
+        "unstable_driven": driven.count_unstable(),
+        "unstable_null": _find_null(network, free, generator),
+        "critical_pairs": free.count_critical_pairs(),
+        "n_active": free.n_active,
+        "speed": compute_speed(network, points, noise_std=noise_std, generator=generator),
+    }
+    return {name: _arrange(values, n_steps=len(spectral_time)) for name, values in found.items()}
+
+
+def _find_null(network: NoiseRNN, spectra: Spectra, generator: torch.Generator) -> np.ndarray:
+    """Unstable directions of random active sets of equal size; NaN for a cell without active sets."""
+    if network.cell.name != "relu":
+        return np.full(len(spectra.n_active), np.nan)
+    weights = network.cell.w_hh.detach().cpu().numpy()
+    rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+    active = draw_active_sets(spectra.n_active, len(weights), rng=rng)
+    return compute_active_spectra(weights, active).count_unstable().astype(float)
+
+
+def _sum_by_region(
+    label: np.ndarray,
+    values: Mapping[str, np.ndarray],
+    spectral_time: np.ndarray,
+    local: Mapping[str, np.ndarray],
+) -> np.ndarray:
+    """Sums of each measure and the number of states behind them, (trajectory, 2, measure, region)."""
+    is_in = label[..., None] == np.arange(len(REGIONS))
+    sums = {
+        "share": (is_in.sum(1), np.broadcast_to((label >= 0).sum(1)[:, None], (len(label), len(REGIONS))))
+    }
+    sums |= {name: _sum_inside(value, is_in) for name, value in values.items()}
+    sums |= {name: _sum_inside(value, is_in[:, spectral_time]) for name, value in local.items()}
+    return np.stack([np.stack(sums[name], axis=1) for name in MEASURES], axis=2).astype(float)
+
+
+def _sum_inside(value: np.ndarray, is_in: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sum over the states of each region, and their number, by trajectory."""
+    is_known = np.isfinite(value)[..., None] & is_in
+    return np.where(is_known, value[..., None], 0.0).sum(1), is_known.sum(1)
+
+
+def _divide(sums: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return sums[:, 0] / sums[:, 1]
+
+
+def _count_visits(label: np.ndarray) -> np.ndarray:
+    """How often one region follows another along each trajectory, (trajectory, region, next_region)."""
+    n_regions = len(REGIONS)
+    before, after = label[:, :-1], label[:, 1:]
+    is_move = (before != after) & (before >= 0) & (after >= 0)
+    trajectory = np.broadcast_to(np.arange(len(label))[:, None], before.shape)
+    code = (trajectory * n_regions + before) * n_regions + after
+    counts = np.bincount(code[is_move], minlength=len(label) * n_regions**2)
+    return counts.reshape(len(label), n_regions, n_regions)
+
+
+def _compare_orders(visits: np.ndarray) -> np.ndarray:
+    reverse = visits.swapaxes(1, 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (visits - reverse) / (visits + reverse)
