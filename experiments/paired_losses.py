@@ -2,14 +2,14 @@
 
     python experiments/paired_losses.py
 
-Is a property of the networks one of emulation, or of the loss? For linear-2 and linear-3 each seed trains two
-networks from the same initial weights with the same schedule and takes the last epoch of both: one with the
-paper's Sinkhorn divergence of sampled sequences, one with the loss of the recipe `faithful`, laws of words and
-likelihood ratios. The network is the unit. What differs with the loss beside it: the first learns from 10 000
-sampled targets, the second from what holds for the process; the norm at which the gradient is clipped is in
-units of the loss; the recurrent noise is the same in the first update of an epoch only, because symbols are
-drawn from the same stream; and batches of 1000 bias the first loss more than the paper's 4096. Growth of
-activity is not penalised in either.
+Is a property of the networks one of emulation, or of the loss? For linear-2 and linear-3 each seed trains
+two networks from the same initial weights with the same schedule and takes the last epoch of both: one with
+the paper's Sinkhorn divergence of sampled sequences, one with the loss of the recipe `faithful`, laws of
+words and likelihood ratios. The network is the unit. What differs with the loss beside it: the first learns
+from 10 000 sampled targets, the second from what holds for the process; the norm at which the gradient is
+clipped is in units of the loss; the recurrent noise is the same in the first update of an epoch only,
+because symbols are drawn from the same stream; and batches of 1000 bias the first loss more than the
+paper's 4096. Growth of activity is not penalised in either.
 
 Fixed in advance: the size of the cross-entropy gap is the primary measure, one test per process, once all
 pairs are there (smallest possible p: 2/64). All other measures have an interval and no test.
