@@ -1,0 +1,126 @@
+"""Regions of driven states: how long symbols last, what sets regions apart, which follows which."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..dynamics.regions import RegionResult
+from .style import (
+    MUTED_COLOR,
+    REGION_COLORS,
+    WIDTH,
+    build_figure,
+    format_number,
+    get_axes,
+    label_panels,
+    with_style,
+)
+
+_PANELS = ("unstable", "logit_sign_changes", "entropy", "speed")
+_TITLES = {
+    "unstable": "unstable directions",
+    "logit_sign_changes": "sign changes of the logit",
+    "entropy": "entropy (nats)",
+    "speed": "relative speed",
+}
+
+
+@with_style
+def plot_regions(result: RegionResult) -> Figure:
+    """Residencies by region, four measures with intervals, and the order of visits."""
+    figure = build_figure(WIDTH, 4.4)
+    top, bottom = figure.subfigures(2, 1, height_ratios=[1.1, 1])
+    upper = top.subplots(1, 2, width_ratios=[1.5, 1])
+    plot_residencies(result, ax=upper[0])
+    plot_visits(result, ax=upper[1])
+    lower = bottom.subplots(1, len(_PANELS))
+    for ax, measure in zip(lower, _PANELS, strict=True):
+        plot_region_measure(result, measure, ax=ax)
+    label_panels([*upper, *lower])
+    return figure
+
+
+@with_style
+def plot_residencies(result: RegionResult, *, ax: Axes | None = None) -> Axes:
+    """Histogram of residencies, coloured by region."""
+    ax = get_axes(ax)
+    longest = result.settings["max_steps"]
+    bins = np.linspace(1, longest, min(longest, 60) + 1)
+    steps = [result.mean_steps[result.label == index] for index in range(len(result.region))]
+    shares = result.estimate[result.measure.tolist().index("share")]
+    labels = [f"{name}, {100 * share:.0f} %" for name, share in zip(result.region, shares, strict=True)]
+    colors = [REGION_COLORS[name] for name in result.region]
+    ax.hist(steps, bins=bins, stacked=True, color=colors, label=labels, linewidth=0)
+    ax.set(xlabel="residency (steps)", ylabel="states", yscale="log", xlim=(1, longest))
+    ax.legend(loc="upper right")
+    return ax
+
+
+@with_style
+def plot_region_measure(result: RegionResult, measure: str, *, ax: Axes | None = None) -> Axes:
+    """One measure for each region with its interval; for unstable directions the null beside it."""
+    ax = get_axes(ax)
+    row = result.measure.tolist().index(measure)
+    places = np.arange(len(result.region))
+    colors = [REGION_COLORS[name] for name in result.region]
+    estimate, low, high = (values[row] for values in (result.estimate, result.low, result.high))
+    ax.bar(places, np.nan_to_num(estimate), width=0.7, color=colors, linewidth=0)
+    ax.vlines(places, low, high, color="black", linewidth=0.9)
+    if measure == "unstable":
+        null = result.estimate[result.measure.tolist().index("unstable_null")]
+        ax.hlines(null, places - 0.4, places + 0.4, color=MUTED_COLOR, linestyle="--", label="random sets")
+        ax.legend(loc="upper left", borderaxespad=0.0)
+        ax.margins(y=0.25)
+    ax.set_xticks(places, [str(name) for name in result.region], rotation=25)
+    ax.tick_params(axis="x", length=0)
+    ax.set_title(_TITLES.get(measure, str(result.description[row])))
+    return ax
+
+
+@with_style
+def plot_visits(result: RegionResult, *, ax: Axes | None = None) -> Axes:
+    """How often one region follows another, and by how much the order is preferred to its reverse."""
+    ax = get_axes(ax)
+    pairs = [(0, 1), (1, 2), (2, 0)]
+    names = [str(name) for name in result.region]
+    places = np.arange(len(pairs))[::-1]
+    for place, (i, j) in zip(places, pairs, strict=True):
+        asymmetry = result.asymmetry[i, j]
+        ax.plot(asymmetry, place, "o", color=REGION_COLORS[names[i]], clip_on=False, zorder=3)
+        ax.hlines(
+            place, result.asymmetry_low[i, j], result.asymmetry_high[i, j], color=REGION_COLORS[names[i]]
+        )
+        counts = f"{result.visits[i, j]} : {result.visits[j, i]}"
+        ax.annotate(counts, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=7)
+    ax.axvline(0, color=MUTED_COLOR, linewidth=0.6, zorder=1)
+    ax.set_yticks(places, [f"{names[i]} → {names[j]}" for i, j in pairs])
+    ax.set(xlim=(-1, 1), ylim=(-0.6, len(pairs) - 0.4), xlabel="net share of visits in this order")
+    ax.tick_params(axis="y", length=0)
+    return ax
+
+
+def describe_regions(result: RegionResult) -> str:
+    """Caption of :func:`plot_regions`."""
+    rows = result.measure.tolist()
+
+    def say(measure: str, region: int) -> str:
+        row = rows.index(measure)
+        numbers = (values[row, region] for values in (result.estimate, result.low, result.high))
+        value, low, high = (format_number(float(number)) for number in numbers)
+        return f"{value} ({low} to {high})"
+
+    settings = result.settings
+    shares = ", ".join(f"{name} {say('share', i)}" for i, name in enumerate(result.region))
+    order = ", ".join(
+        f"{result.region[i]} → {result.region[j]} {format_number(float(result.asymmetry[i, j]))}"
+        for i, j in ((0, 1), (1, 2), (2, 0))
+    )
+    limits = f"transition below {settings['transition_below']:g}, slow above {settings['slow_above']:g}"
+    return (
+        f"Regions of {result.label.size} driven states ({settings['n_trajectories']} trajectories of "
+        f"{settings['n_steps']} steps). a, Residency: mean over {settings['n_rollouts']} rollouts of the "
+        f"steps until the most probable symbol changes, cut at {settings['max_steps']}; {limits}. Shares: "
+        f"{shares}. b, Order of visits: net share, counts of both orders at the right; a reversible walk "
+        f"gives 0 ({order}). c to f, Means of each region; dashes: random active sets of equal size. "
+        f"Intervals: {100 * settings['confidence']:.0f} %, bootstrap over trajectories."
+    )
