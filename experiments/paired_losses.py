@@ -53,12 +53,12 @@ SEEDS = (0, 1, 2, 3, 4, 5)
 N_CHECKPOINTS = 32
 
 SCHEDULE = {
-    "epochs": 100,
+    "epochs": 150,
     "batch_size": 1000,
     "learning_rate": 1e-3,
     "final_learning_rate": 1e-4,
     "decay_start": 0.6,
-    "validate_every": 100,
+    "validate_every": 150,
     "checkpoint_every": 2,
 }
 """Changes to the recipe `published`, the same for both losses: smaller batches, a rate that falls.
