@@ -62,13 +62,23 @@ def pack_best(process: str, recipe: str, runs: list[RunFolder]) -> None:
     best = min(range(len(runs)), key=lambda index: candidates[index]["excess"])
     name = process if recipe == "published" else f"{process}-{recipe}"
     epochs = find_epochs(runs[best]) if process in WITH_CHECKPOINTS else []
-    notes = {"selection": {"rule": RULE, "candidates": candidates, "chosen_seed": candidates[best]["seed"]}}
+    selection = {"rule": RULE, "candidates": candidates, "chosen_seed": candidates[best]["seed"]}
+    if is_packed(RunFolder(ZOO / name), runs[best], selection):
+        print(f"zoo:{name}: as it was", flush=True)
+        return
     new = ZOO / f".{name}.new"
     shutil.rmtree(new, ignore_errors=True)
-    pack_run(runs[best], new, epochs=epochs, notes=notes)
+    pack_run(runs[best], new, epochs=epochs, notes={"selection": selection})
     shutil.rmtree(ZOO / name, ignore_errors=True)
     new.rename(ZOO / name)
     print(f"zoo:{name}: seed {candidates[best]['seed']}, checkpoints {epochs}", flush=True)
+
+
+def is_packed(packed: RunFolder, run: RunFolder, selection: dict[str, Any]) -> bool:
+    """Whether this network stands there, chosen among the same candidates: its files are then left alone."""
+    if not packed.weights.is_file() or packed.weights.read_bytes() != run.weights.read_bytes():
+        return False
+    return packed.read_provenance().get("selection") == selection
 
 
 def describe_candidate(run: RunFolder) -> dict[str, Any]:

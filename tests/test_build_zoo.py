@@ -79,6 +79,14 @@ def test_a_new_choice_replaces_the_old_one(script):
     assert RunFolder(script.ZOO / "linear-3-fast").read_settings().seed == 2
 
 
+def test_files_of_the_same_choice_are_left_alone(script, capsys):
+    script.main()
+    before = {path: path.stat().st_mtime_ns for path in script.ZOO.rglob("*")}
+    script.main()
+    assert "as it was" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in script.ZOO.rglob("*")} == before
+
+
 @pytest.mark.parametrize("missing", ["weights.safetensors", "results/evaluation.nc"])
 def test_nothing_is_packed_before_all_candidates_are_ready(script, capsys, missing):
     (script.RUNS / NAMES[1] / missing).unlink()
