@@ -16,8 +16,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from ..errors import InputError
-from ..network import NoiseRNN
-from ..network.cells import ElementwiseCell, ReLUCell
+from ..network import ElementwiseCell, NoiseRNN, ReLUCell
 
 CRITICAL_IMAGINARY = 0.06
 CRITICAL_REAL = 0.1

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, Integer, Shaped
 from torch import Tensor
 
 from ..errors import InputError
-from ..network import NoiseRNN, draw_noise_
+from ..network import NoiseRNN, ReLUCell, draw_noise_
 from ..results import Result, axes
 from ..statistics import bootstrap_statistic
 from .driven_states import DrivenPath, run_driven
@@ -297,7 +297,7 @@ def _measure_locally(
 
 def _find_null(network: NoiseRNN, spectra: Spectra, generator: torch.Generator) -> np.ndarray:
     """Unstable directions of random active sets of equal size; NaN for a cell without active sets."""
-    if network.cell.name != "relu":
+    if not isinstance(network.cell, ReLUCell):
         return np.full(len(spectra.n_active), np.nan)
     weights = network.cell.w_hh.detach().cpu().numpy()
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))

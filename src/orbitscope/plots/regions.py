@@ -29,11 +29,11 @@ _TITLES = {
 def plot_regions(result: RegionResult) -> Figure:
     """Residencies by region, four measures with intervals, and the order of visits."""
     figure = build_figure(WIDTH, 4.4)
-    top, bottom = figure.subfigures(2, 1, height_ratios=[1.1, 1])
-    upper = top.subplots(1, 2, width_ratios=[1.5, 1])
+    rows = figure.subfigures(2, 1, height_ratios=[1.1, 1], squeeze=False)[:, 0]
+    upper = rows[0].subplots(1, 2, width_ratios=[1.5, 1])
     plot_residencies(result, ax=upper[0])
     plot_visits(result, ax=upper[1])
-    lower = bottom.subplots(1, len(_PANELS))
+    lower = rows[1].subplots(1, len(_PANELS))
     for ax, measure in zip(lower, _PANELS, strict=True):
         plot_region_measure(result, measure, ax=ax)
     label_panels([*upper, *lower])
