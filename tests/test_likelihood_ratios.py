@@ -142,3 +142,19 @@ def test_another_window_is_refused():
     divergence = build_divergence(n_sequences=50)
     with pytest.raises(InputError, match="with 4 steps and 2 symbols, got"):
         divergence(draw_probabilities(5, 4, 2), generator=torch.Generator())
+
+
+def test_a_single_trajectory_is_refused():
+    divergence = build_divergence(n_sequences=50)
+    with pytest.raises(InputError, match="at least 2 trajectories.*Raise train.batch_size"):
+        divergence(draw_probabilities(4, 1, 2), generator=torch.Generator())
+
+
+def test_of_many_neighbours_some_are_drawn():
+    hmm = build_random(20, 3, rng=np.random.default_rng(0))
+    divergence = build_divergence(hmm, 3, n_sequences=50)
+    assert len(divergence.mean) == 301
+    sequence = torch.zeros(3, 1, dtype=torch.int64)
+    assert divergence.measure(sequence)[0, 0] == pytest.approx(
+        compute_log_likelihood(hmm, np.zeros((1, 3), np.int8)), rel=1e-3
+    )

@@ -2,7 +2,7 @@
 
 J(h, x) = ∂F(h, x)/∂h. With the noise that came next it belongs to the driven dynamics; with x = 0 to the
 noise-free map. Eigenvalues at points that are not fixed do not decide stability: they are the *local*
-spectrum (shared definition: docs/glossary.md).
+spectrum (docs/glossary.md).
 """
 
 from collections.abc import Iterator

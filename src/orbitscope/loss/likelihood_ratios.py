@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..errors import InputError
 from ..hmm import HMM, sample_sequences
+from .trajectories import split_halves
 
 _STEP = 0.05
 """Share by which a neighbour's row is moved to one of its entries."""
@@ -25,15 +25,19 @@ _RIDGE = 0.01
 _MOST_ENTRIES = 50_000
 """Largest neighbours x trajectories x states of one update; of larger batches only some are compared."""
 
-_BLOCK = 1000
-"""Sequences of the process measured at once."""
+_SEQUENCES_PER_TRAJECTORY = 10
+"""Sequences of the process measured at once, for each trajectory of an update: they have no gradient."""
+
+_MOST_NEIGHBOURS = 300
+"""Of a process with more neighbours (beyond about 14 states) so many are drawn."""
 
 
 class NeighbourDivergence:
     """Mean log-likelihood ratios of a network beside those of its process, in units of their covariance.
 
-    Neighbours are the processes in which one initial, transition or emission probability is raised. Measured
-    are the log-likelihood of a sequence under the process, and the log-ratio to it of each neighbour.
+    Neighbours are the processes in which one initial, transition or emission probability is raised (of many,
+    some are drawn). Measured are the log-likelihood of a sequence under the process, and the log-ratio to it
+    of each neighbour.
 
     Parameters
     ----------
@@ -67,11 +71,13 @@ class NeighbourDivergence:
         device: torch.device | str = "cpu",
     ):
         self.n_steps, self.n_symbols = n_steps, hmm.n_symbols
-        neighbours = list_neighbours(hmm)
-        to_tensor = lambda parts: torch.from_numpy(np.stack(parts)).to(device, torch.float32)  # noqa: E731
-        self._initial, self._transition, self._emission = map(to_tensor, zip(*neighbours, strict=True))
+        stacked = [np.stack(parts) for parts in zip(*_choose_neighbours(hmm, rng), strict=True)]
+        self._initial, self._transition, self._emission = (
+            torch.from_numpy(parts).to(device, torch.float32) for parts in stacked
+        )
         sampled = sample_sequences(hmm, n_sequences, n_steps, rng=rng).symbols.astype(np.int64)
-        blocks = torch.from_numpy(sampled.T.copy()).to(device).split(_BLOCK, dim=1)
+        n_block = _SEQUENCES_PER_TRAJECTORY * self._count_most_trajectories()
+        blocks = torch.from_numpy(sampled.T.copy()).to(device).split(n_block, dim=1)
         ratios = torch.cat([self.measure(block) for block in blocks], dim=1).double()
         self.mean = ratios.mean(1).float()
         self.precision = _invert_covariance(torch.cov(ratios)).float()
@@ -83,13 +89,9 @@ class NeighbourDivergence:
         generator: torch.Generator,
     ) -> Float[Tensor, ""]:
         """Loss of trajectories with these symbol probabilities, or of the first of them; differentiable."""
-        if probabilities.shape[0] != self.n_steps or probabilities.shape[2] != self.n_symbols:
-            raise InputError(
-                f"`probabilities` must be (time, trajectory, symbol) with {self.n_steps} steps and "
-                f"{self.n_symbols} symbols, got {tuple(probabilities.shape)}. Use the window of the loss."
-            )
-        n_half = min(probabilities.shape[1], self._count_most_trajectories()) // 2
-        chosen = probabilities[:, : 2 * n_half]
+        first = probabilities[:, : self._count_most_trajectories()]
+        halves = split_halves(first, n_steps=self.n_steps, n_symbols=self.n_symbols)
+        chosen, n_half = halves.flatten(1, 2), halves.shape[2]
         with torch.no_grad():
             symbols = _draw_symbols(chosen, generator)
             value, slope = self._compare(self.measure(symbols), n_half)
@@ -155,12 +157,24 @@ def list_neighbours(hmm: HMM) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]
     return [(initial[0], transition, emission) for initial, transition, emission in changed]
 
 
+def _choose_neighbours(hmm: HMM, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """The process and its neighbours; of too many a random choice."""
+    process, *neighbours = list_neighbours(hmm)
+    if len(neighbours) > _MOST_NEIGHBOURS:
+        chosen = np.sort(rng.choice(len(neighbours), _MOST_NEIGHBOURS, replace=False))
+        neighbours = [neighbours[index] for index in chosen]
+    return [process, *neighbours]
+
+
 def _smooth(rows: np.ndarray) -> np.ndarray:
     return (1 - _SMALLEST_SHARE) * rows + _SMALLEST_SHARE / rows.shape[1]
 
 
 def _draw_symbols(probabilities: Tensor, generator: torch.Generator) -> Tensor:
-    """One symbol for each step of each trajectory (Gumbel-max, as a race of exponentials)."""
+    """One symbol for each step of each trajectory, as a race of exponentials.
+
+    Unlike ``torch.multinomial`` it lets NaN pass, which the health check of training then names.
+    """
     waits = torch.empty_like(probabilities).exponential_(generator=generator)
     return (probabilities / waits).argmax(-1)
 

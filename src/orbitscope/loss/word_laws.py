@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..errors import InputError
 from ..hmm import HMM, compute_repeat_probs, compute_step_frequencies, compute_word_law
+from .trajectories import split_halves
 
 DEFAULT_MAX_WORDS = 800
 """Largest number of words of one law: 6 ternary symbols, 4 quinary ones."""
@@ -107,19 +107,8 @@ class WordDivergence:
 
     def __call__(self, probabilities: Float[Tensor, "time trajectory symbol"]) -> Float[Tensor, ""]:
         """Loss of a batch of trajectories with these symbol probabilities; differentiable."""
-        if probabilities.shape[0] != self.n_steps or probabilities.shape[2] != self.n_symbols:
-            raise InputError(
-                f"`probabilities` must be (time, trajectory, symbol) with {self.n_steps} steps and "
-                f"{self.n_symbols} symbols, got {tuple(probabilities.shape)}. Use the window of the loss."
-            )
-        if probabilities.shape[1] < 2:
-            raise InputError(
-                "`probabilities` must hold at least 2 trajectories, whose halves are compared, got 1. "
-                "Raise train.batch_size."
-            )
-        n_half = probabilities.shape[1] // 2
-        halves = probabilities[:, : 2 * n_half].unflatten(1, (2, n_half))
-        return self._compare(halves, 2 * n_half)
+        halves = split_halves(probabilities, n_steps=self.n_steps, n_symbols=self.n_symbols)
+        return self._compare(halves, 2 * halves.shape[2])
 
     def compute_memoryless(self, n_trajectories: int) -> float:
         """Loss of independent symbols with the frequencies of the process at each step, exactly."""
