@@ -155,6 +155,5 @@ def test_of_many_neighbours_some_are_drawn():
     divergence = build_divergence(hmm, 3, n_sequences=50)
     assert len(divergence.mean) == 301
     sequence = torch.zeros(3, 1, dtype=torch.int64)
-    assert divergence.measure(sequence)[0, 0] == pytest.approx(
-        compute_log_likelihood(hmm, np.zeros((1, 3), np.int8)), rel=1e-3
-    )
+    exact = compute_log_likelihood(hmm, np.zeros((1, 3), np.int8))
+    assert float(divergence.measure(sequence)[0, 0]) == pytest.approx(exact[0], rel=1e-3)
