@@ -32,7 +32,8 @@ def test_a_path_replays_step_by_step():
     network = make_network()
     path = run_driven(network, 4, 6, burn_in=3, generator=torch.Generator().manual_seed(0))
     assert path.states.shape == (6, 4, 12)
-    for previous, noise, state in zip(path.previous, path.noise, path.states, strict=True):
+    before = torch.cat([path.start[None], path.states[:-1]])
+    for previous, noise, state in zip(before, path.noise, path.states, strict=True):
         torch.testing.assert_close(network.step(previous, noise), state)
 
 

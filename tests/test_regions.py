@@ -6,14 +6,8 @@ import torch
 
 from orbitscope.dynamics.driven_states import NoStationaryRegimeError, run_driven
 from orbitscope.dynamics.jacobians import compute_active_spectra
-from orbitscope.dynamics.regions import (
-    REGIONS,
-    RegionResult,
-    classify_regions,
-    compute_regions,
-    compute_speed,
-    draw_active_sets,
-)
+from orbitscope.dynamics.region_measures import compute_speed, draw_active_sets
+from orbitscope.dynamics.regions import REGIONS, RegionResult, classify_regions, compute_regions
 from orbitscope.errors import InputError
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
@@ -169,7 +163,7 @@ def compute_exact_speed(network, states):
 def test_speed_of_a_relu_network_is_known():
     network = make_network()
     states = torch.rand(6, 12, generator=torch.Generator().manual_seed(3)).double()
-    found = compute_speed(network, states, n_draws=10_000, generator=torch.Generator().manual_seed(0))
+    found = compute_speed(network, states, n_pairs=2500, generator=torch.Generator().manual_seed(0))
     np.testing.assert_allclose(found, compute_exact_speed(network, states), rtol=0.02)
 
 
@@ -178,7 +172,7 @@ def test_few_draws_do_not_raise_the_speed():
     network = make_network()
     state = torch.rand(1, 12, generator=torch.Generator().manual_seed(3)).double()
     few = compute_speed(
-        network, state.expand(20_000, -1), n_draws=4, generator=torch.Generator().manual_seed(0)
+        network, state.expand(20_000, -1), n_pairs=1, generator=torch.Generator().manual_seed(0)
     )
     assert np.mean(few**2) == pytest.approx(compute_exact_speed(network, state)[0] ** 2, rel=0.005)
 

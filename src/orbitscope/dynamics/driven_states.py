@@ -7,10 +7,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import InputError, OrbitscopeError
-from ..network import NoiseRNN, draw_noise_
+from ..network import NoiseRNN, iterate_rollout
 
 LARGEST_STATE = 1e12
 """Activity above which a network counts as growing without bound (float32 keeps 7 digits of it)."""
+
+_CHECK_STEPS = 50
+"""Steps of the burn-in after which activity is checked."""
 
 
 class NoStationaryRegimeError(OrbitscopeError):
@@ -34,11 +37,6 @@ class DrivenPath:
     start: Float[Tensor, "trajectory state"]
     states: Float[Tensor, "time trajectory state"]
     noise: Float[Tensor, "time trajectory input"]
-
-    @property
-    def previous(self) -> Float[Tensor, "time trajectory state"]:
-        """State before each step."""
-        return torch.cat([self.start[None], self.states[:-1]])
 
 
 @torch.no_grad()
@@ -79,21 +77,20 @@ def run_driven(
             raise InputError(f"`{name}` must be ≥ {least}, got {value}.")
     if burn_in < 0 or noise_std < 0:
         raise InputError(f"`burn_in` and `noise_std` must be ≥ 0, got {burn_in} and {noise_std}.")
-    state = network.initial_state(n_trajectories)
-    scratch = state.new_empty(1, n_trajectories, network.input_size)
-    for step in range(burn_in):
-        state = network.step(state, draw_noise_(scratch, noise_std, generator)[0])
-        if step % 50 == 49:
-            _require_bounded(state, step + 1)
-    noise = draw_noise_(state.new_empty(n_steps, *scratch.shape[1:]), noise_std, generator)
-    states = network.unroll(state, noise)
-    _require_bounded(states[-1], burn_in + n_steps)
-    if noise_std > 0 and not bool(states[-1].any()):
+    run = {"noise_std": noise_std, "generator": generator}
+    start = network.initial_state(n_trajectories)
+    if burn_in > 0:
+        for chunk in iterate_rollout(network, burn_in, start=start, chunk_steps=_CHECK_STEPS, **run):
+            _require_bounded(chunk.states[-1], chunk.first_step + len(chunk.states))
+        start = chunk.states[-1].clone()
+    kept = next(iterate_rollout(network, n_steps, start=start, chunk_steps=n_steps, **run))
+    _require_bounded(kept.states[-1], burn_in + n_steps)
+    if noise_std > 0 and not bool(kept.states[-1].any()):
         raise NoStationaryRegimeError(
             f"the network must be active under noise, but all {n_trajectories} trajectories are silent after "
             f"{burn_in + n_steps} steps. Use a network whose noise reaches its units."
         )
-    return DrivenPath(state, states, noise)
+    return DrivenPath(start, kept.states, kept.noise)
 
 
 def _require_bounded(state: Tensor, step: int) -> None:

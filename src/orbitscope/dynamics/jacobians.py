@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..network import ElementwiseCell, NoiseRNN, ReLUCell
+from .points import require_points
 
 CRITICAL_IMAGINARY = 0.06
 CRITICAL_REAL = 0.1
@@ -88,7 +89,7 @@ def compute_spectra(
     states: Float[Tensor, "point state"],
     noise: Float[Tensor, "point input"] | None = None,
     *,
-    n_threads: int = 2,
+    n_threads: int | None = None,
 ) -> Spectra:
     """Eigenvalues of the Jacobian at each state.
 
@@ -100,8 +101,8 @@ def compute_spectra(
     ----------
     network, states, noise
         As in :func:`compute_jacobians`.
-    n_threads : int
-        Threads over matrices; LAPACK itself has one.
+    n_threads : int, optional
+        Threads over matrices, by default those of torch; LAPACK itself has one.
     """
     noise = _resolve_noise(network, states, noise)
     if isinstance(network.cell, ReLUCell):
@@ -118,7 +119,7 @@ def compute_active_spectra(
     weights: Float[np.ndarray, "hidden hidden"],
     active: Bool[np.ndarray, "point hidden"],
     *,
-    n_threads: int = 2,
+    n_threads: int | None = None,
 ) -> Spectra:
     """Eigenvalues of diag(active) W at each point, from the principal submatrices on active neurons."""
     sets, index = np.unique(active, axis=0, return_inverse=True)
@@ -132,7 +133,10 @@ def compute_active_spectra(
             blocks = weights[chosen[:, :, None], chosen[:, None, :]]
             eigenvalues[rows, :size] = _find_eigenvalues(blocks)
 
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
+    with (
+        threadpool_limits(1, user_api="blas"),
+        ThreadPoolExecutor(n_threads or torch.get_num_threads()) as pool,
+    ):
         list(pool.map(solve, _group_by_size(sizes)))
     index = index.reshape(-1)
     return Spectra(eigenvalues[index], sizes[index])
@@ -150,12 +154,8 @@ def _find_eigenvalues(matrices: np.ndarray) -> np.ndarray:
 
 
 def _resolve_noise(network: NoiseRNN, states: Tensor, noise: Tensor | None) -> Tensor:
-    """Zeros without noise; checks that every state has the width of the network and its own noise."""
-    width = network.cell.state_size
-    if states.ndim != 2 or states.shape[1] != width:
-        raise InputError(
-            f"`states` must be (point, {width}) for this network, got shape {tuple(states.shape)}."
-        )
+    """Zeros without noise; checks the states, and that each has its own noise."""
+    require_points(network, states)
     if noise is None:
         return states.new_zeros(len(states), network.input_size)
     if noise.shape != (len(states), network.input_size):

@@ -3,19 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int, Integer, Shaped
-from torch import Tensor
 
 from ..errors import InputError
-from ..network import NoiseRNN, ReLUCell, draw_noise_
+from ..network import NoiseRNN
 from ..results import Result, axes
-from ..statistics import bootstrap_statistic
-from .driven_states import DrivenPath, run_driven
-from .jacobians import Spectra, compute_active_spectra, compute_spectra
-from .residency import compute_residency
+from ..statistics import BootstrapResult, bootstrap_statistic
+from .driven_states import run_driven
+from .region_measures import MEASURES, measure_spectra, measure_states
 
 REGIONS = ("slow", "kick", "transition")
 """Every state with a residency belongs to one of them."""
@@ -26,23 +25,6 @@ UNDEFINED = -1
 TRANSITION_BELOW = 2.0
 SLOW_ABOVE = 8.0
 """Residencies in steps: transition below 2, slow above 8, kick between (Torre et al. 2025)."""
-
-MEASURES = {
-    "share": ("share of the states", "1"),
-    "residency": ("mean residency", "steps"),
-    "unstable": ("eigenvalues with |λ| > 1, noise-free map", "1"),
-    "unstable_driven": ("eigenvalues with |λ| > 1, driven step", "1"),
-    "unstable_null": ("the same for random active sets of equal size", "1"),
-    "critical_pairs": ("critical pairs, noise-free map", "1"),
-    "n_active": ("active neurons, noise-free map", "neurons"),
-    "logit_sign_changes": ("sign changes of the start symbol's logit", "1"),
-    "margin_sign_changes": ("sign changes of its margin", "1"),
-    "entropy": ("entropy of the symbol", "nats"),
-    "speed": ("‖E h′ − h‖ / ‖h‖", "1"),
-}
-"""Measures of a region: description and unit."""
-
-_SPEED_DRAWS = 64
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -170,139 +152,61 @@ def compute_regions(
     """
     if spectral_stride < 1:
         raise InputError(f"`spectral_stride` must be ≥ 1, got {spectral_stride}. Use 1 for all steps.")
-    options = {"burn_in": burn_in, "noise_std": noise_std, "generator": generator}
-    path = run_driven(network, n_trajectories, n_steps + 1, **options)
-    points = path.states[:-1].flatten(0, 1)
-    residency = compute_residency(
-        network, points, noise_std=noise_std, max_steps=max_steps, n_rollouts=n_rollouts, generator=generator
-    )
-    by_point = partial(_arrange, n_steps=n_steps)
-    mean_steps = by_point(residency.mean_steps)
-    label = classify_regions(mean_steps)
-    values = {
-        "residency": mean_steps,
-        "logit_sign_changes": by_point(residency.logit_sign_changes),
-        "margin_sign_changes": by_point(residency.margin_sign_changes),
-        "entropy": by_point(_compute_entropy(network, points)),
-    }
+    noise = {"noise_std": noise_std, "generator": generator}
+    path = run_driven(network, n_trajectories, n_steps + 1, burn_in=burn_in, **noise)
+    values = measure_states(network, path.states[:-1], max_steps=max_steps, n_rollouts=n_rollouts, **noise)
+    label = classify_regions(values["residency"])
     spectral_time = np.arange(0, n_steps, spectral_stride)
-    local = _measure_locally(network, path, spectral_time, noise_std=noise_std, generator=generator)
+    local = measure_spectra(network, path, spectral_time, **noise)
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
     resample = partial(bootstrap_statistic, rng=rng, n_resamples=n_resamples, confidence=confidence)
-    table = resample(_sum_by_region(label, values, spectral_time, local), _divide)
     visits = _count_visits(label)
-    asymmetry = resample(visits, _compare_orders)
+    settings = {
+        "n_trajectories": n_trajectories,
+        "n_steps": n_steps,
+        "burn_in": burn_in,
+        "noise_std": noise_std,
+        "max_steps": max_steps,
+        "n_rollouts": n_rollouts,
+        "spectral_stride": spectral_stride,
+        "transition_below": TRANSITION_BELOW,
+        "slow_above": SLOW_ABOVE,
+        "confidence": confidence,
+    }
     return RegionResult(
-        settings={
-            "n_trajectories": n_trajectories,
-            "n_steps": n_steps,
-            "burn_in": burn_in,
-            "noise_std": noise_std,
-            "max_steps": max_steps,
-            "n_rollouts": n_rollouts,
-            "spectral_stride": spectral_stride,
-            "transition_below": TRANSITION_BELOW,
-            "slow_above": SLOW_ABOVE,
-            "confidence": confidence,
-        },
+        settings=settings,
         status={"empty": [name for i, name in enumerate(REGIONS) if not (label == i).any()]},
         region=np.array(REGIONS),
-        measure=np.array(list(MEASURES)),
-        description=np.array([description for description, _ in MEASURES.values()]),
-        unit=np.array([unit for _, unit in MEASURES.values()]),
-        estimate=table.estimate,
-        low=table.low,
-        high=table.high,
         n_points=np.array([(label == i).sum() for i in range(len(REGIONS))]),
-        visits=visits.sum(0),
-        asymmetry=asymmetry.estimate,
-        asymmetry_low=asymmetry.low,
-        asymmetry_high=asymmetry.high,
+        **_build_table(resample(_sum_by_region(label, values, spectral_time, local), _divide)),
+        **_compare_visits(visits, resample(visits, _compare_orders)),
         label=label.astype(np.int8),
-        mean_steps=mean_steps,
-        symbol=by_point(residency.symbol),
+        mean_steps=values["residency"],
+        symbol=values["symbol"],
         n_unstable=local["unstable"].astype(np.int16),
         spectral_time=spectral_time,
     )
 
 
-def compute_speed(
-    network: NoiseRNN,
-    states: Float[Tensor, "point state"],
-    *,
-    noise_std: float = 1.0,
-    n_draws: int = _SPEED_DRAWS,
-    generator: torch.Generator,
-) -> Float[np.ndarray, " point"]:
-    """Relative drift ‖E[h′ | h] − h‖/‖h‖ of each state, from independent halves of antithetic draws.
-
-    The product of the errors of two halves has no bias from the number of draws, their square would; 0 where
-    it is negative, NaN for a silent state.
-    """
-    drifts = []
-    with torch.no_grad():
-        for _ in range(2):
-            total = torch.zeros_like(states)
-            for _ in range(max(1, n_draws // 4)):
-                shape = (1, len(states), network.input_size)
-                noise = draw_noise_(states.new_empty(shape), noise_std, generator)[0]
-                total += network.step(states, noise) + network.step(states, -noise)
-            drifts.append(total / (2 * max(1, n_draws // 4)) - states)
-    product = (drifts[0] * drifts[1]).sum(1).clamp_min(0)
-    norm = states.square().sum(1)
-    return torch.sqrt(product / torch.where(norm > 0, norm, torch.nan)).double().cpu().numpy()
-
-
-def draw_active_sets(
-    sizes: Int[np.ndarray, " point"], n_neurons: int, *, rng: np.random.Generator
-) -> np.ndarray:
-    """Random sets of neurons of the given sizes, (point, neuron)."""
-    ranks = rng.random((len(sizes), n_neurons)).argsort(axis=1).argsort(axis=1)
-    return ranks < sizes[:, None]
-
-
-def _arrange(values: np.ndarray, *, n_steps: int) -> np.ndarray:
-    """From points, time first, to (trajectory, time)."""
-    return np.ascontiguousarray(values.reshape(n_steps, -1).T)
-
-
-@torch.no_grad()
-def _compute_entropy(network: NoiseRNN, states: Tensor) -> np.ndarray:
-    log_probs = torch.log_softmax(network.compute_logits(states), -1)
-    return -(log_probs.exp() * log_probs).sum(1).double().cpu().numpy()
-
-
-def _measure_locally(
-    network: NoiseRNN,
-    path: DrivenPath,
-    spectral_time: np.ndarray,
-    *,
-    noise_std: float,
-    generator: torch.Generator,
-) -> dict[str, np.ndarray]:
-    """What needs a spectrum or many draws, (trajectory, spectral_time)."""
-    chosen = torch.from_numpy(spectral_time)
-    points, noise = path.states[chosen].flatten(0, 1), path.noise[chosen + 1].flatten(0, 1)
-    free, driven = compute_spectra(network, points), compute_spectra(network, points, noise)
-    found = {
-        "unstable": free.count_unstable(),
-        "unstable_driven": driven.count_unstable(),
-        "unstable_null": _find_null(network, free, generator),
-        "critical_pairs": free.count_critical_pairs(),
-        "n_active": free.n_active,
-        "speed": compute_speed(network, points, noise_std=noise_std, generator=generator),
+def _build_table(means: BootstrapResult) -> dict[str, np.ndarray]:
+    """Mean of each measure in each region with its interval, and what the measures are."""
+    return {
+        "measure": np.array(list(MEASURES)),
+        "description": np.array([description for description, _ in MEASURES.values()]),
+        "unit": np.array([unit for _, unit in MEASURES.values()]),
+        "estimate": means.estimate,
+        "low": means.low,
+        "high": means.high,
     }
-    return {name: _arrange(values, n_steps=len(spectral_time)) for name, values in found.items()}
 
 
-def _find_null(network: NoiseRNN, spectra: Spectra, generator: torch.Generator) -> np.ndarray:
-    """Unstable directions of random active sets of equal size; NaN for a cell without active sets."""
-    if not isinstance(network.cell, ReLUCell):
-        return np.full(len(spectra.n_active), np.nan)
-    weights = network.cell.w_hh.detach().cpu().numpy()
-    rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
-    active = draw_active_sets(spectra.n_active, len(weights), rng=rng)
-    return compute_active_spectra(weights, active).count_unstable().astype(float)
+def _compare_visits(visits: np.ndarray, orders: BootstrapResult) -> dict[str, Any]:
+    return {
+        "visits": visits.sum(0),
+        "asymmetry": orders.estimate,
+        "asymmetry_low": orders.low,
+        "asymmetry_high": orders.high,
+    }
 
 
 def _sum_by_region(
@@ -316,7 +220,7 @@ def _sum_by_region(
     sums = {
         "share": (is_in.sum(1), np.broadcast_to((label >= 0).sum(1)[:, None], (len(label), len(REGIONS))))
     }
-    sums |= {name: _sum_inside(value, is_in) for name, value in values.items()}
+    sums |= {name: _sum_inside(value, is_in) for name, value in values.items() if name in MEASURES}
     sums |= {name: _sum_inside(value, is_in[:, spectral_time]) for name, value in local.items()}
     return np.stack([np.stack(sums[name], axis=1) for name in MEASURES], axis=2).astype(float)
 

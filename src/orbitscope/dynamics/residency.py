@@ -10,6 +10,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..network import NoiseRNN, draw_noise_
 from ..results import Result, axes
+from .points import require_points
 
 _CHUNK_ROLLOUTS = 16_384
 """Rollouts that advance together: their states and noise stay below about 20 MB."""
@@ -151,13 +152,7 @@ def _measure(logits: Tensor, symbol: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _check(network: NoiseRNN, states: Tensor, *, max_steps: int, n_rollouts: int, noise_std: float) -> None:
-    width = network.cell.state_size
-    if states.ndim != 2 or states.shape[1] != width or len(states) == 0:
-        raise InputError(
-            f"`states` must be (point, {width}) with at least one point, got shape {tuple(states.shape)}."
-        )
-    if not bool(states.isfinite().all()):
-        raise InputError("`states` must be finite, got NaN or infinity. Leave out states that diverged.")
+    require_points(network, states)
     for name, value, least in (
         ("max_steps", max_steps, 1),
         ("n_rollouts", n_rollouts, 1),
