@@ -15,7 +15,7 @@ from orbitscope.hmm import (
     load_preset,
     sample_sequences,
 )
-from orbitscope.loss import WordDivergence, sinkhorn_divergence
+from orbitscope.loss import NeighbourDivergence, WordDivergence, sinkhorn_divergence
 from orbitscope.network import (
     build_network,
     count_expected_pairs,
@@ -26,19 +26,13 @@ from orbitscope.network import (
 from orbitscope.pipeline import use_threads
 from orbitscope.random_streams import derive_seed
 from orbitscope.recipes import build_settings
-from orbitscope.settings import TrainSettings
 from orbitscope.training import (
-    EpochPlan,
     Trainer,
     TrainingDivergedError,
-    compare_symbol_matrices,
     compute_memory,
     initialise_training,
-    plan_epoch,
     prepare_task,
-    split_batches,
 )
-from orbitscope.training.growth import measure_growth, penalise_growth
 
 HMM = load_preset("linear-3").hmm
 TINY = {
@@ -88,111 +82,6 @@ def assert_same_weights(first, second):
 
 def forget_time(records):
     return [dataclasses.replace(record, seconds=0.0) for record in records]
-
-
-# ---- schedule
-
-
-def test_without_final_values_nothing_moves():
-    settings = TrainSettings(epochs=20, batch_size=32, learning_rate=0.01, growth_start=0.1, decay_start=0.3)
-    for epoch in range(1, 21):
-        plan = plan_epoch(settings, epoch)
-        assert (plan.batch_size, plan.learning_rate) == (32, 0.01)
-
-
-def test_batch_doubles_then_learning_rate_falls():
-    settings = TrainSettings(
-        epochs=20,
-        batch_size=100,
-        final_batch_size=700,
-        learning_rate=1e-2,
-        final_learning_rate=1e-4,
-        growth_start=0.25,
-        decay_start=0.7,
-    )
-    plans = [plan_epoch(settings, epoch) for epoch in range(1, 21)]
-    assert [plan.batch_size for plan in plans] == [100] * 5 + [200] * 3 + [400] * 3 + [700] * 9
-    assert [plan.learning_rate for plan in plans[:14]] == [1e-2] * 14
-    rates = np.array([plan.learning_rate for plan in plans[13:]])
-    np.testing.assert_allclose(rates[1:] / rates[:-1], 100 ** (-1 / 6))
-    assert rates[-1] == pytest.approx(1e-4)
-
-
-def test_the_batch_can_grow_while_the_learning_rate_falls():
-    settings = TrainSettings(
-        epochs=8,
-        batch_size=100,
-        final_batch_size=400,
-        learning_rate=1e-2,
-        final_learning_rate=1e-4,
-        growth_start=0.25,
-        growth_end=0.75,
-        decay_start=0.0,
-    )
-    plans = [plan_epoch(settings, epoch) for epoch in range(1, 9)]
-    assert [plan.batch_size for plan in plans] == [100] * 2 + [200] * 2 + [400] * 4
-    np.testing.assert_allclose(
-        [plan.learning_rate for plan in plans], 1e-2 * 100 ** -np.linspace(1 / 8, 1, 8)
-    )
-
-
-@pytest.mark.parametrize("epochs", [1, 2, 7])
-@pytest.mark.parametrize(("growth", "decay"), [(0.0, 0.0), (0.0, 1.0), (0.5, 0.5), (0.3, 0.6), (0.9, 1.0)])
-def test_schedules_of_any_length_are_monotone_and_in_range(growth, decay, epochs):
-    settings = TrainSettings(
-        epochs=epochs,
-        batch_size=10,
-        final_batch_size=1000,
-        learning_rate=1.0,
-        final_learning_rate=0.1 if decay < 1.0 else None,
-        growth_start=growth,
-        decay_start=decay,
-    )
-    plans = [plan_epoch(settings, epoch) for epoch in range(1, epochs + 1)]
-    for before, after in itertools.pairwise(plans):
-        assert before.batch_size <= after.batch_size <= 1000
-        assert before.learning_rate >= after.learning_rate >= 0.1 - 1e-12
-    assert plans[-1].learning_rate == pytest.approx(1.0 if decay == 1.0 else 0.1)
-
-
-@pytest.mark.parametrize(
-    ("n_sequences", "batch_size", "sizes"),
-    [
-        (10_000, 4096, [4096, 4096, 1808]),
-        (10_000, 625, [625] * 16),
-        (10_001, 5000, [5000, 5001]),
-        (124, 100, [124]),
-        (125, 100, [100, 25]),
-        (7, 100, [7]),
-    ],
-)
-def test_batches_hold_every_sequence_and_small_remainders_join(n_sequences, batch_size, sizes):
-    assert split_batches(n_sequences, batch_size) == sizes
-
-
-def test_the_plateau_has_settings_of_its_own():
-    settings = TrainSettings(
-        epochs=20, batch_size=32, plateau_batch_size=50, plateau_learning_rate=0.5, plateau_draws=3
-    )
-    assert plan_epoch(settings, 20, on_plateau=True) == EpochPlan(50, 0.5, 3)
-    assert plan_epoch(settings, 20) == EpochPlan(32, 1e-3)
-    assert plan_epoch(TrainSettings(), 1, on_plateau=True) == EpochPlan(4096, 1e-3)
-
-
-def test_the_network_settles_with_the_papers_gradient_first():
-    settings = TrainSettings(
-        epochs=20,
-        settle_epochs=3,
-        settle_learning_rate=0.1,
-        plateau_learning_rate=0.5,
-        plateau_self_weight=0.7,
-    )
-    assert plan_epoch(settings, 3, on_plateau=True) == EpochPlan(4096, 0.1, 1, 1.0)
-    assert plan_epoch(settings, 4, on_plateau=True) == EpochPlan(4096, 0.5, 1, 0.7)
-    assert plan_epoch(settings, 3) == EpochPlan(4096, 1e-3, 1, 1.0)
-    assert plan_epoch(settings, 4) == EpochPlan(4096, 1e-3, 1, 0.7)
-    plain = settings.model_copy(update={"settle_learning_rate": None})
-    assert plan_epoch(plain, 3, on_plateau=True).learning_rate == 0.5
 
 
 # ---- task
@@ -318,19 +207,37 @@ def make_word_settings(**changes):
     return make_settings(**{"loss.objective": "words", "loss.max_words": 30}).override(changes)
 
 
-def test_words_are_compared_by_the_loss_of_the_library():
-    """One batch, before any update: the same rollout through the public parts."""
-    settings = make_word_settings(**{"train.epochs": 1, "train.batch_size": 150})
-    (record,), _ = train(settings)
+def run_first_batch(settings):
+    """Symbol probabilities of the first of 150 trajectories before any update, and the generator after it."""
     _, state = start(settings)
     generator = torch.Generator().manual_seed(derive_seed(0, "training", 1))
     network, model = state.network, settings.model
     noise = draw_noise_(torch.empty(8, 150, model.input_size), model.noise_std, generator)
     logits = network.compute_logits(network.unroll(network.initial_state(150), noise))
+    return torch.softmax(logits, -1).detach(), generator
+
+
+def test_words_are_compared_by_the_loss_of_the_library():
+    settings = make_word_settings(**{"train.epochs": 1, "train.batch_size": 150})
+    (record,), _ = train(settings)
+    probabilities, _ = run_first_batch(settings)
     divergence = WordDivergence(HMM, 8, max_words=30)
-    assert record.loss == pytest.approx(float(divergence(torch.softmax(logits, -1)).detach()), rel=1e-5)
+    assert record.loss == pytest.approx(float(divergence(probabilities)), rel=1e-5)
     assert (record.floor, record.marginal_error) == (0.0, None)
     assert record.plateau == pytest.approx(divergence.compute_memoryless(150))
+
+
+def test_neighbours_are_compared_beside_the_words_with_their_weight():
+    changes = {"train.epochs": 1, "train.batch_size": 150, "loss.neighbour_weight": 3.0}
+    settings = make_word_settings(**changes)
+    (record,), _ = train(settings)
+    probabilities, generator = run_first_batch(settings)
+    words = WordDivergence(HMM, 8, max_words=30)
+    rng = np.random.default_rng(derive_seed(0, "data", 2))
+    neighbours = float(NeighbourDivergence(HMM, 8, rng=rng)(probabilities, generator=generator))
+    assert record.loss == pytest.approx(float(words(probabilities)) + 3 * neighbours, rel=1e-5)
+    assert abs(neighbours) > 1e-3
+    assert record.plateau > 1.01 * words.compute_memoryless(150)
 
 
 def test_a_tiny_network_learns_the_words():
@@ -342,25 +249,6 @@ def test_a_tiny_network_learns_the_words():
 
 
 # ---- growth
-
-
-def test_growth_is_the_change_of_the_log_of_the_norm():
-    generator = torch.Generator().manual_seed(0)
-    states = torch.rand(1, 5, 7, generator=generator) * 1.3 ** torch.arange(9.0)[:, None, None]
-    assert float(measure_growth(states)) == pytest.approx(4 * np.log(1.3), rel=1e-5)
-    assert float(penalise_growth(states)) == pytest.approx((4 * np.log(1.3)) ** 2, rel=1e-5)
-    assert float(penalise_growth(states.flip(0))) == 0.0
-
-
-def test_silent_trajectories_neither_grow_nor_spoil_the_gradient():
-    states = torch.ones(6, 4, 3)
-    states[-1] *= 2
-    states[:, 1] = 0
-    states.requires_grad_()
-    growth = measure_growth(states)
-    growth.backward()
-    assert float(growth.detach()) == pytest.approx(0.75 * np.log(2))
-    assert torch.isfinite(states.grad).all()
 
 
 def test_the_weight_of_growth_acts_on_the_gradient_and_not_on_the_loss():
@@ -451,18 +339,6 @@ def test_the_plateau_is_left_with_a_quarter_of_the_memory(monkeypatch):
     assert [record.batch_size for record in records] == [32, 32, 150]
 
 
-def test_memory_is_the_share_of_the_dependence_between_neighbours():
-    process = torch.from_numpy(compute_ngram_law(HMM, 2).copy())
-    independent = torch.outer(process.sum(1), process.sum(0))
-    assert compute_memory(process, process, independent) == pytest.approx(1)
-    assert compute_memory(7 * independent, process, independent) == pytest.approx(0, abs=1e-12)
-    assert compute_memory(0.7 * independent + 0.3 * process, process, independent) == pytest.approx(0.3)
-    one_symbol = torch.zeros_like(process)
-    one_symbol[0, 0] = 1.0
-    assert compute_memory(one_symbol, process, independent) == pytest.approx(0, abs=1e-12)
-    assert compute_memory(process, independent, independent) == 1.0
-
-
 def test_frequencies_that_change_over_the_window_are_no_memory():
     """A left-to-right chain, and independent symbols with its frequencies at each step."""
     hmm = hidden_markov.HMM(
@@ -481,14 +357,6 @@ def test_frequencies_that_change_over_the_window_are_no_memory():
     assert compute_memory(whole, task.symbol_pairs, task.memoryless_pairs) == pytest.approx(1.0, abs=0.1)
     naive = torch.outer(task.symbol_pairs.sum(1), task.symbol_pairs.sum(0))
     assert compute_memory(count_expected_pairs(shuffled), task.symbol_pairs, naive) > 0.15
-
-
-def test_a_row_that_is_never_visited_counts_as_entirely_wrong():
-    process = torch.from_numpy(compute_ngram_law(HMM, 2).copy())
-    one_symbol = torch.zeros_like(process)
-    one_symbol[0, 0] = 1.0
-    assert compare_symbol_matrices(one_symbol, process) == 1.0
-    assert compare_symbol_matrices(3 * process, process) == pytest.approx(0, abs=1e-12)
 
 
 def test_settings_of_the_plateau_end_with_it(monkeypatch):
@@ -562,20 +430,7 @@ def test_networks_and_processes_with_other_symbols_are_refused():
     require_same_symbols(build_network(3, hidden_size=3, input_size=2, generator=torch.Generator()), HMM)
 
 
-# ---- expected pairs
-
-
-def test_expected_pairs_equal_the_sum_over_all_symbol_sequences():
-    """Brute force: every sequence of 4 symbols, weighted by its probability given the states."""
-    generator = torch.Generator().manual_seed(0)
-    probabilities = torch.softmax(torch.randn(4, 3, 3, generator=generator, dtype=torch.float64), -1)
-    expected = np.zeros((3, 3))
-    for trajectory in range(3):
-        for sequence in itertools.product(range(3), repeat=4):
-            weight = math.prod(float(probabilities[t, trajectory, s]) for t, s in enumerate(sequence))
-            for before, after in itertools.pairwise(sequence):
-                expected[before, after] += weight
-    np.testing.assert_allclose(count_expected_pairs(probabilities), expected, rtol=1e-12)
+# ---- statistics of an epoch
 
 
 def test_symbol_statistics_equal_those_of_sampled_symbols():
