@@ -4,7 +4,7 @@ import numpy as np
 
 from orbitscope.random_streams import derive_seed, stream_seeds
 
-STREAMS = ("data", "weights", "training", "validation", "evaluation")
+STREAMS = ("data", "weights", "training", "validation", "evaluation", "analysis")
 
 
 def test_every_stream_of_every_run_has_its_own_seed():

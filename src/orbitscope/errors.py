@@ -20,6 +20,10 @@ class DamagedFileError(RunFolderError):
     """A file of a run folder is not what was written: truncated, changed, or not of its format."""
 
 
+class UndefinedAnalysisError(OrbitscopeError):
+    """What is asked for does not exist for this network: a finding about it, not a mistake of the caller."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """Build the error for a name that is not known, naming the nearest ones and all the valid ones."""
     valid = sorted(known)

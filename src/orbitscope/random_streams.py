@@ -4,9 +4,16 @@ from typing import Literal
 
 import numpy as np
 
-StreamName = Literal["data", "weights", "training", "validation", "evaluation"]
+StreamName = Literal["data", "weights", "training", "validation", "evaluation", "analysis"]
 
-_STREAM_KEYS: dict[str, int] = {"data": 1, "weights": 2, "training": 3, "validation": 4, "evaluation": 5}
+_STREAM_KEYS: dict[str, int] = {
+    "data": 1,
+    "weights": 2,
+    "training": 3,
+    "validation": 4,
+    "evaluation": 5,
+    "analysis": 6,
+}
 
 
 def derive_seed(run_seed: int, stream: StreamName, index: int = 0) -> int:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..errors import InputError, OrbitscopeError
+from ..errors import InputError, UndefinedAnalysisError
 from ..network import NoiseRNN, iterate_rollout
 
 LARGEST_STATE = 1e12
@@ -16,7 +16,7 @@ _CHECK_STEPS = 50
 """Steps of the burn-in after which activity is checked."""
 
 
-class NoStationaryRegimeError(OrbitscopeError):
+class NoStationaryRegimeError(UndefinedAnalysisError):
     """The network grows without bound or falls silent, so there are no driven states to analyse."""
 
 

@@ -13,7 +13,10 @@ from .figures import CaptionedFigure as CaptionedFigure
 from .figures import draw_epsilon_figure as draw_epsilon_figure
 from .figures import draw_evaluation_figures as draw_evaluation_figures
 from .figures import draw_run_figures as draw_run_figures
+from .figures import list_figure_files as list_figure_files
+from .figures import save_figure as save_figure
 from .figures import save_figures as save_figures
+from .figures import write_captions as write_captions
 from .frequencies import plot_all_frequencies as plot_all_frequencies
 from .frequencies import plot_frequencies as plot_frequencies
 from .frequencies import plot_frequency_errors as plot_frequency_errors

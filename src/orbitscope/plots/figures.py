@@ -80,7 +80,6 @@ def draw_epsilon_figure(choice: EpsilonChoice) -> dict[str, CaptionedFigure]:
     return {"epsilon": CaptionedFigure(figure, captions.describe_epsilon_choice(choice))}
 
 
-@with_style
 def save_figures(figures: Mapping[str, CaptionedFigure], folder: Path) -> list[Path]:
     """Write every figure as SVG and PNG, and ``captions.md`` beside them.
 
@@ -96,20 +95,30 @@ def save_figures(figures: Mapping[str, CaptionedFigure], folder: Path) -> list[P
     -------
     list of Path
     """
-    paths = []
-    for name, (figure, _) in figures.items():
-        for extension, metadata in _METADATA.items():
-            path = folder / f"{name}.{extension}"
-            with replace_file(path) as temporary:
-                figure.savefig(temporary, format=extension, metadata=metadata)
-            paths.append(path)
+    paths = [path for name, (figure, _) in figures.items() for path in save_figure(figure, folder, name)]
+    captions = {name: caption for name, (_, caption) in figures.items()}
+    return [*paths, write_captions(captions, folder)]
+
+
+@with_style
+def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write one figure as SVG and PNG, each in one step."""
+    paths = list_figure_files(folder, name)
+    for path in paths:
+        extension = path.suffix.removeprefix(".")
+        with replace_file(path) as temporary:
+            figure.savefig(temporary, format=extension, metadata=_METADATA[extension])
+    return paths
+
+
+def list_figure_files(folder: Path, name: str) -> list[Path]:
+    """Files of a figure, whether they are there or not."""
+    return [folder / f"{name}.{extension}" for extension in _METADATA]
+
+
+def write_captions(captions: Mapping[str, str], folder: Path) -> Path:
+    """Write ``captions.md``: every figure above its caption."""
+    sections = [f"## {name}\n\n![{name}]({name}.svg)\n\n{caption}\n" for name, caption in captions.items()]
     path = folder / "captions.md"
-    write_text(path, _format_captions(figures))
-    return [*paths, path]
-
-
-def _format_captions(figures: Mapping[str, CaptionedFigure]) -> str:
-    sections = [
-        f"## {name}\n\n![{name}]({name}.svg)\n\n{caption}\n" for name, (_, caption) in figures.items()
-    ]
-    return "\n".join(["# Figures\n", *sections])
+    write_text(path, "\n".join(["# Figures\n", *sections]))
+    return path

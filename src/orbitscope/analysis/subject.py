@@ -1,0 +1,48 @@
+"""What is analysed: a network, where it comes from, and what other parts have found about it."""
+
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+from ..hmm import HMM
+from ..network import NoiseRNN
+from ..random_streams import derive_seed
+from ..results import Result
+from ..training import EpochRecord
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A network and what belongs to it.
+
+    Attributes
+    ----------
+    network : NoiseRNN
+    hmm : HMM
+        The process that it emulates.
+    noise_std : float
+        Standard deviation of its noise (dimensionless).
+    seed : int
+        Seed of the run; each part has a stream of its own.
+    history : list of EpochRecord
+        Empty for a network without one.
+    checkpoints : mapping
+        Loaders of the networks kept during training, by epoch.
+    found : dict
+        Results of the parts that are finished, by name.
+    """
+
+    network: NoiseRNN
+    hmm: HMM
+    noise_std: float = 1.0
+    seed: int = 0
+    history: list[EpochRecord] = field(default_factory=list)
+    checkpoints: Mapping[int, Callable[[], NoiseRNN]] = field(default_factory=dict)
+    found: dict[str, Result] = field(default_factory=dict)
+
+    def start_generator(self, part: str) -> torch.Generator:
+        """Source of all noise of a part: it does not depend on which parts are computed, or when."""
+        seed = derive_seed(self.seed, "analysis", zlib.crc32(part.encode()))
+        return torch.Generator(self.network.w_out.device).manual_seed(seed)

@@ -1,0 +1,77 @@
+"""``orbitscope analyse``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from .options import Json, read_settings_file
+
+if TYPE_CHECKING:
+    from ..run_analysis import PartOutcome
+
+
+def analyse(
+    run: Path,
+    /,
+    *,
+    only: Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())] = None,
+    quick: Annotated[bool, Parameter(negative=())] = False,
+    redo: Annotated[bool, Parameter(negative=())] = False,
+    settings: Path | None = None,
+    threads: int | None = None,
+    json: Json = False,
+) -> None:
+    """Look inside a run's network: global and local dynamics, part by part.
+
+    Saves `results/PART.nc` (netCDF) and `figures/analysis/` in the run folder; of a network of the zoo a copy
+    is made in `runs/zoo-NAME`. Parts that are there already are kept, so an analysis that was stopped goes on
+    where it was.
+
+    Parameters
+    ----------
+    run
+        Run folder, made by `orbitscope train` or `orbitscope import`, or a network of the zoo, as
+        `orbitscope zoo` lists them.
+    only
+        Parts to compute, with those that they need: regions. [default: all]
+    quick
+        Small sizes, for a first look: intervals are wide.
+    redo
+        Compute anew what is there.
+    settings
+        TOML file with a table for each part, `[regions]` and `n_trajectories = 200` below it; keys are the
+        arguments of the part's function.
+    threads
+        Threads. [default: those of the run]
+    json
+        Print one JSON document on standard output.
+    """
+    from .display import ProgressDisplay, print_json
+
+    with ProgressDisplay(f"Analysing {run}") as progress:
+        from ..run_analysis import analyse_run, describe_outcomes
+
+        options = {"quick": quick, "redo": redo, "threads": threads, "progress": progress}
+        outcomes = analyse_run(run, only=only, settings=read_settings_file(settings), **options)
+    if json:
+        print_json({"run": run, "parts": describe_outcomes(outcomes)})
+    else:
+        print_outcomes(outcomes)
+
+
+def print_outcomes(outcomes: "list[PartOutcome]") -> None:
+    """Show the main numbers of each part, what is undefined and why, and where the files are."""
+    from .display import print_blank, print_facts, print_table
+
+    rows = []
+    for outcome in outcomes:
+        for index, finding in enumerate(outcome.findings):
+            rows.append((outcome.part if index == 0 else "", finding.what, finding.value, finding.beside))
+        if outcome.status == "undefined":
+            rows.append((outcome.part, "undefined", outcome.reason, ""))
+    print_blank()
+    print_table(("Part", "Measure", "Value [interval]", "Beside it"), rows)
+    print_blank()
+    for folder in dict.fromkeys(file.parent for outcome in outcomes for file in outcome.files):
+        print_facts({"Figures" if "figures" in folder.parts else "Results": folder})

@@ -1,0 +1,213 @@
+"""Which parts are computed, kept, drawn and reported; what the parts find has tests of its own."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from orbitscope.analysis import PARTS, Finding, Part
+from orbitscope.analysis.parts import resolve_settings, select_parts
+from orbitscope.errors import InputError, RunFolderError, UndefinedAnalysisError
+from orbitscope.hmm import load_process
+from orbitscope.network import build_network
+from orbitscope.recipes import build_settings
+from orbitscope.results import Result, axes, load_result
+from orbitscope.run_analysis import analyse_run, load_part
+from orbitscope.runs import RunFolder
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SumResult(Result):
+    value: np.ndarray = axes("point", description="values")
+
+
+class Toy:
+    """Parts that count their calls: ``second`` needs ``first``."""
+
+    def __init__(self):
+        self.calls, self.undefined = [], set()
+        self.parts = {
+            "first": self.build("first", self.compute_first),
+            "second": self.build(
+                "second",
+                self.compute_second,
+                needs=("first",),
+                prepare=lambda subject: {"first": subject.found["first"]},
+            ),
+            "third": self.build("third", self.compute_third, quick={"n": 2}),
+        }
+
+    def build(self, name, function, **options):
+        return Part(
+            name=name,
+            question="how much?",
+            result=SumResult,
+            function=function,
+            figures={f"{name}_figure": (lambda result: Figure(), lambda result: f"Caption of {name}.")},
+            summarise=lambda result: [Finding("sum", f"{result.value.sum():g}")],
+            seconds=1.0,
+            **options,
+        )
+
+    def finish(self, name, value):
+        self.calls.append(name)
+        if name in self.undefined:
+            raise UndefinedAnalysisError(f"{name} does not exist here.")
+        return SumResult(settings={}, status={}, value=np.array(value, dtype=float))
+
+    def compute_first(self, network, *, generator):
+        return self.finish("first", torch.rand(2, generator=generator).tolist())
+
+    def compute_second(self, first):
+        return self.finish("second", 2 * first.value)
+
+    def compute_third(self, network, *, noise_std=1.0, n=5):
+        return self.finish("third", [noise_std] * n)
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    toy = Toy()
+    monkeypatch.setattr("orbitscope.analysis.parts.PARTS", toy.parts)
+    monkeypatch.setattr("orbitscope.run_analysis.PARTS", toy.parts)
+    return toy
+
+
+@pytest.fixture
+def run(tmp_path):
+    changes = {"model": {"hidden_size": 8, "input_size": 4, "noise_std": 0.5}}
+    folder = RunFolder(tmp_path / "run")
+    folder.create(build_settings("linear-3", threads=1, changes=changes), load_process("linear-3"), {})
+    save_network(folder, seed=0)
+    return folder
+
+
+def save_network(folder, *, seed):
+    generator = torch.Generator().manual_seed(seed)
+    network = build_network(3, hidden_size=8, input_size=4, generator=generator)
+    folder.save_weights(network.state_dict(), {"epoch": 1})
+
+
+def get_status(outcomes):
+    return [(outcome.part, outcome.status) for outcome in outcomes]
+
+
+def test_every_part_is_saved_drawn_and_summarised(toy, run):
+    outcomes = analyse_run(run.path)
+    assert get_status(outcomes) == [("first", "done"), ("second", "done"), ("third", "done")]
+    first, second, third = (
+        load_result(run.results / f"{name}.nc", SumResult) for name in ("first", "second", "third")
+    )
+    np.testing.assert_array_equal(second.value, 2 * first.value)
+    assert third.value.tolist() == [0.5] * 5
+    assert outcomes[2].findings == [Finding("sum", "2.5")]
+    assert all(file.is_file() for outcome in outcomes for file in outcome.files)
+    captions = (run.figures / "analysis" / "captions.md").read_text()
+    assert [captions.count(f"Caption of {name}.") for name in ("first", "second", "third")] == [1, 1, 1]
+    written = json.loads((run.results / "analysis.json").read_text())
+    assert [part["status"] for part in written] == ["done"] * 3
+    assert written[2]["findings"] == [{"what": "sum", "value": "2.5", "beside": ""}]
+
+
+def test_what_is_there_is_kept_and_a_deleted_figure_is_drawn_again(toy, run):
+    analyse_run(run.path)
+    (run.figures / "analysis" / "first_figure.png").unlink()
+    again = analyse_run(run.path)
+    assert get_status(again) == [("first", "kept"), ("second", "kept"), ("third", "kept")]
+    assert toy.calls == ["first", "second", "third"]
+    assert (run.figures / "analysis" / "first_figure.png").is_file()
+    assert again[2].findings == [Finding("sum", "2.5")]
+
+
+def test_a_part_that_fails_leaves_the_finished_ones(toy, run, monkeypatch):
+    def crash(*args, **options):
+        raise MemoryError
+
+    good = toy.parts["third"]
+    toy.parts["third"] = toy.build("third", crash)
+    with pytest.raises(MemoryError):
+        analyse_run(run.path)
+    toy.parts["third"] = good
+    assert get_status(analyse_run(run.path))[:2] == [("first", "kept"), ("second", "kept")]
+    assert toy.calls == ["first", "second", "third"]
+
+
+@pytest.mark.parametrize("change", ["weights", "settings", "noise", "redo", "damage"])
+def test_a_part_is_computed_anew_when_what_it_follows_from_has_changed(toy, run, change):
+    analyse_run(run.path, only=["third"])
+    options = {}
+    if change == "weights":
+        save_network(run, seed=1)
+    if change == "settings":
+        options["settings"] = {"third": {"n": 7}}
+    if change == "noise":
+        settings = run.read_settings().override({"model.noise_std": 2.0})
+        run.config.write_text(settings.to_toml())
+    if change == "redo":
+        options["redo"] = True
+    if change == "damage":
+        (run.results / "third.nc").write_bytes(b"half")
+    assert get_status(analyse_run(run.path, only=["third"], **options)) == [("third", "done")]
+
+
+def test_noise_of_a_part_does_not_depend_on_the_other_parts(toy, run):
+    analyse_run(run.path)
+    first = load_part(run.path, "first")
+    analyse_run(run.path, only=["first"], redo=True)
+    assert load_part(run.path, "first") == first
+
+
+def test_what_does_not_exist_is_said_and_takes_its_followers_with_it(toy, run):
+    analyse_run(run.path)
+    toy.undefined.add("first")
+    outcomes = analyse_run(run.path, redo=True)
+    assert get_status(outcomes) == [("first", "undefined"), ("second", "undefined"), ("third", "done")]
+    assert outcomes[0].reason == "first does not exist here."
+    assert outcomes[1].reason == "it needs first, which is undefined."
+    assert not (run.results / "first.nc").exists()
+    assert "Caption of first" not in (run.figures / "analysis" / "captions.md").read_text()
+
+
+def test_one_part_brings_what_it_needs_and_captions_of_the_others_stay(toy, run):
+    analyse_run(run.path, only=["third"])
+    assert get_status(analyse_run(run.path, only=["second"])) == [("first", "done"), ("second", "done")]
+    assert "Caption of third" in (run.figures / "analysis" / "captions.md").read_text()
+
+
+def test_a_first_look_is_smaller_and_settings_win_over_it(toy, run):
+    analyse_run(run.path, only=["third"], quick=True)
+    assert len(load_part(run.path, "third").value) == 2
+    analyse_run(run.path, only=["third"], quick=True, settings={"third": {"n": 3}})
+    assert len(load_part(run.path, "third").value) == 3
+
+
+def test_progress_rises_to_one(toy, run):
+    events = []
+    analyse_run(run.path, progress=events.append)
+    done = [event.done for event in events]
+    assert done == sorted(done)
+    assert (done[0], done[-1]) == (0.0, 1.0)
+    assert {event.label for event in events} >= {"first: how much?", "third: done"}
+
+
+def test_wrong_names_and_runs_are_named(toy, run, tmp_path):
+    with pytest.raises(InputError, match="unknown part `frist`. Did you mean `first`"):
+        analyse_run(run.path, only=["frist"])
+    with pytest.raises(InputError, match="unknown part `frist`"):
+        analyse_run(run.path, settings={"frist": {}})
+    with pytest.raises(InputError, match="unknown setting of the part `third` `m`"):
+        analyse_run(run.path, settings={"third": {"m": 1}})
+    with pytest.raises(InputError, match="`third` must be a table of settings, got 3"):
+        analyse_run(run.path, settings={"third": 3})
+    with pytest.raises(RunFolderError, match="must be a run folder"):
+        analyse_run(tmp_path / "nothing")
+
+
+def test_settings_that_fit_no_part_are_refused_by_the_real_parts_too():
+    for name, part in PARTS.items():
+        assert resolve_settings([part], {}, quick=True)[name].keys() <= part.list_settings().keys()
+        assert set(part.needs) <= set(PARTS)
+        assert [p.name for p in select_parts([name])][-1] == name
