@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from orbitscope.hmm import list_presets
-from orbitscope.pipeline import find_transition
 from orbitscope.recipes import build_settings
 from orbitscope.runs import RunFolder, choose_epochs, pack_run
+from orbitscope.training import find_transition
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = ROOT / "runs" / "table"

@@ -11,7 +11,7 @@ from orbitscope.network import build_network
 from orbitscope.recipes import build_settings
 from orbitscope.run_import import import_run
 from orbitscope.runs import RunFolder
-from orbitscope.training import EpochRecord, TrainingDivergedError
+from orbitscope.training import EpochRecord, TrainingDivergedError, find_transition
 
 TINY = {
     "model": {"hidden_size": 8, "input_size": 4},
@@ -165,5 +165,5 @@ def test_the_transition_is_in_the_loss_unless_its_floor_is_too_near(floor, expec
         )
         for i in range(60)
     ]
-    transition = pipeline.find_transition(history)
+    transition = find_transition(history)
     assert (transition.status, transition.index) == ("past_transition", expected)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from . import plots
@@ -23,12 +22,13 @@ from .resources import check_memory
 from .results import load_result, save_result
 from .runs import RunFolder, describe_provenance
 from .settings import RunSettings
-from .statistics import ChangePoint, find_change_point
+from .statistics import ChangePoint
 from .training import (
     EpochRecord,
     Trainer,
     TrainingDivergedError,
     TrainingState,
+    find_transition,
     initialise_training,
     prepare_task,
 )
@@ -38,10 +38,6 @@ _LOGGER = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_STATES = 2.0
 """Training states are saved this often at most; a killed run repeats what came after the last one."""
-
-
-_LARGEST_USEFUL_FLOOR = 0.85
-"""Floor over plateau up to which a second drop of the loss can be told."""
 
 
 class TrainingInterruptedError(OrbitscopeError):
@@ -190,20 +186,6 @@ def draw_epsilon_choice(choice: EpsilonChoice, folder: str | Path) -> list[Path]
     """
     save_result(choice, Path(folder) / "epsilon.nc")
     return plots.save_figures(plots.draw_epsilon_figure(choice), Path(folder))
-
-
-def find_transition(history: list[EpochRecord]) -> ChangePoint:
-    """Plateau and second drop of the training loss; the index counts epochs from 0.
-
-    The loss is taken relative to that of symbols without memory, so that epochs with different batch sizes
-    can be compared. Where the floor is hardly below that level the loss cannot show a drop, and what the
-    symbols lack of the memory of the process is used instead.
-    """
-    if any(record.floor > _LARGEST_USEFUL_FLOOR * record.plateau for record in history):
-        values = [max(1.0 - record.memory, 0.01) for record in history]
-    else:
-        values = [record.loss / record.plateau for record in history]
-    return find_change_point(np.array(values), plateau_level=1.0)
 
 
 def _train(folder: RunFolder, settings: RunSettings, hmm: HMM, progress: ProgressCallback) -> TrainedRun:

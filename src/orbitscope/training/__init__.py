@@ -13,3 +13,6 @@ from .trainer import Trainer as Trainer
 from .trainer import TrainingDivergedError as TrainingDivergedError
 from .trainer import TrainingState as TrainingState
 from .trainer import initialise_training as initialise_training
+from .transition import LOSS_WITHOUT_MEMORY as LOSS_WITHOUT_MEMORY
+from .transition import find_transition as find_transition
+from .transition import measure_course as measure_course
