@@ -17,3 +17,4 @@ from orbitscope.statistics.logistic import LogisticFit as LogisticFit
 from orbitscope.statistics.logistic import fit_logistic_regression as fit_logistic_regression
 from orbitscope.statistics.permutation import adjust_holm as adjust_holm
 from orbitscope.statistics.permutation import compute_permutation_p_value as compute_permutation_p_value
+from orbitscope.statistics.permutation import flip_signs as flip_signs

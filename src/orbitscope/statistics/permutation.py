@@ -63,3 +63,28 @@ def adjust_holm(p_values: Float[np.ndarray, " test"]) -> Float[np.ndarray, " tes
     adjusted = np.empty_like(p_values)
     adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
     return adjusted
+
+
+def flip_signs(
+    per_unit: Real[np.ndarray, "unit ..."], n_null: int, *, rng: np.random.Generator
+) -> Float[np.ndarray, "resample ..."]:
+    """Sums over units with random signs: the null of a sum whose terms are as likely as their opposites.
+
+    Parameters
+    ----------
+    per_unit : (unit, *statistic)     what each independent unit adds to the sum
+    n_null : int >= 1                 draws of all signs
+    rng                               source of the signs; same seed, same result
+
+    Returns
+    -------
+    (resample, *statistic)            sums; all statistics of a draw share their signs
+
+    Raises
+    ------
+    InputError                        if there are no draws
+    """
+    if n_null < 1:
+        raise InputError(f"`n_null` must be ≥ 1, got {n_null}. Use 999.")
+    signs = 2.0 * rng.integers(2, size=(n_null, len(per_unit))) - 1
+    return np.tensordot(signs, per_unit, axes=1)

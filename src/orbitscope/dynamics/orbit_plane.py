@@ -1,0 +1,143 @@
+"""The orbit plane: leading principal axes of driven activity."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..errors import InputError
+from ..network import NoiseRNN
+from .driven_states import run_driven
+
+_BLOCK = 10_000
+"""States that are converted to float64 together."""
+
+_SMALLEST_SHARE = 1e-12
+"""Share of the variance below which a direction counts as silent: rounding in float32 reaches 1e-14."""
+
+
+@dataclass(frozen=True, eq=False)
+class OrbitPlane:
+    """Leading principal axes of hidden activity.
+
+    Attributes
+    ----------
+    mean : (hidden,)
+        Mean activity, the origin of the plane.
+    components : (component, hidden)
+        Orthonormal axes by falling variance. The entry of largest size of each is positive: the orientation
+        follows from the covariance of single states, never from their order in time.
+    variances : (hidden,)
+        Variance along every principal axis, the largest first.
+    """
+
+    mean: Float[np.ndarray, " hidden"]
+    components: Float[np.ndarray, "component hidden"]
+    variances: Float[np.ndarray, " hidden"]
+
+    @property
+    def explained_variance_ratio(self) -> Float[np.ndarray, " component"]:
+        """Share of the variance along each component."""
+        return self.variances[: len(self.components)] / self.variances.sum()
+
+    @property
+    def participation_ratio(self) -> float:
+        """(Σ v)²/Σ v² over the variances v: effective number of dimensions."""
+        return float(self.variances.sum() ** 2 / np.square(self.variances).sum())
+
+    def project(self, states: Float[Tensor, "*batch state"]) -> Float[Tensor, "*batch component"]:
+        """Coordinates of states in the plane, in float64; only the hidden part of a state counts."""
+        width = len(self.mean)
+        if states.shape[-1] < width:
+            raise InputError(
+                f"`states` must have ≥ {width} entries each for this plane, got {states.shape[-1]}. "
+                "Use the plane of a network of the same size."
+            )
+        axes = torch.tensor(self.components).to(states)
+        offset = torch.tensor(self.components @ self.mean, device=states.device)
+        return (states[..., :width] @ axes.T).double() - offset
+
+
+def compute_orbit_plane(
+    network: NoiseRNN,
+    *,
+    n_trajectories: int = 200,
+    n_steps: int = 500,
+    burn_in: int = 500,
+    noise_std: float = 1.0,
+    n_components: int = 2,
+    generator: torch.Generator,
+) -> OrbitPlane:
+    """Principal axes of the driven activity of a network.
+
+    Parameters
+    ----------
+    network : NoiseRNN
+    n_trajectories, n_steps, burn_in, noise_std
+        As in :func:`run_driven`; all states are held in memory (100 MB for 150 neurons).
+    n_components : int >= 1
+        Axes that are kept.
+    generator
+        Source of the noise; same seed, same plane.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range, or activity varies along fewer than ``n_components`` directions.
+    NoStationaryRegimeError
+        If the network grows without bound or is silent.
+
+    Notes
+    -----
+    Paper: Torre et al. 2025, principal components of the activity. A plane is not invariant to the scale of
+    single neurons: networks that differ only by such a scale, and emit the same symbols, have different ones.
+    """
+    noise = {"noise_std": noise_std, "generator": generator}
+    path = run_driven(network, n_trajectories, n_steps, burn_in=burn_in, **noise)
+    return fit_orbit_plane(path.states[..., : network.hidden_size], n_components=n_components)
+
+
+def fit_orbit_plane(activity: Float[Tensor, "*batch hidden"], *, n_components: int = 2) -> OrbitPlane:
+    """Principal axes of given hidden activity, in float64.
+
+    Raises
+    ------
+    InputError
+        If activity varies along fewer than ``n_components`` directions, or there are not so many neurons.
+    """
+    points = activity.reshape(-1, activity.shape[-1])
+    if not 1 <= n_components <= points.shape[1]:
+        raise InputError(
+            f"`n_components` must be in 1 … {points.shape[1]}, the width of the network, got {n_components}. "
+            "Use 2 for a plane."
+        )
+    mean = points.mean(0, dtype=torch.float64)
+    centred = (block.double() - mean for block in points.split(_BLOCK))
+    covariance = torch.stack([block.T @ block for block in centred]).sum(0) / len(points)
+    return _diagonalise(mean.cpu().numpy(), covariance.cpu().numpy(), n_components)
+
+
+def require_plane(plane: OrbitPlane, network: NoiseRNN) -> None:
+    """Check that a plane has two axes and belongs to a network of this width."""
+    if plane.components.shape != (2, network.hidden_size):
+        raise InputError(
+            f"`plane` must have 2 components of {network.hidden_size} neurons, got "
+            f"{plane.components.shape[0]} of {plane.components.shape[1]}. Fit it to a network of this width."
+        )
+
+
+def _diagonalise(mean: np.ndarray, covariance: np.ndarray, n_components: int) -> OrbitPlane:
+    values, vectors = np.linalg.eigh(covariance)
+    variances = np.maximum(values[::-1], 0.0)
+    n_varying = int((variances > _SMALLEST_SHARE * variances.sum()).sum())
+    if n_varying < n_components:
+        raise InputError(
+            f"driven activity must vary along ≥ {n_components} directions, got {n_varying}. Use "
+            "noise_std > 0 and a network whose noise reaches several units."
+        )
+    components = vectors.T[::-1][:n_components]
+    largest = np.abs(components).argmax(axis=1)
+    signs = np.sign(components[np.arange(n_components), largest])
+    return OrbitPlane(mean, signs[:, None] * components, variances)
