@@ -1,22 +1,27 @@
-"""Positive homogeneity: networks for which scaling the noise scales every state, and nothing else."""
+"""Positive homogeneity, with the noise and without: scaling a network leaves all but its size as it was.
+
+The step F(h, x) of a network *scales with its noise* if F(s h, s x) = s F(h, x) for s > 0; its noise-free map
+F(h, 0) is *homogeneous* if F(s h, 0) = s F(h, 0). The first implies the second, not the other way round.
+"""
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
-from ..network import NoiseRNN
-from ..network.cells import ReLUCell
+from ..network import NoiseRNN, ReLUCell, TanhCell
+from .points import require_points
 
 _N_PROBES = 64
-_SCALES = (0.25, 3.0)
 _PROBE_SEED = 0
+_SCALES = (2.0**30, 2.0**-30)
+"""Powers of two: where a step is homogeneous, they cost no precision."""
 
 
-@torch.no_grad()
 def scales_with_noise(network: NoiseRNN) -> bool:
-    """Whether F(s h, s x) = s F(h, x) for all s > 0.
+    """Tell whether F(s h, s x) = s F(h, x) for all s > 0.
 
-    True if the cell is known to have this property (ReLU), none of its biases differs from zero, and the
-    identity holds to rounding on probing states and noise. The readout does not count: its bias changes
-    symbols, not states.
+    A ReLU cell does if its bias is absent or 0, a tanh cell does not. Any other cell is tried on states and
+    noise that are the same in every call. The readout does not count: its bias changes symbols, not states.
 
     Parameters
     ----------
@@ -26,16 +31,44 @@ def scales_with_noise(network: NoiseRNN) -> bool:
     -----
     Own construction. What follows for such a network is an identity: the origin is a fixed point, the size of
     the orbit is linear in ``noise_std``, and spectra, residencies, regions and rotation do not depend on it.
-    The probes are the same in every call, so the answer does not depend on chance.
     """
-    cell = network.cell
-    biases = [parameter for name, parameter in cell.named_parameters() if "bias" in name]
-    if not isinstance(cell, ReLUCell) or any(bool(bias.any()) for bias in biases):
-        return False
     probe = torch.Generator().manual_seed(_PROBE_SEED)
-    state = torch.randn(_N_PROBES, cell.state_size, generator=probe).to(network.w_out)
-    noise = torch.randn(_N_PROBES, cell.input_size, generator=probe).to(network.w_out)
-    after = network.step(state, noise)
-    tolerance = 1e3 * torch.finfo(after.dtype).eps * float(after.abs().max())
-    errors = [float((network.step(s * state, s * noise) / s - after).abs().max()) for s in _SCALES]
-    return max(errors) <= tolerance
+    state = torch.randn(_N_PROBES, network.cell.state_size, generator=probe).to(network.w_out)
+    noise = torch.randn(_N_PROBES, network.input_size, generator=probe).to(network.w_out)
+    return _is_homogeneous(network, state, noise)
+
+
+def is_map_homogeneous(network: NoiseRNN, states: Float[Tensor, "point state"]) -> bool:
+    """Tell whether the noise-free map is homogeneous: F(s h) = s F(h) for all s > 0.
+
+    Parameters
+    ----------
+    network : NoiseRNN
+    states : (point, state)
+        Where a cell is tried that is neither ReLU nor tanh.
+
+    Raises
+    ------
+    InputError
+        If a state has the wrong width or is not finite.
+
+    Notes
+    -----
+    Own construction. The Jacobian of such a map is the same along a ray, so iterates may be rescaled after
+    every step; it has no isolated fixed point but the origin.
+    """
+    require_points(network, states)
+    return _is_homogeneous(network, states, states.new_zeros(len(states), network.input_size))
+
+
+@torch.no_grad()
+def _is_homogeneous(network: NoiseRNN, states: Tensor, noise: Tensor) -> bool:
+    cell = network.cell
+    if isinstance(cell, ReLUCell):
+        return cell.bias is None or not bool(cell.bias.any())
+    if isinstance(cell, TanhCell):
+        return False
+    after = network.step(states, noise)
+    largest = 1e3 * torch.finfo(after.dtype).eps * after.norm(dim=1)
+    gaps = [network.step(s * states, s * noise) / s - after for s in _SCALES]
+    return all(bool((gap.norm(dim=1) <= largest).all()) for gap in gaps)

@@ -1,0 +1,247 @@
+"""Lyapunov exponents of the driven and of the noise-free dynamics, and where along the paths they arise."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..errors import InputError
+from ..network import NoiseRNN
+from ..results import Result, axes
+from ..statistics import bootstrap_statistic
+from .driven_states import run_driven
+from .homogeneity import is_map_homogeneous
+from .noise_free_growth import iterate_noise_free
+from .points import require_points, scale_to_one
+from .tangents import TangentBlocks, follow_tangents
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LyapunovResult(Result):
+    """Lyapunov exponents, largest first, and the finite-time exponents that they are means of.
+
+    ``status`` holds ``verdict`` on the first exponent: "contracts" or "expands" if its interval lies below or
+    above 0, "undecided" if it holds 0, "collapses" if every trajectory lost all its directions, "undefined"
+    without an interval; ``n_collapsed`` (trajectories on which an exponent is −inf, for each exponent) and
+    ``n_undefined`` (NaN: the path diverged). The setting ``noise_std`` is 0 without noise; ``rescaled`` says
+    whether states were then brought to length 1 after every step.
+
+    Attributes
+    ----------
+    estimate, low, high : (exponent,)
+        Mean over trajectories with a finite exponent, and its bootstrap interval; NaN without any.
+    per_trajectory : (trajectory, exponent)
+        −inf where tangent vectors were lost: the step has no such direction left.
+    local : (trajectory, block, exponent)
+        Finite-time exponents of consecutive blocks of ``block_steps`` steps.
+    block_states : (trajectory, block, state)
+        State at the start of each block, by which blocks can be assigned to regions.
+    """
+
+    estimate: Float[np.ndarray, " exponent"] = axes("exponent", unit="1/step", description="exponent")
+    low: Float[np.ndarray, " exponent"] = axes("exponent", unit="1/step", description="lower limit")
+    high: Float[np.ndarray, " exponent"] = axes("exponent", unit="1/step", description="upper limit")
+    per_trajectory: Float[np.ndarray, "trajectory exponent"] = axes(
+        "trajectory", "exponent", unit="1/step", description="exponent of each trajectory"
+    )
+    local: Float[np.ndarray, "trajectory block exponent"] = axes(
+        "trajectory", "block", "exponent", unit="1/step", description="finite-time exponent"
+    )
+    block_states: Float[np.ndarray, "trajectory block state"] = axes(
+        "trajectory", "block", "state", description="state at the start of a block"
+    )
+
+
+def compute_lyapunov_exponents(
+    network: NoiseRNN,
+    *,
+    n_exponents: int = 5,
+    noise_std: float = 1.0,
+    n_trajectories: int = 100,
+    n_steps: int = 500,
+    burn_in: int = 500,
+    align_steps: int = 100,
+    block_steps: int = 5,
+    n_resamples: int = 1000,
+    confidence: float = 0.95,
+    generator: torch.Generator,
+) -> LyapunovResult:
+    """Largest Lyapunov exponents of the driven dynamics: how fast paths under the same noise part or meet.
+
+    Parameters
+    ----------
+    network : NoiseRNN
+    n_exponents : int >= 1
+        At most the width of the state.
+    noise_std : float > 0
+        Standard deviation of the noise (dimensionless).
+    n_trajectories : int >= 2
+        Independent units; the path of all of them is kept in memory.
+    n_steps : int >= 1
+        Steps over which exponents are taken, a multiple of ``block_steps``.
+    burn_in : int >= 0
+        Steps before the tangent vectors start.
+    align_steps : int >= 0
+        Further steps in which they turn to the directions of the exponents; not counted.
+    block_steps : int >= 1
+        Length of the blocks of the finite-time exponents.
+    n_resamples, confidence
+        Of the bootstrap over trajectories.
+    generator
+        Source of noise, of the first tangent vectors and of the bootstrap; same seed, same result.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range.
+    NoStationaryRegimeError
+        If the network grows without bound or is silent.
+
+    Notes
+    -----
+    Benettin et al. 1980, with a QR decomposition after every step. Tangent vectors advance by the exact
+    Jacobian of the driven step, with the noise of that step. A diagonal entry of R below rounding counts as
+    0 and its exponent as −inf: a ReLU step has no more directions than active neurons. For a network that
+    scales with its noise the result does not depend on ``noise_std``.
+    """
+    lengths = {"n_steps": n_steps, "align_steps": align_steps, "block_steps": block_steps}
+    _check_lengths(network, n_exponents, **lengths)
+    if n_trajectories < 2:
+        raise InputError(f"`n_trajectories` must be ≥ 2 for an interval, got {n_trajectories}. Use 100.")
+    if not noise_std > 0:
+        raise InputError(
+            f"`noise_std` must be > 0, got {noise_std}. Use compute_noise_free_exponents to go without noise."
+        )
+    drive = {"burn_in": burn_in, "noise_std": noise_std}
+    path = run_driven(network, n_trajectories, align_steps + n_steps, **drive, generator=generator)
+    steps = zip([path.start, *path.states[:-1]], path.noise, strict=True)
+    blocks = follow_tangents(
+        network, steps, n_exponents, align_steps=align_steps, block_steps=block_steps, generator=generator
+    )
+    settings = {"n_exponents": n_exponents, "n_trajectories": n_trajectories, **drive, **lengths}
+    resampling = {"n_resamples": n_resamples, "confidence": confidence, "generator": generator}
+    return _build_result(blocks, settings | {"rescaled": False}, **resampling)
+
+
+def compute_noise_free_exponents(
+    network: NoiseRNN,
+    states: Float[Tensor, "trajectory state"],
+    *,
+    n_exponents: int = 5,
+    n_steps: int = 500,
+    align_steps: int = 100,
+    block_steps: int = 50,
+    n_resamples: int = 1000,
+    confidence: float = 0.95,
+    generator: torch.Generator,
+) -> LyapunovResult:
+    """Largest Lyapunov exponents of the noise-free map along the paths from given states.
+
+    Parameters
+    ----------
+    network : NoiseRNN
+    states : (trajectory, state)
+        Where paths start, one driven state from each trajectory: the interval takes them as independent.
+    n_exponents, n_steps, align_steps, block_steps, n_resamples, confidence, generator
+        As in :func:`compute_lyapunov_exponents`.
+
+    Raises
+    ------
+    InputError
+        If a state has the wrong width or is not finite, there is only one, or a number is out of range.
+
+    Notes
+    -----
+    Own construction on the same method. For a homogeneous map, whose Jacobian does not depend on scale, the
+    iterates are rescaled: exponents are those on the way to the origin or to infinity. The first is at least
+    the rate of :func:`compute_noise_free_growth`, which is growth along the path itself. A state that dies
+    has the exponent −inf.
+    """
+    lengths = {"n_steps": n_steps, "align_steps": align_steps, "block_steps": block_steps}
+    require_points(network, states)
+    if len(states) < 2:
+        raise InputError("`states` must be 2 or more for an interval, got 1. Use states of run_driven.")
+    _check_lengths(network, n_exponents, **lengths)
+    rescale = is_map_homogeneous(network, states)
+    steps = _iterate_still(network, states, align_steps + n_steps, rescale=rescale)
+    blocks = follow_tangents(
+        network, steps, n_exponents, align_steps=align_steps, block_steps=block_steps, generator=generator
+    )
+    settings = {"n_exponents": n_exponents, "n_trajectories": len(states), "noise_std": 0.0, **lengths}
+    resampling = {"n_resamples": n_resamples, "confidence": confidence, "generator": generator}
+    return _build_result(blocks, settings | {"rescaled": rescale}, **resampling)
+
+
+def _iterate_still(
+    network: NoiseRNN, states: Tensor, n_steps: int, *, rescale: bool
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the states before each step and its noise, which is 0."""
+    still = states.new_zeros(len(states), network.input_size)
+    before = scale_to_one(states) if rescale else states
+    for after, _ in iterate_noise_free(network, before, n_steps, rescale=rescale):
+        yield before, still
+        before = after
+
+
+def _build_result(
+    blocks: TangentBlocks,
+    settings: dict[str, Any],
+    *,
+    n_resamples: int,
+    confidence: float,
+    generator: torch.Generator,
+) -> LyapunovResult:
+    exponents = blocks.growth.mean(1).cpu().numpy()
+    rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator, device=generator.device)))
+    is_finite = np.isfinite(exponents)
+    sums = np.stack([np.where(is_finite, exponents, 0.0), is_finite], axis=1)
+    mean = bootstrap_statistic(sums, _divide, rng=rng, n_resamples=n_resamples, confidence=confidence)
+    return LyapunovResult(
+        settings={**settings, "n_resamples": n_resamples, "confidence": confidence},
+        status={
+            "verdict": _judge(exponents[:, 0], float(mean.low[0]), float(mean.high[0])),
+            "n_collapsed": np.isneginf(exponents).sum(0).tolist(),
+            "n_undefined": np.isnan(exponents).sum(0).tolist(),
+        },
+        estimate=mean.estimate,
+        low=mean.low,
+        high=mean.high,
+        per_trajectory=exponents,
+        local=blocks.growth.cpu().numpy(),
+        block_states=blocks.states.cpu().numpy(),
+    )
+
+
+def _divide(sums: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        return sums[:, 0] / sums[:, 1]
+
+
+def _judge(exponents: np.ndarray, low: float, high: float) -> str:
+    if np.isneginf(exponents).all():
+        return "collapses"
+    if math.isnan(low):
+        return "undefined"
+    return "contracts" if high < 0 else "expands" if low > 0 else "undecided"
+
+
+def _check_lengths(
+    network: NoiseRNN, n_exponents: int, *, n_steps: int, align_steps: int, block_steps: int
+) -> None:
+    values = {"n_exponents": n_exponents, "n_steps": n_steps, "block_steps": block_steps}
+    for name, value, least in [*((n, v, 1) for n, v in values.items()), ("align_steps", align_steps, 0)]:
+        if value < least:
+            raise InputError(f"`{name}` must be ≥ {least}, got {value}. Leave it out for the default.")
+    width = network.cell.state_size
+    if n_exponents > width:
+        raise InputError(f"`n_exponents` must be ≤ {width}, the width of the state, got {n_exponents}.")
+    if n_steps % block_steps:
+        raise InputError(
+            f"`n_steps` must be a multiple of `block_steps`, got {n_steps} and {block_steps}. Use "
+            f"{-(-n_steps // block_steps) * block_steps} steps."
+        )

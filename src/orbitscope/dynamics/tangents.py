@@ -1,0 +1,90 @@
+"""Tangent vectors carried along a path: how fast small differences between states grow or shrink."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..network import ElementwiseCell, NoiseRNN
+
+
+@dataclass(frozen=True)
+class TangentBlocks:
+    """Growth of tangent vectors over blocks of steps.
+
+    Attributes
+    ----------
+    growth : (trajectory, block, vector)
+        Log of the growth of volume that each vector adds, per step; −inf where it was lost.
+    states : (trajectory, block, state)
+        State at the start of each block.
+    """
+
+    growth: Float[Tensor, "trajectory block vector"]
+    states: Float[Tensor, "trajectory block state"]
+
+
+def follow_tangents(
+    network: NoiseRNN,
+    steps: Iterable[tuple[Float[Tensor, "trajectory state"], Float[Tensor, "trajectory input"]]],
+    n_vectors: int,
+    *,
+    align_steps: int,
+    block_steps: int,
+    generator: torch.Generator,
+) -> TangentBlocks:
+    """Carry orthonormal vectors along a path, and measure their growth after ``align_steps``.
+
+    Parameters
+    ----------
+    network : NoiseRNN
+    steps
+        State before each step, and the noise of the step; ``align_steps`` and whole blocks of them.
+    n_vectors, align_steps, block_steps : int
+    generator
+        Source of the directions to start from, the same for every trajectory.
+    """
+    vectors, growth, starts = None, [], []
+    for step, (state, noise) in enumerate(steps, -align_steps):
+        if vectors is None:
+            drawn = state.new_empty(n_vectors, state.shape[1]).normal_(generator=generator)
+            vectors, _ = _orthonormalise(drawn.expand(len(state), -1, -1))
+        vectors, log_growth = _orthonormalise(push_tangents(network, state, noise, vectors))
+        if step < 0:
+            continue
+        if step % block_steps == 0:
+            starts.append(state)
+            growth.append(torch.zeros_like(log_growth))
+        growth[-1] += log_growth / block_steps
+    return TangentBlocks(torch.stack(growth, dim=1), torch.stack(starts, dim=1))
+
+
+def push_tangents(
+    network: NoiseRNN,
+    state: Float[Tensor, "trajectory state"],
+    noise: Float[Tensor, "trajectory input"],
+    vectors: Float[Tensor, "trajectory vector state"],
+) -> Float[Tensor, "trajectory vector state"]:
+    """Advance tangent vectors v by the Jacobian of one step, J(h, x) v, which is not stored."""
+    cell = network.cell
+    if isinstance(cell, ElementwiseCell):
+        with torch.no_grad():
+            after = network.step(state, noise)
+            slopes = cell.multiply_derivative_(torch.ones_like(after), after)
+            return slopes[:, None] * (vectors @ cell.w_hh.T)
+    repeats = vectors.shape[1]
+    noise = noise.repeat_interleave(repeats, 0)
+    _, pushed = torch.autograd.functional.jvp(
+        lambda h: network.step(h, noise), state.repeat_interleave(repeats, 0), vectors.flatten(0, 1)
+    )
+    return torch.as_tensor(pushed).reshape(vectors.shape)
+
+
+def _orthonormalise(vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """Orthonormal vectors, and the log of what each adds to the volume; −inf for one made up by rounding."""
+    q, r = torch.linalg.qr(vectors.mT)
+    height, length = r.diagonal(dim1=1, dim2=2).abs(), r.norm(dim=1).amax(1, keepdim=True)
+    is_lost = height <= vectors.shape[2] * torch.finfo(r.dtype).eps * length
+    return q.mT, height.masked_fill(is_lost, 0.0).double().log()

@@ -1,0 +1,350 @@
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import brentq
+
+from orbitscope.dynamics.driven_states import NoStationaryRegimeError, run_driven
+from orbitscope.dynamics.jacobians import compute_jacobians
+from orbitscope.dynamics.lyapunov import (
+    LyapunovResult,
+    compute_lyapunov_exponents,
+    compute_noise_free_exponents,
+)
+from orbitscope.dynamics.noise_free_growth import compute_noise_free_growth
+from orbitscope.dynamics.tangents import push_tangents
+from orbitscope.errors import InputError
+from orbitscope.network import Cell, build_network
+from orbitscope.results import load_result, save_result
+
+
+class LinearCell(Cell):
+    """h' = A h + x."""
+
+    name = "linear"
+
+    def __init__(self, matrix):
+        super().__init__(len(matrix), len(matrix))
+        self.matrix = torch.as_tensor(matrix, dtype=torch.float64)
+
+    def step(self, state, noise):
+        return state @ self.matrix.T + noise
+
+
+def make_network(cell="relu", *, seed=0, gain=1.0, hidden_size=8, **options):
+    generator = torch.Generator().manual_seed(seed)
+    network = build_network(
+        3, cell=cell, hidden_size=hidden_size, input_size=5, generator=generator, **options
+    )
+    with torch.no_grad():
+        network.cell.w_hh.mul_(gain)
+    return network.double()
+
+
+def make_linear(matrix):
+    network = make_network(hidden_size=len(matrix))
+    network.cell = LinearCell(matrix)
+    return network
+
+
+def set_weights(network, w_hh):
+    with torch.no_grad():
+        network.cell.w_hh.copy_(torch.as_tensor(w_hh))
+    return network
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def draw_states(n_points, width, *, seed=1):
+    return torch.rand(n_points, width, generator=seeded(seed)).double()
+
+
+TRIANGULAR = np.array([[0.5, 3.0, -1.0], [0.0, -1.2, 2.0], [0.0, 0.0, 0.8]])
+
+
+# ---- tangent vectors
+
+
+@pytest.mark.parametrize("kind", ["relu", "tanh", "biased", "opaque"])
+def test_tangent_vectors_against_jacobians(kind):
+    network = make_network("tanh" if kind in ("tanh", "opaque") else "relu", bias=kind == "biased")
+    states, noise = draw_states(6, 8), draw_states(6, 5, seed=2) - 0.5
+    vectors = draw_states(6, 24, seed=3).reshape(6, 3, 8)
+    jacobians = compute_jacobians(network, states, noise)
+    if kind == "opaque":
+        cell = network.cell
+
+        class Opaque(torch.nn.Module):
+            state_size, input_size, hidden_size = 8, 5, 8
+
+            def step(self, state, noise):
+                return torch.tanh(state @ cell.w_hh.T + noise @ cell.w_ih.T)
+
+        network.cell = Opaque()
+    pushed = push_tangents(network, states, noise, vectors)
+    torch.testing.assert_close(pushed, torch.einsum("tij,tvj->tvi", jacobians, vectors))
+    assert not pushed.requires_grad
+
+
+def test_tangent_vectors_of_a_state_wider_than_what_is_read_out():
+    class Delayed(Cell):
+        name = "delayed"
+
+        def __init__(self):
+            super().__init__(2, 2, state_size=4)
+
+        def step(self, state, noise):
+            return torch.cat([torch.tanh(state[:, 2:] + noise), state[:, :2].square()], dim=1)
+
+    network = make_network(hidden_size=2)
+    network.cell = Delayed()
+    states, noise, vectors = draw_states(5, 4), draw_states(5, 2), draw_states(5, 12).reshape(5, 3, 4)
+    jacobians = compute_jacobians(network, states, noise)
+    pushed = push_tangents(network, states, noise, vectors)
+    torch.testing.assert_close(pushed, torch.einsum("tij,tvj->tvi", jacobians, vectors))
+    found = compute_noise_free_exponents(network, states, n_exponents=2, n_steps=50, generator=seeded())
+    assert found.block_states.shape == (5, 1, 4)
+
+
+# ---- exponents
+
+
+def test_a_linear_map_has_the_logarithms_of_its_eigenvalues():
+    expected = np.log([1.2, 0.8, 0.5])
+    network = make_linear(TRIANGULAR * 0.8)
+    driven = compute_lyapunov_exponents(
+        network, n_exponents=3, n_trajectories=3, n_steps=60, align_steps=150, burn_in=5, generator=seeded()
+    )
+    free = compute_noise_free_exponents(
+        network,
+        draw_states(3, 3),
+        n_exponents=3,
+        n_steps=60,
+        align_steps=150,
+        block_steps=5,
+        generator=seeded(),
+    )
+    for found in (driven, free):
+        np.testing.assert_allclose(found.estimate, expected + np.log(0.8), atol=1e-9)
+        np.testing.assert_allclose(found.local, np.broadcast_to(found.estimate, (3, 12, 3)), atol=1e-9)
+        assert found.status == {"verdict": "contracts", "n_collapsed": [0] * 3, "n_undefined": [0] * 3}
+    assert free.settings["rescaled"] is True
+    assert driven.settings["rescaled"] is False
+
+
+def test_exponents_follow_the_volume_that_each_step_keeps():
+    """All exponents of a step add up to log|det J|, for tanh Σ log(1 − h²) + log|det W|."""
+    network = make_network("tanh", gain=2.0, hidden_size=4)
+    found = compute_lyapunov_exponents(
+        network, n_exponents=4, n_trajectories=5, n_steps=50, block_steps=1, burn_in=20, generator=seeded()
+    )
+    states = found.block_states
+    expected = np.log(1 - states[:, 1:] ** 2).sum(2)
+    expected += np.log(abs(np.linalg.det(network.cell.w_hh.detach().numpy())))
+    np.testing.assert_allclose(found.local[:, :-1].sum(2), expected, rtol=1e-9)
+    assert (np.diff(found.estimate) < 0).all()
+
+
+def test_the_first_exponent_is_the_growth_of_a_small_separation():
+    network = make_network("tanh", gain=3.0)
+    found = compute_lyapunov_exponents(
+        network,
+        n_exponents=1,
+        n_trajectories=4,
+        n_steps=200,
+        align_steps=30,
+        burn_in=10,
+        block_steps=50,
+        generator=seeded(4),
+    )
+    generator = seeded(4)
+    path = run_driven(network, 4, 230, burn_in=10, generator=generator)
+    shift = torch.empty(1, 8).double().normal_(generator=generator).expand(4, 8)
+    growth = torch.zeros(4, 230).double()
+    with torch.no_grad():
+        for step, state in enumerate([path.start, *path.states[:-1]]):
+            shift = 1e-7 * shift / shift.norm(dim=1, keepdim=True)
+            shift = network.step(state + shift, path.noise[step]) - network.step(state, path.noise[step])
+            growth[:, step] = (shift.norm(dim=1) / 1e-7).log()
+    counted = growth[:, 30:]
+    np.testing.assert_allclose(found.per_trajectory[:, 0], counted.mean(1), atol=1e-5)
+    np.testing.assert_allclose(found.local[..., 0], counted.unflatten(1, (4, 50)).mean(2), atol=1e-4)
+    torch.testing.assert_close(torch.tensor(found.block_states[:, 1]), path.states[79])
+
+
+def test_driven_exponents_do_not_depend_on_the_noise_of_a_homogeneous_network():
+    found = [
+        compute_lyapunov_exponents(
+            make_network(),
+            n_exponents=3,
+            noise_std=s,
+            n_trajectories=3,
+            n_steps=50,
+            burn_in=30,
+            align_steps=20,
+            generator=seeded(),
+        )
+        for s in (1.0, 7.0)
+    ]
+    np.testing.assert_allclose(found[0].local, found[1].local, atol=1e-10)
+    np.testing.assert_allclose(7 * found[0].block_states, found[1].block_states, rtol=1e-9)
+
+
+def test_they_do_where_the_network_is_not_homogeneous():
+    weak, strong = (
+        compute_lyapunov_exponents(
+            make_network("tanh", gain=5.0, hidden_size=40),
+            noise_std=s,
+            n_trajectories=8,
+            n_steps=300,
+            burn_in=50,
+            generator=seeded(),
+        )
+        for s in (0.01, 50.0)
+    )
+    assert (weak.status["verdict"], strong.status["verdict"]) == ("expands", "contracts")
+    assert weak.low[0] > 0 > strong.high[0]
+
+
+def test_positive_networks_without_noise_are_linear():
+    weights = draw_states(5, 5).numpy()
+    network = set_weights(make_network(hidden_size=5), weights)
+    found = compute_noise_free_exponents(
+        network, draw_states(4, 5), n_exponents=5, n_steps=400, block_steps=100, generator=seeded()
+    )
+    expected = np.sort(np.log(np.abs(np.linalg.eigvals(weights))))[::-1]
+    np.testing.assert_allclose(found.estimate, expected, atol=0.01)
+    rate = compute_noise_free_growth(network, draw_states(4, 5))
+    np.testing.assert_allclose(found.per_trajectory[:, 0], rate.rate, atol=1e-9)
+    np.testing.assert_allclose(np.linalg.norm(found.block_states, axis=2), 1.0)
+    assert found.status["verdict"] == "expands"
+
+
+def test_without_noise_other_maps_keep_their_scale():
+    """Both fixed points of h = tanh(2 h) have the slope 2 (1 − h*²)."""
+    network = set_weights(make_network("tanh", hidden_size=1), [[2.0]])
+    states = torch.tensor([[0.3], [-0.1], [3.0]]).double()
+    found = compute_noise_free_exponents(network, states, n_exponents=1, generator=seeded())
+    root = brentq(lambda h: np.tanh(2 * h) - h, 0.5, 1.5)
+    np.testing.assert_allclose(found.per_trajectory, np.log(2 * (1 - root**2)), atol=1e-9)
+    np.testing.assert_allclose(np.abs(found.block_states), root, atol=1e-9)
+    assert found.settings["rescaled"] is False
+
+
+def test_lost_directions_are_minus_infinity():
+    """A rank of 2 leaves no third exponent; a state that dies has none at all."""
+    weights = np.diag([0.9, 0.7, 0.0])
+    network = set_weights(make_network(hidden_size=3), weights)
+    states = torch.ones(4, 3).double()
+    found = compute_noise_free_exponents(network, states, n_exponents=3, generator=seeded())
+    np.testing.assert_allclose(found.estimate[:2], np.log([0.9, 0.7]), atol=1e-9)
+    assert np.isneginf(found.per_trajectory[:, 2]).all()
+    assert np.isnan([found.estimate[2], found.low[2], found.high[2]]).all()
+    assert found.status["n_collapsed"] == [0, 0, 4]
+    states[0] = torch.tensor([0.0, 0.0, 1.0])
+    dying = compute_noise_free_exponents(network, states, n_exponents=1, generator=seeded())
+    np.testing.assert_array_equal(np.isneginf(dying.per_trajectory[:, 0]), [True, False, False, False])
+    assert dying.estimate[0] == pytest.approx(np.log(0.9))
+    assert dying.status["n_collapsed"] == [1]
+    dead = compute_noise_free_exponents(
+        network, torch.zeros(3, 3).double(), n_exponents=1, generator=seeded()
+    )
+    assert dead.status == {"verdict": "collapses", "n_collapsed": [3], "n_undefined": [0]}
+
+
+def test_dependent_vectors_are_lost_though_rounding_keeps_them_apart():
+    """Rank 2 in a direction that no axis shows: the third vector is rounding only."""
+    basis = np.linalg.qr(draw_states(5, 5).numpy())[0]
+    network = make_linear(basis @ np.diag([0.9, 0.5, 0.0, 0.0, 0.0]) @ basis.T)
+    found = compute_noise_free_exponents(network, draw_states(3, 5), n_exponents=4, generator=seeded())
+    np.testing.assert_allclose(found.estimate[:2], np.log([0.9, 0.5]), atol=1e-9)
+    assert found.status["n_collapsed"] == [0, 0, 3, 3]
+
+
+def test_a_verdict_needs_the_whole_interval():
+    """Half of the states see one unit only, which grows, half the other one, which decays."""
+    network = set_weights(make_network(hidden_size=2), np.diag([1.1, 0.9]))
+    states = torch.eye(2).double().repeat(10, 1)
+    found = compute_noise_free_exponents(network, states, n_exponents=1, generator=seeded())
+    np.testing.assert_allclose(found.per_trajectory[:, 0], np.log([1.1, 0.9] * 10), atol=1e-9)
+    assert found.low[0] < 0 < found.high[0]
+    assert found.status["verdict"] == "undecided"
+    both = [
+        compute_noise_free_exponents(network, states[i::2], n_exponents=1, generator=seeded()) for i in (0, 1)
+    ]
+    assert [one.status["verdict"] for one in both] == ["expands", "contracts"]
+
+
+def test_intervals_are_over_trajectories():
+    network = make_network("tanh", gain=3.0)
+    found = compute_lyapunov_exponents(
+        network, n_exponents=2, n_trajectories=40, n_steps=50, burn_in=20, generator=seeded(1)
+    )
+    np.testing.assert_allclose(found.estimate, found.per_trajectory.mean(0))
+    np.testing.assert_allclose(found.per_trajectory, found.local.mean(1))
+    error = found.per_trajectory.std(0) / np.sqrt(40)
+    np.testing.assert_allclose((found.high - found.low) / 2, 1.96 * error, rtol=0.15)
+    assert (found.low < found.estimate).all()
+    narrow = compute_lyapunov_exponents(
+        network,
+        n_exponents=2,
+        n_trajectories=40,
+        n_steps=50,
+        burn_in=20,
+        confidence=0.5,
+        generator=seeded(1),
+    )
+    assert narrow.settings["confidence"] == 0.5
+    assert narrow.high[0] - narrow.low[0] < 0.6 * (found.high[0] - found.low[0])
+
+
+def test_the_generator_decides():
+    network = make_network()
+    options = {"n_trajectories": 3, "n_steps": 20, "burn_in": 10}
+    torch.manual_seed(0)
+    first = compute_lyapunov_exponents(network, **options, generator=seeded(1))
+    torch.manual_seed(1)
+    assert first == compute_lyapunov_exponents(network, **options, generator=seeded(1))
+    assert first != compute_lyapunov_exponents(network, **options, generator=seeded(2))
+
+
+def test_results_come_back_from_their_files(tmp_path):
+    network = set_weights(make_network(hidden_size=3), np.diag([0.9, 0.7, 0.0]))
+    result = compute_noise_free_exponents(network, draw_states(4, 3), n_exponents=3, generator=seeded())
+    assert np.isneginf(result.local).any()
+    save_result(result, tmp_path / "lyapunov.nc")
+    assert load_result(tmp_path / "lyapunov.nc", LyapunovResult) == result
+
+
+# ---- bad input
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_exponents": 0}, "`n_exponents` must be ≥ 1, got 0"),
+        ({"n_exponents": 9}, "`n_exponents` must be ≤ 8, the width of the state, got 9"),
+        ({"n_trajectories": 1}, "`n_trajectories` must be ≥ 2 for an interval, got 1"),
+        ({"n_steps": 12}, "must be a multiple of `block_steps`, got 12 and 5. Use 15 steps"),
+        ({"block_steps": 0}, "`block_steps` must be ≥ 1, got 0"),
+        ({"align_steps": -1}, "`align_steps` must be ≥ 0, got -1"),
+        ({"noise_std": 0.0}, "`noise_std` must be > 0, got 0.0. Use compute_noise_free_exponents"),
+    ],
+)
+def test_bad_input_of_exponents_is_named(options, message):
+    with pytest.raises(InputError, match=message):
+        compute_lyapunov_exponents(make_network(), generator=seeded(), **options)
+
+
+def test_one_state_has_no_interval():
+    with pytest.raises(InputError, match="must be 2 or more for an interval, got 1"):
+        compute_noise_free_exponents(make_network(), draw_states(1, 8), generator=seeded())
+
+
+def test_growth_without_bound_is_named():
+    network = make_network(gain=20.0)
+    with pytest.raises(NoStationaryRegimeError, match=r"stay below 1e\+12"):
+        compute_lyapunov_exponents(network, burn_in=100, generator=seeded())
+    with pytest.raises(NoStationaryRegimeError, match="within 200 steps"):
+        compute_lyapunov_exponents(network, burn_in=0, n_steps=200, align_steps=0, generator=seeded())
