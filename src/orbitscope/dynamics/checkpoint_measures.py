@@ -1,0 +1,137 @@
+"""What is measured on the driven states of one checkpoint, as sums over trajectories for the bootstrap."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..network import NoiseRNN
+from ..sequences import find_complete_runs
+from ..statistics import BootstrapResult
+from .driven_states import DrivenPath
+from .jacobians import compute_spectra
+from .lyapunov import advance_tangents
+from .orbit_plane import fit_orbit_plane
+from .rotation import collect_moments, compute_rate
+
+MEASURES = {
+    "transition_rate": ("1 / mean dwell of the most probable symbol", "1/step"),
+    "mean_inverse_dwell": ("mean of 1 / dwell of the most probable symbol", "1/step"),
+    "unstable_share": ("share of steps with an eigenvalue |λ| > 1", "1"),
+    "critical_share": ("share of steps with a critical pair", "1"),
+    "exponent": ("largest Lyapunov exponent, driven", "1/step"),
+    "area_rate": ("|a|, area swept per step in the orbit plane", "1/step"),
+    "mean_shift": ("‖E h‖ / √E‖h − E h‖²", "1"),
+}
+"""Measures of a checkpoint: description and unit."""
+
+_ROW = {name: row for row, name in enumerate(MEASURES)}
+
+
+def measure_checkpoint(
+    network: NoiseRNN,
+    path: DrivenPath,
+    *,
+    stride: int,
+    align_steps: int,
+    resample: Callable[..., BootstrapResult],
+) -> BootstrapResult:
+    """Each of :data:`MEASURES` on driven trajectories, with its interval over these.
+
+    Parameters
+    ----------
+    network : NoiseRNN
+    path : DrivenPath
+    stride : int >= 1
+        Spectra are taken at every so many steps, with the noise of the step that follows.
+    align_steps : int >= 0
+        First steps, which do not count for the exponent.
+    resample
+        :func:`bootstrap_statistic` with its settings.
+    """
+    hidden = path.states[..., : network.hidden_size].double()
+    parts = [
+        _sum_dwells(network, path.states),
+        _sum_spectra(network, path, stride),
+        _sum_growth(network, path, align_steps),
+        _sum_areas(hidden),
+        _sum_activity(hidden),
+    ]
+    edges = np.cumsum([part.shape[1] for part in parts])[:-1]
+    found = resample(np.concatenate(parts, axis=1), partial(_compute, edges=edges))
+    return _orient(found, _ROW["area_rate"])
+
+
+def _sum_dwells(network: NoiseRNN, states: Tensor) -> np.ndarray:
+    """Number of complete dwells of the most probable symbol, their sum, and that of their inverses."""
+    symbols = network.compute_logits(states).argmax(2).T.cpu().numpy()
+    runs = find_complete_runs(symbols)
+    weights = (None, runs.length, 1 / runs.length)
+    return np.stack([np.bincount(runs.sequence, w, minlength=len(symbols)) for w in weights], axis=1)
+
+
+def _sum_spectra(network: NoiseRNN, path: DrivenPath, stride: int) -> np.ndarray:
+    """Number of spectra, of those with an unstable eigenvalue, and of those with a critical pair."""
+    states, noise = path.states[:-1:stride], path.noise[1::stride]
+    spectra = compute_spectra(network, states.flatten(0, 1), noise.flatten(0, 1))
+    flags = [spectra.n_active >= 0, spectra.count_unstable() > 0, spectra.count_critical_pairs() > 0]
+    return np.stack([flag.reshape(len(states), -1).sum(0) for flag in flags], axis=1)
+
+
+def _sum_growth(network: NoiseRNN, path: DrivenPath, align_steps: int) -> np.ndarray:
+    """Log growth of a tangent vector per step, and 1 for each trajectory; both 0 where it was lost."""
+    start = path.states[0]
+    vector = torch.ones_like(start)[:, None]
+    growth = torch.zeros(len(start), dtype=torch.float64, device=start.device)
+    for step, noise in enumerate(path.noise[1:]):
+        _, vector = advance_tangents(network, path.states[step], noise, vector)
+        length = vector.norm(dim=2, keepdim=True)
+        vector = vector / length
+        if step >= align_steps:
+            growth += length[:, 0, 0].double().log()
+    rate = growth / (len(path.noise) - 1 - align_steps)
+    is_finite = rate.isfinite()
+    return torch.stack([rate.where(is_finite, 0.0), is_finite.double()], dim=1).cpu().numpy()
+
+
+def _sum_areas(hidden: Tensor) -> np.ndarray:
+    """Moments of the path in the orbit plane of the checkpoint itself."""
+    plane = fit_orbit_plane([hidden.flatten(0, 1)])
+    return collect_moments(plane.project(hidden).transpose(0, 1).cpu().numpy())
+
+
+def _sum_activity(hidden: Tensor) -> np.ndarray:
+    """Mean activity of each neuron, mean squared norm, and 1 for each trajectory."""
+    size = hidden.square().sum(2).mean(0)[:, None]
+    return torch.cat([hidden.mean(0), size, torch.ones_like(size)], dim=1).cpu().numpy()
+
+
+def _compute(sums: np.ndarray, *, edges: np.ndarray) -> np.ndarray:
+    dwells, spectra, growth, areas, activity = np.split(sums, edges, axis=1)
+    *_, size, n_trajectories = activity.T
+    square_of_mean = np.square(activity[:, :-2] / n_trajectories[:, None]).sum(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = {
+            "transition_rate": dwells[:, 0] / dwells[:, 1],
+            "mean_inverse_dwell": dwells[:, 2] / dwells[:, 0],
+            "unstable_share": spectra[:, 1] / spectra[:, 0],
+            "critical_share": spectra[:, 2] / spectra[:, 0],
+            "exponent": growth[:, 0] / growth[:, 1],
+            "area_rate": compute_rate(areas),
+            "mean_shift": np.sqrt(square_of_mean / (size / n_trajectories - square_of_mean)),
+        }
+    return np.stack([found[name] for name in MEASURES], axis=1)
+
+
+def _orient(found: BootstrapResult, row: int) -> BootstrapResult:
+    """Turn one signed statistic so that its estimate is positive: its sign is that of an arbitrary axis."""
+    if not found.estimate[row] < 0:
+        return found
+    turned = {name: getattr(found, name).copy() for name in ("estimate", "low", "high", "samples")}
+    for values in turned.values():
+        values[..., row] *= -1
+    turned["low"][row], turned["high"][row] = turned["high"][row], turned["low"][row]
+    return replace(found, **turned)

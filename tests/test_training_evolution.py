@@ -1,0 +1,186 @@
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from orbitscope.dynamics.checkpoint_measures import MEASURES, measure_checkpoint
+from orbitscope.dynamics.driven_states import run_driven
+from orbitscope.dynamics.orbit_plane import fit_orbit_plane
+from orbitscope.dynamics.rotation import compute_area_rate
+from orbitscope.dynamics.training_evolution import (
+    EvolutionResult,
+    compute_training_evolution,
+    find_onset,
+)
+from orbitscope.errors import InputError, UndefinedAnalysisError
+from orbitscope.network import build_network
+from orbitscope.results import load_result, save_result
+from orbitscope.statistics import bootstrap_statistic
+
+GAINS = {0: 0.5, 10: 0.5, 20: 0.6, 30: 1.5, 40: 2.2}
+SMALL = {"n_trajectories": 8, "n_steps": 40, "burn_in": 20, "spectral_stride": 4, "align_steps": 5}
+
+
+def make_network(gain=2.0, *, cell="relu"):
+    generator = torch.Generator().manual_seed(0)
+    network = build_network(3, cell=cell, hidden_size=12, input_size=5, generator=generator).double()
+    with torch.no_grad():
+        network.cell.w_hh.mul_(gain)
+    return network
+
+
+def make_ring():
+    """A pulse that is handed on along 30 units; each third of them has a symbol of its own."""
+    network = build_network(3, hidden_size=30, input_size=1, generator=torch.Generator()).double()
+    with torch.no_grad():
+        network.cell.w_hh.copy_(0.99 * torch.roll(torch.eye(30), 1, 0))
+        network.cell.w_ih.fill_(1e-9)
+        network.w_out.copy_(torch.eye(3).repeat_interleave(10, 1))
+    network.initial_state = lambda n: torch.eye(30).double()[torch.arange(n) % 30]
+    return network
+
+
+def make_course(drop=20, n_epochs=40):
+    """Loss on the plateau, then from epoch ``drop`` on far below it."""
+    return np.where(np.arange(1, n_epochs + 1) < drop, 1.0, 0.3)
+
+
+def measure(network, n_trajectories=8, n_steps=41, align_steps=5, **options):
+    path = run_driven(network, n_trajectories, n_steps, generator=torch.Generator().manual_seed(1), **options)
+    resample = partial(bootstrap_statistic, rng=np.random.default_rng(0), n_resamples=50)
+    found = measure_checkpoint(network, path, stride=4, align_steps=align_steps, resample=resample)
+    return path, dict(zip(MEASURES, found.estimate, strict=True)), found
+
+
+def run(gains=GAINS, course=None, *, seed=0, **options):
+    checkpoints = {epoch: partial(make_network, gain) for epoch, gain in gains.items()}
+    course = make_course() if course is None else course
+    generator = torch.Generator().manual_seed(seed)
+    return compute_training_evolution(checkpoints, course, generator=generator, **(SMALL | options))
+
+
+# ---- one checkpoint
+
+
+def test_a_ring_keeps_its_pace_and_shrinks_by_one_percent_a_step():
+    _, found, _ = measure(make_ring(), n_steps=101, align_steps=60, burn_in=0)
+    assert found["transition_rate"] == pytest.approx(0.1)
+    assert found["mean_inverse_dwell"] == pytest.approx(0.1)
+    assert found["exponent"] == pytest.approx(np.log(0.99))
+    assert found["unstable_share"] == 0
+
+
+@pytest.mark.parametrize("cell", ["relu", "tanh"])
+def test_measures_are_those_of_each_state_in_turn(cell):
+    network = make_network(cell=cell)
+    path, found, _ = measure(network)
+    flags = []
+    for state, noise in zip(path.states[:-1:4].flatten(0, 1), path.noise[1::4].flatten(0, 1), strict=True):
+        jacobian = torch.autograd.functional.jacobian(
+            lambda h, x=noise: network.step(h[None], x[None])[0], state
+        )
+        values = torch.linalg.eigvals(jacobian)
+        mapped = (values - 1) / (values + 1)
+        is_critical = (mapped.imag > 0.06) & (mapped.real.abs() < 0.1)
+        flags.append([bool((values.abs() > 1).any()), bool(is_critical.any())])
+    unstable, critical = np.mean(flags, axis=0)
+    assert 0 < unstable < 1
+    assert found["unstable_share"] == pytest.approx(unstable)
+    assert found["critical_share"] == pytest.approx(critical)
+    hidden = path.states.flatten(0, 1)
+    shift = hidden.mean(0).norm() / (hidden - hidden.mean(0)).square().sum(1).mean().sqrt()
+    assert found["mean_shift"] == pytest.approx(float(shift))
+    z = fit_orbit_plane([hidden]).project(path.states).transpose(0, 1).numpy()
+    assert found["area_rate"] == pytest.approx(abs(compute_area_rate(z)))
+
+
+def test_the_exponent_is_the_growth_of_a_small_difference():
+    network = make_network(1.8)
+    path, found, _ = measure(network)
+    near = path.states[0] + 1e-7
+    difference = []
+    for step, noise in enumerate(path.noise[1:]):
+        gap = network.step(near, noise).detach() - path.states[step + 1]
+        difference.append(gap.norm(dim=1).log())
+        near = path.states[step + 1] + 1e-7 * gap / gap.norm(dim=1, keepdim=True)
+    difference = torch.stack(difference)[5:] - np.log(1e-7)
+    assert found["exponent"] == pytest.approx(float(difference.mean()), abs=0.02)
+
+
+def test_the_sign_of_an_arbitrary_axis_does_not_show():
+    _, _, found = measure(make_network(1.5))
+    row = list(MEASURES).index("area_rate")
+    assert found.estimate[row] > 0
+    assert found.low[row] <= found.estimate[row] <= found.high[row]
+    assert found.low[row] == pytest.approx(np.quantile(found.samples[:, row], 0.025))
+
+
+# ---- dates
+
+
+def test_an_onset_is_where_a_line_crosses_the_level():
+    epochs = np.array([0, 10, 20, 40])
+    values = np.array([[0.0, 0.0, 0.2, 1.0], [0.0, 1.0, 0.0, 1.0], [1.0, 0.5, 0.5, 0.9], [0, np.nan, 0, 1]])
+    np.testing.assert_allclose(find_onset(epochs, values, 0.1), [15, 1, np.nan, np.nan])
+    np.testing.assert_allclose(find_onset(epochs, values[:1], 0.6), [30])
+
+
+def test_drop_and_onset_are_dated_apart():
+    result = run()
+    dates = dict(zip(result.event, result.date, strict=True))
+    lags = dict(zip(result.event, result.lag, strict=True))
+    assert dates["loss drop"] == 20
+    assert 20 < dates["unstable_share"] < 40
+    assert lags["unstable_share"] == dates["unstable_share"] - 20
+    row = result.event.tolist().index("unstable_share")
+    assert result.date_low[row] <= result.date[row] <= result.date_high[row]
+    assert result.lag_low[row] == result.date_low[row] - 20
+
+
+def test_what_cannot_be_dated_is_said():
+    result = run({epoch: 0.5 for epoch in GAINS}, np.ones(40))
+    assert np.isnan(result.date).all()
+    assert any("the loss curve has the status on_plateau" in note for note in result.status["notes"])
+    assert any("unstable_share undefined: it does not rise" in note for note in result.status["notes"])
+    assert "no history" in run(course=np.empty(0)).status["notes"][0]
+
+
+# ---- checkpoints
+
+
+def test_checkpoints_are_measured_in_order_with_the_same_noise():
+    result = run()
+    assert result.checkpoint_epoch.tolist() == list(GAINS)
+    np.testing.assert_array_equal(result.estimate[:, 0], result.estimate[:, 1])
+    assert (np.diff(result.estimate[result.measure.tolist().index("unstable_share")]) >= 0).all()
+    np.testing.assert_array_equal(result.orbit[0], result.orbit[1])
+    assert result.orbit.shape == (5, 41, 2)
+
+
+def test_a_checkpoint_that_explodes_is_left_out_and_named():
+    result = run({**GAINS, 35: 1e3})
+    assert result.status["without_regime"] == [35]
+    row = result.checkpoint_epoch.tolist().index(35)
+    assert np.isnan(result.estimate[:, row]).all()
+    assert np.isnan(result.orbit[row]).all()
+    assert (result.orbit_symbol[row] == -1).all()
+    assert np.isfinite(result.date).all()
+
+
+def test_too_few_checkpoints_explosions_and_bad_numbers_are_named():
+    with pytest.raises(UndefinedAnalysisError, match="≥ 5 checkpoints, got 2"):
+        run({0: 0.5, 1: 0.6})
+    with pytest.raises(UndefinedAnalysisError, match="no checkpoint has a stationary regime"):
+        run({epoch: 1e3 for epoch in GAINS})
+    for options in ({"spectral_stride": 0}, {"align_steps": 40}, {"onset_share": 1.0}):
+        with pytest.raises(InputError, match="must be"):
+            run(**options)
+
+
+def test_same_seed_same_result_and_it_comes_back_from_its_file(tmp_path):
+    result = run()
+    assert run() == result
+    assert run(seed=1) != result
+    save_result(result, tmp_path / "evolution.nc")
+    assert load_result(tmp_path / "evolution.nc", EvolutionResult) == result
