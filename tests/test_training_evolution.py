@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from orbitscope.dynamics.area_rate import compute_area_rate
 from orbitscope.dynamics.checkpoint_measures import MEASURES, measure_checkpoint
 from orbitscope.dynamics.driven_states import run_driven
 from orbitscope.dynamics.orbit_plane import fit_orbit_plane
-from orbitscope.dynamics.rotation import compute_area_rate
 from orbitscope.dynamics.training_evolution import (
     EvolutionResult,
     compute_training_evolution,
@@ -49,7 +49,8 @@ def make_course(drop=20, n_epochs=40):
 def measure(network, n_trajectories=8, n_steps=41, align_steps=5, **options):
     path = run_driven(network, n_trajectories, n_steps, generator=torch.Generator().manual_seed(1), **options)
     resample = partial(bootstrap_statistic, rng=np.random.default_rng(0), n_resamples=50)
-    found = measure_checkpoint(network, path, stride=4, align_steps=align_steps, resample=resample)
+    options = {"align_steps": align_steps, "generator": torch.Generator(), "resample": resample}
+    found = measure_checkpoint(network, path, stride=4, **options)
     return path, dict(zip(MEASURES, found.estimate, strict=True)), found
 
 
@@ -91,7 +92,7 @@ def test_measures_are_those_of_each_state_in_turn(cell):
     hidden = path.states.flatten(0, 1)
     shift = hidden.mean(0).norm() / (hidden - hidden.mean(0)).square().sum(1).mean().sqrt()
     assert found["mean_shift"] == pytest.approx(float(shift))
-    z = fit_orbit_plane([hidden]).project(path.states).transpose(0, 1).numpy()
+    z = fit_orbit_plane(hidden).project(path.states).transpose(0, 1).numpy()
     assert found["area_rate"] == pytest.approx(abs(compute_area_rate(z)))
 
 

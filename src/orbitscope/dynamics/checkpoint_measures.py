@@ -11,11 +11,11 @@ from torch import Tensor
 from ..network import NoiseRNN
 from ..sequences import find_complete_runs
 from ..statistics import BootstrapResult
+from .area_rate import collect_moments, divide_area
 from .driven_states import DrivenPath
 from .jacobians import compute_spectra
-from .lyapunov import advance_tangents
 from .orbit_plane import fit_orbit_plane
-from .rotation import collect_moments, compute_rate
+from .tangents import follow_tangents
 
 MEASURES = {
     "transition_rate": ("1 / mean dwell of the most probable symbol", "1/step"),
@@ -37,6 +37,7 @@ def measure_checkpoint(
     *,
     stride: int,
     align_steps: int,
+    generator: torch.Generator,
     resample: Callable[..., BootstrapResult],
 ) -> BootstrapResult:
     """Each of :data:`MEASURES` on driven trajectories, with its interval over these.
@@ -49,6 +50,8 @@ def measure_checkpoint(
         Spectra are taken at every so many steps, with the noise of the step that follows.
     align_steps : int >= 0
         First steps, which do not count for the exponent.
+    generator
+        Source of the first tangent vector.
     resample
         :func:`bootstrap_statistic` with its settings.
     """
@@ -56,7 +59,7 @@ def measure_checkpoint(
     parts = [
         _sum_dwells(network, path.states),
         _sum_spectra(network, path, stride),
-        _sum_growth(network, path, align_steps),
+        _sum_growth(network, path, align_steps, generator),
         _sum_areas(hidden),
         _sum_activity(hidden),
     ]
@@ -81,25 +84,23 @@ def _sum_spectra(network: NoiseRNN, path: DrivenPath, stride: int) -> np.ndarray
     return np.stack([flag.reshape(len(states), -1).sum(0) for flag in flags], axis=1)
 
 
-def _sum_growth(network: NoiseRNN, path: DrivenPath, align_steps: int) -> np.ndarray:
+def _sum_growth(
+    network: NoiseRNN, path: DrivenPath, align_steps: int, generator: torch.Generator
+) -> np.ndarray:
     """Log growth of a tangent vector per step, and 1 for each trajectory; both 0 where it was lost."""
-    start = path.states[0]
-    vector = torch.ones_like(start)[:, None]
-    growth = torch.zeros(len(start), dtype=torch.float64, device=start.device)
-    for step, noise in enumerate(path.noise[1:]):
-        _, vector = advance_tangents(network, path.states[step], noise, vector)
-        length = vector.norm(dim=2, keepdim=True)
-        vector = vector / length
-        if step >= align_steps:
-            growth += length[:, 0, 0].double().log()
-    rate = growth / (len(path.noise) - 1 - align_steps)
+    steps = list(zip(path.states[:-1], path.noise[1:], strict=True))
+    length = len(steps) - align_steps
+    found = follow_tangents(
+        network, steps, 1, align_steps=align_steps, block_steps=length, generator=generator
+    )
+    rate = found.growth[:, 0, 0]
     is_finite = rate.isfinite()
     return torch.stack([rate.where(is_finite, 0.0), is_finite.double()], dim=1).cpu().numpy()
 
 
 def _sum_areas(hidden: Tensor) -> np.ndarray:
     """Moments of the path in the orbit plane of the checkpoint itself."""
-    plane = fit_orbit_plane([hidden.flatten(0, 1)])
+    plane = fit_orbit_plane(hidden)
     return collect_moments(plane.project(hidden).transpose(0, 1).cpu().numpy())
 
 
@@ -120,7 +121,7 @@ def _compute(sums: np.ndarray, *, edges: np.ndarray) -> np.ndarray:
             "unstable_share": spectra[:, 1] / spectra[:, 0],
             "critical_share": spectra[:, 2] / spectra[:, 0],
             "exponent": growth[:, 0] / growth[:, 1],
-            "area_rate": compute_rate(areas),
+            "area_rate": divide_area(areas),
             "mean_shift": np.sqrt(square_of_mean / (size / n_trajectories - square_of_mean)),
         }
     return np.stack([found[name] for name in MEASURES], axis=1)

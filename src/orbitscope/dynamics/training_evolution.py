@@ -150,11 +150,10 @@ def compute_training_evolution(
         drive = {"burn_in": burn_in, "noise_std": noise_std, "generator": source}
         with contextlib.suppress(NoStationaryRegimeError):
             path = run_driven(network, n_trajectories, n_steps + 1, **drive)
-            measures = measure_checkpoint(
-                network, path, stride=spectral_stride, align_steps=align_steps, resample=resample
-            )
+            options = {"align_steps": align_steps, "generator": source, "resample": resample}
+            measures = measure_checkpoint(network, path, stride=spectral_stride, **options)
             hidden = path.states[..., : network.hidden_size]
-            plane = plane or fit_orbit_plane([hidden.flatten(0, 1)])
+            plane = plane or fit_orbit_plane(hidden)
             found[epoch] = _Checkpoint(measures, *_trace_orbit(network, path, plane))
     if not found:
         raise UndefinedAnalysisError("no checkpoint has a stationary regime: all grow without bound.")
