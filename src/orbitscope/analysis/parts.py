@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ..dynamics.regions import RegionResult, compute_regions
 from ..errors import InputError, unknown_name
+from ..plots.region_maps import describe_region_maps, plot_region_maps
 from ..plots.regions import describe_regions, plot_regions
 from ..results import Result
 from .findings import Finding, summarise_regions
@@ -86,7 +87,10 @@ PARTS: dict[str, Part] = {
             question="slow, kick and transition: what sets them apart, which follows which?",
             result=RegionResult,
             function=compute_regions,
-            figures={"regions": (plot_regions, describe_regions)},
+            figures={
+                "regions": (plot_regions, describe_regions),
+                "region_maps": (plot_region_maps, describe_region_maps),
+            },
             summarise=summarise_regions,
             seconds=10.0,
             quick={"n_trajectories": 20, "n_steps": 50, "n_rollouts": 5},

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int, Integer, Shaped
+from torch import Tensor
 
 from ..errors import InputError
 from ..network import NoiseRNN
 from ..results import Result, axes
 from ..statistics import BootstrapResult, bootstrap_statistic
 from .driven_states import run_driven
+from .orbit_plane import fit_orbit_plane
 from .region_measures import MEASURES, measure_spectra, measure_states
 
 REGIONS = ("slow", "kick", "transition")
@@ -50,6 +52,10 @@ class RegionResult(Result):
         Residency.
     symbol : (trajectory, time)
         Most probable symbol.
+    logit_sign_changes : (trajectory, time)
+        Mean sign changes of the start symbol's logit.
+    position : (trajectory, time, component)
+        Coordinates in the orbit plane, in standard deviations of the first.
     n_unstable : (trajectory, spectral_time)
         Eigenvalues with |λ| > 1 of the noise-free map.
     spectral_time : (spectral_time,)
@@ -82,6 +88,12 @@ class RegionResult(Result):
     )
     symbol: Integer[np.ndarray, "trajectory time"] = axes(
         "trajectory", "time", description="most probable symbol"
+    )
+    logit_sign_changes: Float[np.ndarray, "trajectory time"] = axes(
+        "trajectory", "time", description="sign changes of the start symbol's logit"
+    )
+    position: Float[np.ndarray, "trajectory time component"] = axes(
+        "trajectory", "time", "component", description="coordinates in the orbit plane"
     )
     n_unstable: Integer[np.ndarray, "trajectory spectral_time"] = axes(
         "trajectory", "spectral_time", description="eigenvalues with |λ| > 1"
@@ -183,9 +195,18 @@ def compute_regions(
         label=label.astype(np.int8),
         mean_steps=values["residency"],
         symbol=values["symbol"],
+        logit_sign_changes=values["logit_sign_changes"],
+        position=_place(path.states[:-1, :, : network.hidden_size]),
         n_unstable=local["unstable"].astype(np.int16),
         spectral_time=spectral_time,
     )
+
+
+def _place(hidden: Tensor) -> Float[np.ndarray, "trajectory time component"]:
+    """Coordinates in the orbit plane, in standard deviations of the first."""
+    plane = fit_orbit_plane(hidden)
+    size = float(np.sqrt(plane.variances[0]))
+    return plane.project(hidden).transpose(0, 1).cpu().numpy() / size
 
 
 def _build_table(means: BootstrapResult) -> dict[str, np.ndarray]:
