@@ -1,3 +1,4 @@
+import itertools
 from functools import partial
 
 import numpy as np
@@ -22,8 +23,8 @@ GAINS = {0: 0.5, 10: 0.5, 20: 0.6, 30: 1.5, 40: 2.2}
 SMALL = {"n_trajectories": 8, "n_steps": 40, "burn_in": 20, "spectral_stride": 4, "align_steps": 5}
 
 
-def make_network(gain=2.0, *, cell="relu"):
-    generator = torch.Generator().manual_seed(0)
+def make_network(gain=2.0, *, cell="relu", seed=0):
+    generator = torch.Generator().manual_seed(seed)
     network = build_network(3, cell=cell, hidden_size=12, input_size=5, generator=generator).double()
     with torch.no_grad():
         network.cell.w_hh.mul_(gain)
@@ -89,6 +90,11 @@ def test_measures_are_those_of_each_state_in_turn(cell):
     assert 0 < unstable < 1
     assert found["unstable_share"] == pytest.approx(unstable)
     assert found["critical_share"] == pytest.approx(critical)
+    dwells = []
+    for symbols in network.compute_logits(path.states).argmax(2).T.tolist():
+        dwells += [len(list(run)) for _, run in itertools.groupby(symbols)][1:-1]
+    assert found["transition_rate"] == pytest.approx(1 / np.mean(dwells))
+    assert found["mean_inverse_dwell"] == pytest.approx(np.mean(1 / np.array(dwells)))
     hidden = path.states.flatten(0, 1)
     shift = hidden.mean(0).norm() / (hidden - hidden.mean(0)).square().sum(1).mean().sqrt()
     assert found["mean_shift"] == pytest.approx(float(shift))
@@ -110,11 +116,12 @@ def test_the_exponent_is_the_growth_of_a_small_difference():
 
 
 def test_the_sign_of_an_arbitrary_axis_does_not_show():
-    _, _, found = measure(make_network(1.5))
     row = list(MEASURES).index("area_rate")
-    assert found.estimate[row] > 0
-    assert found.low[row] <= found.estimate[row] <= found.high[row]
-    assert found.low[row] == pytest.approx(np.quantile(found.samples[:, row], 0.025))
+    for seed in range(6):
+        _, _, found = measure(make_network(1.5, seed=seed))
+        assert found.estimate[row] > 0
+        limits = np.quantile(found.samples[:, row], [0.025, 0.975])
+        np.testing.assert_allclose([found.low[row], found.high[row]], limits)
 
 
 # ---- dates
@@ -125,6 +132,7 @@ def test_an_onset_is_where_a_line_crosses_the_level():
     values = np.array([[0.0, 0.0, 0.2, 1.0], [0.0, 1.0, 0.0, 1.0], [1.0, 0.5, 0.5, 0.9], [0, np.nan, 0, 1]])
     np.testing.assert_allclose(find_onset(epochs, values, 0.1), [15, 1, np.nan, np.nan])
     np.testing.assert_allclose(find_onset(epochs, values[:1], 0.6), [30])
+    np.testing.assert_allclose(find_onset(epochs, 1 + 10 * values[:1], 0.1), [15])
 
 
 def test_drop_and_onset_are_dated_apart():
