@@ -114,6 +114,11 @@ def test_the_null_permutes_neurons_one_by_one():
         np.testing.assert_allclose(result.p_value[i], share, atol=0.015)
         totals = (null**2).sum(1)
         assert result.total[i] == pytest.approx(totals[0])
+        nearest = np.abs(result.null_projection[i, :50, None] - null[None]).min(1)
+        np.testing.assert_allclose(nearest, 0, atol=1e-12)
+        np.testing.assert_allclose(
+            result.null_quantile[i], np.quantile(result.null_projection[i], 0.95, axis=0), rtol=0.02
+        )
         assert result.total_p_value[i] == pytest.approx((totals >= totals[0] - 1e-12).mean(), abs=0.015)
         assert result.total_null_quantile[i] == pytest.approx(np.quantile(totals, 0.95), rel=0.1)
         np.testing.assert_allclose(result.null_quantile[i], np.quantile(null, 0.95, axis=0), rtol=0.1)
@@ -170,3 +175,12 @@ def test_bad_input_is_named():
         run(draw_rows(), make_plane(20))
     with pytest.raises(InputError, match="`n_permutations` must be ≥ 1, got 0"):
         run(draw_rows(), make_plane(30), n_permutations=0)
+
+
+def test_a_symbol_whose_raw_row_is_zero_is_named():
+    rows = draw_rows()
+    rows[2] = 0
+    result = run(rows, make_plane(30))
+    assert result.status["zero_rows"] == {"centred": [], "raw": [2]}
+    assert np.isnan(result.null_projection[1, :, 2]).all()
+    assert np.isfinite(result.projection[0]).all()
