@@ -148,6 +148,14 @@ def test_a_row_that_equals_the_mean_has_no_direction():
     assert result.total[0] == pytest.approx((result.projection[0, [0, 2]] ** 2).sum())
 
 
+def test_single_precision_does_not_make_a_direction():
+    network = make_network(draw_rows()).float()
+    with torch.no_grad():
+        network.w_out[1] = (network.w_out[0] + network.w_out[2]) / 2
+    result = compute_readout_alignment(network, make_plane(30), rng=np.random.default_rng(0))
+    assert result.status["zero_rows"]["centred"] == [1]
+
+
 def test_rows_that_are_all_alike_are_refused():
     with pytest.raises(InputError, match="must differ between symbols, but all are alike"):
         run(np.tile(draw_rows(1), (3, 1)), make_plane(30))
