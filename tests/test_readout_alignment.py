@@ -114,6 +114,11 @@ def test_the_null_permutes_neurons_one_by_one():
         np.testing.assert_allclose(result.p_value[i], share, atol=0.015)
         totals = (null**2).sum(1)
         assert result.total[i] == pytest.approx(totals[0])
+        nearest = np.abs(result.null_projection[i, :50, None] - null[None]).min(1)
+        np.testing.assert_allclose(nearest, 0, atol=1e-12)
+        np.testing.assert_allclose(
+            result.null_quantile[i], np.quantile(result.null_projection[i], 0.95, axis=0), rtol=0.02
+        )
         assert result.total_p_value[i] == pytest.approx((totals >= totals[0] - 1e-12).mean(), abs=0.015)
         assert result.total_null_quantile[i] == pytest.approx(np.quantile(totals, 0.95), rel=0.1)
         np.testing.assert_allclose(result.null_quantile[i], np.quantile(null, 0.95, axis=0), rtol=0.1)
@@ -143,6 +148,14 @@ def test_a_row_that_equals_the_mean_has_no_direction():
     assert result.total[0] == pytest.approx((result.projection[0, [0, 2]] ** 2).sum())
 
 
+def test_single_precision_does_not_make_a_direction():
+    network = make_network(draw_rows()).float()
+    with torch.no_grad():
+        network.w_out[1] = (network.w_out[0] + network.w_out[2]) / 2
+    result = compute_readout_alignment(network, make_plane(30), rng=np.random.default_rng(0))
+    assert result.status["zero_rows"]["centred"] == [1]
+
+
 def test_rows_that_are_all_alike_are_refused():
     with pytest.raises(InputError, match="must differ between symbols, but all are alike"):
         run(np.tile(draw_rows(1), (3, 1)), make_plane(30))
@@ -170,3 +183,12 @@ def test_bad_input_is_named():
         run(draw_rows(), make_plane(20))
     with pytest.raises(InputError, match="`n_permutations` must be ≥ 1, got 0"):
         run(draw_rows(), make_plane(30), n_permutations=0)
+
+
+def test_a_symbol_whose_raw_row_is_zero_is_named():
+    rows = draw_rows()
+    rows[2] = 0
+    result = run(rows, make_plane(30))
+    assert result.status["zero_rows"] == {"centred": [], "raw": [2]}
+    assert np.isnan(result.null_projection[1, :, 2]).all()
+    assert np.isfinite(result.projection[0]).all()

@@ -18,6 +18,7 @@ from orbitscope.statistics import (
     decide_equivalence,
     find_change_point,
     fit_logistic_regression,
+    flip_signs,
 )
 
 LEVEL, END = 6.6, 4.3
@@ -336,3 +337,16 @@ def test_holm_matches_a_worked_example_and_keeps_order():
 def test_bad_input_names_requirement_value_and_remedy(call, message):
     with pytest.raises(InputError, match=message):
         call(np.random.default_rng(0))
+
+
+def test_signs_are_flipped_unit_by_unit():
+    """Three units of two statistics: eight sums, all about as frequent, with the signs shared."""
+    per_unit = np.array([[1.0, 10.0], [2.0, 20.0], [4.0, 40.0]])
+    sums = flip_signs(per_unit, 4000, rng=np.random.default_rng(0))
+    assert sums.shape == (4000, 2)
+    np.testing.assert_allclose(sums[:, 1], 10 * sums[:, 0])
+    values, counts = np.unique(sums[:, 0], return_counts=True)
+    assert values.tolist() == [-7, -5, -3, -1, 1, 3, 5, 7]
+    np.testing.assert_allclose(counts / 4000, 1 / 8, atol=0.02)
+    with pytest.raises(InputError, match="`n_null` must be ≥ 1, got 0"):
+        flip_signs(per_unit, 0, rng=np.random.default_rng(0))

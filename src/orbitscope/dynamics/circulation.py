@@ -25,7 +25,8 @@ class CirculationResult(Result):
     cycle : (cycle,)
         "direct" (slow, kick, transition, slow) and "any" (kick and transition may alternate in between).
     circulation, low, high : (cycle,)
-        (N₊ − N₋)/(N₊ + N₋) and its interval over trajectories; NaN without cycles.
+        (N₊ − N₋)/(N₊ + N₋) and its interval over trajectories; NaN without cycles. The interval
+        is also NaN where some resample has no cycle at all (``status``).
     p_value : (cycle,)
         Two-sided, against cycles that are as frequent in both directions; NaN without cycles.
     n_forward, n_backward : (cycle,)
@@ -95,7 +96,10 @@ def compute_circulation(
     is_known = forward + backward > 0
     return CirculationResult(
         settings={"n_null": n_null, "n_resamples": n_resamples, "confidence": confidence},
-        status={"without_cycles": [name for name, known in zip(CYCLES, is_known, strict=True) if not known]},
+        status={
+            "without_cycles": [name for name, n in zip(CYCLES, forward + backward, strict=True) if n == 0],
+            "without_interval": [name for name, limit in zip(CYCLES, low, strict=True) if np.isnan(limit)],
+        },
         cycle=np.array(CYCLES),
         circulation=found.estimate,
         low=low,

@@ -119,26 +119,26 @@ def compute_orbit_paths(
         require_plane(plane, network)
     run = {"n_trajectories": n_trajectories, "n_steps": n_steps, "burn_in": burn_in, "noise_std": noise_std}
     states = run_driven(network, **run, generator=generator).states
-    plane = plane or fit_orbit_plane(states[..., : network.hidden_size])
+    used = plane or fit_orbit_plane(states[..., : network.hidden_size])
     driven = states[:, :n_shown]
     free = _stop_noise(network, driven[-1], n_free_steps, generator)
     rows = network.w_out.double().cpu().numpy()
-    path, symbol, norm = _describe(network, plane, driven)
-    free_path, free_symbol, free_norm = _describe(network, plane, free)
+    path, symbol, norm = _describe(network, used, driven)
+    free_path, free_symbol, free_norm = _describe(network, used, free)
     return OrbitPathsResult(
         settings=run | {"n_shown": n_shown, "n_free_steps": n_free_steps},
-        status={},
+        status={"plane": "fitted" if plane is None else "given"},
         path=path,
         symbol=symbol,
         norm=norm,
         free_path=free_path,
         free_symbol=free_symbol,
         free_norm=free_norm,
-        readout=(rows - rows.mean(0)) @ plane.components.T,
-        origin=-plane.components @ plane.mean,
-        mean=plane.mean,
-        components=plane.components,
-        variances=plane.variances,
+        readout=(rows - rows.mean(0)) @ used.components.T,
+        origin=-used.components @ used.mean,
+        mean=used.mean,
+        components=used.components,
+        variances=used.variances,
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float, Shaped
 
 from ..errors import InputError
@@ -105,7 +106,8 @@ def compute_readout_alignment(
     if n_permutations < 1:
         raise InputError(f"`n_permutations` must be ≥ 1, got {n_permutations}. Use 1000.")
     weights = network.w_out.detach().double().cpu().numpy()
-    rows = np.stack([_normalise(weights - weights.mean(0), weights), _normalise(weights, weights)])
+    smallest = 10 * torch.finfo(network.w_out.dtype).eps * float(np.linalg.norm(weights, axis=1).max())
+    rows = np.stack([_normalise(rows, smallest) for rows in (weights - weights.mean(0), weights)])
     is_known = np.asarray(np.isfinite(rows).all(axis=2))
     if not is_known[0].any():
         raise InputError(
@@ -135,10 +137,9 @@ def compute_readout_alignment(
     )
 
 
-def _normalise(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _normalise(rows: np.ndarray, smallest: float) -> np.ndarray:
     """Rows of unit length; NaN for those that are zero to rounding of the weights."""
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    smallest = 1e-12 * np.abs(weights).max()
     return rows / np.where(norms > smallest, norms, np.nan)
 
 

@@ -174,8 +174,8 @@ def compute_rotation(
     _check(network, plane, n_trajectories=n_trajectories, n_steps=n_steps, n_untrained=n_untrained)
     sizes = {"n_trajectories": n_trajectories, "n_steps": n_steps, "burn_in": burn_in}
     states = run_driven(network, **sizes, noise_std=noise_std, generator=generator).states
-    plane = plane or fit_orbit_plane(states[..., : network.hidden_size])
-    z = plane.project(states).transpose(0, 1).cpu().numpy()
+    used = plane or fit_orbit_plane(states[..., : network.hidden_size])
+    z = used.project(states).transpose(0, 1).cpu().numpy()
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
     resample = partial(bootstrap_statistic, rng=rng, n_resamples=n_resamples, confidence=confidence)
     moments, turns = collect_moments(z), accumulate_turns(z)
@@ -200,6 +200,7 @@ def compute_rotation(
             "confidence": confidence,
         },
         status={
+            "plane": "fitted" if plane is None else "given",
             "reversible_coefficients": coefficients.tolist(),
             "notes": [] if n_untrained else ["untrained: no networks, so no quantile and no p-value"],
         },
@@ -212,9 +213,9 @@ def compute_rotation(
         trajectory_winding=winding,
         path=z[:N_SHOWN],
         path_turns=turns[:N_SHOWN],
-        mean=plane.mean,
-        components=plane.components,
-        variances=plane.variances,
+        mean=used.mean,
+        components=used.components,
+        variances=used.variances,
     )
 
 

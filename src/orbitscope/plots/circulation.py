@@ -1,0 +1,104 @@
+"""Circulation among regions: cycles in both directions, and the net share of one."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..dynamics.circulation import CirculationResult
+from .style import (
+    FLOOR_COLOR,
+    MUTED_COLOR,
+    NETWORK_COLOR,
+    WIDTH,
+    build_figure,
+    format_number,
+    get_axes,
+    label_panels,
+    with_style,
+)
+
+ONE_WAY = 0.5
+"""Circulation above which cycles count as one-way."""
+
+_HEIGHT = 0.36
+
+
+@with_style
+def plot_circulation(result: CirculationResult) -> Figure:
+    """Counts of cycles in both directions, and the circulation with its interval."""
+    figure = build_figure(WIDTH, 1.7)
+    axes = figure.subplots(1, 2)
+    plot_cycle_counts(result, ax=axes[0])
+    plot_net_circulation(result, ax=axes[1])
+    label_panels(axes.tolist())
+    return figure
+
+
+@with_style
+def plot_cycle_counts(result: CirculationResult, *, ax: Axes | None = None) -> Axes:
+    """Forward and backward cycles, with their numbers."""
+    ax = get_axes(ax)
+    places = np.arange(len(result.cycle))[::-1]
+    rows = (
+        (result.n_forward, _HEIGHT / 2, NETWORK_COLOR, "slow → kick → transition → slow"),
+        (result.n_backward, -_HEIGHT / 2, FLOOR_COLOR, "slow → transition → kick → slow"),
+    )
+    for counts, offset, color, label in rows:
+        bars = ax.barh(places + offset, counts, height=_HEIGHT, color=color, linewidth=0, label=label)
+        ax.bar_label(bars, padding=2, fontsize=7)
+    ax.set_yticks(places, [str(name) for name in result.cycle])
+    ax.tick_params(axis="y", length=0)
+    ax.set(xlabel="cycles", ylim=(-0.6, len(places) - 0.4))
+    ax.set_xlim(0, 1.15 * max(1, result.n_forward.max(), result.n_backward.max()))
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=1)
+    return ax
+
+
+@with_style
+def plot_net_circulation(result: CirculationResult, *, ax: Axes | None = None) -> Axes:
+    """(N₊ − N₋)/(N₊ + N₋) with its interval, beside 0 (reversible) and ½ (one-way)."""
+    ax = get_axes(ax)
+    places = np.arange(len(result.cycle))[::-1]
+    ax.axvline(0, color=MUTED_COLOR, linewidth=0.6, zorder=1)
+    ax.axvline(ONE_WAY, color=MUTED_COLOR, linestyle="--", zorder=1)
+    ax.hlines(places, result.low, result.high, color=NETWORK_COLOR, linewidth=1.4)
+    ax.plot(result.circulation, places, "o", color=NETWORK_COLOR, markersize=4, clip_on=False, zorder=3)
+    for name, value, place in zip(result.cycle, result.circulation, places, strict=True):
+        missing = "no cycles" if name in result.status["without_cycles"] else "no interval"
+        if name in result.status["without_interval"]:
+            at = (float(np.nan_to_num(value)), float(place))
+            ax.annotate(missing, at, xytext=(6, 0), textcoords="offset points", va="center", fontsize=7)
+    ax.set_yticks(places, [str(name) for name in result.cycle])
+    ax.tick_params(axis="y", length=0)
+    ax.set(xlabel="net circulation", ylim=(-0.6, len(places) - 0.4), xlim=(-1, 1))
+    for value, label in ((0, "reversible"), (ONE_WAY, "one-way")):
+        ax.annotate(
+            label,
+            (value, 1.01),
+            xycoords=("data", "axes fraction"),
+            color=MUTED_COLOR,
+            ha="center",
+            va="bottom",
+            fontsize=7,
+        )
+    return ax
+
+
+def describe_circulation(result: CirculationResult) -> str:
+    """Caption of :func:`plot_circulation`."""
+    rows = []
+    for i, name in enumerate(result.cycle):
+        value, low, high, p = (
+            format_number(float(values[i]))
+            for values in (result.circulation, result.low, result.high, result.p_value)
+        )
+        counts = f"{result.n_forward[i]} forward and {result.n_backward[i]} backward"
+        rows.append(f"{name}: {counts}, circulation {value} ({low} to {high}), p = {p}")
+    return (
+        f"Cycles among regions, in {int(result.n_excursions)} stretches between successive visits to slow "
+        "regions. Direct cycles visit kick and transition once; in any cycle these two may alternate. "
+        "a, Number of cycles in both directions. b, Net circulation (forward − backward)/(forward + "
+        f"backward): 0 for a reversible process, one-way above {ONE_WAY:g}. {'; '.join(rows)}. The "
+        "p-values compare with cycles that are reversed at random, trajectory by trajectory. Intervals: "
+        f"{100 * result.settings['confidence']:.0f} %, bootstrap over trajectories."
+    )

@@ -1,0 +1,134 @@
+"""One-way rotation: paths in the orbit plane, their winding, and the area rate against its nulls."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..dynamics.rotation import RotationResult
+from .nulls import draw_null
+from .orbit_paths import label_plane
+from .style import (
+    FLOOR_COLOR,
+    MUTED_COLOR,
+    NETWORK_COLOR,
+    WIDTH,
+    build_figure,
+    format_number,
+    get_axes,
+    label_panels,
+    with_style,
+)
+
+_ARROW_STEPS = 60
+"""Steps of the trajectory that is drawn with arrows."""
+
+
+@with_style
+def plot_rotation(result: RotationResult) -> Figure:
+    """Trajectories in the plane, accumulated turns, and |a| against three nulls."""
+    figure = build_figure(WIDTH, 2.5)
+    axes = figure.subplots(1, 3, width_ratios=[1, 1, 1.25])
+    plot_turning_paths(result, ax=axes[0])
+    plot_winding(result, ax=axes[1])
+    plot_area_rate(result, ax=axes[2])
+    label_panels(axes.tolist())
+    return figure
+
+
+@with_style
+def plot_turning_paths(result: RotationResult, *, ax: Axes | None = None) -> Axes:
+    """Some trajectories, one of them with its direction, and the centre of the winding."""
+    ax = get_axes(ax)
+    for path in result.path[1:]:
+        ax.plot(path[:, 0], path[:, 1], color=FLOOR_COLOR, linewidth=0.25, alpha=0.5)
+    path = result.path[0, : _ARROW_STEPS + 1]
+    step = np.diff(path, axis=0)
+    ax.quiver(
+        *path[:-1].T,
+        *step.T,
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        color=NETWORK_COLOR,
+        width=0.008,
+        zorder=3,
+    )
+    ax.plot(0, 0, "+", color="black", markersize=6, markeredgewidth=1.2, zorder=4)
+    label_plane(ax, result.plane.explained_variance_ratio)
+    return ax
+
+
+@with_style
+def plot_winding(result: RotationResult, *, ax: Axes | None = None) -> Axes:
+    """Net turns of the shown trajectories against time; the line has the slope of all."""
+    ax = get_axes(ax)
+    time = np.arange(result.path_turns.shape[1])
+    ax.plot(time, result.path_turns.T, color=NETWORK_COLOR, linewidth=0.6, alpha=0.5)
+    ax.plot(time, float(result.winding) * time / 100, "--", color="black", label="mean of all trajectories")
+    ax.axhline(0, color=MUTED_COLOR, linewidth=0.6, zorder=1)
+    ax.set(xlabel="time (steps)", ylabel="net turns about the mean", xlim=(0, time[-1]))
+    ax.margins(y=0.12)
+    ax.legend(loc="best")
+    return ax
+
+
+@with_style
+def plot_area_rate(result: RotationResult, *, ax: Axes | None = None) -> Axes:
+    """|a| with its interval, and every draw of each null."""
+    ax = get_axes(ax)
+    places = np.arange(len(result.null))[::-1]
+    for place, values, quantile in zip(places, _get_nulls(result), result.null_quantile, strict=True):
+        draw_null(ax, values, float(place), float(quantile))
+    ax.axvspan(
+        float(result.area_rate_low), float(result.area_rate_high), color=NETWORK_COLOR, alpha=0.25, lw=0
+    )
+    ax.axvline(float(result.area_rate), color=NETWORK_COLOR)
+    ax.set_yticks(places, [str(name) for name in result.null])
+    ax.tick_params(axis="y", length=0)
+    largest = max(float(result.area_rate_high), *(values.max(initial=0) for values in _get_nulls(result)))
+    ax.set(xlabel="|a| (1/step)", ylim=(-0.6, len(places) - 0.4), xlim=(0, 1.12 * largest))
+    ax.annotate(
+        "network",
+        (float(result.area_rate), 1.01),
+        xycoords=("data", "axes fraction"),
+        color=NETWORK_COLOR,
+        ha="center",
+        va="bottom",
+    )
+    return ax
+
+
+def describe_rotation(result: RotationResult) -> str:
+    """Caption of :func:`plot_rotation`."""
+    settings = result.settings
+    numbers = zip(result.null, _get_nulls(result), result.null_quantile, result.p_value, strict=True)
+    nulls = "; ".join(
+        f"{name} {format_number(float(quantile))} ({len(values)} draws, p = {format_number(float(p))})"
+        if len(values)
+        else f"{name} not drawn"
+        for name, values, quantile, p in numbers
+    )
+    area, winding = (
+        " to ".join(format_number(float(limit)) for limit in limits)
+        for limits in (
+            (result.area_rate_low, result.area_rate_high),
+            (result.winding_low, result.winding_high),
+        )
+    )
+    inside = format_number(100 * float(result.plane.explained_variance_ratio.sum()))
+    return (
+        f"Rotation of driven activity in the orbit plane, which holds {inside} % of the variance "
+        f"({settings['n_trajectories']} trajectories of {settings['n_steps']} steps). a, {len(result.path)} "
+        f"trajectories; arrows: {min(_ARROW_STEPS, result.path.shape[1] - 1)} steps of one; cross: mean "
+        f"activity. b, Net turns about the mean of these trajectories; over all "
+        f"{format_number(float(result.winding))} turns per 100 steps ({winding}). c, Area rate |a|: area "
+        f"swept per step, in units of the standard deviations along the axes; "
+        f"{format_number(float(result.area_rate))} ({area}; line and band). Dots: draws of each null; bars: "
+        f"their 95 % quantiles: {nulls}. Sign flips: trajectories run backwards at random. Reversible: a "
+        "linear process with the same covariances and no rotation. Untrained: networks with random weights. "
+        f"Intervals: {100 * settings['confidence']:.0f} %, bootstrap over trajectories."
+    )
+
+
+def _get_nulls(result: RotationResult) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return result.sign_flip_area_rates, result.reversible_area_rates, result.untrained_area_rates

@@ -1,0 +1,50 @@
+"""Hand-built networks whose rotation is known, for tests of the orbit."""
+
+import numpy as np
+import torch
+
+from orbitscope.dynamics.orbit_plane import OrbitPlane
+from orbitscope.network import NoiseRNN, build_network
+from orbitscope.network.cells import Cell
+
+
+class LinearCell(Cell):
+    """h′ = A h + B x, with as many extra entries of state as asked for, which hold rubbish."""
+
+    name = "linear"
+
+    def __init__(self, matrix, noise_matrix, n_extra=0):
+        super().__init__(len(matrix), noise_matrix.shape[1], len(matrix) + n_extra)
+        self.matrix, self.noise_matrix, self.n_extra = matrix, noise_matrix, n_extra
+
+    def step(self, state, noise):
+        hidden = state[:, : self.hidden_size] @ self.matrix.T + noise @ self.noise_matrix.T
+        return torch.cat([hidden, 99 * noise[:, :1].repeat(1, self.n_extra)], dim=1)
+
+
+def make_linear(matrix, noise_matrix=None, **options):
+    matrix = torch.as_tensor(np.asarray(matrix), dtype=torch.float64)
+    noise_matrix = torch.eye(len(matrix)) if noise_matrix is None else torch.as_tensor(noise_matrix)
+    cell = LinearCell(matrix, noise_matrix.double(), **options)
+    return NoiseRNN(cell, 3, generator=torch.Generator().manual_seed(0)).double()
+
+
+def make_ring(direction=1, *, n_units=8):
+    """Bias-free ReLU units on a ring that excite the units ahead and inhibit those opposite."""
+    network = build_network(
+        3, hidden_size=n_units, input_size=n_units, generator=torch.Generator().manual_seed(0)
+    ).double()
+    angle = 2 * torch.pi * torch.arange(n_units) / n_units
+    ahead = angle[:, None] - angle[None, :] - direction * 0.8
+    with torch.no_grad():
+        network.cell.w_hh.copy_(3.2 / n_units * torch.cos(ahead))
+        network.cell.w_ih.copy_(torch.eye(n_units))
+    return network
+
+
+def rotate(angle):
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
+def make_plane(width=2):
+    return OrbitPlane(np.zeros(width), np.eye(width)[:2], np.ones(width))

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from orbit_networks import rotate
+
+from orbitscope.dynamics.area_rate import (
+    accumulate_turns,
+    collect_moments,
+    compute_area_rate,
+    divide_area,
+    share_area,
+)
+from orbitscope.errors import InputError
+
+
+def draw_walk(shape=(5, 40, 2), *, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).cumsum(1)
+
+
+def draw_circle(angle=0.3, n_steps=2000, centre=(100.0, -7.0)):
+    phase = angle * np.arange(n_steps) + np.arange(3)[:, None]
+    return np.stack([5 * np.cos(phase), 2 * np.sin(phase)], -1) + centre
+
+
+def test_a_circle_sweeps_the_sine_of_its_angle():
+    assert compute_area_rate(draw_circle()) == pytest.approx(np.sin(0.3), rel=2e-3)
+
+
+def test_the_area_rate_against_its_definition_in_principal_axes():
+    z = draw_walk()
+    z = z - z.mean((0, 1))
+    _, axes = np.linalg.eigh(np.cov(z.reshape(-1, 2).T))
+    first, second = np.moveaxis(z @ axes, 2, 0)
+    lagged = [(a[:, :-1] * b[:, 1:]).mean() for a, b in ((first, second), (second, first))]
+    expected = 0.5 * (lagged[0] - lagged[1]) / np.sqrt((first**2).mean() * (second**2).mean())
+    assert abs((first * second).mean()) < 1e-12
+    assert compute_area_rate(z) == pytest.approx(expected * np.linalg.det(axes))
+
+
+def test_the_area_rate_is_invariant_under_linear_maps_and_odd_under_reflection_and_reversal():
+    z = draw_walk()
+    rate = compute_area_rate(z)
+    assert abs(rate) > 1e-3
+    for matrix in (rotate(0.7), np.array([[2.0, 1.5], [0.0, 0.1]])):
+        assert compute_area_rate(z @ matrix.T + 3.0) == pytest.approx(rate)
+    assert compute_area_rate(z[..., ::-1]) == pytest.approx(-rate)
+    assert compute_area_rate(z[:, ::-1]) == pytest.approx(-rate)
+
+
+def test_the_form_with_variances_alone_depends_on_the_axes():
+    """Why the determinant: √(C₁₁ C₂₂) gives another number in axes that are turned."""
+    z = draw_walk() * [5.0, 1.0]
+    z = z - z.mean((0, 1))
+    scales = [np.sqrt(np.prod((z @ rotate(angle).T).var((0, 1)))) for angle in (0.0, 0.7)]
+    assert abs(scales[1] / scales[0] - 1) > 0.1
+
+
+def test_contributions_of_trajectories_average_to_the_rate():
+    z = draw_walk()
+    moments = collect_moments(z)
+    assert share_area(moments).mean() == pytest.approx(compute_area_rate(z))
+    np.testing.assert_allclose(divide_area(np.stack([moments.sum(0)] * 2)), compute_area_rate(z))
+    assert np.isnan(divide_area(np.array([[0.0, 1.0, 1.0, 1.0]]))).all()
+
+
+def test_turns_accumulate_about_the_mean_of_all_states():
+    for sign in (1, -1):
+        turns = accumulate_turns(draw_circle(sign * 2 * np.pi / 20, n_steps=201))
+        np.testing.assert_allclose(turns[:, 0], 0)
+        np.testing.assert_allclose(turns[:, -1], sign * 10, atol=0.03)
+        np.testing.assert_allclose(turns[:, 100], sign * 5, atol=0.03)
+
+
+def test_steps_turn_by_half_a_turn_at_most():
+    """Three quarters forward are a quarter back."""
+    square = np.exp(2j * np.pi * 0.75 * np.arange(41))
+    z = np.stack([square.real, square.imag], -1)[None]
+    z = z[:, :40]  # whole turns: the mean is the centre
+    assert accumulate_turns(z)[0, -1] == pytest.approx(-0.25 * 39)
+
+
+def test_paths_without_an_area_are_refused():
+    with pytest.raises(InputError, match="≥ 2 steps, got 1"):
+        compute_area_rate(draw_walk()[:, :1])
+    line = np.stack([draw_walk()[..., 0]] * 2, axis=-1)
+    with pytest.raises(InputError, match="keeps to a line"):
+        compute_area_rate(line)
+    with pytest.raises(InputError, match="keeps to a line"):
+        compute_area_rate(np.zeros((3, 4, 2)))

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+import torch
+from orbit_networks import make_linear, make_plane, make_ring
+
+from orbitscope.dynamics.driven_states import run_driven
+from orbitscope.dynamics.orbit_plane import OrbitPlane, compute_orbit_plane, fit_orbit_plane, require_plane
+from orbitscope.errors import InputError
+
+RUN = {"n_trajectories": 13, "n_steps": 40, "burn_in": 20}
+
+
+def seed(number=2):
+    return torch.Generator().manual_seed(number)
+
+
+def test_the_plane_is_that_of_all_states_at_once(monkeypatch):
+    monkeypatch.setattr("orbitscope.dynamics.orbit_plane._BLOCK", 64)
+    network = make_ring()
+    states = run_driven(network, 13, 40, burn_in=20, generator=seed()).states.flatten(0, 1).numpy()
+    plane = compute_orbit_plane(network, **RUN, n_components=3, generator=seed())
+    values, vectors = np.linalg.eigh(np.cov(states.T, bias=True))
+    np.testing.assert_allclose(plane.mean, states.mean(0))
+    np.testing.assert_allclose(plane.variances, values[::-1])
+    for axis, vector in zip(plane.components, vectors.T[::-1], strict=False):
+        np.testing.assert_allclose(axis * np.sign(axis @ vector), vector, atol=1e-9)
+        assert axis[np.abs(axis).argmax()] > 0
+    np.testing.assert_allclose(plane.explained_variance_ratio, values[::-1][:3] / values.sum())
+    assert plane.participation_ratio == pytest.approx(values.sum() ** 2 / (values**2).sum())
+    projected = plane.project(torch.from_numpy(states)).numpy()
+    np.testing.assert_allclose(projected, (states - states.mean(0)) @ plane.components.T, atol=1e-12)
+
+
+def test_known_axes_far_from_the_origin():
+    """Variances 9, 4 and 1 along given axes."""
+    axes = torch.linalg.qr(torch.randn(3, 3, generator=seed(0)).double()).Q
+    points = torch.randn(20_000, 3, generator=seed(1)).double() * torch.tensor([3.0, 2.0, 1.0])
+    plane = fit_orbit_plane(1e6 + points @ axes.T)
+    np.testing.assert_allclose(plane.variances, [9, 4, 1], rtol=0.05)
+    np.testing.assert_allclose(np.abs(plane.components @ axes.numpy()), np.eye(3)[:2], atol=0.03)
+    np.testing.assert_allclose(plane.mean, 1e6, atol=0.1)
+    assert plane.participation_ratio == pytest.approx(14**2 / 98, rel=0.03)
+
+
+def test_single_precision_is_enough():
+    network = make_ring()
+    exact = compute_orbit_plane(network, **RUN, generator=seed())
+    path = run_driven(network, 13, 40, burn_in=20, generator=seed()).states
+    rounded = fit_orbit_plane(path.float())
+    np.testing.assert_allclose(rounded.variances, exact.variances, rtol=1e-6, atol=1e-9)
+    projected = rounded.project(path.float()).numpy()
+    np.testing.assert_allclose(projected, exact.project(path).numpy(), atol=2e-5)
+
+
+def test_only_the_hidden_part_of_a_state_counts():
+    matrix = np.diag([0.9, 0.5])
+    plain, wide = (
+        compute_orbit_plane(make_linear(matrix, n_extra=n), **RUN, generator=seed()) for n in (0, 2)
+    )
+    np.testing.assert_allclose(wide.components, plain.components)
+    states = torch.tensor([[1.0, 2.0, 99.0, 99.0]]).double()
+    np.testing.assert_allclose(wide.project(states), plain.project(states[:, :2]))
+
+
+def test_planes_that_do_not_exist_are_refused():
+    line = make_linear(np.diag([0.9, 0.5]), np.array([[1.0], [0.0]]))
+    with pytest.raises(InputError, match="vary along ≥ 2 directions, got 1"):
+        compute_orbit_plane(line, n_steps=20, generator=seed())
+    with pytest.raises(InputError, match=r"`n_components` must be in 1 … 2.*got 3"):
+        compute_orbit_plane(line, **RUN, n_components=3, generator=seed())
+    with pytest.raises(InputError, match="≥ 8 entries each for this plane, got 3"):
+        make_plane(8).project(torch.zeros(4, 3))
+    with pytest.raises(InputError, match="`n_trajectories` must be ≥ 1"):
+        compute_orbit_plane(line, n_trajectories=0, generator=seed())
+
+
+def test_a_plane_of_another_network_is_refused():
+    require_plane(make_plane(8), make_ring())
+    with pytest.raises(InputError, match="`plane` must have 2 components of 8 neurons, got 2 of 3"):
+        require_plane(make_plane(3), make_ring())
+    three = OrbitPlane(np.zeros(8), np.eye(8)[:3], np.ones(8))
+    with pytest.raises(InputError, match="got 3 of 8"):
+        require_plane(three, make_ring())

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+import torch
+from orbit_networks import make_ring
+
+from orbitscope.dynamics.rotation import compute_rotation
+from orbitscope.plots.rotation import (
+    describe_rotation,
+    plot_area_rate,
+    plot_rotation,
+    plot_turning_paths,
+    plot_winding,
+)
+from orbitscope.plots.style import format_number
+
+SMALL = {"n_trajectories": 20, "n_steps": 80, "burn_in": 40, "n_null": 50, "n_resamples": 100}
+
+
+def run(**options):
+    return compute_rotation(make_ring(), generator=torch.Generator().manual_seed(1), **(SMALL | options))
+
+
+@pytest.fixture(scope="module")
+def result():
+    return run(n_untrained=20)
+
+
+def get_dots(ax):
+    return [line.get_data() for line in ax.lines if line.get_marker() == "."]
+
+
+def test_every_draw_of_every_null_has_a_dot_in_its_row(result):
+    ax = plot_area_rate(result)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["sign flips", "reversible", "untrained"]
+    nulls = (result.sign_flip_area_rates, result.reversible_area_rates, result.untrained_area_rates)
+    for (x, y), values, place in zip(get_dots(ax), nulls, ax.get_yticks(), strict=True):
+        np.testing.assert_array_equal(x, values)
+        assert (np.abs(y - place) <= 0.3 + 1e-9).all()
+    bars = [collection.get_segments()[0][:, 0] for collection in ax.collections]
+    np.testing.assert_allclose(np.array(bars)[:, 0], result.null_quantile)
+
+
+def test_the_network_is_a_line_with_its_interval_inside_the_axes(result):
+    ax = plot_area_rate(result)
+    line = next(line for line in ax.lines if line.get_marker() != ".")
+    np.testing.assert_allclose(line.get_xdata(), float(result.area_rate))
+    band = ax.patches[0].get_extents().transformed(ax.transData.inverted())
+    np.testing.assert_allclose([band.x0, band.x1], [result.area_rate_low, result.area_rate_high])
+    assert ax.get_xlim()[0] == 0
+    assert ax.get_xlim()[1] > float(result.area_rate_high)
+    assert ax.get_xlabel() == "|a| (1/step)"
+
+
+def test_arrows_are_the_first_steps_of_one_trajectory(result):
+    ax = plot_turning_paths(result)
+    arrows = ax.collections[0]
+    np.testing.assert_allclose(arrows.get_offsets(), result.path[0, :60])
+    np.testing.assert_allclose(np.stack([arrows.U, arrows.V], 1), np.diff(result.path[0, :61], axis=0))
+    assert (arrows.scale, arrows.scale_units, arrows.angles) == (1, "xy", "xy")
+    cross = next(line for line in ax.lines if line.get_marker() == "+")
+    assert cross.get_data() == ([0], [0])
+    assert len(ax.lines) == 10
+
+
+def test_turns_and_their_mean(result):
+    ax = plot_winding(result)
+    drawn = [line.get_ydata() for line in ax.lines[:10]]
+    np.testing.assert_array_equal(drawn, result.path_turns)
+    mean = next(line for line in ax.lines if line.get_linestyle() == "--")
+    x, y = mean.get_data()
+    assert y[-1] / x[-1] == pytest.approx(float(result.winding) / 100)
+
+
+def test_the_caption_has_the_numbers_of_the_result(result):
+    assert len(plot_rotation(result).get_axes()) == 3
+    caption = describe_rotation(result)
+    assert "20 trajectories of 80 steps" in caption
+    assert f"{format_number(float(result.area_rate))} (" in caption
+    assert f"untrained {format_number(float(result.null_quantile[2]))} (20 draws, p = 0.0476)" in caption
+    assert f"{format_number(float(result.winding))} turns per 100 steps" in caption
+    limits = (result.winding_low, result.winding_high)
+    assert " to ".join(format_number(float(limit)) for limit in limits) in caption
+
+
+def test_a_null_without_networks_is_empty():
+    result = run(n_untrained=0, n_steps=20)
+    plot_rotation(result).canvas.draw()
+    assert len(get_dots(plot_area_rate(result))[2][0]) == 0
+    caption = describe_rotation(result)
+    assert "untrained not drawn" in caption
+    assert "undefined" not in caption
+    assert "arrows: 19 steps" in caption
