@@ -34,7 +34,8 @@ class LyapunovResult(Result):
     Attributes
     ----------
     estimate, low, high : (exponent,)
-        Mean over trajectories with a finite exponent, and its bootstrap interval; NaN without any.
+        Mean over trajectories with a finite exponent, and its bootstrap interval; NaN without any. If some
+        are −∞, more are the longer they run, so that the mean is that of ``n_steps`` steps without a loss.
     per_trajectory : (trajectory, exponent)
         −inf where tangent vectors were lost: the step has no such direction left.
     local : (trajectory, block, exponent)
