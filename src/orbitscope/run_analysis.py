@@ -1,6 +1,5 @@
 """Analyses of run folders: compute the parts that are missing, save each at once, draw them."""
 
-import contextlib
 import hashlib
 import json
 import time
@@ -166,11 +165,8 @@ class _PartAnalysis:
         return self.folder.results / f"{self.part.name}.nc"
 
     def _find_kept(self) -> Result | None:
-        try:
-            result = load_result(self._path, self.part.result)
-        except RunFolderError:
-            return None
-        return result if result.settings.get("source") == self.source else None
+        result = _load(self.folder, self.part)
+        return result if result is not None and result.settings.get("source") == self.source else None
 
     def _compute(self) -> Result:
         result = self.part.compute(self.subject, self.settings)
@@ -184,7 +180,8 @@ class _PartAnalysis:
         for name, (plot, _) in self.part.figures.items():
             files = plots.list_figure_files(_find_figures(self.folder), name)
             if is_new or not all(file.is_file() for file in files):
-                plots.save_figure(plot(result), _find_figures(self.folder), name)
+                shown = [self.subject.found[other] for other in self.part.draws_with]
+                plots.save_figure(plot(result, *shown), _find_figures(self.folder), name)
             paths += files
         return paths
 
@@ -230,9 +227,18 @@ def _find_figures(folder: RunFolder) -> Path:
 
 def _write_captions(folder: RunFolder) -> None:
     """Captions of every part that has a result, computed now or before."""
+    found = {part.name: _load(folder, part) for part in PARTS.values()}
     captions = {}
     for part in PARTS.values():
-        with contextlib.suppress(RunFolderError):
-            result = load_result(folder.results / f"{part.name}.nc", part.result)
-            captions |= {name: describe(result) for name, (_, describe) in part.figures.items()}
+        shown = [found[name] for name in (part.name, *part.draws_with)]
+        if None not in shown:
+            captions |= {name: describe(*shown) for name, (_, describe) in part.figures.items()}
     plots.write_captions(captions, _find_figures(folder))
+
+
+def _load(folder: RunFolder, part: Part) -> Result | None:
+    """Result of a part, None if there is none that is whole."""
+    try:
+        return load_result(folder.results / f"{part.name}.nc", part.result)
+    except RunFolderError:
+        return None

@@ -3,7 +3,18 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
+from ..dynamics.circulation import CirculationResult
+from ..dynamics.fixed_points import FixedPointResult
+from ..dynamics.lyapunov import LyapunovResult
+from ..dynamics.noise_free_growth import NoiseFreeGrowthResult
+from ..dynamics.orbit_paths import OrbitPathsResult
+from ..dynamics.orbit_size import OrbitSizeResult
+from ..dynamics.readout_alignment import ReadoutAlignmentResult
 from ..dynamics.regions import RegionResult
+from ..dynamics.rotation import RotationResult
+from ..dynamics.training_evolution import EvolutionResult
 from ..plots.style import format_number
 
 
@@ -53,4 +64,103 @@ def summarise_regions(result: RegionResult) -> list[Finding]:
         numbers = (float(v[i, j]) for v in (result.asymmetry, result.asymmetry_low, result.asymmetry_high))
         what = f"{result.region[i]} → {result.region[j]}: net share of visits in this order"
         findings.append(Finding(what, format_interval(*numbers), "0 if reversible"))
+    return findings
+
+
+def summarise_growth(result: NoiseFreeGrowthResult) -> list[Finding]:
+    """Verdict and rate, or where paths settle."""
+    status = result.status
+    if not status["homogeneous"]:
+        n_ends = f"{len(result.end_share)} end{'s' if len(result.end_share) != 1 else ''}"
+        return [Finding("without noise", f"{status['verdict']}, {n_ends}", "")]
+    rates = f"largest {format_number(result.largest_rate)} /step"
+    return [
+        Finding("without noise", f"{status['verdict']}, {status['directions']}", "one fixed point: identity"),
+        Finding("mean rate of log ‖h‖", f"{format_number(result.mean_rate)} /step", rates),
+    ]
+
+
+def summarise_fixed_points(result: FixedPointResult) -> list[Finding]:
+    """Number of points of each kind."""
+    counts = {kind: int((result.kind == kind).sum()) for kind in ("fixed", "ray", "slow")}
+    found = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    unstable = int((result.n_unstable > 0).sum())
+    beside = "the origin alone: identity" if result.status["homogeneous"] else ""
+    return [
+        Finding("points of the noise-free map", found, beside),
+        Finding("of these unstable", str(unstable)),
+    ]
+
+
+def summarise_exponents(result: LyapunovResult) -> list[Finding]:
+    """Largest exponent and verdict."""
+    numbers = (float(values[0]) for values in (result.estimate, result.low, result.high))
+    return [Finding("largest exponent (1/step)", format_interval(*numbers), result.status["verdict"])]
+
+
+def summarise_paths(result: OrbitPathsResult) -> list[Finding]:
+    """Variance in the plane, and decay of the norm without noise."""
+    share = result.plane.explained_variance_ratio.sum()
+    first, last = (float(np.median(norms)) for norms in result.free_norm[:, [0, -1]].T)
+    n_steps, before = result.free_norm.shape[1] - 1, f"{format_number(first)} before"
+    return [
+        Finding("variance in the orbit plane", f"{share:.0%}"),
+        Finding(f"median ‖h‖ {n_steps} steps after the noise", format_number(last), before),
+    ]
+
+
+def summarise_rotation(result: RotationResult) -> list[Finding]:
+    """Area rate beside its nulls, and winding."""
+    rate = (float(v) for v in (result.area_rate, result.area_rate_low, result.area_rate_high))
+    winding = (float(v) for v in (result.winding, result.winding_low, result.winding_high))
+    nulls = ", ".join(
+        f"{name} {format_number(float(q))}" for name, q in zip(result.null, result.null_quantile, strict=True)
+    )
+    return [
+        Finding("area rate |a| (1/step)", format_interval(*rate), f"95 % of nulls: {nulls}"),
+        Finding("turns in 100 steps", format_interval(*winding), "0 if reversible"),
+    ]
+
+
+def summarise_size(result: OrbitSizeResult) -> list[Finding]:
+    """Slope of the total size."""
+    row = result.measure.tolist().index("total")
+    numbers = (float(values[row]) for values in (result.slope, result.slope_low, result.slope_high))
+    beside = "1: identity" if result.is_identity else "measured"
+    return [Finding("slope of log size against log noise_std", format_interval(*numbers), beside)]
+
+
+def summarise_alignment(result: ReadoutAlignmentResult) -> list[Finding]:
+    """Projection of each centred row of the readout on the orbit plane."""
+    row = result.variant.tolist().index("centred")
+    return [
+        Finding(
+            f"readout of symbol {symbol} in the orbit plane",
+            format_number(float(result.projection[row, i])),
+            f"95 % of permutations {format_number(float(result.null_quantile[row, i]))}, "
+            f"p = {format_number(float(result.p_holm[row, i]), digits=2)}",
+        )
+        for i, symbol in enumerate(result.symbol)
+    ]
+
+
+def summarise_circulation(result: CirculationResult) -> list[Finding]:
+    """Net circulation of each kind of cycle."""
+    findings = []
+    for i, cycle in enumerate(result.cycle):
+        numbers = (float(values[i]) for values in (result.circulation, result.low, result.high))
+        counts = f"{result.n_forward[i]} forward, {result.n_backward[i]} backward"
+        findings.append(Finding(f"net circulation, {cycle} cycles", format_interval(*numbers), counts))
+    return findings
+
+
+def summarise_evolution(result: EvolutionResult) -> list[Finding]:
+    """Dates and lags."""
+    findings = []
+    for i, event in enumerate(result.event):
+        lag = (float(values[i]) for values in (result.lag, result.lag_low, result.lag_high))
+        beside = "" if event == "loss drop" else f"{format_interval(*lag)} epochs after the loss drop"
+        date = (float(values[i]) for values in (result.date, result.date_low, result.date_high))
+        what = str(event) if event == "loss drop" else f"onset of {str(event).replace('_', ' ')}"
+        findings.append(Finding(f"{what} (epoch)", format_interval(*date), beside))
     return findings

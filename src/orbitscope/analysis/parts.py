@@ -5,18 +5,40 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
+from ..dynamics.circulation import CirculationResult, compute_circulation
+from ..dynamics.fixed_points import FixedPointResult
+from ..dynamics.lyapunov import LyapunovResult, compute_lyapunov_exponents
+from ..dynamics.noise_free_growth import NoiseFreeGrowthResult
+from ..dynamics.orbit_paths import OrbitPathsResult, compute_orbit_paths
+from ..dynamics.orbit_size import OrbitSizeResult, compute_orbit_size
+from ..dynamics.readout_alignment import ReadoutAlignmentResult
 from ..dynamics.regions import RegionResult, compute_regions
+from ..dynamics.rotation import RotationResult, compute_rotation
+from ..dynamics.training_evolution import EvolutionResult, compute_training_evolution
 from ..errors import InputError, unknown_name
+from ..plots.circulation import describe_circulation, plot_circulation
+from ..plots.fixed_points import describe_fixed_points, plot_fixed_points
+from ..plots.lyapunov import describe_lyapunov, plot_lyapunov
+from ..plots.noise_free_growth import describe_noise_free_growth, plot_noise_free_growth
+from ..plots.orbit_paths import describe_orbit_paths, plot_orbit_paths
+from ..plots.orbit_size import describe_orbit_size, plot_orbit_size
+from ..plots.readout_alignment import describe_readout_alignment, plot_readout_alignment
 from ..plots.region_maps import describe_region_maps, plot_region_maps
 from ..plots.regions import describe_regions, plot_regions
+from ..plots.rotation import describe_rotation, plot_rotation
+from ..plots.training_evolution import describe_training_evolution, plot_training_evolution
 from ..results import Result
-from .findings import Finding, summarise_regions
+from ..training import measure_course
+from . import findings
+from .computations import align_readout, compute_free_exponents, compute_growth, search_fixed_points
+from .findings import Finding
 from .subject import Subject
 
-Plot = Callable[[Any], Figure]
-Describe = Callable[[Any], str]
+Plot = Callable[..., Figure]
+Describe = Callable[..., str]
 
 
 @dataclass(frozen=True)
@@ -32,8 +54,8 @@ class Part:
     result : type
         Kind of its result.
     function : callable
-        Computes the result of ``network`` with ``noise_std`` and ``generator`` (those of them that it takes);
-        its other keyword arguments are the settings of the part.
+        Computes the result of ``network`` with ``noise_std`` and ``generator`` or ``rng`` (those of them that
+        it takes); its other keyword arguments are the settings of the part.
     figures : mapping
         Plot and caption of each figure by its name.
     summarise : callable
@@ -46,6 +68,8 @@ class Part:
         What the function needs of a subject beside the network, as keyword arguments.
     needs : tuple
         Parts whose results ``prepare`` uses.
+    draws_with : tuple
+        Parts of which the figures show the results too, in this order.
     uses_checkpoints : bool
         Whether the result follows from the checkpoints too.
     """
@@ -60,6 +84,7 @@ class Part:
     quick: Mapping[str, Any] = field(default_factory=dict)
     prepare: Callable[[Subject], dict[str, Any]] = lambda subject: {}
     needs: tuple[str, ...] = ()
+    draws_with: tuple[str, ...] = ()
     uses_checkpoints: bool = False
 
     def compute(self, subject: Subject, settings: Mapping[str, Any]) -> Result:
@@ -68,6 +93,7 @@ class Part:
             "network": subject.network,
             "noise_std": subject.noise_std,
             "generator": subject.start_generator(self.name),
+            "rng": np.random.default_rng(subject.start_generator(self.name).initial_seed()),
             **self.prepare(subject),
         }
         taken = inspect.signature(self.function).parameters
@@ -79,9 +105,101 @@ class Part:
         return {p.name: p.default for p in parameters if p.default is not p.empty and p.name != "noise_std"}
 
 
+def _plot_exponents(noise_free: LyapunovResult, driven: LyapunovResult) -> Figure:
+    return plot_lyapunov(driven, noise_free)
+
+
+def _describe_exponents(noise_free: LyapunovResult, driven: LyapunovResult) -> str:
+    return describe_lyapunov(driven, noise_free)
+
+
+_FIRST_LOOK = {"n_trajectories": 30, "n_steps": 100}
+
 PARTS: dict[str, Part] = {
     part.name: part
     for part in (
+        Part(
+            name="noise_free_growth",
+            question="what becomes of activity when the noise stops?",
+            result=NoiseFreeGrowthResult,
+            function=compute_growth,
+            figures={"noise_free_growth": (plot_noise_free_growth, describe_noise_free_growth)},
+            summarise=findings.summarise_growth,
+            seconds=2.0,
+            quick={"n_states": 100},
+        ),
+        Part(
+            name="fixed_points",
+            question="which fixed and slow points does the noise-free map have?",
+            result=FixedPointResult,
+            function=search_fixed_points,
+            figures={"fixed_points": (plot_fixed_points, describe_fixed_points)},
+            summarise=findings.summarise_fixed_points,
+            seconds=4.0,
+            quick={"n_states": 30, "max_steps": 200},
+        ),
+        Part(
+            name="exponents",
+            question="do paths under the same noise meet or part?",
+            result=LyapunovResult,
+            function=compute_lyapunov_exponents,
+            figures={},
+            summarise=findings.summarise_exponents,
+            seconds=4.0,
+            quick={"n_trajectories": 20, "n_steps": 100},
+        ),
+        Part(
+            name="noise_free_exponents",
+            question="and without noise?",
+            result=LyapunovResult,
+            function=compute_free_exponents,
+            figures={"exponents": (_plot_exponents, _describe_exponents)},
+            summarise=findings.summarise_exponents,
+            seconds=4.0,
+            quick={"n_states": 20, "n_steps": 100},
+            needs=("exponents",),
+            draws_with=("exponents",),
+        ),
+        Part(
+            name="orbit_paths",
+            question="where does activity go with noise, and where when the noise stops?",
+            result=OrbitPathsResult,
+            function=compute_orbit_paths,
+            figures={"orbit_paths": (plot_orbit_paths, describe_orbit_paths)},
+            summarise=findings.summarise_paths,
+            seconds=2.0,
+            quick=_FIRST_LOOK,
+        ),
+        Part(
+            name="rotation",
+            question="does activity turn one way, more than in untrained networks?",
+            result=RotationResult,
+            function=compute_rotation,
+            figures={"rotation": (plot_rotation, describe_rotation)},
+            summarise=findings.summarise_rotation,
+            seconds=10.0,
+            quick={**_FIRST_LOOK, "n_untrained": 20, "n_null": 99},
+        ),
+        Part(
+            name="orbit_size",
+            question="how does the size of the orbit follow the noise?",
+            result=OrbitSizeResult,
+            function=compute_orbit_size,
+            figures={"orbit_size": (plot_orbit_size, describe_orbit_size)},
+            summarise=findings.summarise_size,
+            seconds=5.0,
+            quick=_FIRST_LOOK,
+        ),
+        Part(
+            name="readout_alignment",
+            question="does the readout look at the orbit plane?",
+            result=ReadoutAlignmentResult,
+            function=align_readout,
+            figures={"readout_alignment": (plot_readout_alignment, describe_readout_alignment)},
+            summarise=findings.summarise_alignment,
+            seconds=2.0,
+            quick=_FIRST_LOOK,
+        ),
         Part(
             name="regions",
             question="slow, kick and transition: what sets them apart, which follows which?",
@@ -91,9 +209,35 @@ PARTS: dict[str, Part] = {
                 "regions": (plot_regions, describe_regions),
                 "region_maps": (plot_region_maps, describe_region_maps),
             },
-            summarise=summarise_regions,
+            summarise=findings.summarise_regions,
             seconds=10.0,
             quick={"n_trajectories": 20, "n_steps": 50, "n_rollouts": 5},
+        ),
+        Part(
+            name="circulation",
+            question="are the regions visited in a circle?",
+            result=CirculationResult,
+            function=compute_circulation,
+            figures={"circulation": (plot_circulation, describe_circulation)},
+            summarise=findings.summarise_circulation,
+            seconds=0.5,
+            prepare=lambda subject: {"labels": subject.found["regions"].label},
+            needs=("regions",),
+        ),
+        Part(
+            name="training_evolution",
+            question="when in training do stability and rotation change?",
+            result=EvolutionResult,
+            function=compute_training_evolution,
+            figures={"training_evolution": (plot_training_evolution, describe_training_evolution)},
+            summarise=findings.summarise_evolution,
+            seconds=6.0,
+            quick={"n_trajectories": 10, "n_steps": 100, "n_resamples": 100},
+            prepare=lambda subject: {
+                "checkpoints": subject.checkpoints,
+                "course": measure_course(subject.history),
+            },
+            uses_checkpoints=True,
         ),
     )
 }

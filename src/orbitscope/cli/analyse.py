@@ -34,7 +34,9 @@ def analyse(
         Run folder, made by `orbitscope train` or `orbitscope import`, or a network of the zoo, as
         `orbitscope zoo` lists them.
     only
-        Parts to compute, with those that they need: regions. [default: all]
+        Parts to compute, with those that they need: noise_free_growth, fixed_points, exponents,
+        noise_free_exponents, orbit_paths, rotation, orbit_size, readout_alignment, regions, circulation,
+        training_evolution. [default: all]
     quick
         Small sizes, for a first look: intervals are wide.
     redo

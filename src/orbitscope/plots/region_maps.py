@@ -86,7 +86,7 @@ def plot_sign_changes(result: RegionResult, *, ax: Axes | None = None) -> Axes:
     """Share of the states of each region by the mean sign changes of the start symbol's logit."""
     ax = get_axes(ax)
     largest = float(np.nanmax(result.logit_sign_changes, initial=1.0))
-    bins = np.linspace(0, largest, 41)
+    bins = np.linspace(0, largest, 41).tolist()
     for index, name in enumerate(result.region):
         values = result.logit_sign_changes[result.label == index]
         if len(values):

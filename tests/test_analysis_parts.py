@@ -1,0 +1,115 @@
+"""Every part, run on small networks of each kind: what it finds has tests of its own."""
+
+import inspect
+from functools import partial
+
+import matplotlib.figure
+import pytest
+import torch
+
+from orbitscope.analysis import PARTS, Subject
+from orbitscope.cli.analyse import analyse
+from orbitscope.errors import UndefinedAnalysisError
+from orbitscope.hmm import load_process
+from orbitscope.network import build_network
+from orbitscope.results import load_result, save_result
+from orbitscope.training import EpochRecord
+
+TINY = {
+    "n_states": 20,
+    "n_starts": 5,
+    "n_trajectories": 10,
+    "n_steps": 50,
+    "n_shown": 5,
+    "burn_in": 20,
+    "n_rollouts": 3,
+    "max_steps": 20,
+    "n_resamples": 20,
+    "n_untrained": 0,
+    "n_null": 19,
+    "n_permutations": 19,
+    "spectral_stride": 10,
+    "align_steps": 5,
+}
+
+
+def make_network(*, cell="relu", gain=2.0):
+    network = build_network(
+        3,
+        cell=cell,
+        hidden_size=12,
+        input_size=5,
+        bias=cell == "tanh",
+        generator=torch.Generator().manual_seed(0),
+    )
+    with torch.no_grad():
+        network.cell.w_hh.mul_(gain)
+    return network
+
+
+def make_record(epoch):
+    values = {name: 0.0 for name in inspect.signature(EpochRecord).parameters}
+    return EpochRecord(**values | {"epoch": epoch, "loss": 1.0 if epoch < 20 else 0.3, "plateau": 1.0})
+
+
+def make_subject(**options):
+    gains = {0: 0.5, 10: 0.6, 20: 0.8, 30: 1.5, 40: 2.0}
+    return Subject(
+        network=make_network(**options),
+        hmm=load_process("linear-3"),
+        history=[make_record(epoch) for epoch in range(1, 41)],
+        checkpoints={epoch: partial(make_network, gain=gain) for epoch, gain in gains.items()},
+    )
+
+
+def compute(part, subject):
+    for name in part.needs:
+        if name not in subject.found:
+            subject.found[name] = compute(PARTS[name], subject)
+    return part.compute(subject, {k: v for k, v in TINY.items() if k in part.list_settings()})
+
+
+@pytest.mark.parametrize("cell", ["relu", "tanh"])
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_computes_saves_draws_and_speaks(name, cell, tmp_path):
+    part, subject = PARTS[name], make_subject(cell=cell)
+    result = compute(part, subject)
+    save_result(result, tmp_path / "part.nc")
+    assert load_result(tmp_path / "part.nc", part.result) == result
+    shown = [subject.found[other] for other in part.draws_with]
+    for plot, describe in part.figures.values():
+        assert isinstance(plot(result, *shown), matplotlib.figure.Figure)
+        assert describe(result, *shown).endswith(".")
+    findings = part.summarise(result)
+    assert findings
+    assert all("nan" not in finding.value for finding in findings)
+    assert compute(part, make_subject(cell=cell)) == result
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_network_that_explodes_has_no_such_part(name):
+    subject = make_subject(gain=1e3)
+    subject.checkpoints.clear()
+    with pytest.raises(UndefinedAnalysisError):
+        compute(PARTS[name], subject)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_silent_network_is_named_or_described(name):
+    subject = make_subject()
+    with torch.no_grad():
+        subject.network.cell.w_ih.zero_()
+        subject.network.cell.w_hh.zero_()
+    subject.checkpoints.clear()
+    with pytest.raises(UndefinedAnalysisError):
+        compute(PARTS[name], subject)
+
+
+def test_help_names_every_part():
+    text = " ".join(inspect.getdoc(analyse).split())
+    assert ", ".join(PARTS) in text
+
+
+def test_quick_settings_are_settings_of_their_parts():
+    for part in PARTS.values():
+        assert set(part.quick) <= set(part.list_settings()), part.name
