@@ -83,4 +83,6 @@ def accumulate_turns(z: Float[np.ndarray, "trajectory time 2"]) -> Float[np.ndar
 
 
 def _find_scale(moments: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.maximum(moments[..., 1] * moments[..., 3] - np.square(moments[..., 2]), 0.0))
+    return np.asarray(
+        np.sqrt(np.maximum(moments[..., 1] * moments[..., 3] - np.square(moments[..., 2]), 0.0))
+    )

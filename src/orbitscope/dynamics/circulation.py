@@ -78,7 +78,7 @@ def compute_circulation(
     forward if it begins with kick and ends with transition, as backward if the other way round, and as
     neither if both ends are the same region. Reversing time exchanges forward and backward exactly, which is
     the null's symmetry. Where all cycles have one direction, resamples do not vary: the open limit is then
-    the exact binomial one (Clopper & Pearson 1934) of as many units as trajectories with cycles.
+    the exact binomial one of as many units as trajectories with cycles.
     """
     known = {UNDEFINED, *range(len(REGIONS))}
     if not set(np.unique(labels).tolist()) <= known:

@@ -45,7 +45,7 @@ def plot_driven_paths(result: OrbitPathsResult, *, ax: Axes | None = None) -> Ax
     ax = get_axes(ax)
     for path in result.path:
         ax.plot(path[:, 0], path[:, 1], color=FLOOR_COLOR, linewidth=0.2, alpha=0.4, zorder=1)
-    _scatter_symbols(ax, result.path, result.symbol, size=2)
+    _scatter_symbols(ax, result.path, result.symbol, size=2.0)
     _draw_readout(ax, result)
     _finish_plane(ax, result)
     return ax
@@ -59,7 +59,7 @@ def plot_free_paths(result: OrbitPathsResult, *, ax: Axes | None = None) -> Axes
     ax.plot(*points, ".", color=BAND_COLOR, markersize=2.5, markeredgewidth=0, rasterized=True, zorder=0)
     for path in result.free_path:
         ax.plot(path[:, 0], path[:, 1], color=FLOOR_COLOR, linewidth=0.7, zorder=1)
-    _scatter_symbols(ax, result.free_path, result.free_symbol, size=4)
+    _scatter_symbols(ax, result.free_path, result.free_symbol, size=4.0)
     ax.plot(*result.origin, "x", color="black", markersize=6, markeredgewidth=1.2, zorder=5)
     _finish_plane(ax, result)
     return ax

@@ -34,7 +34,7 @@ def plot_projections(
     row = result.variant.tolist().index(variant)
     places = np.arange(len(result.symbol))[::-1]
     for i, place in enumerate(places.tolist()):
-        draw_null(ax, result.null_projection[row, :, i], place, float(result.null_quantile[row, i]))
+        draw_null(ax, result.null_projection[row, :, i], float(place), float(result.null_quantile[row, i]))
         value, color = float(result.projection[row, i]), get_symbol_color(int(result.symbol[i]))
         ax.plot(
             value, place, "o", color=color, markersize=5, markeredgecolor="white", clip_on=False, zorder=4
