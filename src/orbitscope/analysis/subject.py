@@ -3,13 +3,13 @@
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
 from ..hmm import HMM
 from ..network import NoiseRNN
 from ..random_streams import derive_seed
-from ..results import Result
 from ..training import EpochRecord
 
 
@@ -40,7 +40,7 @@ class Subject:
     seed: int = 0
     history: list[EpochRecord] = field(default_factory=list)
     checkpoints: Mapping[int, Callable[[], NoiseRNN]] = field(default_factory=dict)
-    found: dict[str, Result] = field(default_factory=dict)
+    found: dict[str, Any] = field(default_factory=dict)
 
     def start_generator(self, part: str) -> torch.Generator:
         """Source of all noise of a part: it does not depend on which parts are computed, or when."""
