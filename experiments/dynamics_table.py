@@ -1,0 +1,285 @@
+"""Fill the tables of dynamics: analyse every network of the zoo, one row per network.
+
+    python experiments/dynamics_table.py
+    python experiments/dynamics_table.py --networks zoo:linear-3
+
+Resumable: parts that are there are kept (`orbitscope analyse`), and docs/results.md is rewritten from the
+rows in docs/dynamics.jsonl after each network. Results and figures are in runs/zoo-NAME/.
+"""
+
+import argparse
+import datetime
+import json
+from typing import Any
+
+import numpy as np
+import rows as table
+
+from orbitscope.atomic_files import write_text
+from orbitscope.errors import RunFolderError
+from orbitscope.plain_json import make_plain
+from orbitscope.results import Result
+from orbitscope.run_analysis import analyse_run, load_part
+from orbitscope.runs import find_commit
+from orbitscope.zoo import list_zoo
+
+ROWS = table.ROOT / "docs" / "dynamics.jsonl"
+REGIONS = ("transition", "kick", "slow")
+
+PUBLISHED_UNSTABLE = {
+    "linear-2": ".106, .121, .187; another seed .39, .22, .15",
+    "linear-3": ".37, .35, .20",
+    "linear-4": ".33, 1.12, .17",
+    "linear-5": ".17, .72, .12",
+    "fully-connected-3": "1.74, .95, .20",
+    "cyclic-4": ".46, 1.26, .17",
+}
+"""Mean number of unstable directions in transition, kick and slow (Torre et al. 2025, figures)."""
+
+
+def main() -> None:
+    """Analyse the networks and rewrite the page after each."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--networks", nargs="+", default=list_zoo(), help="names of the zoo")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--redo", action="store_true", help="compute anew what is there")
+    arguments = parser.parse_args()
+    for network in arguments.networks:
+        add_row(compute_row(network, arguments.threads, redo=arguments.redo))
+        write_page()
+    write_page()
+
+
+def compute_row(network: str, threads: int, *, redo: bool = False) -> dict[str, Any]:
+    """Analyse one network and collect its row."""
+    outcomes = analyse_run(network, threads=threads, redo=redo)
+    print(network, *(f"{o.part} {o.status} {o.seconds:.0f} s" for o in outcomes), sep="\n  ", flush=True)
+    return {
+        "network": network,
+        "commit": find_commit(),
+        "date": datetime.date.today().isoformat(),
+        "threads": threads,
+        "parts": {o.part: {"status": o.status, "reason": o.reason} for o in outcomes},
+        "regions": describe(network, "regions", describe_regions),
+        "noise_free_growth": describe(network, "noise_free_growth", describe_growth),
+        "exponents": describe(network, "exponents", lambda r: read(r, 0, "estimate", "low", "high")),
+        "rotation": describe(network, "rotation", describe_rotation),
+        "circulation": describe(network, "circulation", describe_circulation),
+        "readout_alignment": describe(network, "readout_alignment", describe_readout),
+        "training_evolution": describe(network, "training_evolution", describe_dates),
+    }
+
+
+def describe(network: str, part: str, collect: Any) -> Any:
+    """Numbers of one part, None where it is undefined."""
+    try:
+        return collect(load_part(network, part))
+    except RunFolderError:
+        return None
+
+
+def read(result: Result, index: Any, *names: str) -> list[float]:
+    """One entry of several arrays."""
+    return [float(getattr(result, name)[index]) for name in names]
+
+
+def describe_regions(result: Any) -> dict[str, Any]:
+    """Share, unstable directions and their null in each region, and the order of visits."""
+    measures, names = result.measure.tolist(), result.region.tolist()
+    found = {
+        measure: {
+            region: read(result, (measures.index(measure), names.index(region)), "estimate", "low", "high")
+            for region in REGIONS
+        }
+        for measure in ("share", "unstable", "unstable_null", "entropy", "speed", "logit_sign_changes")
+    }
+    order = {
+        f"{names[i]} to {names[j]}": read(result, (i, j), "asymmetry", "asymmetry_low", "asymmetry_high")
+        for i, j in ((0, 1), (1, 2), (2, 0))
+    }
+    return found | {"order": order}
+
+
+def describe_growth(result: Any) -> dict[str, Any]:
+    """Verdict and rates."""
+    return {
+        "verdict": result.status["verdict"],
+        "directions": result.status.get("directions"),
+        "mean_rate": result.mean_rate,
+        "largest_rate": result.largest_rate,
+    }
+
+
+def describe_rotation(result: Any) -> dict[str, Any]:
+    """Area rate beside its nulls."""
+    nulls = dict(zip(result.null.tolist(), result.null_quantile.tolist(), strict=True))
+    return {
+        "area_rate": read(result, (), "area_rate", "area_rate_low", "area_rate_high"),
+        "null_quantile": nulls,
+        "variance": result.plane.explained_variance_ratio.tolist(),
+    }
+
+
+def describe_circulation(result: Any) -> dict[str, Any]:
+    """Net circulation of direct cycles, and their numbers."""
+    row = result.cycle.tolist().index("direct")
+    numbers = read(result, row, "circulation", "low", "high")
+    return {"circulation": numbers, "counts": [int(result.n_forward[row]), int(result.n_backward[row])]}
+
+
+def describe_readout(result: Any) -> list[list[float]]:
+    """Projection, its 95 % null and p (Holm) of each centred row."""
+    row = result.variant.tolist().index("centred")
+    return [
+        read(result, (row, symbol), "projection", "null_quantile", "p_holm")
+        for symbol in range(len(result.symbol))
+    ]
+
+
+def describe_dates(result: Any) -> dict[str, Any]:
+    """Dates of the events, and their lag behind the drop of the loss."""
+    return {
+        str(event): {
+            "date": read(result, i, "date", "date_low", "date_high"),
+            "lag": read(result, i, "lag", "lag_low", "lag_high"),
+        }
+        for i, event in enumerate(result.event)
+    }
+
+
+def add_row(row: dict[str, Any]) -> None:
+    """Write one row, in place of an older one of the same network."""
+    rows = [*(old for old in table.read_rows(ROWS) if old["network"] != row["network"]), row]
+    lines = (json.dumps(make_plain(r), allow_nan=False) + "\n" for r in sorted(rows, key=order))
+    write_text(ROWS, "".join(lines))
+
+
+def order(row: dict[str, Any]) -> tuple[bool, int]:
+    """The published networks first, each recipe in the order of the presets."""
+    name = row["network"].removeprefix("zoo:")
+    is_faithful = name.endswith("-faithful")
+    return is_faithful, list(PUBLISHED_UNSTABLE).index(name.removesuffix("-faithful"))
+
+
+def write_page() -> None:
+    """Rewrite the generated part of docs/results.md."""
+    rows = table.read_rows(ROWS)
+    parts = (render_regions, render_order, render_global, render_training)
+    text = "\n".join(render(rows) for render in parts) if rows else "No rows yet.\n"
+    table.write_section("dynamics tables", text)
+
+
+def render_regions(rows: list[dict[str, Any]]) -> str:
+    """Unstable directions of each region, beside random active sets and the published counts."""
+    heads = [
+        "network",
+        "share of states (%)",
+        "unstable directions",
+        "random active sets",
+        "published",
+        "commit",
+    ]
+    lines = [_head(heads)]
+    for row in rows:
+        if row["regions"] is None:
+            lines.append(_line([_name(row), _reason(row, "regions"), "", "", "", row["commit"]]))
+            continue
+        found = row["regions"]
+        share = ", ".join(_number(found["share"][region][0], scale=100) for region in REGIONS)
+        unstable = ", ".join(_interval(found["unstable"][region]) for region in REGIONS)
+        null = ", ".join(_number(found["unstable_null"][region][0]) for region in REGIONS)
+        process = _name(row).removesuffix("-faithful")
+        published = "" if _name(row) != process else PUBLISHED_UNSTABLE[process]
+        lines.append(_line([_name(row), share, unstable, null, published, row["commit"]]))
+    return "Transition, kick, slow in each cell:\n\n" + "\n".join(lines) + "\n"
+
+
+def render_order(rows: list[dict[str, Any]]) -> str:
+    """Order in which the regions are visited."""
+    pairs = ("slow to kick", "kick to transition", "transition to slow")
+    lines = [_head(["network", *pairs, "circulation", "cycles forward : backward"])]
+    for row in rows:
+        regions, cycles = row["regions"], row["circulation"]
+        cells = ["-"] * 3 if regions is None else [_interval(regions["order"][pair]) for pair in pairs]
+        cells += (
+            ["-", "-"]
+            if cycles is None
+            else [_interval(cycles["circulation"]), "{} : {}".format(*cycles["counts"])]
+        )
+        lines.append(_line([_name(row), *cells]))
+    return "Net share of visits in this order (0 reversible, 1 one-way):\n\n" + "\n".join(lines) + "\n"
+
+
+def render_global(rows: list[dict[str, Any]]) -> str:
+    """Growth, exponents, rotation and readout."""
+    heads = [
+        "network",
+        "without noise",
+        "rate, largest (1/step)",
+        "driven exponent",
+        "area rate",
+        "untrained, 95 %",
+    ]
+    lines = [_head([*heads, "readout in the plane (95 % of permutations)"])]
+    for row in rows:
+        growth, rotation, readout = row["noise_free_growth"], row["rotation"], row["readout_alignment"]
+        cells = ["-"] * 6
+        if growth is not None:
+            cells[0] = ", ".join(filter(None, (growth["verdict"], growth["directions"])))
+            cells[1] = f"{_number(growth['mean_rate'])}, {_number(growth['largest_rate'])}"
+        if row["exponents"] is not None:
+            cells[2] = _interval(row["exponents"])
+        if rotation is not None:
+            cells[3] = _interval(rotation["area_rate"])
+            cells[4] = _number(rotation["null_quantile"].get("untrained"))
+        if readout is not None:
+            cells[5] = ", ".join(f"{_number(value)} ({_number(null)})" for value, null, _ in readout)
+        lines.append(_line([_name(row), *cells]))
+    return "\n".join(lines) + "\n"
+
+
+def render_training(rows: list[dict[str, Any]]) -> str:
+    """Dates of the phase transition, and how much later stability changes."""
+    lines = [
+        _head(
+            ["network", "loss drop (epoch)", "critical pairs, epochs later", "unstable steps, epochs later"]
+        )
+    ]
+    for row in rows:
+        dates = row["training_evolution"]
+        if dates is not None:
+            lags = [_interval(dates[event]["lag"]) for event in ("critical_share", "unstable_share")]
+            lines.append(_line([_name(row), _interval(dates["loss drop"]["date"]), *lags]))
+    return "Networks with checkpoints:\n\n" + "\n".join(lines) + "\n"
+
+
+def _name(row: dict[str, Any]) -> str:
+    return row["network"].removeprefix("zoo:")
+
+
+def _reason(row: dict[str, Any], part: str) -> str:
+    return f"undefined: {row['parts'][part]['reason']}"
+
+
+def _number(value: Any, *, scale: float = 1.0) -> str:
+    number = table.read_number(value) * scale
+    return "-" if np.isnan(number) else f"{number:.2g}" if abs(number) < 1 else f"{number:.3g}"
+
+
+def _interval(numbers: list[Any]) -> str:
+    value, low, high = map(_number, numbers)
+    return value if "-" in (low, high) else f"{value} [{low}, {high}]"
+
+
+def _head(cells: list[str]) -> str:
+    return _line(cells) + "\n" + "|---" * len(cells) + "|"
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    main()
