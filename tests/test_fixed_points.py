@@ -199,6 +199,20 @@ def test_the_slowest_direction_against_a_search_over_angles():
     assert found.converged.all()
 
 
+def test_steps_along_a_direction_do_not_spoil_the_search_for_it(monkeypatch):
+    """Without damping the step along h alone would end in 0, of which rounding makes any direction."""
+    monkeypatch.setattr("orbitscope.dynamics.fixed_point_search._FIRST_DAMPING", 0.0)
+    weights = np.array([[0.5, 0.3], [0.1, 0.6]])
+    found = find_fixed_points(
+        make_network(weights),
+        draw_states(5, 2, positive=True),
+        max_steps=0,
+        polish_steps=6,
+        merge_distance=0.0,
+    )
+    assert (found.gradient[1:] < 1e-4).all()
+
+
 def test_directions_do_not_depend_on_the_scale_of_the_states():
     network = make_random(gain=0.8)
     states = draw_states(20, 12, positive=True)

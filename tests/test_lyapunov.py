@@ -219,6 +219,10 @@ def test_positive_networks_without_noise_are_linear():
     np.testing.assert_allclose(found.per_trajectory[:, 0], rate.rate, atol=1e-9)
     np.testing.assert_allclose(np.linalg.norm(found.block_states, axis=2), 1.0)
     assert found.status["verdict"] == "expands"
+    at_once = compute_noise_free_exponents(
+        network, draw_states(4, 5), n_steps=50, align_steps=0, generator=seeded()
+    )
+    np.testing.assert_allclose(np.linalg.norm(at_once.block_states[:, 0], axis=1), 1.0)
 
 
 def test_without_noise_other_maps_keep_their_scale():

@@ -86,7 +86,7 @@ def test_the_caption_has_the_numbers_of_the_results(linear):
     assert "under noise (6 trajectories of 50 steps) and without (7 trajectories of 50 steps)" in caption
     value, low, high = (f"−{abs(a[0]):.3g}" for a in (noise_free.estimate, noise_free.low, noise_free.high))
     assert f"First noise-free exponent {value} ({low} to {high}): contracts" in caption
-    assert "contracts. Driven paths under the same noise meet" in caption
+    assert "contracts. Nearby paths under the same noise meet" in caption
     assert "95 % bootstrap intervals" in caption
 
 
