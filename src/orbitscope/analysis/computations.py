@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..dynamics.driven_states import run_driven
 from ..dynamics.fixed_points import FixedPointResult, find_fixed_points
-from ..dynamics.lyapunov import LyapunovResult, compute_noise_free_exponents
+from ..dynamics.lyapunov import LyapunovResult, compute_lyapunov_exponents, compute_noise_free_exponents
 from ..dynamics.noise_free_growth import NoiseFreeGrowthResult, compute_noise_free_growth
 from ..dynamics.orbit_plane import compute_orbit_plane
 from ..dynamics.readout_alignment import ReadoutAlignmentResult, compute_readout_alignment
@@ -29,6 +29,32 @@ def compute_growth(
     return compute_noise_free_growth(network, states, n_steps=n_steps, settle_steps=settle_steps)
 
 
+def compute_driven_exponents(
+    network: NoiseRNN,
+    *,
+    n_exponents: int = 5,
+    noise_std: float = 1.0,
+    n_trajectories: int = 100,
+    n_steps: int = 500,
+    burn_in: int = 500,
+    n_resamples: int = 1000,
+    confidence: float = 0.95,
+    generator: torch.Generator,
+) -> LyapunovResult:
+    """Lyapunov exponents under noise, as many as the network has."""
+    return compute_lyapunov_exponents(
+        network,
+        n_exponents=min(n_exponents, network.cell.state_size),
+        noise_std=noise_std,
+        n_trajectories=n_trajectories,
+        n_steps=n_steps,
+        burn_in=burn_in,
+        n_resamples=n_resamples,
+        confidence=confidence,
+        generator=generator,
+    )
+
+
 def compute_free_exponents(
     network: NoiseRNN,
     *,
@@ -43,7 +69,7 @@ def compute_free_exponents(
 ) -> LyapunovResult:
     """Lyapunov exponents of the noise-free map from driven states, one of each trajectory."""
     states = draw_states(network, n_states, burn_in=burn_in, noise_std=noise_std, generator=generator)
-    sizes = {"n_exponents": n_exponents, "n_steps": n_steps}
+    sizes = {"n_exponents": min(n_exponents, network.cell.state_size), "n_steps": n_steps}
     resampling = {"n_resamples": n_resamples, "confidence": confidence}
     return compute_noise_free_exponents(network, states, **sizes, **resampling, generator=generator)
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ..dynamics.circulation import CirculationResult, compute_circulation
 from ..dynamics.fixed_points import FixedPointResult
-from ..dynamics.lyapunov import LyapunovResult, compute_lyapunov_exponents
+from ..dynamics.lyapunov import LyapunovResult
 from ..dynamics.noise_free_growth import NoiseFreeGrowthResult
 from ..dynamics.orbit_paths import OrbitPathsResult, compute_orbit_paths
 from ..dynamics.orbit_size import OrbitSizeResult, compute_orbit_size
@@ -33,7 +33,13 @@ from ..plots.training_evolution import describe_training_evolution, plot_trainin
 from ..results import Result
 from ..training import measure_course
 from . import findings
-from .computations import align_readout, compute_free_exponents, compute_growth, search_fixed_points
+from .computations import (
+    align_readout,
+    compute_driven_exponents,
+    compute_free_exponents,
+    compute_growth,
+    search_fixed_points,
+)
 from .findings import Finding
 from .subject import Subject
 
@@ -142,7 +148,7 @@ PARTS: dict[str, Part] = {
             name="exponents",
             question="do paths under the same noise meet or part?",
             result=LyapunovResult,
-            function=compute_lyapunov_exponents,
+            function=compute_driven_exponents,
             figures={},
             summarise=findings.summarise_exponents,
             seconds=4.0,
