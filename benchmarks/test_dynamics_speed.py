@@ -1,0 +1,99 @@
+"""Speed and memory of looking inside a network of the paper's size, printed; nothing here asserts on time."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+import torch
+from comparisons import measure
+
+from orbitscope.analysis import PARTS
+from orbitscope.dynamics.driven_states import run_driven
+from orbitscope.dynamics.jacobians import compute_jacobians, compute_spectra
+from orbitscope.dynamics.residency import compute_residency
+from orbitscope.network import NoiseRNN
+from orbitscope.zoo import list_zoo, open_run
+
+N_STATES, N_ROLLOUTS, MAX_STEPS = 10_000, 20, 60
+SHARE_OF_PEER = 100
+"""The loop over states is run for one state in so many."""
+
+
+def report(line: str) -> None:
+    print(f"\n{line}", flush=True)
+
+
+@pytest.fixture(scope="module")
+def network() -> NoiseRNN:
+    return open_run("zoo:linear-3").load_network()
+
+
+@pytest.fixture(scope="module")
+def states(network):
+    path = run_driven(network, 100, 100, generator=torch.Generator().manual_seed(0))
+    return path.states.flatten(0, 1)
+
+
+@torch.no_grad()
+def follow_one_by_one(network: NoiseRNN, states: torch.Tensor, generator: torch.Generator) -> list[float]:
+    """Residency with a loop over states and rollouts, as one would write it first."""
+    found = []
+    for start in states:
+        symbol, steps = int(network.compute_logits(start).argmax()), 0
+        for _ in range(N_ROLLOUTS):
+            state, step = start[None], 0
+            while step < MAX_STEPS:
+                step += 1
+                noise = torch.randn(1, network.input_size, generator=generator)
+                state = network.step(state, noise)
+                if int(network.compute_logits(state).argmax()) != symbol:
+                    break
+            steps += step
+        found.append(steps / N_ROLLOUTS)
+    return found
+
+
+def test_residency_against_a_loop_over_states(network, states):
+    generator = torch.Generator().manual_seed(0)
+    options = {"n_rollouts": N_ROLLOUTS, "max_steps": MAX_STEPS, "generator": generator}
+    ours = min(measure(lambda: compute_residency(network, states, **options)) for _ in range(3))
+    few = states[::SHARE_OF_PEER]
+    theirs = SHARE_OF_PEER * measure(lambda: follow_one_by_one(network, few, generator))
+    report(
+        f"residency, {N_STATES} states x {N_ROLLOUTS} rollouts x {MAX_STEPS} steps: {ours:.1f} s (target 8 s)"
+        f", {theirs / ours:.0f}x a loop over states (target 40x; loop timed on 1 state in {SHARE_OF_PEER})"
+    )
+
+
+def test_spectra_against_the_full_jacobian(network, states):
+    chosen = states[::2]
+    ours = measure(lambda: compute_spectra(network, chosen))
+    few = chosen[::10]
+    theirs = 10 * measure(lambda: torch.linalg.eigvals(compute_jacobians(network, few)))
+    report(
+        f"spectra of {len(chosen)} states: {ours:.2f} s, of 25 checkpoints {25 * ours:.0f} s (target 60 s), "
+        f"{theirs / ours:.1f}x eigenvalues of the whole Jacobian"
+    )
+
+
+SCRIPT = """
+import re, sys, time
+from pathlib import Path
+from orbitscope.run_analysis import analyse_run
+outcomes = analyse_run(sys.argv[1])
+for outcome in outcomes:
+    print(f"  {outcome.part}: {outcome.status}, {outcome.seconds:.1f} s")
+peak = 1024 * int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
+print(sum(outcome.seconds for outcome in outcomes), peak / 2**30)
+"""
+
+
+@pytest.mark.parametrize("name", [name for name in list_zoo() if "linear-3" in name])
+def test_the_whole_analysis_of_one_network(name, tmp_path):
+    command = [sys.executable, "-c", SCRIPT, name]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    *parts, last = done.stdout.splitlines()
+    seconds, peak = map(float, re.split(r"\s+", last))
+    sizes = f"{seconds:.0f} s (target 60 s), {peak:.2f} GB (target 1.5 GB)"
+    report("\n".join([f"analysis of {name}, {len(PARTS)} parts: {sizes}", *parts]))
