@@ -73,7 +73,7 @@ def read_json(capsys):
 
 
 @pytest.mark.parametrize(
-    "tokens", [["--help"], ["train", "--help"], ["evaluate", "-h"], ["presets", "--json"]]
+    "tokens", [["--help"], ["train", "--help"], ["evaluate", "-h"], ["analyse", "-h"], ["presets", "--json"]]
 )
 def test_no_heavy_import_before_there_is_work(tokens):
     heavy = ("torch", "xarray", "matplotlib", "scipy", "h5py")
@@ -89,7 +89,7 @@ def test_no_heavy_import_before_there_is_work(tokens):
 def test_help_lists_the_commands(capsys):
     assert run_command(["--help"]) == 0
     shown = capsys.readouterr().out
-    for name in ("presets", "train", "evaluate", "sample", "import", "doctor"):
+    for name in ("presets", "train", "evaluate", "analyse", "sample", "import", "doctor"):
         assert f" {name} " in shown
 
 
@@ -122,6 +122,8 @@ def test_train_help_teaches_every_setting(capsys):
         (["train", "linear-2", "--device", "nonsense"], 1, "Use cpu."),
         (["train", "--resume", "run", "--seed", "3", "--train.epochs", "4"], 2, "--seed, --train.epochs"),
         (["evaluate", "nowhere"], 1, "`nowhere` must be a run folder"),
+        (["analyse", "nowhere"], 1, "`nowhere` must be a run folder"),
+        (["analyse", "nowhere", "--only", "region"], 1, "unknown part `region`. Did you mean `regions`"),
         (["sample", "linear-2", "--out", "x.txt"], 1, "must end in .npy, .csv, .npz"),
         (["sample", "linear-2", "--n-sequences", "0"], 1, "must be ≥ 1"),
         (["import"], 2, "a file to import is required"),
@@ -270,6 +272,40 @@ def test_evaluate_json_and_overrides(trained, capsys):
     assert names[0] == "symbol_matrix_error"
     assert document["evaluation"]["settings"]["evaluation"]["confidence"] == 0.8
     assert RunFolder(trained).read_settings().evaluate.confidence == 0.95
+
+
+# analyse
+
+
+@pytest.fixture
+def sizes(tmp_path):
+    """Settings file that makes two parts small."""
+    path = tmp_path / "sizes.toml"
+    tiny = {"n_trajectories": 6, "n_steps": 20, "burn_in": 10, "n_resamples": 20}
+    tables = {"regions": {**tiny, "n_rollouts": 2, "max_steps": 10}, "circulation": {"n_null": 9}}
+    lines = (
+        f"[{part}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items()) for part, keys in tables.items()
+    )
+    path.write_text("\n".join(lines))
+    return ["--settings", str(path)]
+
+
+def test_analyse_prints_findings_and_saves_parts(trained, sizes, capsys):
+    assert run_command(["analyse", str(trained), "--only", "circulation", *sizes]) == 0
+    shown = capsys.readouterr().out
+    for words in ("Part", "Beside it", "regions", "of states, unstable directions", "circulation", "figures"):
+        assert words in shown
+    assert orbitscope.load_part(trained, "regions").settings["n_trajectories"] == 6
+
+
+def test_analyse_json_and_what_is_kept(trained, sizes, capsys):
+    assert run_command(["analyse", str(trained), "--only", "regions", *sizes, "--json"]) == 0
+    capsys.readouterr()
+    assert run_command(["analyse", str(trained), "--only", "regions", *sizes, "--json"]) == 0
+    (part,) = read_json(capsys)["parts"]
+    assert (part["part"], part["status"]) == ("regions", "kept")
+    assert part["findings"][0].keys() == {"what", "value", "beside"}
+    assert all(Path(file).is_file() for file in part["files"])
 
 
 # sample

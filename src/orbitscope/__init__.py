@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from .recipes import build_settings as build_settings
     from .results import load_result as load_result
     from .results import save_result as save_result
+    from .run_analysis import PartOutcome as PartOutcome
+    from .run_analysis import analyse_run as analyse_run
+    from .run_analysis import load_part as load_part
     from .run_import import import_run as import_run
     from .runs import RunFolder as RunFolder
     from .settings import RunSettings as RunSettings
@@ -68,6 +71,7 @@ _NAMES = {
     "progress": "Progress",
     "recipes": "build_settings",
     "results": "load_result save_result",
+    "run_analysis": "PartOutcome analyse_run load_part",
     "run_import": "import_run",
     "runs": "RunFolder",
     "settings": "RunSettings",

@@ -1,0 +1,26 @@
+"""Where does a trained network slow down, and where does it kick? From one part of an analysis to a sentence.
+
+Analyses a network of the zoo (a copy in runs/), then reads the result: residency, unstable directions, order.
+
+    python examples/look_inside.py [NETWORK]
+"""
+
+import argparse
+
+import orbitscope as osc
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("network", nargs="?", default="zoo:linear-3")
+parser.add_argument("--toy", action="store_true", help="smaller, for tests")
+arguments = parser.parse_args()
+
+osc.analyse_run(arguments.network, only=["regions"], quick=arguments.toy)
+regions = osc.load_part(arguments.network, "regions")
+rows = regions.measure.tolist()
+for i, name in enumerate(regions.region):
+    share, unstable, null = (
+        regions.estimate[rows.index(m), i] for m in ("share", "unstable", "unstable_null")
+    )
+    print(f"{name}: {share:.0%} of states, {unstable:.2f} unstable directions ({null:.2f} by chance)")
+order = regions.asymmetry[0, 1], regions.asymmetry[1, 2], regions.asymmetry[2, 0]
+print("slow to kick to transition to slow, net shares:", ", ".join(f"{share:.2f}" for share in order))
