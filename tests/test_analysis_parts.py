@@ -2,6 +2,7 @@
 
 import inspect
 from functools import partial
+from typing import Any
 
 import matplotlib.figure
 import pytest
@@ -48,8 +49,9 @@ def make_network(*, cell="relu", gain=2.0):
 
 
 def make_record(epoch):
-    values = {name: 0.0 for name in inspect.signature(EpochRecord).parameters}
-    return EpochRecord(**values | {"epoch": epoch, "loss": 1.0 if epoch < 20 else 0.3, "plateau": 1.0})
+    values: dict[str, Any] = dict.fromkeys(inspect.signature(EpochRecord).parameters, 0.0)
+    values |= {"epoch": epoch, "batch_size": 10, "loss": 1.0 if epoch < 20 else 0.3, "plateau": 1.0}
+    return EpochRecord(**values)
 
 
 def make_subject(**options):

@@ -53,7 +53,7 @@ def analyse_run(
     path: str | Path,
     *,
     only: Iterable[str] | None = None,
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    settings: Mapping[str, Any] | None = None,
     quick: bool = False,
     redo: bool = False,
     threads: int | None = None,

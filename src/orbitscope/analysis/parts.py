@@ -272,7 +272,7 @@ def select_parts(only: Iterable[str] | None = None) -> list[Part]:
 
 
 def resolve_settings(
-    parts: Iterable[Part], changes: Mapping[str, Mapping[str, Any]], *, quick: bool = False
+    parts: Iterable[Part], changes: Mapping[str, Any], *, quick: bool = False
 ) -> dict[str, dict[str, Any]]:
     """Settings of each part: its own for a first look if asked for, and these changes on top.
 

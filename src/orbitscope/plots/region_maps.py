@@ -72,7 +72,7 @@ def plot_unstable_map(result: RegionResult, *, ax: Axes | None = None) -> Axes:
     most = int(min(max(result.n_unstable.max(initial=0), 1), _MOST_COUNTED))
     scale = {"norm": BoundaryNorm(np.arange(-0.5, most + 1), 256), "cmap": "viridis"}
     counts = np.minimum(result.n_unstable, most).astype(float)
-    ax = _draw_map(result.position[:, result.spectral_time], counts, scale, ax, size=5)
+    ax = _draw_map(result.position[:, result.spectral_time], counts, scale, ax, size=5.0)
     bar = get_figure(ax).colorbar(ax.collections[0], ax=ax, label="unstable directions")
     is_cut = result.n_unstable.max(initial=0) > most
     labels = [*map(str, range(most)), f"≥ {most}" if is_cut else str(most)]
@@ -107,7 +107,7 @@ def plot_sign_changes(result: RegionResult, *, ax: Axes | None = None) -> Axes:
 
 
 def _draw_map(
-    position: np.ndarray, values: np.ndarray, scale: Mapping[str, Any], ax: Axes | None, *, size: float = 2
+    position: np.ndarray, values: np.ndarray, scale: Mapping[str, Any], ax: Axes | None, *, size: float = 2.0
 ) -> Axes:
     """Scatter of states; the largest values are drawn last."""
     ax = get_axes(ax)
