@@ -5,7 +5,7 @@ from orbit_networks import make_linear, make_plane, make_ring
 
 from orbitscope.dynamics.driven_states import run_driven
 from orbitscope.dynamics.orbit_plane import OrbitPlane, compute_orbit_plane, fit_orbit_plane, require_plane
-from orbitscope.errors import InputError
+from orbitscope.errors import InputError, UndefinedAnalysisError
 
 RUN = {"n_trajectories": 13, "n_steps": 40, "burn_in": 20}
 
@@ -64,7 +64,7 @@ def test_only_the_hidden_part_of_a_state_counts():
 
 def test_planes_that_do_not_exist_are_refused():
     line = make_linear(np.diag([0.9, 0.5]), np.array([[1.0], [0.0]]))
-    with pytest.raises(InputError, match="vary along ≥ 2 directions, got 1"):
+    with pytest.raises(UndefinedAnalysisError, match="vary along ≥ 2 directions, got 1"):
         compute_orbit_plane(line, n_steps=20, generator=seed())
     with pytest.raises(InputError, match=r"`n_components` must be in 1 … 2.*got 3"):
         compute_orbit_plane(line, **RUN, n_components=3, generator=seed())

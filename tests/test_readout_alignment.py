@@ -6,7 +6,7 @@ import torch
 
 from orbitscope.dynamics.orbit_plane import OrbitPlane
 from orbitscope.dynamics.readout_alignment import ReadoutAlignmentResult, compute_readout_alignment
-from orbitscope.errors import InputError
+from orbitscope.errors import InputError, UndefinedAnalysisError
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
 from orbitscope.statistics import adjust_holm
@@ -157,7 +157,7 @@ def test_single_precision_does_not_make_a_direction():
 
 
 def test_rows_that_are_all_alike_are_refused():
-    with pytest.raises(InputError, match="must differ between symbols, but all are alike"):
+    with pytest.raises(UndefinedAnalysisError, match="must differ between symbols, but all are alike"):
         run(np.tile(draw_rows(1), (3, 1)), make_plane(30))
 
 

@@ -187,11 +187,54 @@ def test_silent_states_have_no_speed():
 # ---- the null
 
 
-def test_random_active_sets_have_the_given_sizes_and_no_favourites():
+def test_random_active_sets_have_the_given_sizes_and_frequencies():
+    rng = np.random.default_rng(0)
+    frequency = np.repeat([0.0, 0.2, 0.5, 0.8, 1.0], 30)
+    sizes = np.full(4000, 75)
+    sets = draw_active_sets(sizes, frequency, rng=rng)
+    np.testing.assert_array_equal(sets.sum(1), sizes)
+    np.testing.assert_allclose(sets.mean(0).reshape(5, 30).mean(1), [0, 0.2, 0.5, 0.8, 1], atol=0.03)
+
+
+def test_random_active_sets_without_favourites():
     sizes = np.repeat([0, 3, 12], 2000)
-    sets = draw_active_sets(sizes, 12, rng=np.random.default_rng(0))
+    sets = draw_active_sets(sizes, np.full(12, 0.5), rng=np.random.default_rng(0))
     np.testing.assert_array_equal(sets.sum(1), sizes)
     np.testing.assert_allclose(sets[2000:4000].mean(0), 0.25, atol=0.05)
+
+
+def test_the_null_leaves_silent_neurons_out_and_the_uniform_one_does_not():
+    """Half of the neurons never fire, and only they would make a step unstable."""
+    network = build_network(3, hidden_size=20, input_size=5, generator=torch.Generator()).double()
+    with torch.no_grad():
+        network.cell.w_hh.copy_(torch.eye(20) * torch.tensor([0.5] * 10 + [3.0] * 10)[:, None])
+        network.cell.w_ih[10:] = 0
+    result = run(network)
+    known = np.isfinite(get(result, "unstable"))
+    np.testing.assert_array_equal(get(result, "unstable")[known], 0)
+    np.testing.assert_array_equal(get(result, "unstable_null")[known], 0)
+    assert (get(result, "unstable_uniform")[known] > 0.5).all()
+
+
+def test_kick_and_slow_are_compared_on_the_same_resamples():
+    result = run(make_network(gain=2.2), spectral_stride=1, n_trajectories=30)
+    slow, kick = (REGIONS.index(name) for name in ("slow", "kick"))
+    for i, name in enumerate(("unstable", "unstable_null")):
+        difference = get(result, name)[kick] - get(result, name)[slow]
+        np.testing.assert_allclose(result.kick_minus_slow[i], difference)
+    np.testing.assert_allclose(
+        result.kick_minus_slow[2], result.kick_minus_slow[0] - result.kick_minus_slow[1]
+    )
+    assert (result.kick_minus_slow_low <= result.kick_minus_slow_high).all()
+
+
+def test_sign_changes_per_step_leave_out_residencies_of_one_step():
+    result = run(make_network())
+    for index in range(3):
+        chosen = (result.label == index) & (result.mean_steps > 1)
+        rates = result.logit_sign_changes[chosen] / (result.mean_steps[chosen] - 1)
+        expected = rates.mean() if len(rates) else np.nan
+        np.testing.assert_allclose(get(result, "logit_sign_rate")[index], expected)
 
 
 def test_the_null_is_missing_where_there_are_no_active_sets():

@@ -10,7 +10,7 @@ from orbitscope.dynamics.driven_states import NoStationaryRegimeError, run_drive
 from orbitscope.dynamics.orbit_plane import OrbitPlane
 from orbitscope.dynamics.rotation import RotationResult, compute_rotation
 from orbitscope.dynamics.rotation_nulls import compute_reversible_spread, run_untrained
-from orbitscope.errors import InputError
+from orbitscope.errors import InputError, UndefinedAnalysisError
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
 
@@ -319,9 +319,9 @@ def test_settings_out_of_range_are_refused(options, message):
 
 def test_networks_without_a_plane_or_a_regime_are_refused():
     line = make_linear(np.diag([0.9, 0.5]), np.array([[1.0], [0.0]]))
-    with pytest.raises(InputError, match="vary along ≥ 2 directions, got 1"):
+    with pytest.raises(UndefinedAnalysisError, match="vary along ≥ 2 directions, got 1"):
         run(line)
-    with pytest.raises(InputError, match="keeps to a line"):
+    with pytest.raises(UndefinedAnalysisError, match="keeps to a line"):
         run(line, plane=make_plane())
     with pytest.raises(NoStationaryRegimeError):
         run(make_linear(2.0 * np.eye(2)))

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import InputError
+from ..errors import InputError, UndefinedAnalysisError
 
 _SMALLEST_SINE = 1e-6
 """√(1 − r²) at which two coordinates of correlation r count as one."""
@@ -26,7 +26,9 @@ def compute_area_rate(z: Float[np.ndarray, "trajectory time 2"]) -> float:
     Raises
     ------
     InputError
-        If there is a single step, or the coordinates keep to a line.
+        If there is a single step.
+    UndefinedAnalysisError
+        If the coordinates keep to a line.
 
     Notes
     -----
@@ -52,7 +54,7 @@ def collect_moments(z: Float[np.ndarray, "trajectory time 2"]) -> Float[np.ndarr
     moments = np.stack([swept, *products], axis=1)
     _, c11, _, c22 = moments.sum(0)
     if not _find_scale(moments.sum(0)) > _SMALLEST_SINE * np.sqrt(c11 * c22):
-        raise InputError(
+        raise UndefinedAnalysisError(
             "activity must vary along both directions of the plane, but keeps to a line. Use a plane that is "
             "fitted to this network."
         )

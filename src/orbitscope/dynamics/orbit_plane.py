@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, UndefinedAnalysisError
 from ..network import NoiseRNN
 from .driven_states import run_driven
 
@@ -85,7 +85,9 @@ def compute_orbit_plane(
     Raises
     ------
     InputError
-        If a number is out of range, or activity varies along fewer than ``n_components`` directions.
+        If a number is out of range.
+    UndefinedAnalysisError
+        If activity varies along fewer than ``n_components`` directions.
     NoStationaryRegimeError
         If the network grows without bound or is silent.
 
@@ -105,7 +107,9 @@ def fit_orbit_plane(activity: Float[Tensor, "*batch hidden"], *, n_components: i
     Raises
     ------
     InputError
-        If activity varies along fewer than ``n_components`` directions, or there are not so many neurons.
+        If there are not so many neurons.
+    UndefinedAnalysisError
+        If activity varies along fewer than ``n_components`` directions.
     """
     points = activity.reshape(-1, activity.shape[-1])
     if not 1 <= n_components <= points.shape[1]:
@@ -133,7 +137,7 @@ def _diagonalise(mean: np.ndarray, covariance: np.ndarray, n_components: int) ->
     variances = np.maximum(values[::-1], 0.0)
     n_varying = int((variances > _SMALLEST_SHARE * variances.sum()).sum())
     if n_varying < n_components:
-        raise InputError(
+        raise UndefinedAnalysisError(
             f"driven activity must vary along ≥ {n_components} directions, got {n_varying}. Use "
             "noise_std > 0 and a network whose noise reaches several units."
         )

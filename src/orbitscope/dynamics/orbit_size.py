@@ -94,7 +94,9 @@ def compute_orbit_size(
     Raises
     ------
     InputError
-        If a number is out of range, or activity varies along fewer than two directions.
+        If a number is out of range.
+    UndefinedAnalysisError
+        If activity varies along fewer than two directions.
     NoStationaryRegimeError
         If the network grows without bound or is silent at one of the strengths.
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 
-from ..errors import InputError
+from ..errors import InputError, UndefinedAnalysisError
 from ..network import NoiseRNN
 from ..results import Result, axes
 from ..statistics import adjust_holm, compute_permutation_p_value
@@ -87,7 +87,9 @@ def compute_readout_alignment(
     Raises
     ------
     InputError
-        If the plane belongs to a network of another width, all rows are alike, or a number is out of range.
+        If the plane belongs to a network of another width, or a number is out of range.
+    UndefinedAnalysisError
+        If all rows are alike.
 
     Notes
     -----
@@ -110,7 +112,7 @@ def compute_readout_alignment(
     rows = np.stack([_normalise(rows, smallest) for rows in (weights - weights.mean(0), weights)])
     is_known = np.asarray(np.isfinite(rows).all(axis=2))
     if not is_known[0].any():
-        raise InputError(
+        raise UndefinedAnalysisError(
             "the rows of the readout must differ between symbols, but all are alike. Use a trained network."
         )
     orders = np.stack([rng.permutation(network.hidden_size) for _ in range(n_permutations)])

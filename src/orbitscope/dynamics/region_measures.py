@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from scipy.optimize import brentq
+from scipy.special import expit
 from torch import Tensor
 
 from ..network import NoiseRNN, ReLUCell, draw_noise_
@@ -16,15 +18,21 @@ MEASURES = {
     "residency": ("mean residency", "steps"),
     "unstable": ("eigenvalues with |λ| > 1, noise-free map", "1"),
     "unstable_driven": ("eigenvalues with |λ| > 1, driven step", "1"),
-    "unstable_null": ("the same for random active sets of equal size", "1"),
+    "unstable_null": ("the same for random active sets of equal size and neurons of equal frequency", "1"),
+    "unstable_uniform": ("the same for random active sets of equal size", "1"),
     "critical_pairs": ("critical pairs, noise-free map", "1"),
     "n_active": ("active neurons, noise-free map", "neurons"),
     "logit_sign_changes": ("sign changes of the start symbol's logit", "1"),
     "margin_sign_changes": ("sign changes of its margin", "1"),
+    "logit_sign_rate": ("sign changes of the logit per step of the residency after the first", "1/step"),
+    "censored": ("share of rollouts whose residency was cut", "1"),
     "entropy": ("entropy of the symbol", "nats"),
     "speed": ("‖E h′ − h‖ / ‖h‖", "1"),
 }
 """Measures of a region: description and unit."""
+
+_LEAST_FREQUENCY = 1e-6
+"""Of a neuron in random active sets: odds stay finite."""
 
 _DRAW_PAIRS = 16
 """Antithetic pairs of noise in each half of an estimated drift."""
@@ -49,6 +57,8 @@ def measure_states(
         "residency": found.mean_steps,
         "logit_sign_changes": found.logit_sign_changes,
         "margin_sign_changes": found.margin_sign_changes,
+        "logit_sign_rate": _divide_by_steps(found.logit_sign_changes, found.mean_steps),
+        "censored": found.censored_share,
         "entropy": _compute_entropy(network, points),
     }
     return {name: _arrange(value, n_steps=len(states)) for name, value in values.items()}
@@ -69,7 +79,7 @@ def measure_spectra(
     found = {
         "unstable": free.count_unstable(),
         "unstable_driven": driven.count_unstable(),
-        "unstable_null": _find_null(network, free, generator),
+        **_find_nulls(network, points, free, generator),
         "critical_pairs": free.count_critical_pairs(),
         "n_active": free.n_active,
         "speed": compute_speed(network, points, noise_std=noise_std, generator=generator),
@@ -106,11 +116,38 @@ def compute_speed(
 
 
 def draw_active_sets(
-    sizes: Int[np.ndarray, " point"], n_neurons: int, *, rng: np.random.Generator
+    sizes: Int[np.ndarray, " point"], frequency: Float[np.ndarray, " neuron"], *, rng: np.random.Generator
 ) -> Bool[np.ndarray, "point neuron"]:
-    """Random sets of neurons of the given sizes."""
-    ranks = rng.random((len(sizes), n_neurons)).argsort(axis=1).argsort(axis=1)
-    return ranks < sizes[:, None]
+    """Random sets of neurons of the given sizes, in which neurons are as frequent as given.
+
+    For each size the log odds of all neurons are shifted alike until the frequencies add up to it; then
+    systematic sampling in random order has exactly this size and these frequencies (Madow 1949).
+    """
+    odds = np.clip(frequency, _LEAST_FREQUENCY, 1 - _LEAST_FREQUENCY)
+    of_size = {size: _tilt(np.log(odds) - np.log1p(-odds), size) for size in np.unique(sizes).tolist()}
+    probs = np.stack([of_size[size] for size in sizes.tolist()])
+    order = rng.random(probs.shape).argsort(axis=1)
+    reached = np.take_along_axis(probs, order, axis=1).cumsum(axis=1)
+    reached *= sizes[:, None] / np.where(reached[:, -1:] > 0, reached[:, -1:], 1.0)
+    marks = np.ceil(reached - rng.random((len(sizes), 1))).astype(int)
+    chosen = np.diff(marks, axis=1, prepend=0) > 0
+    sets = np.zeros(probs.shape, dtype=bool)
+    np.put_along_axis(sets, order, chosen, axis=1)
+    return sets
+
+
+def _tilt(log_odds: np.ndarray, size: int) -> np.ndarray:
+    """Probabilities whose log odds are shifted alike, so that they add up to a size."""
+    if size in (0, len(log_odds)):
+        return np.full(len(log_odds), float(size > 0))
+    shift = brentq(lambda c: expit(log_odds + c).sum() - size, -100.0, 100.0)
+    return expit(log_odds + shift)
+
+
+def _divide_by_steps(changes: np.ndarray, mean_steps: np.ndarray) -> np.ndarray:
+    """Sign changes over those that the residency has room for; NaN for a residency of one step."""
+    room = mean_steps - 1
+    return changes / np.where(room > 0, room, np.nan)
 
 
 def _arrange(values: np.ndarray, *, n_steps: int) -> np.ndarray:
@@ -124,11 +161,19 @@ def _compute_entropy(network: NoiseRNN, states: Tensor) -> np.ndarray:
     return -(log_probs.exp() * log_probs).sum(1).double().cpu().numpy()
 
 
-def _find_null(network: NoiseRNN, spectra: Spectra, generator: torch.Generator) -> np.ndarray:
+@torch.no_grad()
+def _find_nulls(
+    network: NoiseRNN, states: Tensor, spectra: Spectra, generator: torch.Generator
+) -> dict[str, np.ndarray]:
     """Unstable directions of random active sets of equal size; NaN for a cell without active sets."""
     if not isinstance(network.cell, ReLUCell):
-        return np.full(len(spectra.n_active), np.nan)
-    weights = network.cell.w_hh.detach().cpu().numpy()
+        return dict.fromkeys(("unstable_null", "unstable_uniform"), np.full(len(states), np.nan))
+    weights = network.cell.w_hh.cpu().numpy()
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
-    active = draw_active_sets(spectra.n_active, len(weights), rng=rng)
-    return compute_active_spectra(weights, active).count_unstable().astype(float)
+    after = network.step(states, states.new_zeros(len(states), network.input_size))
+    frequency = (after > 0).double().mean(0).cpu().numpy()
+    found = {}
+    for name, shares in (("unstable_null", frequency), ("unstable_uniform", np.full(len(frequency), 0.5))):
+        active = draw_active_sets(spectra.n_active, shares, rng=rng)
+        found[name] = compute_active_spectra(weights, active).count_unstable().astype(float)
+    return found

@@ -21,6 +21,9 @@ from .region_measures import MEASURES, measure_spectra, measure_states
 REGIONS = ("slow", "kick", "transition")
 """Every state with a residency belongs to one of them."""
 
+CONTRASTS = ("network", "null", "beyond null")
+"""Of what unstable directions are compared between kick and slow."""
+
 UNDEFINED = -1
 """Label of a state without a residency."""
 
@@ -42,6 +45,10 @@ class RegionResult(Result):
         Mean over the states of a region, and its interval over trajectories; NaN without states.
     n_points : (region,)
         States of each region.
+    contrast : (contrast,)
+        "network", "null" (random active sets of equal size and frequencies) and "beyond null".
+    kick_minus_slow, kick_minus_slow_low, kick_minus_slow_high : (contrast,)
+        Unstable directions of the noise-free map in kick minus those in slow, with their interval.
     visits : (region, next_region)
         How often a visit to a region was followed by one to another, over all trajectories.
     asymmetry, asymmetry_low, asymmetry_high : (region, next_region)
@@ -70,6 +77,14 @@ class RegionResult(Result):
     low: Float[np.ndarray, "measure region"] = axes("measure", "region", description="lower limit")
     high: Float[np.ndarray, "measure region"] = axes("measure", "region", description="upper limit")
     n_points: Int[np.ndarray, " region"] = axes("region", description="states of a region")
+    contrast: Shaped[np.ndarray, " contrast"] = axes(
+        "contrast", description="of the network, null, beyond it"
+    )
+    kick_minus_slow: Float[np.ndarray, " contrast"] = axes(
+        "contrast", description="unstable directions in kick minus those in slow"
+    )
+    kick_minus_slow_low: Float[np.ndarray, " contrast"] = axes("contrast", description="lower limit")
+    kick_minus_slow_high: Float[np.ndarray, " contrast"] = axes("contrast", description="upper limit")
     visits: Int[np.ndarray, "region region"] = axes("region", "next_region", description="successive visits")
     asymmetry: Float[np.ndarray, "region region"] = axes(
         "region", "next_region", description="net share of visits in this order"
@@ -160,7 +175,7 @@ def compute_regions(
     -----
     Paper: Torre et al. 2025, figures on residency and local dynamics. Differs: regions leave no state out
     (the published slow states also have p_max > .8), intervals are over trajectories, and the counts stand
-    beside those of random active sets, because they follow the number of active neurons.
+    beside those of random active sets, because they follow which and how many neurons are active.
     """
     if spectral_stride < 1:
         raise InputError(f"`spectral_stride` must be ≥ 1, got {spectral_stride}. Use 1 for all steps.")
@@ -172,6 +187,7 @@ def compute_regions(
     local = measure_spectra(network, path, spectral_time, **noise)
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
     resample = partial(bootstrap_statistic, rng=rng, n_resamples=n_resamples, confidence=confidence)
+    table = resample(_sum_by_region(label, values, spectral_time, local), _divide)
     visits = _count_visits(label)
     settings = {
         "n_trajectories": n_trajectories,
@@ -190,7 +206,8 @@ def compute_regions(
         status={"empty": [name for i, name in enumerate(REGIONS) if not (label == i).any()]},
         region=np.array(REGIONS),
         n_points=np.array([(label == i).sum() for i in range(len(REGIONS))]),
-        **_build_table(resample(_sum_by_region(label, values, spectral_time, local), _divide)),
+        **_build_table(table),
+        **_contrast_kick(table),
         **_compare_visits(visits, resample(visits, _compare_orders)),
         label=label.astype(np.int8),
         mean_steps=values["residency"],
@@ -218,6 +235,25 @@ def _build_table(means: BootstrapResult) -> dict[str, np.ndarray]:
         "estimate": means.estimate,
         "low": means.low,
         "high": means.high,
+    }
+
+
+def _contrast_kick(means: BootstrapResult) -> dict[str, np.ndarray]:
+    """Unstable directions in kick minus those in slow, of the network, of the null, and beyond the null."""
+    rows = [list(MEASURES).index(name) for name in ("unstable", "unstable_null")]
+    slow, kick = (REGIONS.index(name) for name in ("slow", "kick"))
+
+    def compare(values: np.ndarray) -> np.ndarray:
+        network, null = (values[..., row, kick] - values[..., row, slow] for row in rows)
+        return np.stack([network, null, network - null], axis=-1)
+
+    tail = (1 - means.confidence) / 2
+    low, high = np.quantile(compare(means.samples), [tail, 1 - tail], axis=0)
+    return {
+        "contrast": np.array(CONTRASTS),
+        "kick_minus_slow": compare(means.estimate),
+        "kick_minus_slow_low": np.asarray(low),
+        "kick_minus_slow_high": np.asarray(high),
     }
 
 

@@ -151,8 +151,10 @@ def compute_rotation(
     Raises
     ------
     InputError
-        If a number is out of range, activity varies along fewer than two directions, or no untrained network
-        can be built because the cell has no name in ``CELLS``.
+        If a number is out of range, or no untrained network can be built because the cell has no name in
+        ``CELLS``.
+    UndefinedAnalysisError
+        If activity varies along fewer than two directions.
     NoStationaryRegimeError
         If the network, or an untrained one, grows without bound or is silent.
 
