@@ -26,6 +26,15 @@ from orbitscope.zoo import list_zoo
 ROWS = table.ROOT / "docs" / "dynamics.jsonl"
 REGIONS = ("transition", "kick", "slow")
 
+SHOWN = ("share", "unstable", "unstable_null", "unstable_uniform", "entropy", "speed", "logit_sign_rate")
+"""Measures of the regions that the rows keep."""
+
+REGION_TEXT = (
+    "Transition, kick, slow in each cell. Unstable directions: eigenvalues with |λ| > 1 of the noise-free "
+    "map, mean over the states of a region; random sets have as many active neurons, each as frequent as in "
+    "the network."
+)
+
 PUBLISHED_UNSTABLE = {
     "linear-2": ".106, .121, .187; another seed .39, .22, .15",
     "linear-3": ".37, .35, .20",
@@ -93,13 +102,25 @@ def describe_regions(result: Any) -> dict[str, Any]:
             region: read(result, (measures.index(measure), names.index(region)), "estimate", "low", "high")
             for region in REGIONS
         }
-        for measure in ("share", "unstable", "unstable_null", "entropy", "speed", "logit_sign_changes")
+        for measure in (
+            "share",
+            "unstable",
+            "unstable_null",
+            "unstable_uniform",
+            "entropy",
+            "speed",
+            "logit_sign_rate",
+        )
     }
     order = {
         f"{names[i]} to {names[j]}": read(result, (i, j), "asymmetry", "asymmetry_low", "asymmetry_high")
         for i, j in ((0, 1), (1, 2), (2, 0))
     }
-    return found | {"order": order}
+    contrasts = {
+        str(name): read(result, i, "kick_minus_slow", "kick_minus_slow_low", "kick_minus_slow_high")
+        for i, name in enumerate(result.contrast)
+    }
+    return found | {"order": order, "kick_minus_slow": contrasts}
 
 
 def describe_growth(result: Any) -> dict[str, Any]:
@@ -114,8 +135,10 @@ def describe_growth(result: Any) -> dict[str, Any]:
 
 def describe_rotation(result: Any) -> dict[str, Any]:
     """Area rate beside its nulls."""
-    nulls = dict(zip(result.null.tolist(), result.null_quantile.tolist(), strict=True))
+    names = result.null.tolist()
+    nulls = dict(zip(names, result.null_quantile.tolist(), strict=True))
     return {
+        "p_value": dict(zip(names, result.p_value.tolist(), strict=True)),
         "area_rate": read(result, (), "area_rate", "area_rate_low", "area_rate_high"),
         "null_quantile": nulls,
         "variance": result.plane.explained_variance_ratio.tolist(),
@@ -173,27 +196,20 @@ def write_page() -> None:
 
 def render_regions(rows: list[dict[str, Any]]) -> str:
     """Unstable directions of each region, beside random active sets and the published counts."""
-    heads = [
-        "network",
-        "share of states (%)",
-        "unstable directions",
-        "random active sets",
-        "published",
-        "commit",
-    ]
-    lines = [_head(heads)]
+    heads = ["network", "share of states (%)", "unstable directions", "random sets", "published"]
+    lines = [_head([*heads, "kick minus slow", "beyond random sets", "commit"])]
     for row in rows:
-        if row["regions"] is None:
-            lines.append(_line([_name(row), _reason(row, "regions"), "", "", "", row["commit"]]))
-            continue
         found = row["regions"]
+        if found is None:
+            lines.append(_line([_name(row), _reason(row, "regions"), "", "", "", "", "", row["commit"]]))
+            continue
         share = ", ".join(_number(found["share"][region][0], scale=100) for region in REGIONS)
         unstable = ", ".join(_interval(found["unstable"][region]) for region in REGIONS)
         null = ", ".join(_number(found["unstable_null"][region][0]) for region in REGIONS)
-        process = _name(row).removesuffix("-faithful")
-        published = "" if _name(row) != process else PUBLISHED_UNSTABLE[process]
-        lines.append(_line([_name(row), share, unstable, null, published, row["commit"]]))
-    return "Transition, kick, slow in each cell:\n\n" + "\n".join(lines) + "\n"
+        published = PUBLISHED_UNSTABLE.get(_name(row), "")
+        contrasts = [_interval(found["kick_minus_slow"][name]) for name in ("network", "beyond null")]
+        lines.append(_line([_name(row), share, unstable, null, published, *contrasts, row["commit"]]))
+    return f"{REGION_TEXT}\n\n" + "\n".join(lines) + "\n"
 
 
 def render_order(rows: list[dict[str, Any]]) -> str:
@@ -209,7 +225,11 @@ def render_order(rows: list[dict[str, Any]]) -> str:
             else [_interval(cycles["circulation"]), "{} : {}".format(*cycles["counts"])]
         )
         lines.append(_line([_name(row), *cells]))
-    return "Net share of visits in this order (0 reversible, 1 one-way):\n\n" + "\n".join(lines) + "\n"
+    text = (
+        "Net share of visits in this order (0 reversible, 1 one-way). In a cycle of three the net flux is "
+        "the same on each edge but for the ends, so the three shares are one flux over three totals."
+    )
+    return f"{text}\n\n" + "\n".join(lines) + "\n"
 
 
 def render_global(rows: list[dict[str, Any]]) -> str:
@@ -233,9 +253,10 @@ def render_global(rows: list[dict[str, Any]]) -> str:
             cells[2] = _interval(row["exponents"])
         if rotation is not None:
             cells[3] = _interval(rotation["area_rate"])
-            cells[4] = _number(rotation["null_quantile"].get("untrained"))
+            quantile, p = (_number(rotation[key]["untrained"]) for key in ("null_quantile", "p_value"))
+            cells[4] = f"{quantile}, p = {p}"
         if readout is not None:
-            cells[5] = ", ".join(f"{_number(value)} ({_number(null)})" for value, null, _ in readout)
+            cells[5] = ", ".join(f"{_number(value)} ({_number(p)})" for value, _, p in readout)
         lines.append(_line([_name(row), *cells]))
     return "\n".join(lines) + "\n"
 
@@ -250,9 +271,11 @@ def render_training(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         dates = row["training_evolution"]
         if dates is not None:
-            lags = [_interval(dates[event]["lag"]) for event in ("critical_share", "unstable_share")]
+            lags = [_range(dates[event]["lag"]) for event in ("critical_share", "unstable_share")]
             lines.append(_line([_name(row), _interval(dates["loss drop"]["date"]), *lags]))
-    return "Networks with checkpoints:\n\n" + "\n".join(lines) + "\n"
+    return (
+        "Networks with checkpoints; limits hold the spacing of the checkpoints:\n\n" + "\n".join(lines) + "\n"
+    )
 
 
 def _name(row: dict[str, Any]) -> str:
@@ -271,6 +294,11 @@ def _number(value: Any, *, scale: float = 1.0) -> str:
 def _interval(numbers: list[Any]) -> str:
     value, low, high = map(_number, numbers)
     return value if "-" in (low, high) else f"{value} [{low}, {high}]"
+
+
+def _range(numbers: list[Any]) -> str:
+    _, low, high = map(_number, numbers)
+    return "-" if "-" in (low, high) else f"{low} to {high}"
 
 
 def _head(cells: list[str]) -> str:

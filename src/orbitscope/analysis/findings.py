@@ -52,14 +52,19 @@ def summarise_regions(result: RegionResult) -> list[Finding]:
     findings = []
     for j, name in enumerate(result.region):
         share, unstable, null = (rows.index(m) for m in ("share", "unstable", "unstable_null"))
-        numbers = (float(values[unstable, j]) for values in (result.estimate, result.low, result.high))
+        limits = (result.estimate, result.low, result.high)
+        numbers, random = ((float(values[row, j]) for values in limits) for row in (unstable, null))
         findings.append(
             Finding(
                 f"{name}: {100 * result.estimate[share, j]:.1f} % of states, unstable directions",
                 format_interval(*numbers),
-                f"random active sets {format_interval(float(result.estimate[null, j]), math.nan, math.nan)}",
+                f"random active sets {format_interval(*random)}",
             )
         )
+    contrast = result.contrast.tolist().index("beyond null")
+    limits = (result.kick_minus_slow, result.kick_minus_slow_low, result.kick_minus_slow_high)
+    beyond = format_interval(*(float(values[contrast]) for values in limits))
+    findings.append(Finding("kick minus slow, beyond random active sets", beyond, "0 by chance"))
     for i, j in ((0, 1), (1, 2), (2, 0)):
         numbers = (float(v[i, j]) for v in (result.asymmetry, result.asymmetry_low, result.asymmetry_high))
         what = f"{result.region[i]} → {result.region[j]}: net share of visits in this order"
@@ -114,7 +119,8 @@ def summarise_rotation(result: RotationResult) -> list[Finding]:
     rate = (float(v) for v in (result.area_rate, result.area_rate_low, result.area_rate_high))
     winding = (float(v) for v in (result.winding, result.winding_low, result.winding_high))
     nulls = ", ".join(
-        f"{name} {format_number(float(q))}" for name, q in zip(result.null, result.null_quantile, strict=True)
+        f"{name} {format_number(float(q))} (p = {format_number(float(p), digits=2)})"
+        for name, q, p in zip(result.null, result.null_quantile, result.p_value, strict=True)
     )
     return [
         Finding("area rate |a| (1/step)", format_interval(*rate), f"95 % of nulls: {nulls}"),
@@ -138,7 +144,7 @@ def summarise_alignment(result: ReadoutAlignmentResult) -> list[Finding]:
             f"readout of symbol {symbol} in the orbit plane",
             format_number(float(result.projection[row, i])),
             f"95 % of permutations {format_number(float(result.null_quantile[row, i]))}, "
-            f"p = {format_number(float(result.p_holm[row, i]), digits=2)}",
+            f"p (Holm) = {format_number(float(result.p_holm[row, i]), digits=2)}",
         )
         for i, symbol in enumerate(result.symbol)
     ]
@@ -158,8 +164,8 @@ def summarise_evolution(result: EvolutionResult) -> list[Finding]:
     """Dates and lags."""
     findings = []
     for i, event in enumerate(result.event):
-        lag = (float(values[i]) for values in (result.lag, result.lag_low, result.lag_high))
-        beside = "" if event == "loss drop" else f"{format_interval(*lag)} epochs after the loss drop"
+        low, high = (format_number(float(values[i])) for values in (result.lag_low, result.lag_high))
+        beside = "" if event == "loss drop" else f"{low} to {high} epochs after the loss drop"
         date = (float(values[i]) for values in (result.date, result.date_low, result.date_high))
         what = str(event) if event == "loss drop" else f"onset of {str(event).replace('_', ' ')}"
         findings.append(Finding(f"{what} (epoch)", format_interval(*date), beside))

@@ -1,7 +1,7 @@
 """How the dynamics change over training, and whether instability sets in when the loss drops."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,7 +23,8 @@ LEAST_CHECKPOINTS = 5
 ONSETS = ("unstable_share", "critical_share")
 """Measures whose onset is dated."""
 
-_LEAST_DATED = 0.95
+_LEAST_EVENTS = 3.0
+"""Upper 95 % limit of the number of events where none was seen."""
 
 _ORBIT_STEPS = 200
 """Steps of the orbit that is kept of each checkpoint."""
@@ -49,10 +50,10 @@ class EvolutionResult(Result):
     event : (event,)
         "loss drop", and the onset of each of ``ONSETS``.
     date, date_low, date_high : (event,)
-        Epoch in which the loss leaves its plateau, or in which a share has risen by ``onset_share`` of the
-        way from its first to its last value; NaN where it does not.
+        Epoch in which the loss leaves its plateau, with its block-bootstrap interval; first checkpoint of an
+        onset, with the one before it as lower limit: the onset lies between these. NaN without one.
     lag, lag_low, lag_high : (event,)
-        Date minus that of the drop of the loss.
+        Date minus that of the drop of the loss; limits from the limits of both.
     orbit : (checkpoint, orbit_time, component)
         One driven trajectory of each checkpoint in the orbit plane of the last one, in units of the root mean
         square activity of its checkpoint; NaN without a stationary regime.
@@ -98,7 +99,6 @@ def compute_training_evolution(
     burn_in: int = 300,
     spectral_stride: int = 20,
     align_steps: int = 50,
-    onset_share: float = 0.1,
     n_resamples: int = 500,
     confidence: float = 0.95,
     generator: torch.Generator,
@@ -117,8 +117,6 @@ def compute_training_evolution(
         Spectra are taken at every so many steps.
     align_steps : int >= 0
         First steps, which turn the tangent vector and do not count for the exponent.
-    onset_share : float in (0, 1)
-        Share of the whole rise at which a measure counts as having set in.
     n_resamples, confidence
         Of the bootstrap over trajectories, and over blocks of epochs for the loss.
     generator
@@ -134,12 +132,13 @@ def compute_training_evolution(
     Notes
     -----
     Paper: Torre et al. 2025, dynamics over training. Differs: drop of the loss and onset of instability are
-    dated by a rule each, and their lag has an interval; the paper reads both off one figure. The interval
-    holds the noise of the loss curve and of the trajectories, not the spacing of the checkpoints, between
-    which shares are interpolated, nor what varies between seeds. Complete dwells within the window are
-    counted, which favours short ones alike in all checkpoints.
+    dated by a rule each, and their lag has limits; the paper reads both off one figure. An onset is the first
+    checkpoint from which on a share stays above what it was before the loss dropped (before any change, if
+    the loss does not): its lower limit above all upper limits until then, where a share of 0 of n spectra has
+    the upper limit 3/n. It is known as well as checkpoints are dense, and says nothing about other seeds.
+    Complete dwells within the window are counted, which favours short ones alike in all checkpoints.
     """
-    _check(len(checkpoints), n_steps, spectral_stride, align_steps, onset_share)
+    _check(len(checkpoints), n_steps, spectral_stride, align_steps)
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
     rng = np.random.default_rng(seed)
     resample = partial(bootstrap_statistic, rng=rng, n_resamples=n_resamples, confidence=confidence)
@@ -158,12 +157,15 @@ def compute_training_evolution(
     if not found:
         raise UndefinedAnalysisError("no checkpoint has a stationary regime: all grow without bound.")
     rows = [found.get(epoch) for epoch in epochs.tolist()]
-    drop, notes = _date_drop(course, rng, n_resamples)
-    known = {epoch: found[epoch].measures for epoch in epochs.tolist() if epoch in found}
-    dates = {"loss drop": drop}
+    dates, notes = _date_drop(course, rng, n_resamples, confidence)
+    measured = _stack_measures(rows)
+    least = _LEAST_EVENTS / (n_trajectories * -(-n_steps // spectral_stride))
     for name in ONSETS:
-        dates[name], onset_notes = _date_onset(known, name, onset_share)
-        notes += onset_notes
+        row = list(MEASURES).index(name)
+        limits = (measured[key][row] for key in ("low", "high"))
+        dates[name] = find_onset(epochs, *limits, least=least, before=dates["loss drop"][0])
+        if np.isnan(dates[name][0]):
+            notes.append(f"onset of {name} undefined: it does not rise for good")
     return EvolutionResult(
         settings={
             "n_trajectories": n_trajectories,
@@ -172,7 +174,6 @@ def compute_training_evolution(
             "noise_std": noise_std,
             "spectral_stride": spectral_stride,
             "align_steps": align_steps,
-            "onset_share": onset_share,
             "n_resamples": n_resamples,
             "confidence": confidence,
         },
@@ -184,32 +185,49 @@ def compute_training_evolution(
         measure=np.array(list(MEASURES)),
         description=np.array([description for description, _ in MEASURES.values()]),
         unit=np.array([unit for _, unit in MEASURES.values()]),
-        **_stack_measures(rows),
+        **measured,
         epoch=np.arange(1, len(course) + 1),
         loss=course,
         event=np.array(list(dates)),
-        **_summarise("date", dates.values(), confidence),
-        **_summarise("lag", [samples - drop for samples in dates.values()], confidence),
+        **_tabulate("date", list(dates.values())),
+        **_tabulate("lag", [_subtract(date, dates["loss drop"]) for date in dates.values()]),
         **_stack_orbits(rows),
     )
 
 
 def find_onset(
-    epochs: Int[np.ndarray, " checkpoint"], values: Float[np.ndarray, "batch checkpoint"], share: float
-) -> Float[np.ndarray, " batch"]:
-    """Epoch at which a series first has risen by a share of the way from its first to its last value.
+    epochs: Int[np.ndarray, " checkpoint"],
+    low: Float[np.ndarray, " checkpoint"],
+    high: Float[np.ndarray, " checkpoint"],
+    *,
+    least: float,
+    before: float,
+) -> tuple[float, float, float]:
+    """First checkpoint from which on a share stays above its former level, and limits of the onset.
 
-    Between checkpoints it is interpolated linearly. NaN for a series that does not rise, or with a NaN.
+    Parameters
+    ----------
+    epochs, low, high : (checkpoint,)
+        Epochs of the checkpoints, and the interval of the share at each; NaN is passed over.
+    least : float
+        Upper limit of a share of which no event was seen.
+    before : float
+        Epoch until which the former level is measured; NaN is the first checkpoint alone.
+
+    Returns
+    -------
+    (date, low, high)
+        Epoch of that checkpoint, of the one before it, and again of itself; NaN if there is none.
     """
-    rise = values[:, -1] - values[:, 0]
-    level = values[:, 0] + share * rise
-    after = np.maximum((values >= level[:, None]).argmax(1), 1)
-    before, row = after - 1, np.arange(len(values))
-    low, high = values[row, before], values[row, after]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        part = (level - low) / (high - low)
-    dates = epochs[before] + part * (epochs[after] - epochs[before])
-    return np.where((rise > 0) & np.isfinite(values).all(1), dates, np.nan)
+    known = np.isfinite(low) & np.isfinite(high)
+    epochs, low, high = epochs[known], low[known], high[known]
+    is_former = epochs <= (epochs[0] if np.isnan(before) else max(before, epochs[0]))
+    level = max(float(high[is_former].max()), least)
+    stays = np.logical_and.accumulate((low > level)[::-1])[::-1] & ~is_former
+    if not stays.any():
+        return (np.nan, np.nan, np.nan)
+    first = int(stays.argmax())
+    return float(epochs[first]), float(epochs[first - 1]), float(epochs[first])
 
 
 @dataclass(frozen=True)
@@ -231,39 +249,31 @@ def _trace_orbit(network: NoiseRNN, path: DrivenPath, plane: OrbitPlane) -> tupl
 
 
 def _date_drop(
-    course: np.ndarray, rng: np.random.Generator, n_resamples: int
-) -> tuple[np.ndarray, list[str]]:
-    """Epoch of the drop of the loss, on the data and then on resamples, or why there is none."""
-    none = np.full(n_resamples + 1, np.nan)
+    course: np.ndarray, rng: np.random.Generator, n_resamples: int, confidence: float
+) -> tuple[dict[str, tuple[float, float, float]], list[str]]:
+    """Epoch of the drop of the loss with its interval, or why there is none."""
+    none = {"loss drop": (np.nan, np.nan, np.nan)}
     if len(course) == 0:
         return none, ["loss drop undefined: the run has no history"]
-    found = bootstrap_change_point(course, rng=rng, plateau_level=1.0, n_resamples=n_resamples)
+    options = {"n_resamples": n_resamples, "confidence": confidence}
+    found = bootstrap_change_point(course, rng=rng, plateau_level=1.0, **options)
     if found.change_point.index is None:
         return none, [f"loss drop undefined: the loss curve has the status {found.change_point.status}"]
-    return np.append(found.change_point.index, found.samples) + 1.0, []
+    low, high = found.interval
+    return {"loss drop": (found.change_point.index + 1.0, low + 1.0, high + 1.0)}, []
 
 
-def _date_onset(
-    known: Mapping[int, BootstrapResult], name: str, share: float
-) -> tuple[np.ndarray, list[str]]:
-    """Epoch of the onset of a measure, on the data and then on resamples, or why there is none."""
-    row = list(MEASURES).index(name)
-    values = np.stack([np.append(m.estimate[row], m.samples[:, row]) for m in known.values()], axis=1)
-    rise = values[1:, -1] - values[1:, 0]
-    if not np.quantile(rise, 0.025) > 0:
-        return np.full(len(values), np.nan), [f"onset of {name} undefined: it does not rise over training"]
-    return find_onset(np.array(list(known)), values, share), []
+def _subtract(
+    date: tuple[float, float, float], drop: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    """Lag with the widest limits that both dates allow; 0 for the drop itself."""
+    if date is drop:
+        return (0.0 * drop[0], 0.0 * drop[0], 0.0 * drop[0])
+    return date[0] - drop[0], date[1] - drop[2], date[2] - drop[1]
 
 
-def _summarise(name: str, dates: Iterable[np.ndarray], confidence: float) -> dict[str, np.ndarray]:
-    """Dates on the data with percentile intervals; no interval where over 5 % of resamples have no date."""
-    limits = [(1 - confidence) / 2, (1 + confidence) / 2]
-    found = []
-    for values in dates:
-        known = values[1:][np.isfinite(values[1:])]
-        is_certain = len(known) >= _LEAST_DATED * (len(values) - 1)
-        found.append((values[0], *(np.quantile(known, limits) if is_certain else (np.nan, np.nan))))
-    return dict(zip((name, f"{name}_low", f"{name}_high"), np.array(found).T, strict=True))
+def _tabulate(name: str, rows: list[tuple[float, float, float]]) -> dict[str, np.ndarray]:
+    return dict(zip((name, f"{name}_low", f"{name}_high"), np.array(rows).T, strict=True))
 
 
 def _stack_measures(rows: list[_Checkpoint | None]) -> dict[str, np.ndarray]:
@@ -283,9 +293,7 @@ def _stack_orbits(rows: list[_Checkpoint | None]) -> dict[str, np.ndarray]:
     }
 
 
-def _check(
-    n_checkpoints: int, n_steps: int, spectral_stride: int, align_steps: int, onset_share: float
-) -> None:
+def _check(n_checkpoints: int, n_steps: int, spectral_stride: int, align_steps: int) -> None:
     if n_checkpoints < LEAST_CHECKPOINTS:
         raise UndefinedAnalysisError(
             f"dating needs ≥ {LEAST_CHECKPOINTS} checkpoints, got {n_checkpoints}. Train with a smaller "
@@ -296,5 +304,3 @@ def _check(
             f"`spectral_stride` must be ≥ 1 and `align_steps` in 0 … n_steps - 1, got {spectral_stride} and "
             f"{align_steps} for {n_steps} steps. Use 20 and 50."
         )
-    if not 0 < onset_share < 1:
-        raise InputError(f"`onset_share` must be in (0, 1), got {onset_share}. Use 0.1.")

@@ -155,8 +155,9 @@ def describe_training_evolution(result: EvolutionResult) -> str:
         "direction (|λ| > 1) or a critical pair. d, Largest Lyapunov exponent under the noise; below 0 paths "
         "with the same noise meet. e, Area swept per step in the orbit plane of each checkpoint. f, Length "
         "of the mean activity over the size of its fluctuations. g, One trajectory of some checkpoints in "
-        "the orbit plane of the last one, scaled to equal activity; colours are symbols. Dotted: onset, "
-        f"where a share has risen by {settings['onset_share']:.0%} of its way. {_list_dates(result)} Bands: "
+        "the orbit plane of the last one, scaled to equal activity; colours are symbols. Dotted: "
+        "onset, the first checkpoint from which on a share stays above what it was before the loss dropped; "
+        f"shaded from the checkpoint before it. {_list_dates(result)} Bands: "
         f"{settings['confidence']:.0%} bootstrap intervals over trajectories, for the loss over blocks of "
         f"epochs.{notes}"
     )
@@ -171,7 +172,7 @@ def _list_dates(result: EvolutionResult) -> str:
         line = f"{name[0].upper()}{name[1:]}: epoch {format_number(float(result.date[row]))}"
         if event != "loss drop" and np.isfinite(result.lag_low[row]):
             lags = (result.lag, result.lag_low, result.lag_high)
-            lag, low, high = (format_number(float(values[row])) for values in lags)
-            line += f", {lag} [{low}, {high}] epochs after the loss"
+            _, low, high = (format_number(float(values[row])) for values in lags)
+            line += f", {low} to {high} epochs after the loss"
         lines.append(line + ".")
     return " ".join(lines)
