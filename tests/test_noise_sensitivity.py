@@ -309,6 +309,21 @@ def test_a_network_is_measured_from_starts_in_each_of_its_regions():
         )
 
 
+def test_noise_drives_the_starts_and_the_rollouts():
+    """A homogeneous network in four times the noise is four times as large."""
+    network = make_network(hidden_size=12)
+    options = SMALL | {"n_starts": 20, "burn_in": 30, "max_states": 80}
+    plain, loud = (
+        compute_noise_sensitivity(
+            network, noise_std=std, generator=torch.Generator().manual_seed(1), **options
+        )
+        for std in (1.0, 4.0)
+    )
+    np.testing.assert_array_equal(loud.spread, 16 * plain.spread)
+    np.testing.assert_array_equal(loud.example_nominal_logits, 4 * plain.example_nominal_logits)
+    assert loud.settings["noise_std"] == 4.0
+
+
 # ---- invariances
 
 

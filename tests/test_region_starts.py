@@ -80,6 +80,20 @@ def test_labels_agree_with_residencies_as_well_as_these_with_each_other():
     assert min(np.bincount(labels, minlength=3)) > 0
 
 
+def test_a_state_that_either_leaves_at_once_or_stays_is_slow():
+    """h′ = tanh(2 h + x/10) from 0⁺: half of the rollouts change their sign, the others last."""
+    network = build_network(
+        2, cell="tanh", hidden_size=1, input_size=1, generator=torch.Generator().manual_seed(0)
+    ).double()
+    with torch.no_grad():
+        network.cell.w_hh.fill_(2.0)
+        network.cell.w_ih.fill_(0.1)
+        network.w_out.copy_(torch.tensor([[1.0], [-1.0]]))
+    states = torch.full((50, 1), 1e-9).double()
+    labels = label_states(network, states, generator=torch.Generator().manual_seed(0))
+    np.testing.assert_array_equal(labels, np.zeros(50))
+
+
 def test_noise_counts_in_a_label():
     network = make_network(bias=True)
     states = draw(network, n_starts=100, max_states=1).states

@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score
 
-from orbitscope.dynamics.driven_states import NoStationaryRegimeError
+from orbitscope.dynamics.driven_states import NoStationaryRegimeError, run_driven
 from orbitscope.dynamics.slow_clusters import (
     SlowClusterResult,
     compute_slow_clusters,
@@ -287,6 +287,16 @@ def test_scale_and_offset_of_neurons_do_not_matter_when_standardised():
     np.testing.assert_allclose(plain.eigenvalue, scaled.eigenvalue, rtol=1e-10)
 
 
+def test_only_the_hidden_part_of_a_state_has_a_place():
+    rng = np.random.default_rng(0)
+    states = sample_blobs(sample_chain(2, 40, 60, jump=0.04, rng=rng), rng)
+    memory = 100 * torch.from_numpy(rng.standard_normal((40, 60, 3)))
+    network = make_network()
+    plain = find(states, network=network)
+    network.cell.state_size = N_DIMS + 3
+    assert find(torch.cat([states, memory], 2), network=network) == plain
+
+
 @pytest.mark.parametrize(
     ("options", "metric"),
     [({}, "direction"), ({"bias": True}, "standardised"), ({"cell": "tanh"}, "standardised")],
@@ -346,6 +356,16 @@ def test_the_wells_of_a_bistable_network_are_its_clusters():
     assert found.settings["slow_above"] == 8
     assert found == compute(network, hmm=hmm)
     assert found != compute(network, hmm=hmm, seed=1)
+
+
+def test_clusters_are_told_at_the_states_of_the_driven_path():
+    network = make_bistable_network()
+    found = compute(network)
+    path = run_driven(network, 40, 60, burn_in=50, generator=torch.Generator().manual_seed(0))
+    symbol = network.compute_logits(path.states).argmax(-1).T.numpy()
+    is_slow = found.label >= 0
+    assert compare(found.label[is_slow], symbol[is_slow]) == pytest.approx(float(found.adjusted_rand))
+    assert found.table.sum() == is_slow.sum()
 
 
 def test_a_network_without_enough_slow_states_has_no_clusters():
@@ -409,6 +429,30 @@ def test_eigenvalues_are_those_of_the_smoothed_transfer_matrix():
     np.testing.assert_allclose(model.eigenvalues, expected[:4])
     times = -1 / np.log(np.maximum(expected[1:4], model.null_eigenvalue))
     np.testing.assert_allclose(model.gaps, times[:-1] / times[1:])
+
+
+def test_the_null_is_the_second_eigenvalue_of_shuffled_states():
+    rng = np.random.default_rng(1)
+    code, owner = rng.integers(5, size=600), np.zeros(600, dtype=int)
+    rule = ClusterRule(n_microstates=5, lag=1, max_clusters=3, min_gap=3.0, n_null=400)
+    model = fit_clusters(np.eye(5)[code], owner, rule, rng=rng)
+    second = []
+    for _ in range(400):
+        order = rng.permutation(code)
+        counts = np.full((5, 5), 0.2)
+        np.add.at(counts, (order[:-1], order[1:]), 0.5)
+        np.add.at(counts, (order[1:], order[:-1]), 0.5)
+        second.append(np.sort(np.linalg.eigvals(counts / counts.sum(1, keepdims=True)).real)[-2])
+    assert model.null_eigenvalue == pytest.approx(np.quantile(second, 0.95), rel=0.15)
+
+
+def test_halves_keep_their_trajectories_apart():
+    """Trajectories of two steps, each in one blob: joined, half of all transfers would be random."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(rng.integers(2, size=600)[:, None], 2, axis=1)
+    found = find(sample_blobs(labels, rng), min_gap=5.0, n_splits=3)
+    np.testing.assert_array_equal(found.split_n_clusters, 2)
+    assert found.split_rand.min() > 0.95
 
 
 # ---- refusals

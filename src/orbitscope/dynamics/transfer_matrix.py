@@ -127,7 +127,7 @@ def fit_clusters(
     gaps = times[:-1] / times[1:]
     n_clusters = int(gaps.argmax()) + 2 if gaps.max() >= rule.min_gap else 1
     shares = np.bincount(code) / len(code)
-    labels = _split_spectrally(vectors[:, :n_clusters], code)
+    labels = _split_spectrally(vectors[:, :n_clusters])
     rank = np.argsort(np.argsort(-np.bincount(labels, shares), kind="stable"))
     return ClusterModel(centres, shares, rank[labels], leading, null_eigenvalue, gaps)
 
@@ -228,9 +228,9 @@ def _decompose(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.append(1.0, eigenvalues[-2::-1]), vectors / vectors[:1, :1]
 
 
-def _split_spectrally(vectors: np.ndarray, code: np.ndarray) -> np.ndarray:
-    """Cluster of each microstate, by k-means over states in the eigenvectors."""
-    centres = _run_kmeans(vectors[code], vectors[_find_corners(vectors)])
+def _split_spectrally(vectors: np.ndarray) -> np.ndarray:
+    """Cluster of each microstate, by k-means in the eigenvectors."""
+    centres = _run_kmeans(vectors, vectors[_find_corners(vectors)])
     return np.unique(vq(vectors, centres)[0], return_inverse=True)[1]
 
 
