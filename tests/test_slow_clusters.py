@@ -10,7 +10,7 @@ from orbitscope.dynamics.slow_clusters import (
     find_slow_clusters,
 )
 from orbitscope.dynamics.transfer_matrix import ClusterRule, TooFewStatesError, fit_clusters
-from orbitscope.errors import InputError, UndefinedAnalysisError
+from orbitscope.errors import InputError
 from orbitscope.hmm import HMM
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
@@ -372,7 +372,7 @@ def test_a_network_without_enough_slow_states_has_no_clusters():
     network = make_bistable_network()
     with torch.no_grad():
         network.cell.w_ih.mul_(20)
-    with pytest.raises(UndefinedAnalysisError, match=r"20 microstates need ≥ 800 slow states of ≥ 4"):
+    with pytest.raises(TooFewStatesError, match=r"20 microstates need ≥ 800 slow states of ≥ 4"):
         compute(network)
     with torch.no_grad():
         network.cell.w_ih.zero_()
@@ -465,9 +465,9 @@ def test_shapes_that_do_not_match_are_refused():
         find(states, is_slow=np.ones((100, 10), dtype=bool))
     with pytest.raises(InputError, match=r"`states` must be \(point, 10\)"):
         find(states[..., :9])
-    with pytest.raises(InputError, match=r"≥ 800 slow states of ≥ 4 trajectories, got 799 of 8"):
+    with pytest.raises(TooFewStatesError, match=r"≥ 800 slow states of ≥ 4 trajectories, got 799 of 8"):
         find(states, is_slow=is_slow & (np.arange(1000).reshape(10, 100) > 200))
-    with pytest.raises(InputError, match=r"got 900 of 3\. Run more"):
+    with pytest.raises(TooFewStatesError, match=r"got 900 of 3\. Run more"):
         find(torch.zeros(3, 300, N_DIMS).double())
     hmm = HMM([1.0], [[1.0]], [[0.2, 0.3, 0.5]])
     with pytest.raises(InputError, match="must have the same symbols"):

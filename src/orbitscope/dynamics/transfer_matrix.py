@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int, Integer
 from scipy.cluster.vq import kmeans2, vq
 
-from ..errors import InputError, UndefinedAnalysisError
+from ..errors import UndefinedAnalysisError
 from ..statistics import compute_adjusted_rand_index
 
 NULL_LEVEL = 0.95
@@ -20,7 +20,7 @@ _N_ITERATIONS = 20
 """Iterations of k-means."""
 
 
-class TooFewStatesError(UndefinedAnalysisError, InputError):
+class TooFewStatesError(UndefinedAnalysisError):
     """There are too few states, or too few different ones, to be clustered."""
 
 

@@ -142,8 +142,8 @@ def describe_noise_sensitivity(result: NoiseSensitivityResult) -> str:
         f"{result.gamma[-1]:g}; dotted: step {late}. There {_list_ratios(result)}. c, The same, one region "
         "divided by another: black γ = 1 (both rules agree), grey γ = 0.5, circles published rule, squares "
         f"the rule that keeps the variance; at γ = 1 {_list_contrasts(result)}. d, Entropy of the most "
-        f"probable symbol after {settings['n_steps']} steps; solid published rule, dashed the other; dotted: all "
-        f"symbols alike. Intervals: {100 * settings['confidence']:.0f} %, bootstrap over starts."
+        f"probable symbol after {settings['n_steps']} steps; solid published rule, dashed the other; dotted: "
+        f"all symbols alike. Intervals: {100 * settings['confidence']:.0f} %, bootstrap over starts."
         f"{_list_notes(result)}"
     )
 
