@@ -34,7 +34,14 @@ TINY = {
 }
 
 
-def make_network(*, cell="relu", gain=2.0):
+ENOUGH = {
+    "slow_clusters": {"n_trajectories": 40, "n_microstates": 4, "max_clusters": 3, "n_splits": 1},
+    "noise_sensitivity": {"max_states": 200},
+}
+"""Sizes below which a part has nothing to say."""
+
+
+def make_network(*, cell="relu", gain=2.3):
     network = build_network(
         3,
         cell=cell,
@@ -68,13 +75,18 @@ def compute(part, subject):
     for name in part.needs:
         if name not in subject.found:
             subject.found[name] = compute(PARTS[name], subject)
-    return part.compute(subject, {k: v for k, v in TINY.items() if k in part.list_settings()})
+    sizes = TINY | ENOUGH.get(part.name, {})
+    return part.compute(subject, {k: v for k, v in sizes.items() if k in part.list_settings()})
 
 
 @pytest.mark.parametrize("cell", ["relu", "tanh"])
 @pytest.mark.parametrize("name", PARTS)
 def test_a_part_computes_saves_draws_and_speaks(name, cell, tmp_path):
     part, subject = PARTS[name], make_subject(cell=cell)
+    if (name, cell) == ("slow_clusters", "tanh"):
+        with pytest.raises(UndefinedAnalysisError, match="slow states"):
+            compute(part, subject)
+        return
     result = compute(part, subject)
     save_result(result, tmp_path / "part.nc")
     assert load_result(tmp_path / "part.nc", part.result) == result

@@ -11,7 +11,7 @@ from orbitscope.dynamics.lyapunov import (
     compute_noise_free_exponents,
 )
 from orbitscope.dynamics.noise_free_growth import compute_noise_free_growth
-from orbitscope.dynamics.tangents import push_tangents
+from orbitscope.dynamics.tangents import follow_tangents, push_tangents
 from orbitscope.errors import InputError
 from orbitscope.network import Cell, build_network
 from orbitscope.results import load_result, save_result
@@ -352,3 +352,17 @@ def test_growth_without_bound_is_named():
         compute_lyapunov_exponents(network, burn_in=100, generator=seeded())
     with pytest.raises(NoStationaryRegimeError, match="within 200 steps"):
         compute_lyapunov_exponents(network, burn_in=0, n_steps=200, align_steps=0, generator=seeded())
+
+
+def test_a_direction_that_was_lost_before_the_first_block_stays_lost():
+    """Half growth on two units; the second is silenced once, while vectors are still turning."""
+    network = build_network(2, hidden_size=2, input_size=2, generator=torch.Generator()).double()
+    with torch.no_grad():
+        network.cell.w_hh.copy_(0.5 * torch.eye(2))
+        network.cell.w_ih.copy_(torch.eye(2))
+    state, both, one = torch.ones(1, 2), torch.ones(1, 2), torch.tensor([[1.0, -9.0]])
+    steps = [(state.double(), noise.double()) for noise in (one, both, both)]
+    options = {"align_steps": 1, "block_steps": 1, "generator": torch.Generator().manual_seed(0)}
+    growth = follow_tangents(network, steps, 2, **options).growth
+    torch.testing.assert_close(growth[0, :, 0], torch.full((2,), 0.5).log().double())
+    assert growth[0, :, 1].isneginf().all()

@@ -9,11 +9,13 @@ from ..dynamics.circulation import CirculationResult
 from ..dynamics.fixed_points import FixedPointResult
 from ..dynamics.lyapunov import LyapunovResult
 from ..dynamics.noise_free_growth import NoiseFreeGrowthResult
+from ..dynamics.noise_sensitivity import NoiseSensitivityResult
 from ..dynamics.orbit_paths import OrbitPathsResult
 from ..dynamics.orbit_size import OrbitSizeResult
 from ..dynamics.readout_alignment import ReadoutAlignmentResult
 from ..dynamics.regions import RegionResult
 from ..dynamics.rotation import RotationResult
+from ..dynamics.slow_clusters import SlowClusterResult
 from ..dynamics.training_evolution import EvolutionResult
 from ..plots.style import format_number
 
@@ -100,7 +102,9 @@ def summarise_fixed_points(result: FixedPointResult) -> list[Finding]:
 def summarise_exponents(result: LyapunovResult) -> list[Finding]:
     """Largest exponent and verdict."""
     numbers = (float(values[0]) for values in (result.estimate, result.low, result.high))
-    return [Finding("largest exponent (1/step)", format_interval(*numbers), result.status["verdict"])]
+    lost, n = result.status["n_collapsed"][0], len(result.per_trajectory)
+    beside = result.status["verdict"] + (f", lost on {lost} of {n} trajectories" if lost else "")
+    return [Finding("largest exponent (1/step)", format_interval(*numbers), beside)]
 
 
 def summarise_paths(result: OrbitPathsResult) -> list[Finding]:
@@ -158,6 +162,31 @@ def summarise_circulation(result: CirculationResult) -> list[Finding]:
         counts = f"{result.n_forward[i]} forward, {result.n_backward[i]} backward"
         findings.append(Finding(f"net circulation, {cycle} cycles", format_interval(*numbers), counts))
     return findings
+
+
+def summarise_sensitivity(result: NoiseSensitivityResult) -> list[Finding]:
+    """Growth of the spread over five steps of entirely fresh noise, and slow against transition."""
+    rule, gamma, late = 0, int(np.argmax(result.gamma)), result.step.tolist().index(5)
+    findings = []
+    for i, region in enumerate(result.region):
+        limits = (result.spread_ratio, result.spread_ratio_low, result.spread_ratio_high)
+        numbers = (float(values[i, rule, gamma, late]) for values in limits)
+        what = f"{region}: spread after 5 steps over that after 1"
+        findings.append(Finding(what, format_interval(*numbers), f"{result.n_starts[i]} starts"))
+    slow, transition = (result.region.tolist().index(name) for name in ("slow", "transition"))
+    limits = (result.contrast, result.contrast_low, result.contrast_high)
+    numbers = (float(values[slow, transition, rule, gamma]) for values in limits)
+    return [*findings, Finding("slow over transition", format_interval(*numbers), "1 if alike")]
+
+
+def summarise_clusters(result: SlowClusterResult) -> list[Finding]:
+    """Number of clusters, and how they agree with the symbols."""
+    numbers = (result.adjusted_rand, result.adjusted_rand_low, result.adjusted_rand_high)
+    shares = ", ".join(f"{share:.0%}" for share in result.share)
+    return [
+        Finding("slow regions, found without labels", str(len(result.cluster)), shares),
+        Finding("adjusted Rand index with the symbol", format_interval(*map(float, numbers)), "0 by chance"),
+    ]
 
 
 def summarise_evolution(result: EvolutionResult) -> list[Finding]:

@@ -12,23 +12,27 @@ from ..dynamics.circulation import CirculationResult, compute_circulation
 from ..dynamics.fixed_points import FixedPointResult
 from ..dynamics.lyapunov import LyapunovResult
 from ..dynamics.noise_free_growth import NoiseFreeGrowthResult
+from ..dynamics.noise_sensitivity import NoiseSensitivityResult, compute_noise_sensitivity
 from ..dynamics.orbit_paths import OrbitPathsResult, compute_orbit_paths
 from ..dynamics.orbit_size import OrbitSizeResult, compute_orbit_size
 from ..dynamics.readout_alignment import ReadoutAlignmentResult
 from ..dynamics.regions import RegionResult, compute_regions
 from ..dynamics.rotation import RotationResult, compute_rotation
+from ..dynamics.slow_clusters import SlowClusterResult, compute_slow_clusters
 from ..dynamics.training_evolution import EvolutionResult, compute_training_evolution
 from ..errors import InputError, unknown_name
 from ..plots.circulation import describe_circulation, plot_circulation
 from ..plots.fixed_points import describe_fixed_points, plot_fixed_points
 from ..plots.lyapunov import describe_lyapunov, plot_lyapunov
 from ..plots.noise_free_growth import describe_noise_free_growth, plot_noise_free_growth
+from ..plots.noise_sensitivity import describe_noise_sensitivity, plot_noise_sensitivity
 from ..plots.orbit_paths import describe_orbit_paths, plot_orbit_paths
 from ..plots.orbit_size import describe_orbit_size, plot_orbit_size
 from ..plots.readout_alignment import describe_readout_alignment, plot_readout_alignment
 from ..plots.region_maps import describe_region_maps, plot_region_maps
 from ..plots.regions import describe_regions, plot_regions
 from ..plots.rotation import describe_rotation, plot_rotation
+from ..plots.slow_clusters import describe_slow_clusters, plot_slow_clusters
 from ..plots.training_evolution import describe_training_evolution, plot_training_evolution
 from ..results import Result
 from ..training import measure_course
@@ -108,7 +112,8 @@ class Part:
     def list_settings(self) -> dict[str, Any]:
         """Settings that a user can change, with their defaults."""
         parameters = inspect.signature(self.function).parameters.values()
-        return {p.name: p.default for p in parameters if p.default is not p.empty and p.name != "noise_std"}
+        given = ("noise_std", "hmm", "plane")
+        return {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in given}
 
 
 def _plot_exponents(noise_free: LyapunovResult, driven: LyapunovResult) -> Figure:
@@ -229,6 +234,27 @@ PARTS: dict[str, Part] = {
             seconds=0.5,
             prepare=lambda subject: {"labels": subject.found["regions"].label},
             needs=("regions",),
+        ),
+        Part(
+            name="noise_sensitivity",
+            question="from where does fresh noise spread activity?",
+            result=NoiseSensitivityResult,
+            function=compute_noise_sensitivity,
+            figures={"noise_sensitivity": (plot_noise_sensitivity, describe_noise_sensitivity)},
+            summarise=findings.summarise_sensitivity,
+            seconds=8.0,
+            quick={"n_starts": 30, "max_states": 3000, "n_rollouts": 20},
+        ),
+        Part(
+            name="slow_clusters",
+            question="how many slow regions are there, found without labels?",
+            result=SlowClusterResult,
+            function=compute_slow_clusters,
+            figures={"slow_clusters": (plot_slow_clusters, describe_slow_clusters)},
+            summarise=findings.summarise_clusters,
+            seconds=8.0,
+            quick={"n_trajectories": 30, "n_steps": 50, "n_microstates": 20, "n_splits": 2},
+            prepare=lambda subject: {"hmm": subject.hmm},
         ),
         Part(
             name="training_evolution",

@@ -36,7 +36,7 @@ def analyse(
     only
         Parts to compute, with those that they need: noise_free_growth, fixed_points, exponents,
         noise_free_exponents, orbit_paths, rotation, orbit_size, readout_alignment, regions, circulation,
-        training_evolution. [default: all]
+        noise_sensitivity, slow_clusters, training_evolution. [default: all]
     quick
         Small sizes, for a first look: intervals are wide.
     redo

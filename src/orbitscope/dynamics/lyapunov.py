@@ -26,7 +26,7 @@ class LyapunovResult(Result):
     """Lyapunov exponents, largest first, and the finite-time exponents that they are means of.
 
     ``status`` holds ``verdict`` on the first exponent: "contracts" or "expands" if its interval lies below or
-    above 0, "undecided" if it holds 0, "collapses" if every trajectory lost all its directions, "undefined"
+    above 0, "undecided" if it holds 0, "collapses" if most trajectories lost all their directions, "undefined"
     without an interval; ``n_collapsed`` (trajectories on which an exponent is −inf, for each exponent) and
     ``n_undefined`` (NaN: the path diverged). The setting ``noise_std`` is 0 without noise; ``rescaled`` says
     whether states were then brought to length 1 after every step.
@@ -224,11 +224,12 @@ def _divide(sums: np.ndarray) -> np.ndarray:
 
 
 def _judge(exponents: np.ndarray, low: float, high: float) -> str:
-    if np.isneginf(exponents).all():
+    collapsed = np.isneginf(exponents)
+    if collapsed.mean() > 0.5:
         return "collapses"
     if math.isnan(low):
         return "undefined"
-    return "contracts" if high < 0 else "expands" if low > 0 else "undecided"
+    return "contracts" if high < 0 else "expands" if low > 0 and not collapsed.any() else "undecided"
 
 
 def _check_lengths(

@@ -17,7 +17,8 @@ class TangentBlocks:
     Attributes
     ----------
     growth : (trajectory, block, vector)
-        Log of the growth of volume that each vector adds, per step; −inf where it was lost.
+        Log of the growth of volume that each vector adds, per step; −inf from the step on in which it was
+        lost, be it before the first block.
     states : (trajectory, block, state)
         State at the start of each block.
     """
@@ -46,18 +47,19 @@ def follow_tangents(
     generator
         Source of the directions to start from, the same for every trajectory.
     """
-    vectors, growth, starts = None, [], []
+    vectors, lost, growth, starts = None, None, [], []
     for step, (state, noise) in enumerate(steps, -align_steps):
         if vectors is None:
             drawn = state.new_empty(n_vectors, state.shape[1]).normal_(generator=generator)
             vectors, _ = _orthonormalise(drawn.expand(len(state), -1, -1))
         vectors, log_growth = _orthonormalise(push_tangents(network, state, noise, vectors))
+        lost = log_growth.isneginf() if lost is None else lost | log_growth.isneginf()
         if step < 0:
             continue
         if step % block_steps == 0:
             starts.append(state)
             growth.append(torch.zeros_like(log_growth))
-        growth[-1] += log_growth / block_steps
+        growth[-1] += log_growth.masked_fill(lost, -torch.inf) / block_steps
     return TangentBlocks(torch.stack(growth, dim=1), torch.stack(starts, dim=1))
 
 

@@ -117,7 +117,7 @@ def _say_first(result: LyapunovResult, label: str) -> str:
 def _say_meaning(driven: LyapunovResult) -> str:
     if driven.status["verdict"] != "contracts":
         return ""
-    return "Nearby paths under the same noise meet: its noise, not its past, decides where the network is."
+    return "Nearby paths under the same noise meet."
 
 
 def _say_lost(*results: LyapunovResult) -> str:
