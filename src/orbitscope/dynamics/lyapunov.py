@@ -27,9 +27,9 @@ class LyapunovResult(Result):
 
     ``status`` holds ``verdict`` on the first exponent: "contracts" or "expands" if its interval lies below or
     above 0, "undecided" if it holds 0, "collapses" if most trajectories lost all their directions,
-    "undefined" without an interval; ``n_collapsed`` (trajectories on which an exponent is −inf, for each exponent) and
-    ``n_undefined`` (NaN: the path diverged). The setting ``noise_std`` is 0 without noise; ``rescaled`` says
-    whether states were then brought to length 1 after every step.
+    "undefined" without an interval; ``n_collapsed`` (trajectories on which an exponent is −inf, for each
+    exponent) and ``n_undefined`` (NaN: the path diverged). The setting ``noise_std`` is 0 without noise;
+    ``rescaled`` says whether states were then brought to length 1 after every step.
 
     Attributes
     ----------
