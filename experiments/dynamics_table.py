@@ -242,7 +242,7 @@ def render_global(rows: list[dict[str, Any]]) -> str:
         "area rate",
         "untrained, 95 %",
     ]
-    lines = [_head([*heads, "readout in the plane (95 % of permutations)"])]
+    lines = [_head([*heads, "readout in the plane (p, Holm)"])]
     for row in rows:
         growth, rotation, readout = row["noise_free_growth"], row["rotation"], row["readout_alignment"]
         cells = ["-"] * 6
