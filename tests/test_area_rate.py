@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from orbit_networks import rotate
+from known_networks import rotate
 
 from orbitscope.dynamics.area_rate import (
     accumulate_turns,

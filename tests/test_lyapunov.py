@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from known_networks import make_linear
 from scipy.optimize import brentq
 
 from orbitscope.dynamics.driven_states import NoStationaryRegimeError, run_driven
@@ -17,19 +18,6 @@ from orbitscope.network import Cell, build_network
 from orbitscope.results import load_result, save_result
 
 
-class LinearCell(Cell):
-    """h' = A h + x."""
-
-    name = "linear"
-
-    def __init__(self, matrix):
-        super().__init__(len(matrix), len(matrix))
-        self.matrix = torch.as_tensor(matrix, dtype=torch.float64)
-
-    def step(self, state, noise):
-        return state @ self.matrix.T + noise
-
-
 def make_network(cell="relu", *, seed=0, gain=1.0, hidden_size=8, **options):
     generator = torch.Generator().manual_seed(seed)
     network = build_network(
@@ -38,12 +26,6 @@ def make_network(cell="relu", *, seed=0, gain=1.0, hidden_size=8, **options):
     with torch.no_grad():
         network.cell.w_hh.mul_(gain)
     return network.double()
-
-
-def make_linear(matrix):
-    network = make_network(hidden_size=len(matrix))
-    network.cell = LinearCell(matrix)
-    return network
 
 
 def set_weights(network, w_hh):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from known_networks import make_linear
 from scipy.optimize import brentq
 from scipy.stats import binom
 
@@ -11,21 +12,8 @@ from orbitscope.dynamics.noise_free_growth import (
     iterate_noise_free,
 )
 from orbitscope.errors import InputError
-from orbitscope.network import Cell, build_network
+from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
-
-
-class LinearCell(Cell):
-    """h' = A h + x."""
-
-    name = "linear"
-
-    def __init__(self, matrix):
-        super().__init__(len(matrix), len(matrix))
-        self.matrix = torch.as_tensor(matrix, dtype=torch.float64)
-
-    def step(self, state, noise):
-        return state @ self.matrix.T + noise
 
 
 def make_network(cell="relu", *, gain=1.0, hidden_size=8, **options):
@@ -36,12 +24,6 @@ def make_network(cell="relu", *, gain=1.0, hidden_size=8, **options):
     with torch.no_grad():
         network.cell.w_hh.mul_(gain)
     return network.double()
-
-
-def make_linear(matrix):
-    network = make_network(hidden_size=len(matrix))
-    network.cell = LinearCell(matrix)
-    return network
 
 
 def set_weights(network, w_hh, *, bias=None, w_out=None):

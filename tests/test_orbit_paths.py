@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from orbit_networks import make_linear, make_plane, make_ring, rotate
+from known_networks import make_linear, make_plane, make_ring, rotate
 
 from orbitscope.dynamics.driven_states import NoStationaryRegimeError, run_driven
 from orbitscope.dynamics.orbit_paths import OrbitPathsResult, compute_orbit_paths

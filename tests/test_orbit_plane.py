@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from orbit_networks import make_linear, make_plane, make_ring
+from known_networks import make_linear, make_plane, make_ring
 
 from orbitscope.dynamics.driven_states import run_driven
 from orbitscope.dynamics.orbit_plane import OrbitPlane, compute_orbit_plane, fit_orbit_plane, require_plane

@@ -3,8 +3,8 @@ import re
 import numpy as np
 import pytest
 import torch
+from known_networks import make_linear, make_ring, rotate
 from matplotlib.colors import to_hex
-from orbit_networks import make_linear, make_ring, rotate
 
 from orbitscope.dynamics.orbit_paths import compute_orbit_paths
 from orbitscope.plots.orbit_paths import (

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from known_networks import make_plane
 from matplotlib.colors import to_hex
-from orbit_networks import make_plane
 
 from orbitscope.dynamics.readout_alignment import compute_readout_alignment
 from orbitscope.network import build_network

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from orbit_networks import make_ring
+from known_networks import make_ring
 
 from orbitscope.dynamics.rotation import compute_rotation
 from orbitscope.plots.rotation import (

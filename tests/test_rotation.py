@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from orbit_networks import make_linear, make_plane, make_ring, rotate
+from known_networks import make_linear, make_plane, make_ring, rotate
 from scipy.linalg import solve_discrete_lyapunov
 
 from orbitscope.dynamics import rotation_nulls

@@ -9,15 +9,15 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..network import NoiseRNN, iterate_rollout
-from ..results import Result, axes
+from ..results import axes
 from .driven_states import run_driven
-from .orbit_plane import OrbitPlane, fit_orbit_plane, require_plane
+from .orbit_plane import OrbitPlane, PlaneResult, fit_orbit_plane, list_plane_fields, require_plane
 
 _FREE_AXES = ("shown", "free_time")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class OrbitPathsResult(Result):
+class OrbitPathsResult(PlaneResult):
     """Driven trajectories in the orbit plane, and their continuations without noise.
 
     Attributes
@@ -31,8 +31,8 @@ class OrbitPathsResult(Result):
         rises most against the others.
     origin : (component,)
         Coordinates of silence, h = 0.
-    mean, components, variances : (hidden,), (component, hidden), (axis,)
-        The plane, see :class:`OrbitPlane`.
+    mean, components, variances
+        The plane, see :class:`PlaneResult`.
     """
 
     path: Float[np.ndarray, "shown time component"] = axes(
@@ -55,18 +55,6 @@ class OrbitPathsResult(Result):
     origin: Float[np.ndarray, " component"] = axes(
         "component", unit="activity", description="coordinates of h = 0"
     )
-    mean: Float[np.ndarray, " hidden"] = axes("hidden", unit="activity", description="origin of the plane")
-    components: Float[np.ndarray, "component hidden"] = axes(
-        "component", "hidden", description="axes of the plane"
-    )
-    variances: Float[np.ndarray, " hidden"] = axes(
-        "axis", unit="activity²", description="variance along all principal axes"
-    )
-
-    @property
-    def plane(self) -> OrbitPlane:
-        """The plane of the paths."""
-        return OrbitPlane(self.mean, self.components, self.variances)
 
 
 @torch.no_grad()
@@ -138,9 +126,7 @@ def compute_orbit_paths(
         free_norm=free_norm,
         readout=(rows - rows.mean(0)) @ used.components.T,
         origin=-used.components @ used.mean,
-        mean=used.mean,
-        components=used.components,
-        variances=used.variances,
+        **list_plane_fields(used),
     )
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..errors import InputError, UndefinedAnalysisError
 from ..network import NoiseRNN
+from ..results import Result, axes
 from .driven_states import run_driven
 
 _BLOCK = 10_000
@@ -58,6 +59,35 @@ class OrbitPlane:
         axes = torch.tensor(self.components).to(states)
         offset = torch.tensor(self.components @ self.mean, device=states.device)
         return (states[..., :width] @ axes.T).double() - offset
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlaneResult(Result):
+    """A result in an orbit plane, which it keeps.
+
+    Attributes
+    ----------
+    mean, components, variances : (hidden,), (component, hidden), (axis,)
+        As in :class:`OrbitPlane`.
+    """
+
+    mean: Float[np.ndarray, " hidden"] = axes("hidden", unit="activity", description="origin of the plane")
+    components: Float[np.ndarray, "component hidden"] = axes(
+        "component", "hidden", description="axes of the plane"
+    )
+    variances: Float[np.ndarray, " hidden"] = axes(
+        "axis", unit="activity²", description="variance along all principal axes"
+    )
+
+    @property
+    def plane(self) -> OrbitPlane:
+        """The plane."""
+        return OrbitPlane(self.mean, self.components, self.variances)
+
+
+def list_plane_fields(plane: OrbitPlane) -> dict[str, np.ndarray]:
+    """Fields of a :class:`PlaneResult` in this plane."""
+    return {"mean": plane.mean, "components": plane.components, "variances": plane.variances}
 
 
 def compute_orbit_plane(

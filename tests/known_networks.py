@@ -1,4 +1,4 @@
-"""Hand-built networks whose rotation is known, for tests of the orbit."""
+"""Hand-built networks whose dynamics are known."""
 
 import numpy as np
 import torch
