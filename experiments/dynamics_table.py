@@ -9,15 +9,12 @@ rows in docs/dynamics.jsonl after each network. Results and figures are in runs/
 
 import argparse
 import datetime
-import json
 from typing import Any
 
 import numpy as np
 import rows as table
 
-from orbitscope.atomic_files import write_text
 from orbitscope.errors import RunFolderError
-from orbitscope.plain_json import make_plain
 from orbitscope.results import Result
 from orbitscope.run_analysis import analyse_run, load_part
 from orbitscope.runs import find_commit
@@ -175,8 +172,7 @@ def describe_dates(result: Any) -> dict[str, Any]:
 def add_row(row: dict[str, Any]) -> None:
     """Write one row, in place of an older one of the same network."""
     rows = [*(old for old in table.read_rows(ROWS) if old["network"] != row["network"]), row]
-    lines = (json.dumps(make_plain(r), allow_nan=False) + "\n" for r in sorted(rows, key=order))
-    write_text(ROWS, "".join(lines))
+    table.write_rows(ROWS, sorted(rows, key=order))
 
 
 def order(row: dict[str, Any]) -> tuple[bool, int]:

@@ -66,9 +66,13 @@ def identify(row: dict) -> tuple[str, str, str, int]:
 
 def add_row(path: Path, row: dict) -> None:
     """Write one row, in place of an older one of the same network, and say so."""
-    rows = [*(old for old in read_rows(path) if identify(old) != identify(row)), row]
-    write_text(path, "".join(json.dumps(make_plain(r), allow_nan=False) + "\n" for r in rows))
+    write_rows(path, [*(old for old in read_rows(path) if identify(old) != identify(row)), row])
     print(*identify(row), row["phase"], f"{row['training_seconds']:.0f} s", flush=True)
+
+
+def write_rows(path: Path, rows: Iterable[dict]) -> None:
+    """Write all rows in one step; NaN becomes null."""
+    write_text(path, "".join(json.dumps(make_plain(row), allow_nan=False) + "\n" for row in rows))
 
 
 def train_or_continue(settings: RunSettings, folder: Path) -> RunFolder:

@@ -2,17 +2,20 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from orbitscope.recipes import build_settings
+from orbitscope.run_analysis import load_part
 from orbitscope.runs import RunFolder
 from orbitscope.training import TrainingDivergedError
 
 pytestmark = pytest.mark.checkout
 
+ANALYSED = ("regions", "circulation")
 EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 
 
@@ -20,7 +23,7 @@ EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 def table(monkeypatch, tmp_path):
     """The module of rows, with a page of its own."""
     monkeypatch.syspath_prepend(str(EXPERIMENTS))
-    for name in ("rows", "paired_losses", "emulation_table"):
+    for name in ("rows", "paired_losses", "emulation_table", "dynamics_table"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     import rows  # pyright: ignore[reportMissingImports]
 
@@ -172,3 +175,46 @@ def test_the_test_is_exact_and_two_sided(table):
     pairs = np.stack([np.zeros(6), np.arange(1.0, 7.0)], axis=1)
     assert paired_losses.compute_p_value(pairs) == pytest.approx(2 / 64)
     assert paired_losses.compute_p_value(pairs[:, ::-1]) == pytest.approx(2 / 64)
+
+
+# ---- dynamics
+
+
+@pytest.fixture
+def dynamics(table, monkeypatch, tmp_path):
+    """The tables of dynamics with a page and rows of their own."""
+    import dynamics_table  # pyright: ignore[reportMissingImports]
+
+    page = "before\n<!-- dynamics tables: generated -->\nold\n<!-- end of dynamics tables -->\nafter\n"
+    table.PAGE.write_text(page)
+    monkeypatch.setattr(dynamics_table, "ROWS", tmp_path / "dynamics.jsonl")
+    return dynamics_table
+
+
+def test_the_tables_of_dynamics_are_those_of_their_rows(dynamics, table):
+    """Nothing on the page is written by hand."""
+    docs = EXPERIMENTS.parent / "docs"
+    dynamics.ROWS.write_text((docs / "dynamics.jsonl").read_text())
+    dynamics.write_page()
+    start, end = "<!-- dynamics tables: generated -->", "<!-- end of dynamics tables -->"
+    drawn, shipped = (
+        page.read_text().partition(start)[2].partition(end)[0] for page in (table.PAGE, docs / "results.md")
+    )
+    assert drawn == shipped
+    assert drawn.count("| linear-3 |") == 4
+
+
+def test_a_network_is_analysed_into_one_row_in_place_of_its_older_one(dynamics, table, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(dynamics, "analyse_run", partial(dynamics.analyse_run, quick=True, only=ANALYSED))
+    dynamics.add_row(dynamics.compute_row("zoo:linear-3", 1))
+    dynamics.add_row(dynamics.compute_row("zoo:linear-3", 1))
+    (row,) = table.read_rows(dynamics.ROWS)
+    regions = load_part("zoo:linear-3", "regions")
+    rows, names = regions.measure.tolist(), regions.region.tolist()
+    expected = regions.estimate[rows.index("unstable"), names.index("kick")]
+    assert row["regions"]["unstable"]["kick"][0] == pytest.approx(expected)
+    assert row["regions"]["kick_minus_slow"]["beyond null"][0] == pytest.approx(regions.kick_minus_slow[2])
+    assert row["rotation"] is None
+    dynamics.write_page()
+    assert f"{100 * regions.estimate[rows.index('share'), names.index('kick')]:.3g}" in table.PAGE.read_text()
