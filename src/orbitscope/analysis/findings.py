@@ -55,7 +55,7 @@ def summarise_regions(result: RegionResult) -> list[Finding]:
     for j, name in enumerate(result.region):
         share, unstable, null = (rows.index(m) for m in ("share", "unstable", "unstable_null"))
         limits = (result.estimate, result.low, result.high)
-        numbers, random = ((float(values[row, j]) for values in limits) for row in (unstable, null))
+        numbers, random = ([float(values[row, j]) for values in limits] for row in (unstable, null))
         findings.append(
             Finding(
                 f"{name}: {100 * result.estimate[share, j]:.1f} % of states, unstable directions",

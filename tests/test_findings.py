@@ -1,0 +1,50 @@
+"""The summary says what the results hold."""
+
+import numpy as np
+import pytest
+import torch
+
+from orbitscope.analysis import findings
+from orbitscope.dynamics.circulation import compute_circulation
+from orbitscope.dynamics.regions import compute_regions
+from orbitscope.network import build_network
+from orbitscope.plots.style import format_number
+
+
+@pytest.fixture(scope="module")
+def regions():
+    network = build_network(3, hidden_size=12, input_size=5, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        network.cell.w_hh.mul_(2.2)
+    sizes = {"n_trajectories": 20, "n_steps": 30, "burn_in": 30, "n_rollouts": 4, "n_resamples": 100}
+    return compute_regions(network, generator=torch.Generator().manual_seed(1), **sizes)
+
+
+def test_intervals_in_words():
+    assert findings.format_interval(0.5, 0.25, 1.0) == "0.5 [0.25, 1]"
+    assert findings.format_interval(0.5, np.nan, np.nan) == "0.5"
+    assert findings.format_interval(np.nan, np.nan, np.nan) == "–"
+
+
+def test_regions_are_summarised_with_their_null_and_order(regions):
+    found = {finding.what: finding for finding in findings.summarise_regions(regions)}
+    rows = regions.measure.tolist()
+    for j, name in enumerate(regions.region):
+        share, unstable, null = (
+            regions.estimate[rows.index(m), j] for m in ("share", "unstable", "unstable_null")
+        )
+        finding = found[f"{name}: {100 * share:.1f} % of states, unstable directions"]
+        assert finding.value.startswith(format_number(float(unstable)))
+        assert format_number(float(null)) in finding.beside
+    beyond = found["kick minus slow, beyond random active sets"].value
+    assert beyond.startswith(format_number(float(regions.kick_minus_slow[2])))
+    order = found["kick → transition: net share of visits in this order"].value
+    assert order.startswith(format_number(float(regions.asymmetry[1, 2])))
+
+
+def test_circulation_is_summarised_with_its_counts():
+    labels = np.tile([0, 1, 2], (6, 5)).astype(np.int8)
+    result = compute_circulation(labels, rng=np.random.default_rng(0))
+    direct = findings.summarise_circulation(result)[result.cycle.tolist().index("direct")]
+    assert direct.value.startswith("1 [")
+    assert direct.beside == f"{result.n_forward[0]} forward, 0 backward"
