@@ -1,5 +1,7 @@
 """The summary says what the results hold."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from orbitscope.analysis import findings
 from orbitscope.dynamics.circulation import compute_circulation
 from orbitscope.dynamics.regions import compute_regions
+from orbitscope.dynamics.training_evolution import compute_training_evolution
 from orbitscope.network import build_network
 from orbitscope.plots.style import format_number
 
@@ -48,3 +51,23 @@ def test_circulation_is_summarised_with_its_counts():
     direct = findings.summarise_circulation(result)[result.cycle.tolist().index("direct")]
     assert direct.value.startswith("1 [")
     assert direct.beside == f"{result.n_forward[0]} forward, 0 backward"
+
+
+def test_onsets_are_summarised_with_their_lag_if_they_have_one():
+    def make_network(gain):
+        network = build_network(3, hidden_size=12, input_size=5, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            network.cell.w_hh.mul_(gain)
+        return network
+
+    checkpoints = {10 * i: partial(make_network, gain) for i, gain in enumerate((0.5, 0.5, 0.6, 1.5, 2.2))}
+    course = np.where(np.arange(1, 41) < 20, 1.0, 0.3)
+    sizes = {"n_trajectories": 8, "n_steps": 40, "burn_in": 20, "spectral_stride": 4, "align_steps": 5}
+    result = compute_training_evolution(checkpoints, course, generator=torch.Generator(), **sizes)
+    drop, unstable, _ = findings.summarise_evolution(result)
+    assert (drop.what, drop.beside) == ("loss drop (epoch)", "")
+    low, high = (format_number(float(v[1])) for v in (result.lag_low, result.lag_high))
+    assert unstable.beside == f"{low} to {high} epochs after the loss drop"
+    still = dict.fromkeys(checkpoints, checkpoints[0])
+    result = compute_training_evolution(still, course, generator=torch.Generator(), **sizes)
+    assert [(f.value, f.beside) for f in findings.summarise_evolution(result)[1:]] == [("–", "")] * 2

@@ -193,8 +193,10 @@ def summarise_evolution(result: EvolutionResult) -> list[Finding]:
     """Dates and lags."""
     findings = []
     for i, event in enumerate(result.event):
-        low, high = (format_number(float(values[i])) for values in (result.lag_low, result.lag_high))
-        beside = "" if event == "loss drop" else f"{low} to {high} epochs after the loss drop"
+        limits = [float(values[i]) for values in (result.lag_low, result.lag_high)]
+        low, high = map(format_number, limits)
+        beside = f"{low} to {high} epochs after the loss drop"
+        beside = "" if event == "loss drop" or not np.isfinite(limits).all() else beside
         date = (float(values[i]) for values in (result.date, result.date_low, result.date_high))
         what = str(event) if event == "loss drop" else f"onset of {str(event).replace('_', ' ')}"
         findings.append(Finding(f"{what} (epoch)", format_interval(*date), beside))
