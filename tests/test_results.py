@@ -14,6 +14,7 @@ class Example(Result):
     matrix: np.ndarray = axes("symbol", "next_symbol", unit="step", description="a matrix")
     counts: np.ndarray = axes("symbol", description="counts")
     empty: np.ndarray = axes("nothing", description="no entries")
+    no_names: np.ndarray = axes("nothing", description="no names")
     total: np.ndarray = axes(description="a single number")
     flags: np.ndarray = axes("symbol", description="truth values")
 
@@ -31,6 +32,7 @@ def build_example(**changes):
         "matrix": np.array([[np.nan, np.inf], [-0.0, 5e-324], [1 / 3, -np.inf]]),
         "counts": np.array([0, 3, 255], dtype=np.uint8),
         "empty": np.empty(0),
+        "no_names": np.empty(0, dtype=np.str_),
         "total": np.array(2.5),
         "flags": np.array([True, False, True]),
     }

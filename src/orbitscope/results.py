@@ -148,12 +148,13 @@ def _build(path: Path, cls: type[R], dataset: xr.Dataset) -> R:
 def _label(cls: type[Result], name: str, array: np.ndarray) -> xr.Variable:
     metadata = list_array_fields(cls)[name]
     attributes = {"units": metadata["unit"], "long_name": metadata["description"]}
-    stored = array.astype(object) if array.dtype.kind == "U" else array
-    return xr.Variable(metadata["dims"], stored, attrs=attributes)
+    if array.dtype.kind != "U":
+        return xr.Variable(metadata["dims"], array, attrs=attributes)
+    return xr.Variable(metadata["dims"], array.astype(object), attrs=attributes, encoding={"dtype": str})
 
 
 def _restore(array: np.ndarray) -> np.ndarray:
-    return array.astype(np.str_) if array.dtype.kind in "OTS" else array
+    return array.astype(np.str_) if array.dtype.kind in "OTSU" else array
 
 
 def _digest(arrays: Mapping[str, np.ndarray], text: str) -> str:
