@@ -8,6 +8,9 @@ import torch
 
 from orbitscope.analysis import findings
 from orbitscope.dynamics.circulation import compute_circulation
+from orbitscope.dynamics.lyapunov import compute_lyapunov_exponents
+from orbitscope.dynamics.noise_free_exponents import compute_noise_free_exponents
+from orbitscope.dynamics.regional_exponents import compute_regional_exponents
 from orbitscope.dynamics.regions import compute_regions
 from orbitscope.dynamics.training_evolution import compute_training_evolution
 from orbitscope.network import build_network
@@ -71,3 +74,24 @@ def test_onsets_are_summarised_with_their_lag_if_they_have_one():
     still = dict.fromkeys(checkpoints, checkpoints[0])
     result = compute_training_evolution(still, course, generator=torch.Generator(), **sizes)
     assert [(f.value, f.beside) for f in findings.summarise_evolution(result)[1:]] == [("–", "")] * 2
+
+
+def test_exponents_are_summarised_by_end_and_by_region():
+    network = build_network(3, hidden_size=12, input_size=5, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        network.cell.w_hh.copy_(torch.block_diag(torch.full((6, 6), 0.15), torch.full((6, 6), 0.1)))
+    generator, small = torch.Generator().manual_seed(1), {"n_exponents": 1, "n_steps": 50, "n_resamples": 50}
+    driven = compute_lyapunov_exponents(network, n_trajectories=6, burn_in=30, **small, generator=generator)
+    free = compute_noise_free_exponents(network, torch.eye(12), **small, generator=generator)
+    mean, *ends = findings.summarise_noise_free_exponents(free)
+    assert mean.what == "largest exponent (1/step)"
+    assert [end.value for end in ends] == [format_number(float(v)) for v in free.end_mean[:, 0]]
+    assert all("50% of the paths" in end.what for end in ends)
+    regional = compute_regional_exponents(network, driven, n_rollouts=4, generator=generator)
+    *regions, contrast = findings.summarise_regional_exponents(regional)
+    assert regions[0].what == "slow: first exponent of 5 steps (1/step)"
+    assert regions[2].value.startswith(format_number(float(regional.estimate[2])))
+    assert regions[2].beside == f"{format_number(100 * float(regional.expanding[2]))} % of blocks expand"
+    assert contrast.what == "kick minus slow (1/step)"
+    expected = findings.format_interval(float(regional.difference[1, 0]), np.nan, np.nan)
+    assert contrast.value.startswith(expected)

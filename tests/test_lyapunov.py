@@ -6,16 +6,14 @@ from scipy.optimize import brentq
 
 from orbitscope.dynamics.driven_states import NoStationaryRegimeError, run_driven
 from orbitscope.dynamics.jacobians import compute_jacobians
-from orbitscope.dynamics.lyapunov import (
-    LyapunovResult,
-    compute_lyapunov_exponents,
-    compute_noise_free_exponents,
-)
+from orbitscope.dynamics.lyapunov import compute_lyapunov_exponents
+from orbitscope.dynamics.noise_free_exponents import NoiseFreeExponentsResult, compute_noise_free_exponents
 from orbitscope.dynamics.noise_free_growth import compute_noise_free_growth
 from orbitscope.dynamics.tangents import follow_tangents, push_tangents
 from orbitscope.errors import InputError
 from orbitscope.network import Cell, build_network
 from orbitscope.results import load_result, save_result
+from orbitscope.zoo import open_run
 
 
 def make_network(cell="relu", *, seed=0, gain=1.0, hidden_size=8, **options):
@@ -112,7 +110,6 @@ def test_a_linear_map_has_the_logarithms_of_its_eigenvalues():
         np.testing.assert_allclose(found.local, np.broadcast_to(found.estimate, (3, 12, 3)), atol=1e-9)
         assert found.status == {"verdict": "contracts", "n_collapsed": [0] * 3, "n_undefined": [0] * 3}
     assert free.settings["rescaled"] is True
-    assert driven.settings["rescaled"] is False
 
 
 def test_exponents_follow_the_volume_that_each_step_keeps():
@@ -262,6 +259,49 @@ def test_a_verdict_needs_the_whole_interval():
     assert [one.status["verdict"] for one in both] == ["expands", "contracts"]
 
 
+def test_paths_are_divided_by_the_ray_that_they_come_to():
+    """Two blocks that feed on their own units only: each end has the eigenvalues of its block."""
+    weights = torch.zeros(5, 5).double()
+    weights[:2, :2] = torch.tensor([[0.5, 0.4], [0.4, 0.5]])
+    weights[2:, 2:] = 0.2 * torch.eye(3) + 0.3
+    network = set_weights(make_network(hidden_size=5), weights)
+    states = torch.zeros(10, 5).double()
+    states[:6, :2], states[6:9, 2:] = draw_states(6, 2), draw_states(3, 3)
+    found = compute_noise_free_exponents(network, states, n_exponents=2, generator=seeded())
+    assert [name.split(" (")[0] for name in found.end] == ["ray 1", "ray 2", "no end"]
+    np.testing.assert_allclose(found.end_share, [0.6, 0.3, 0.1])
+    assert found.trajectory_end.tolist() == [0] * 6 + [1] * 3 + [2]
+    np.testing.assert_allclose(found.end_mean[:2], np.log([[0.9, 0.1], [1.1, 0.2]]), atol=1e-6)
+    np.testing.assert_allclose(found.end_least[:2], found.end_largest[:2], atol=1e-6)
+    assert np.isnan(found.end_mean[2]).all()
+    assert found.status["n_collapsed"][0] == 1
+
+
+def test_paths_that_keep_turning_have_a_range_of_exponents():
+    """Two pairs of units that pass activity to each other: growth √.4 and √.18 per step."""
+    weights = torch.block_diag(torch.tensor([[0.0, 0.5], [0.8, 0.0]]), torch.tensor([[0.0, 0.3], [0.6, 0.0]]))
+    network = set_weights(make_network(hidden_size=4), weights)
+    states = torch.tensor([[1.0, 0, 0, 0]] * 3 + [[0, 0, 1.0, 0]]).double()
+    found = compute_noise_free_exponents(network, states, n_exponents=1, generator=seeded())
+    assert found.end.tolist() == ["no end"]
+    slow, fast = 0.5 * np.log(0.18), 0.5 * np.log(0.4)
+    np.testing.assert_allclose(found.end_least, [[slow]], atol=1e-3)
+    np.testing.assert_allclose(found.end_largest, [[fast]], atol=1e-3)
+    np.testing.assert_allclose(found.end_mean, [[0.75 * fast + 0.25 * slow]], atol=1e-3)
+
+
+def test_exponents_of_a_ray_are_the_logarithms_of_its_eigenvalues():
+    network = open_run("zoo:linear-2-faithful").load_network()
+    states = run_driven(network, 20, 1, generator=seeded()).states[0]
+    found = compute_noise_free_exponents(network, states, n_exponents=1, generator=seeded())
+    growth = compute_noise_free_growth(network, states)
+    assert len(growth.end_share) > 1
+    for index, point in enumerate(growth.end_points):
+        jacobian = compute_jacobians(network, torch.tensor(point)[None])[0]
+        radius = float(torch.linalg.eigvals(jacobian).abs().max())
+        assert found.end_mean[index, 0] == pytest.approx(np.log(radius), abs=1e-4)
+
+
 def test_intervals_are_over_trajectories():
     network = make_network("tanh", gain=3.0)
     found = compute_lyapunov_exponents(
@@ -300,7 +340,7 @@ def test_results_come_back_from_their_files(tmp_path):
     result = compute_noise_free_exponents(network, draw_states(4, 3), n_exponents=3, generator=seeded())
     assert np.isneginf(result.local).any()
     save_result(result, tmp_path / "lyapunov.nc")
-    assert load_result(tmp_path / "lyapunov.nc", LyapunovResult) == result
+    assert load_result(tmp_path / "lyapunov.nc", NoiseFreeExponentsResult) == result
 
 
 # ---- bad input

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from orbitscope.dynamics.lyapunov import compute_lyapunov_exponents, compute_noise_free_exponents
+from orbitscope.dynamics.lyapunov import compute_lyapunov_exponents
+from orbitscope.dynamics.noise_free_exponents import compute_noise_free_exponents
 from orbitscope.network import build_network
 from orbitscope.plots.lyapunov import describe_lyapunov, plot_exponents, plot_local_exponents, plot_lyapunov
 
@@ -101,3 +102,21 @@ def test_lost_directions_are_named_and_do_not_break_the_figure(lossy, linear):
     plot_lyapunov(*dead).canvas.draw()
     assert "First noise-free exponent undefined" in describe_lyapunov(*dead)
     assert "collapses" in describe_lyapunov(*dead)
+
+
+def test_ends_that_differ_are_shown_apart():
+    blocks = torch.block_diag(torch.full((4, 4), 0.2), torch.full((4, 4), 0.1))
+    network = build_network(2, hidden_size=8, input_size=4, generator=seeded())
+    with torch.no_grad():
+        network.cell.w_hh.copy_(blocks)
+    states = torch.eye(8)
+    small = {"n_exponents": 1, "n_steps": 50, "align_steps": 10, "n_resamples": 100}
+    driven = compute_lyapunov_exponents(network, n_trajectories=6, burn_in=10, generator=seeded(1), **small)
+    found = compute_noise_free_exponents(network, states, generator=seeded(3), **small)
+    (line,) = (
+        line for line in plot_exponents(driven, found).lines if line.get_label() == "noise-free, each end"
+    )
+    np.testing.assert_allclose(np.sort(line.get_ydata()), np.log([0.4, 0.8]), atol=1e-5)
+    caption = describe_lyapunov(driven, found)
+    assert "−0.223 (50 % of the paths)" in caption
+    assert "−0.916 (50 % of the paths)" in caption

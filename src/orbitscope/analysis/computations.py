@@ -7,7 +7,8 @@ from torch import Tensor
 
 from ..dynamics.driven_states import run_driven
 from ..dynamics.fixed_points import FixedPointResult, find_fixed_points
-from ..dynamics.lyapunov import LyapunovResult, compute_lyapunov_exponents, compute_noise_free_exponents
+from ..dynamics.lyapunov import LyapunovResult, compute_lyapunov_exponents
+from ..dynamics.noise_free_exponents import NoiseFreeExponentsResult, compute_noise_free_exponents
 from ..dynamics.noise_free_growth import NoiseFreeGrowthResult, compute_noise_free_growth
 from ..dynamics.orbit_plane import compute_orbit_plane
 from ..dynamics.readout_alignment import ReadoutAlignmentResult, compute_readout_alignment
@@ -66,7 +67,7 @@ def compute_free_exponents(
     n_resamples: int = 1000,
     confidence: float = 0.95,
     generator: torch.Generator,
-) -> LyapunovResult:
+) -> NoiseFreeExponentsResult:
     """Lyapunov exponents of the noise-free map from driven states, one of each trajectory."""
     states = draw_states(network, n_states, burn_in=burn_in, noise_std=noise_std, generator=generator)
     sizes = {"n_exponents": min(n_exponents, network.cell.state_size), "n_steps": n_steps}

@@ -8,11 +8,13 @@ import numpy as np
 from ..dynamics.circulation import CirculationResult
 from ..dynamics.fixed_points import FixedPointResult
 from ..dynamics.lyapunov import LyapunovResult
+from ..dynamics.noise_free_exponents import NoiseFreeExponentsResult
 from ..dynamics.noise_free_growth import NoiseFreeGrowthResult
 from ..dynamics.noise_sensitivity import NoiseSensitivityResult
 from ..dynamics.orbit_paths import OrbitPathsResult
 from ..dynamics.orbit_size import OrbitSizeResult
 from ..dynamics.readout_alignment import ReadoutAlignmentResult
+from ..dynamics.regional_exponents import RegionalExponentsResult
 from ..dynamics.regions import RegionResult
 from ..dynamics.rotation import RotationResult
 from ..dynamics.slow_clusters import SlowClusterResult
@@ -105,6 +107,37 @@ def summarise_exponents(result: LyapunovResult) -> list[Finding]:
     lost, n = result.status["n_collapsed"][0], len(result.per_trajectory)
     beside = result.status["verdict"] + (f", lost on {lost} of {n} trajectories" if lost else "")
     return [Finding("largest exponent (1/step)", format_interval(*numbers), beside)]
+
+
+def summarise_noise_free_exponents(result: NoiseFreeExponentsResult) -> list[Finding]:
+    """Largest exponent over all paths, and of those that come to each end."""
+    ends = [
+        Finding(
+            f"{end}, {share:.0%} of the paths",
+            format_number(float(mean[0])),
+            f"{format_number(float(least[0]))} to {format_number(float(largest[0]))}",
+        )
+        for end, share, mean, least, largest in zip(
+            result.end, result.end_share, result.end_mean, result.end_least, result.end_largest, strict=True
+        )
+    ]
+    return [*summarise_exponents(result), *ends]
+
+
+def summarise_regional_exponents(result: RegionalExponentsResult) -> list[Finding]:
+    """First finite-time exponent of each region, and of kick minus slow."""
+    findings = [
+        Finding(
+            f"{name}: first exponent of {result.settings['block_steps']} steps (1/step)",
+            format_interval(*(float(values[i]) for values in (result.estimate, result.low, result.high))),
+            f"{format_number(100 * float(result.expanding[i]))} % of blocks expand",
+        )
+        for i, name in enumerate(result.region)
+    ]
+    at = result.region.tolist().index("kick"), result.region.tolist().index("slow")
+    limits = (result.difference, result.difference_low, result.difference_high)
+    beyond = format_interval(*(float(values[at]) for values in limits))
+    return [*findings, Finding("kick minus slow (1/step)", beyond, "0 by chance")]
 
 
 def summarise_paths(result: OrbitPathsResult) -> list[Finding]:

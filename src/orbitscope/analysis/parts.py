@@ -11,11 +11,13 @@ from matplotlib.figure import Figure
 from ..dynamics.circulation import CirculationResult, compute_circulation
 from ..dynamics.fixed_points import FixedPointResult
 from ..dynamics.lyapunov import LyapunovResult
+from ..dynamics.noise_free_exponents import NoiseFreeExponentsResult
 from ..dynamics.noise_free_growth import NoiseFreeGrowthResult
 from ..dynamics.noise_sensitivity import NoiseSensitivityResult, compute_noise_sensitivity
 from ..dynamics.orbit_paths import OrbitPathsResult, compute_orbit_paths
 from ..dynamics.orbit_size import OrbitSizeResult, compute_orbit_size
 from ..dynamics.readout_alignment import ReadoutAlignmentResult
+from ..dynamics.regional_exponents import RegionalExponentsResult, compute_regional_exponents
 from ..dynamics.regions import RegionResult, compute_regions
 from ..dynamics.rotation import RotationResult, compute_rotation
 from ..dynamics.slow_clusters import SlowClusterResult, compute_slow_clusters
@@ -30,6 +32,7 @@ from ..plots.orbit_paths import describe_orbit_paths, plot_orbit_paths
 from ..plots.orbit_size import describe_orbit_size, plot_orbit_size
 from ..plots.readout_alignment import describe_readout_alignment, plot_readout_alignment
 from ..plots.region_maps import describe_region_maps, plot_region_maps
+from ..plots.regional_exponents import describe_regional_exponents, plot_regional_exponents
 from ..plots.regions import describe_regions, plot_regions
 from ..plots.rotation import describe_rotation, plot_rotation
 from ..plots.slow_clusters import describe_slow_clusters, plot_slow_clusters
@@ -116,11 +119,11 @@ class Part:
         return {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in given}
 
 
-def _plot_exponents(noise_free: LyapunovResult, driven: LyapunovResult) -> Figure:
+def _plot_exponents(noise_free: NoiseFreeExponentsResult, driven: LyapunovResult) -> Figure:
     return plot_lyapunov(driven, noise_free)
 
 
-def _describe_exponents(noise_free: LyapunovResult, driven: LyapunovResult) -> str:
+def _describe_exponents(noise_free: NoiseFreeExponentsResult, driven: LyapunovResult) -> str:
     return describe_lyapunov(driven, noise_free)
 
 
@@ -162,10 +165,10 @@ PARTS: dict[str, Part] = {
         Part(
             name="noise_free_exponents",
             question="and without noise?",
-            result=LyapunovResult,
+            result=NoiseFreeExponentsResult,
             function=compute_free_exponents,
             figures={"exponents": (_plot_exponents, _describe_exponents)},
-            summarise=findings.summarise_exponents,
+            summarise=findings.summarise_noise_free_exponents,
             seconds=4.0,
             quick={"n_states": 20, "n_steps": 100},
             needs=("exponents",),
@@ -223,6 +226,18 @@ PARTS: dict[str, Part] = {
             summarise=findings.summarise_regions,
             seconds=10.0,
             quick={"n_trajectories": 20, "n_steps": 50, "n_rollouts": 5},
+        ),
+        Part(
+            name="regional_exponents",
+            question="from which region on do small differences grow?",
+            result=RegionalExponentsResult,
+            function=compute_regional_exponents,
+            figures={"regional_exponents": (plot_regional_exponents, describe_regional_exponents)},
+            summarise=findings.summarise_regional_exponents,
+            seconds=4.0,
+            quick={"n_rollouts": 5},
+            prepare=lambda subject: {"exponents": subject.found["exponents"]},
+            needs=("exponents",),
         ),
         Part(
             name="circulation",

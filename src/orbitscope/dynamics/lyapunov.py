@@ -1,23 +1,18 @@
-"""Lyapunov exponents of the driven and of the noise-free dynamics, and where along the paths they arise."""
+"""Lyapunov exponents of the driven dynamics, and what those with and without noise share."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from ..errors import InputError
 from ..network import NoiseRNN
 from ..results import Result, axes
 from ..statistics import bootstrap_statistic
 from .driven_states import run_driven
-from .homogeneity import is_map_homogeneous
-from .noise_free_growth import iterate_noise_free
-from .points import require_points, scale_to_one
 from .tangents import TangentBlocks, follow_tangents
 
 
@@ -28,8 +23,7 @@ class LyapunovResult(Result):
     ``status`` holds ``verdict`` on the first exponent: "contracts" or "expands" if its interval lies below or
     above 0, "undecided" if it holds 0, "collapses" if most trajectories lost all their directions,
     "undefined" without an interval; ``n_collapsed`` (trajectories on which an exponent is −inf, for each
-    exponent) and ``n_undefined`` (NaN: the path diverged). The setting ``noise_std`` is 0 without noise;
-    ``rescaled`` says whether states were then brought to length 1 after every step.
+    exponent) and ``n_undefined`` (NaN: the path diverged).
 
     Attributes
     ----------
@@ -111,7 +105,7 @@ def compute_lyapunov_exponents(
     scales with its noise the result does not depend on ``noise_std``.
     """
     lengths = {"n_steps": n_steps, "align_steps": align_steps, "block_steps": block_steps}
-    _check_lengths(network, n_exponents, **lengths)
+    require_lengths(network, n_exponents, **lengths)
     if n_trajectories < 2:
         raise InputError(f"`n_trajectories` must be ≥ 2 for an interval, got {n_trajectories}. Use 100.")
     if not noise_std > 0:
@@ -124,98 +118,40 @@ def compute_lyapunov_exponents(
     blocks = follow_tangents(
         network, steps, n_exponents, align_steps=align_steps, block_steps=block_steps, generator=generator
     )
-    settings = {"n_exponents": n_exponents, "n_trajectories": n_trajectories, **drive, **lengths}
-    resampling = {"n_resamples": n_resamples, "confidence": confidence, "generator": generator}
-    return _build_result(blocks, settings | {"rescaled": False}, **resampling)
+    resampling = {"n_resamples": n_resamples, "confidence": confidence}
+    settings = {
+        "n_exponents": n_exponents,
+        "n_trajectories": n_trajectories,
+        **drive,
+        **lengths,
+        **resampling,
+    }
+    return LyapunovResult(settings=settings, **summarise_blocks(blocks, **resampling, generator=generator))
 
 
-def compute_noise_free_exponents(
-    network: NoiseRNN,
-    states: Float[Tensor, "trajectory state"],
-    *,
-    n_exponents: int = 5,
-    n_steps: int = 500,
-    align_steps: int = 100,
-    block_steps: int = 50,
-    n_resamples: int = 1000,
-    confidence: float = 0.95,
-    generator: torch.Generator,
-) -> LyapunovResult:
-    """Largest Lyapunov exponents of the noise-free map along the paths from given states.
-
-    Parameters
-    ----------
-    network : NoiseRNN
-    states : (trajectory, state)
-        Where paths start, one driven state from each trajectory: the interval takes them as independent.
-    n_exponents, n_steps, align_steps, block_steps, n_resamples, confidence, generator
-        As in :func:`compute_lyapunov_exponents`.
-
-    Raises
-    ------
-    InputError
-        If a state has the wrong width or is not finite, there is only one, or a number is out of range.
-
-    Notes
-    -----
-    Own construction on the same method. For a homogeneous map, whose Jacobian does not depend on scale, the
-    iterates are rescaled: exponents are those on the way to the origin or to infinity. The first is at least
-    the rate of :func:`compute_noise_free_growth`, which is growth along the path itself. A state that dies
-    has the exponent −inf.
-    """
-    lengths = {"n_steps": n_steps, "align_steps": align_steps, "block_steps": block_steps}
-    require_points(network, states)
-    if len(states) < 2:
-        raise InputError("`states` must be 2 or more for an interval, got 1. Use states of run_driven.")
-    _check_lengths(network, n_exponents, **lengths)
-    rescale = is_map_homogeneous(network, states)
-    steps = _iterate_still(network, states, align_steps + n_steps, rescale=rescale)
-    blocks = follow_tangents(
-        network, steps, n_exponents, align_steps=align_steps, block_steps=block_steps, generator=generator
-    )
-    settings = {"n_exponents": n_exponents, "n_trajectories": len(states), "noise_std": 0.0, **lengths}
-    resampling = {"n_resamples": n_resamples, "confidence": confidence, "generator": generator}
-    return _build_result(blocks, settings | {"rescaled": rescale}, **resampling)
-
-
-def _iterate_still(
-    network: NoiseRNN, states: Tensor, n_steps: int, *, rescale: bool
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the states before each step and its noise, which is 0."""
-    still = states.new_zeros(len(states), network.input_size)
-    before = scale_to_one(states) if rescale else states
-    for after, _ in iterate_noise_free(network, before, n_steps, rescale=rescale):
-        yield before, still
-        before = after
-
-
-def _build_result(
-    blocks: TangentBlocks,
-    settings: dict[str, Any],
-    *,
-    n_resamples: int,
-    confidence: float,
-    generator: torch.Generator,
-) -> LyapunovResult:
+def summarise_blocks(
+    blocks: TangentBlocks, *, n_resamples: int, confidence: float, generator: torch.Generator
+) -> dict[str, Any]:
+    """Status and arrays of a :class:`LyapunovResult`."""
     exponents = blocks.growth.mean(1).cpu().numpy()
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator, device=generator.device)))
     is_finite = np.isfinite(exponents)
     sums = np.stack([np.where(is_finite, exponents, 0.0), is_finite], axis=1)
     mean = bootstrap_statistic(sums, _divide, rng=rng, n_resamples=n_resamples, confidence=confidence)
-    return LyapunovResult(
-        settings={**settings, "n_resamples": n_resamples, "confidence": confidence},
-        status={
-            "verdict": _judge(exponents[:, 0], float(mean.low[0]), float(mean.high[0])),
-            "n_collapsed": np.isneginf(exponents).sum(0).tolist(),
-            "n_undefined": np.isnan(exponents).sum(0).tolist(),
-        },
-        estimate=mean.estimate,
-        low=mean.low,
-        high=mean.high,
-        per_trajectory=exponents,
-        local=blocks.growth.cpu().numpy(),
-        block_states=blocks.states.cpu().numpy(),
-    )
+    status = {
+        "verdict": _judge(exponents[:, 0], float(mean.low[0]), float(mean.high[0])),
+        "n_collapsed": np.isneginf(exponents).sum(0).tolist(),
+        "n_undefined": np.isnan(exponents).sum(0).tolist(),
+    }
+    return {
+        "status": status,
+        "estimate": mean.estimate,
+        "low": mean.low,
+        "high": mean.high,
+        "per_trajectory": exponents,
+        "local": blocks.growth.cpu().numpy(),
+        "block_states": blocks.states.cpu().numpy(),
+    }
 
 
 def _divide(sums: np.ndarray) -> np.ndarray:
@@ -232,9 +168,10 @@ def _judge(exponents: np.ndarray, low: float, high: float) -> str:
     return "contracts" if high < 0 else "expands" if low > 0 and not collapsed.any() else "undecided"
 
 
-def _check_lengths(
+def require_lengths(
     network: NoiseRNN, n_exponents: int, *, n_steps: int, align_steps: int, block_steps: int
 ) -> None:
+    """Check that there are as many exponents as asked for, and that blocks fill the steps."""
     values = {"n_exponents": n_exponents, "n_steps": n_steps, "block_steps": block_steps}
     for name, value, least in [*((n, v, 1) for n, v in values.items()), ("align_steps", align_steps, 0)]:
         if value < least:

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..dynamics.lyapunov import LyapunovResult
+from ..dynamics.noise_free_exponents import NoiseFreeExponentsResult
 from .style import (
     EXACT_COLOR,
     MUTED_COLOR,
@@ -29,7 +30,7 @@ _N_CURVE = 400
 
 
 @with_style
-def plot_lyapunov(driven: LyapunovResult, noise_free: LyapunovResult) -> Figure:
+def plot_lyapunov(driven: LyapunovResult, noise_free: NoiseFreeExponentsResult) -> Figure:
     """Exponents with intervals side by side, and the distributions of finite-time exponents."""
     figure = build_figure(WIDTH, 2.5)
     left, right = figure.subplots(1, 2)
@@ -40,7 +41,9 @@ def plot_lyapunov(driven: LyapunovResult, noise_free: LyapunovResult) -> Figure:
 
 
 @with_style
-def plot_exponents(driven: LyapunovResult, noise_free: LyapunovResult, *, ax: Axes | None = None) -> Axes:
+def plot_exponents(
+    driven: LyapunovResult, noise_free: NoiseFreeExponentsResult, *, ax: Axes | None = None
+) -> Axes:
     """Exponents with their intervals; open markers where some trajectories lost the direction."""
     ax = get_axes(ax)
     for result, shift, (label, look) in zip(
@@ -57,6 +60,15 @@ def plot_exponents(driven: LyapunovResult, noise_free: LyapunovResult, *, ax: Ax
             markerfacecolor="white",
             **look,
         )
+    if len(noise_free.end) > 1:
+        places = np.tile(np.arange(1, len(noise_free.estimate) + 1) + 2.2 * _SHIFT, len(noise_free.end))
+        ends: dict[str, Any] = {
+            "linestyle": "none",
+            "marker": "_",
+            "color": MUTED_COLOR,
+            "label": "noise-free, each end",
+        }
+        ax.plot(places, noise_free.end_mean.ravel(), **ends)
     ax.axhline(0, color=EXACT_COLOR, linewidth=0.8, linestyle=":")
     n_exponents = max(len(driven.estimate), len(noise_free.estimate))
     ax.set_xticks(np.arange(1, n_exponents + 1))
@@ -67,7 +79,7 @@ def plot_exponents(driven: LyapunovResult, noise_free: LyapunovResult, *, ax: Ax
 
 @with_style
 def plot_local_exponents(
-    driven: LyapunovResult, noise_free: LyapunovResult, *, ax: Axes | None = None
+    driven: LyapunovResult, noise_free: NoiseFreeExponentsResult, *, ax: Axes | None = None
 ) -> Axes:
     """Share of blocks whose first finite-time exponent is below a value; lost directions count as −∞."""
     ax = get_axes(ax)
@@ -88,7 +100,7 @@ def plot_local_exponents(
     return ax
 
 
-def describe_lyapunov(driven: LyapunovResult, noise_free: LyapunovResult) -> str:
+def describe_lyapunov(driven: LyapunovResult, noise_free: NoiseFreeExponentsResult) -> str:
     """Caption of :func:`plot_lyapunov`."""
     parts = [
         f"Lyapunov exponents under noise ({_say_sizes(driven)}) and without ({_say_sizes(noise_free)}). "
@@ -96,6 +108,7 @@ def describe_lyapunov(driven: LyapunovResult, noise_free: LyapunovResult) -> str
         "trajectories; below 0 (dotted) small differences between states shrink. "
         f"{_say_first(driven, 'driven')} {_say_first(noise_free, 'noise-free')}",
         _say_meaning(driven),
+        _say_ends(noise_free),
         _say_lost(driven, noise_free),
         "b, First exponent of blocks of a few steps, share below each value: driven paths, "
         f"{_say_share(driven)} of whose blocks expand for a while, and noise-free ones, after "
@@ -118,6 +131,18 @@ def _say_meaning(driven: LyapunovResult) -> str:
     if driven.status["verdict"] != "contracts":
         return ""
     return "Nearby paths under the same noise meet."
+
+
+def _say_ends(noise_free: NoiseFreeExponentsResult) -> str:
+    if len(noise_free.end) < 2:
+        return ""
+    ends = ", ".join(
+        f"{end} {format_number(float(mean))} ({100 * share:.0f} % of the paths)"
+        for end, mean, share in zip(
+            noise_free.end, noise_free.end_mean[:, 0], noise_free.end_share, strict=True
+        )
+    )
+    return f"Dashes: mean of the noise-free paths that come to each end; first exponents: {ends}."
 
 
 def _say_lost(*results: LyapunovResult) -> str:
