@@ -7,7 +7,13 @@ import torch
 from orbitscope.dynamics.driven_states import NoStationaryRegimeError, run_driven
 from orbitscope.dynamics.jacobians import compute_active_spectra
 from orbitscope.dynamics.region_measures import compute_speed, draw_active_sets
-from orbitscope.dynamics.regions import REGIONS, RegionResult, classify_regions, compute_regions
+from orbitscope.dynamics.regions import (
+    REGIONS,
+    RegionResult,
+    classify_regions,
+    compute_regions,
+    find_uncertain,
+)
 from orbitscope.errors import InputError
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
@@ -63,6 +69,14 @@ def test_every_residency_has_a_region_and_nan_has_none():
     assert [REGIONS[i] for i in (0, 1, 2)] == ["slow", "kick", "transition"]
     with pytest.raises(InputError, match="must be ≤ `slow_above`, got 9.0 and 8.0"):
         classify_regions(steps, transition_below=9.0, slow_above=8.0)
+
+
+def test_labels_near_a_border_are_uncertain():
+    steps, errors = (
+        np.array([1.0, 1.9, 2.4, 5.0, 9.0, 9.0, 9.0]),
+        np.array([0.1, 0.06, 0.1, 1.4, 0.5, 0.4, np.nan]),
+    )
+    np.testing.assert_array_equal(find_uncertain(steps, errors), [0, 1, 0, 0, 1, 0, np.nan])
 
 
 # ---- the table against what it is made of

@@ -96,6 +96,9 @@ def test_residency_of_a_random_telegraph_is_known(threshold):
         stays = below if symbol == 0 else 1 - below
         assert found.censored_share[point] == pytest.approx(stays**5, abs=0.015)
         assert found.mean_steps[point] == pytest.approx((1 - stays**5) / (1 - stays), abs=0.04)
+        survival = stays ** np.arange(5)
+        variance = ((2 * np.arange(5) + 1) * survival).sum() - survival.sum() ** 2
+        assert found.standard_error[point] == pytest.approx(np.sqrt(variance / 20_000), rel=0.05)
 
 
 def test_residency_does_not_depend_on_the_noise_of_a_homogeneous_network():
@@ -129,6 +132,9 @@ def test_without_noise_all_rollouts_agree():
     found = compute_residency(network, states, noise_std=0.0, generator=torch.Generator().manual_seed(2))
     assert set(found.censored_share) <= {0.0, 1.0}
     np.testing.assert_array_equal(found.mean_steps, found.mean_steps.round())
+    np.testing.assert_array_equal(found.standard_error, np.zeros(20))
+    single = compute_residency(network, states, n_rollouts=1, generator=torch.Generator().manual_seed(2))
+    assert np.isnan(single.standard_error).all()
 
 
 @pytest.mark.parametrize(

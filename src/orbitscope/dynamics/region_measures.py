@@ -15,6 +15,7 @@ from .residency import compute_residency
 
 MEASURES = {
     "share": ("share of the states", "1"),
+    "uncertain": ("share of states within two standard errors of a border of regions", "1"),
     "residency": ("mean residency", "steps"),
     "unstable": ("eigenvalues with |λ| > 1, noise-free map", "1"),
     "unstable_driven": ("eigenvalues with |λ| > 1, driven step", "1"),
@@ -55,6 +56,7 @@ def measure_states(
     values = {
         "symbol": found.symbol,
         "residency": found.mean_steps,
+        "residency_error": found.standard_error,
         "logit_sign_changes": found.logit_sign_changes,
         "margin_sign_changes": found.margin_sign_changes,
         "logit_sign_rate": _divide_by_steps(found.logit_sign_changes, found.mean_steps),

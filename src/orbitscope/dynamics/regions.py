@@ -134,6 +134,17 @@ def classify_regions(
     return np.where(np.isnan(mean_steps), UNDEFINED, labels)
 
 
+def find_uncertain(
+    mean_steps: Float[np.ndarray, "*shape"], standard_error: Float[np.ndarray, "*shape"]
+) -> Float[np.ndarray, "*shape"]:
+    """1 for a residency within two standard errors of a border of regions, else 0; NaN without an error.
+
+    Labels of such states are partly chance, which pulls the measures of neighbouring regions together.
+    """
+    distance = np.minimum(np.abs(mean_steps - TRANSITION_BELOW), np.abs(mean_steps - SLOW_ABOVE))
+    return np.where(np.isnan(standard_error), np.nan, distance <= 2 * standard_error)
+
+
 def compute_regions(
     network: NoiseRNN,
     *,
@@ -187,6 +198,7 @@ def compute_regions(
     local = measure_spectra(network, path, spectral_time, **noise)
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
     resample = partial(bootstrap_statistic, rng=rng, n_resamples=n_resamples, confidence=confidence)
+    values["uncertain"] = find_uncertain(values["residency"], values["residency_error"])
     table = resample(_sum_by_region(label, values, spectral_time, local), _divide)
     visits = _count_visits(label)
     settings = {

@@ -26,6 +26,8 @@ class ResidencyResult(Result):
         Most probable symbol of each state.
     mean_steps : (point,)
         Mean number of steps until the most probable symbol is another one; 1 if it is after one step.
+    standard_error : (point,)
+        Of this mean over rollouts; NaN from a single one.
     censored_share : (point,)
         Share of rollouts in which it never was; they count with ``max_steps``.
     logit_sign_changes, margin_sign_changes : (point,)
@@ -35,6 +37,9 @@ class ResidencyResult(Result):
 
     symbol: Int[np.ndarray, " point"] = axes("point", description="most probable symbol")
     mean_steps: Float[np.ndarray, " point"] = axes("point", unit="steps", description="mean residency")
+    standard_error: Float[np.ndarray, " point"] = axes(
+        "point", unit="steps", description="standard error of the mean over rollouts"
+    )
     censored_share: Float[np.ndarray, " point"] = axes("point", description="rollouts without an end")
     logit_sign_changes: Float[np.ndarray, " point"] = axes(
         "point", description="sign changes of the steps of the start symbol's logit"
@@ -89,11 +94,13 @@ def compute_residency(
     ]
     sums = torch.cat(parts, dim=1).unflatten(1, (len(states), n_rollouts))
     steps, censored, logit_changes, margin_changes = sums.double().mean(2).cpu().numpy()
+    error = sums[0].double().std(1).cpu().numpy() / np.sqrt(n_rollouts) if n_rollouts > 1 else steps * np.nan
     return ResidencyResult(
         settings={"noise_std": noise_std, "max_steps": max_steps, "n_rollouts": n_rollouts},
         status={},
         symbol=network.compute_logits(states).argmax(1).cpu().numpy(),
         mean_steps=steps,
+        standard_error=error,
         censored_share=censored,
         logit_sign_changes=logit_changes,
         margin_sign_changes=margin_changes,

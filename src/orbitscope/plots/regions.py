@@ -120,9 +120,16 @@ def describe_regions(result: RegionResult) -> str:
         f"Regions of {result.label.size} driven states ({settings['n_trajectories']} trajectories of "
         f"{settings['n_steps']} steps). a, Residency: mean over {settings['n_rollouts']} rollouts of the "
         f"steps until the most probable symbol changes, cut at {settings['max_steps']}; {limits}. Shares: "
-        f"{shares}. b, Order of visits: net share, counts of both orders at the right; a reversible walk "
-        f"gives 0 ({order}). c to f, Means of each region; dashes: random active sets of equal size, in "
+        f"{shares}; within two standard errors of a border: {_say_uncertain(result)}. b, Order of "
+        f"visits: net share, counts of both orders at the right; a reversible walk gives 0 ({order}). c to f, Means of each region; dashes: random active sets of equal size, in "
         "which each neuron is as frequent as in the network; sign changes grow with the residency by "
         "construction. "
         f"Intervals: {100 * settings['confidence']:.0f} %, bootstrap over trajectories."
     )
+
+
+def _say_uncertain(result: RegionResult) -> str:
+    """Percentage of the states of each region whose label is partly chance."""
+    row = result.measure.tolist().index("uncertain")
+    shares = zip(result.region, result.estimate[row], strict=True)
+    return ", ".join(f"{name} {format_number(100 * float(share))} %" for name, share in shares)
