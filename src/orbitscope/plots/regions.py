@@ -121,9 +121,9 @@ def describe_regions(result: RegionResult) -> str:
         f"{settings['n_steps']} steps). a, Residency: mean over {settings['n_rollouts']} rollouts of the "
         f"steps until the most probable symbol changes, cut at {settings['max_steps']}; {limits}. Shares: "
         f"{shares}; within two standard errors of a border: {_say_uncertain(result)}. b, Order of "
-        f"visits: net share, counts of both orders at the right; a reversible walk gives 0 ({order}). c to f, Means of each region; dashes: random active sets of equal size, in "
-        "which each neuron is as frequent as in the network; sign changes grow with the residency by "
-        "construction. "
+        f"visits: net share, counts of both orders at the right; a reversible walk gives 0 ({order}). "
+        "c to f, Means of each region; dashes: random active sets of equal size, in which each neuron is as "
+        "frequent as in the network; sign changes grow with the residency by construction. "
         f"Intervals: {100 * settings['confidence']:.0f} %, bootstrap over trajectories."
     )
 
