@@ -4,6 +4,7 @@
     python experiments/emulation_table.py --recipe published --seeds 0
     python experiments/emulation_table.py --recipe faithful --seeds 0 1 2
     python experiments/emulation_table.py --recipe faithful --seeds 0 --processes random
+    python experiments/emulation_table.py --recipe faithful --seeds 0 --processes sticky
 
 Resumable: a row that stands in docs/emulation.jsonl is not computed again unless the recipe has changed
 since, a killed training run continues where it was, and docs/results.md is rewritten from the rows after
@@ -44,7 +45,10 @@ PAPER_BEST_LOSS = {
 
 RECIPES = ("fast", "published", "faithful")
 
-RANDOM_PROCESSES = ("random-3x3@1", "random-5x4@2", "random-7x5@3", "random-8x6@4", "random-10x3@5")
+DRAWN_PROCESSES = {
+    "random": ("random-3x3@1", "random-5x4@2", "random-7x5@3", "random-8x6@4", "random-10x3@5"),
+    "sticky": ("sticky-3x3@1", "sticky-5x4@2", "sticky-7x5@3", "sticky-8x6@4", "sticky-10x3@5"),
+}
 """Processes that no recipe was tuned on, from 3 to 10 states and 3 to 6 symbols."""
 
 MARGINS = {
@@ -67,11 +71,14 @@ def main() -> None:
     parser.add_argument("--recipe", choices=RECIPES, help="leave out to only rewrite the page")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument(
-        "--processes", nargs="+", default=list_presets(), help="names; `random` stands for five random HMMs"
+        "--processes",
+        nargs="+",
+        default=list_presets(),
+        help="names; `random` and `sticky` are five drawn HMMs each",
     )
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    processes = RANDOM_PROCESSES if arguments.processes == ["random"] else arguments.processes
+    processes = [name for given in arguments.processes for name in DRAWN_PROCESSES.get(given, (given,))]
     pairs = itertools.product(arguments.seeds if arguments.recipe else [], processes)
     options = {"recipe": arguments.recipe, "threads": arguments.threads}
     wanted = [build_settings(process, seed=seed, **options) for seed, process in pairs]
@@ -189,7 +196,7 @@ def render_cell(measure: dict) -> str:
 
 def order(row: dict) -> tuple:
     """Rows in the order of the presets, then by seed."""
-    names = [*list_presets(), *RANDOM_PROCESSES]
+    names = [*list_presets(), *itertools.chain(*DRAWN_PROCESSES.values())]
     return names.index(row["preset"]) if row["preset"] in names else len(names), row["preset"], row["seed"]
 
 

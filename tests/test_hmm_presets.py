@@ -165,6 +165,10 @@ def test_invalid_sizes_and_options(call, message):
         ("fully-connected-5", build_fully_connected(5)),
         ("fully-connected-5x3", build_fully_connected(5, 3)),
         ("random-6x4@7", build_random(6, 4, rng=np.random.default_rng(7))),
+        (
+            "sticky-6x4@7",
+            build_random(6, 4, rng=np.random.default_rng(7), stay_prob=0.9, emission_concentration=0.3),
+        ),
         ("linear-3", load_preset("linear-3").hmm),
         ("cyclic-4", load_preset("cyclic-4").hmm),
     ],
@@ -178,9 +182,9 @@ def test_generalised_names(name, hmm):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("random-6x4", "Only random takes, and needs, a seed"),
+        ("random-6x4", "Only random and sticky take, and need, a seed"),
         ("random-6@1", "needs states and symbols"),
-        ("linear-3@1", "Only random takes"),
+        ("linear-3@1", "Only random and sticky take"),
         ("linear-3x", "must look like linear-8"),
         ("linear-0", "`n_states` must be a whole number ≥ 1"),
         ("ringg-6", "unknown process family `ringg`. Did you mean `ring`"),

@@ -9,6 +9,7 @@ _FAMILIES = (
     ("ring-M", "ring-6", "ring of M states"),
     ("fully-connected-M", "fully-connected-5", "each leads to each, own symbols"),
     ("random-MxS@SEED", "random-6x4@7", "random rows, S symbols"),
+    ("sticky-MxS@SEED", "sticky-6x4@7", "the same with states that last"),
 )
 
 

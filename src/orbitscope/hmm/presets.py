@@ -16,7 +16,7 @@ from .builders import build_fully_connected, build_linear_chain, build_random, b
 from .definition import HMM
 from .files import load_hmm_file
 
-_FORMS = "linear-8, linear-8x4 (states x symbols), ring-6, fully-connected-5, random-6x4@7 (… @ seed)"
+_FORMS = "linear-8, linear-8x4 (states x symbols), ring-6, fully-connected-5, random-6x4@7 or sticky-6x4@7 (seed)"
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,9 @@ def parse_process_name(name: str) -> HMM:
 
     Parameters
     ----------
-    name : str                 FAMILY-STATES, FAMILY-STATESxSYMBOLS, or random-STATESxSYMBOLS@SEED, with
-                               FAMILY one of linear, ring (or cyclic), fully-connected
+    name : str                 FAMILY-STATES or FAMILY-STATESxSYMBOLS with FAMILY one of linear, ring (or
+                               cyclic), fully-connected; or FAMILY-STATESxSYMBOLS@SEED with random (rows from
+                               flat Dirichlet laws, little memory) or sticky (states last, symbols differ)
 
     Returns
     -------
@@ -77,15 +78,16 @@ def parse_process_name(name: str) -> HMM:
     """
     match = re.fullmatch(r"([a-z-]+?)-(\d+)(?:x(\d+))?(?:@(\d+))?", name)
     family = match[1] if match else re.split(r"-?\d", name, maxsplit=1)[0]
-    if family not in (*_FAMILIES, "random"):
-        raise unknown_name("process family", family, (*_FAMILIES, "random"))
-    if match is None or (family == "random") != (match[4] is not None):
+    if family not in (*_FAMILIES, *_DRAWN_FAMILIES):
+        raise unknown_name("process family", family, (*_FAMILIES, *_DRAWN_FAMILIES))
+    if match is None or (family in _DRAWN_FAMILIES) != (match[4] is not None):
         raise InputError(
-            f"a process name must look like {_FORMS}, got `{name}`. Only random takes, and needs, a seed."
+            f"a process name must look like {_FORMS}, got `{name}`. Only random and sticky take, and need, a "
+            "seed."
         )
     n_states, n_symbols, seed = (None if part is None else int(part) for part in match.groups()[1:])
-    if family == "random":
-        return _build_random_by_name(name, n_states, n_symbols, seed)
+    if family in _DRAWN_FAMILIES:
+        return _draw_by_name(name, n_states, n_symbols, seed, **_DRAWN_FAMILIES[family])
     sizes = (n_states,) if n_symbols is None else (n_states, n_symbols)
     return _FAMILIES[family](*sizes)
 
@@ -100,7 +102,7 @@ def load_process(name_or_path: str | Path) -> HMM:
     text = str(name_or_path)
     if text in _PRESETS:
         return _PRESETS[text].hmm
-    if re.fullmatch(rf"({'|'.join(_FAMILIES)}|random)-\d[\dx@]*", text):
+    if re.fullmatch(rf"({'|'.join((*_FAMILIES, *_DRAWN_FAMILIES))})-\d[\dx@]*", text):
         return parse_process_name(text)
     if Path(text).suffix == ".toml" or Path(text).exists():
         return load_hmm_file(text)
@@ -108,10 +110,12 @@ def load_process(name_or_path: str | Path) -> HMM:
     raise InputError(f"{error} Or a name such as {_FORMS}; or a TOML file, and no file has this name.")
 
 
-def _build_random_by_name(name: str, n_states: int | None, n_symbols: int | None, seed: int | None) -> HMM:
+def _draw_by_name(
+    name: str, n_states: int | None, n_symbols: int | None, seed: int | None, **options: float
+) -> HMM:
     if n_states is None or n_symbols is None:
         raise InputError(f"a random process needs states and symbols, got `{name}`. Write e.g. random-6x4@7.")
-    drawn = build_random(n_states, n_symbols, rng=np.random.default_rng(seed))
+    drawn = build_random(n_states, n_symbols, rng=np.random.default_rng(seed), **options)
     return HMM(drawn.initial_probs, drawn.transition_matrix, drawn.emission_probs, name=name)
 
 
@@ -126,6 +130,12 @@ _FAMILIES = {
     "cyclic": build_ring,
     "fully-connected": build_fully_connected,
 }
+
+_DRAWN_FAMILIES: dict[str, dict[str, float]] = {
+    "random": {},
+    "sticky": {"stay_prob": 0.9, "emission_concentration": 0.3},
+}
+"""Families drawn at random, with the options of :func:`build_random`."""
 
 _chain_preset = partial(Preset, n_epochs=500, gradient_clip=0.9)
 
