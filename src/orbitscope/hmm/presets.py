@@ -16,7 +16,10 @@ from .builders import build_fully_connected, build_linear_chain, build_random, b
 from .definition import HMM
 from .files import load_hmm_file
 
-_FORMS = "linear-8, linear-8x4 (states x symbols), ring-6, fully-connected-5, random-6x4@7 or sticky-6x4@7 (seed)"
+_FORMS = (
+    "linear-8, linear-8x4 (states x symbols), ring-6, fully-connected-5, random-6x4@7, sticky-6x4@7 "
+    "(… @ seed)"
+)
 
 
 @dataclass(frozen=True)
