@@ -94,31 +94,35 @@ class NeighbourDivergence:
         chosen, n_half = halves.flatten(1, 2), halves.shape[2]
         with torch.no_grad():
             symbols = _draw_symbols(chosen, generator)
-            value, slope = self._compare(self.measure(symbols), n_half)
-            gradient = torch.einsum("stnk,sn->tnk", self.measure_alternatives(symbols), slope)
+            total, predicted = self._run_forward(symbols)
+            value, slope = self._compare(_relate_to_first(total), n_half)
+            gradient = torch.einsum("stnk,sn->tnk", self._run_backward(symbols, predicted), slope)
         linear = (chosen * gradient).sum()
         return linear - linear.detach() + value
 
     def measure(self, symbols: Int[Tensor, "time trajectory"]) -> Float[Tensor, "ratio trajectory"]:
         """Log-likelihood under the process, then the log-ratio of each neighbour, in nats a sequence."""
         total, _ = self._run_forward(symbols)
-        return torch.cat([total[:1], total[1:] - total[:1]])
+        return _relate_to_first(total)
 
     def measure_alternatives(
         self, symbols: Int[Tensor, "time trajectory"]
     ) -> Float[Tensor, "ratio time trajectory symbol"]:
         """What each would be if the symbol of one step were another, minus what it is."""
         _, predicted = self._run_forward(symbols)
+        return self._run_backward(symbols, predicted)
+
+    def _run_backward(self, symbols: Tensor, predicted: list[Tensor]) -> Tensor:
+        """Alternatives from the state probabilities before the symbol of each step."""
         emitted, backward = self._emission.transpose(1, 2)[:, symbols], torch.ones_like(predicted[0])
-        alternatives = []
+        joints = []
         for step in reversed(range(len(symbols))):
-            joint = (predicted[step] * backward) @ self._emission
-            now = symbols[step][None, :, None].expand(len(joint), -1, 1)
-            alternatives.append(torch.log(joint / joint.gather(2, now)))
+            joints.append((predicted[step] * backward) @ self._emission)
             backward = (backward * emitted[:, step]) @ self._transition.transpose(1, 2)
             backward = backward / backward.sum(2, keepdim=True)
-        found = torch.stack(alternatives[::-1], dim=1)
-        return torch.cat([found[:1], found[1:] - found[:1]])
+        joint = torch.stack(joints[::-1], dim=1)
+        now = symbols[None, :, :, None].expand(len(joint), -1, -1, 1)
+        return _relate_to_first(torch.log(joint / joint.gather(3, now)))
 
     def _run_forward(self, symbols: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Log-likelihood (process, trajectory), and state probabilities before the symbol of each step."""
@@ -142,6 +146,11 @@ class NeighbourDivergence:
     def _count_most_trajectories(self) -> int:
         n_neighbours, n_states = self._initial.shape
         return max(4, _MOST_ENTRIES // (n_neighbours * n_states))
+
+
+def _relate_to_first(values: Tensor) -> Tensor:
+    """Values of the process, then those of its neighbours minus them."""
+    return torch.cat([values[:1], values[1:] - values[:1]])
 
 
 def list_neighbours(hmm: HMM) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
