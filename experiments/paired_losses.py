@@ -1,6 +1,7 @@
 """The paired experiment: sampled sequences or words as the loss, everything else alike, six seeds each.
 
     python experiments/paired_losses.py
+    python experiments/paired_losses.py --seeds 0 2 4 --threads 1
 
 Is a property of the networks one of emulation, or of the loss? For linear-2 and linear-3 each seed trains
 two networks from the same initial weights with the same schedule and takes the last epoch of both: one with
@@ -72,8 +73,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS, choices=SEEDS)
     parser.add_argument("--threads", type=int, default=2)
-    wanted = list_settings(parser.parse_args().threads)
+    arguments = parser.parse_args()
+    wanted = [settings for settings in list_settings(arguments.threads) if settings.seed in arguments.seeds]
     remove_whole_runs()
     table.fill_table(ROWS, wanted, compute_row, write_page)
     remove_whole_runs()
