@@ -92,7 +92,7 @@ def read(result: Result, index: Any, *names: str) -> list[float]:
 
 
 def describe_regions(result: Any) -> dict[str, Any]:
-    """Share, unstable directions and their null in each region, and the order of visits."""
+    """Share, unstable directions and their null in each region, order of visits and net flux."""
     measures, names = result.measure.tolist(), result.region.tolist()
     found = {
         measure: {
@@ -117,7 +117,8 @@ def describe_regions(result: Any) -> dict[str, Any]:
         str(name): read(result, i, "kick_minus_slow", "kick_minus_slow_low", "kick_minus_slow_high")
         for i, name in enumerate(result.contrast)
     }
-    return found | {"order": order, "kick_minus_slow": contrasts}
+    flux = read(result, (), "net_flux", "net_flux_low", "net_flux_high")
+    return found | {"order": order, "net_flux": flux, "kick_minus_slow": contrasts}
 
 
 def describe_growth(result: Any) -> dict[str, Any]:

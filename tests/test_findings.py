@@ -41,8 +41,10 @@ def test_regions_are_summarised_with_their_null_and_order(regions):
         assert format_number(float(null)) in finding.beside
     beyond = found["kick minus slow, beyond random active sets"].value
     assert beyond.startswith(format_number(float(regions.kick_minus_slow[2])))
-    order = found["kick → transition: net share of visits in this order"].value
-    assert order.startswith(format_number(float(regions.asymmetry[1, 2])))
+    flux = found["net flux slow → kick → transition → slow (cycles per 100 steps)"]
+    numbers = (float(v) for v in (regions.net_flux, regions.net_flux_low, regions.net_flux_high))
+    assert flux.value == findings.format_interval(*numbers)
+    assert flux.beside == "0 if reversible"
 
 
 def test_circulation_is_summarised_with_its_counts():

@@ -49,7 +49,7 @@ def format_interval(value: float, low: float, high: float) -> str:
 
 
 def summarise_regions(result: RegionResult) -> list[Finding]:
-    """Share, unstable directions and order of the regions."""
+    """Share and unstable directions of the regions, and the net flux around them."""
     rows = result.measure.tolist()
     findings = []
     for j, name in enumerate(result.region):
@@ -67,10 +67,9 @@ def summarise_regions(result: RegionResult) -> list[Finding]:
     limits = (result.kick_minus_slow, result.kick_minus_slow_low, result.kick_minus_slow_high)
     beyond = format_interval(*(float(values[contrast]) for values in limits))
     findings.append(Finding("kick minus slow, beyond random active sets", beyond, "0 by chance"))
-    for i, j in ((0, 1), (1, 2), (2, 0)):
-        numbers = (float(v[i, j]) for v in (result.asymmetry, result.asymmetry_low, result.asymmetry_high))
-        what = f"{result.region[i]} → {result.region[j]}: net share of visits in this order"
-        findings.append(Finding(what, format_interval(*numbers), "0 if reversible"))
+    flux = (float(value) for value in (result.net_flux, result.net_flux_low, result.net_flux_high))
+    what = "net flux slow → kick → transition → slow (cycles per 100 steps)"
+    findings.append(Finding(what, format_interval(*flux), "0 if reversible"))
     return findings
 
 
