@@ -5,9 +5,11 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from known_networks import make_tilted_plane
 
 from orbitscope.analysis import findings
 from orbitscope.dynamics.circulation import compute_circulation
+from orbitscope.dynamics.readout_alignment import compute_readout_alignment
 from orbitscope.dynamics.regions import compute_regions
 from orbitscope.dynamics.training_evolution import compute_training_evolution
 from orbitscope.network import build_network
@@ -53,6 +55,23 @@ def test_circulation_is_summarised_with_its_counts():
     direct = findings.summarise_circulation(result)[result.cycle.tolist().index("direct")]
     assert direct.value.startswith("1 [")
     assert direct.beside == f"{result.n_forward[0]} forward, 0 backward"
+
+
+def test_the_readout_is_summarised_with_both_nulls():
+    network = build_network(3, hidden_size=8, input_size=2, generator=torch.Generator().manual_seed(0))
+    covariance, rng = np.diag(np.arange(1.0, 9.0)), np.random.default_rng(0)
+    result = compute_readout_alignment(network, make_tilted_plane(8), covariance, n_null=99, rng=rng)
+    found = {finding.what: finding for finding in findings.summarise_alignment(result)}
+    for i in range(3):
+        for row, power, what in (
+            (0, 1, f"readout of symbol {i} in the orbit plane"),
+            (2, 2, f"share of the variance of logit {i} in the orbit plane"),
+        ):
+            assert found[what].value == format_number(float(result.projection[row, i]) ** power)
+            for j, null in enumerate(("permutations", "signs")):
+                quantile = format_number(float(result.null_quantile[row, j, i]) ** power)
+                p = format_number(float(result.p_holm[row, j, i]), digits=2)
+                assert f"{null} {quantile} (p = {p})" in found[what].beside
 
 
 def test_onsets_are_summarised_with_their_lag_if_they_have_one():

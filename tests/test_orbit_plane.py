@@ -4,7 +4,13 @@ import torch
 from known_networks import make_linear, make_plane, make_ring
 
 from orbitscope.dynamics.driven_states import run_driven
-from orbitscope.dynamics.orbit_plane import OrbitPlane, compute_orbit_plane, fit_orbit_plane, require_plane
+from orbitscope.dynamics.orbit_plane import (
+    OrbitPlane,
+    compute_covariance,
+    compute_orbit_plane,
+    fit_orbit_plane,
+    require_plane,
+)
 from orbitscope.errors import InputError, UndefinedAnalysisError
 
 RUN = {"n_trajectories": 13, "n_steps": 40, "burn_in": 20}
@@ -19,7 +25,10 @@ def test_the_plane_is_that_of_all_states_at_once(monkeypatch):
     network = make_ring()
     states = run_driven(network, 13, 40, burn_in=20, generator=seed()).states.flatten(0, 1).numpy()
     plane = compute_orbit_plane(network, **RUN, n_components=3, generator=seed())
-    values, vectors = np.linalg.eigh(np.cov(states.T, bias=True))
+    mean, covariance = compute_covariance(torch.from_numpy(states))
+    np.testing.assert_allclose(covariance, np.cov(states.T, bias=True))
+    np.testing.assert_allclose(mean, states.mean(0))
+    values, vectors = np.linalg.eigh(covariance)
     np.testing.assert_allclose(plane.mean, states.mean(0))
     np.testing.assert_allclose(plane.variances, values[::-1])
     for axis, vector in zip(plane.components, vectors.T[::-1], strict=False):

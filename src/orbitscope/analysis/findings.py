@@ -140,17 +140,25 @@ def summarise_size(result: OrbitSizeResult) -> list[Finding]:
 
 
 def summarise_alignment(result: ReadoutAlignmentResult) -> list[Finding]:
-    """Projection of each centred row of the readout on the orbit plane."""
-    row = result.variant.tolist().index("centred")
-    return [
-        Finding(
-            f"readout of symbol {symbol} in the orbit plane",
-            format_number(float(result.projection[row, i])),
-            f"95 % of permutations {format_number(float(result.null_quantile[row, i]))}, "
-            f"p (Holm) = {format_number(float(result.p_holm[row, i]), digits=2)}",
+    """Projection of each centred row on the orbit plane and share of its logit's variance, beside nulls."""
+    centred, logit = (result.variant.tolist().index(name) for name in ("centred", "logit"))
+
+    def compare(row: int, i: int, power: int) -> str:
+        nulls = zip(result.null, result.null_quantile[row, :, i], result.p_holm[row, :, i], strict=True)
+        return "95 % of " + ", ".join(
+            f"{name} {format_number(float(q) ** power)} (p = {format_number(float(p), digits=2)})"
+            for name, q, p in nulls
         )
-        for i, symbol in enumerate(result.symbol)
-    ]
+
+    findings = []
+    for i, symbol in enumerate(result.symbol):
+        for row, power, what in (
+            (centred, 1, f"readout of symbol {symbol} in the orbit plane"),
+            (logit, 2, f"share of the variance of logit {symbol} in the orbit plane"),
+        ):
+            value = format_number(float(result.projection[row, i]) ** power)
+            findings.append(Finding(what, value, compare(row, i, power)))
+    return findings
 
 
 def summarise_circulation(result: CirculationResult) -> list[Finding]:

@@ -147,10 +147,19 @@ def fit_orbit_plane(activity: Float[Tensor, "*batch hidden"], *, n_components: i
             f"`n_components` must be in 1 … {points.shape[1]}, the width of the network, got {n_components}. "
             "Use 2 for a plane."
         )
+    mean, covariance = compute_covariance(points)
+    return _diagonalise(mean, covariance, n_components)
+
+
+def compute_covariance(
+    activity: Float[Tensor, "*batch hidden"],
+) -> tuple[Float[np.ndarray, " hidden"], Float[np.ndarray, "hidden hidden"]]:
+    """Mean and covariance of hidden activity over all states, in float64."""
+    points = activity.reshape(-1, activity.shape[-1])
     mean = points.mean(0, dtype=torch.float64)
     centred = (block.double() - mean for block in points.split(_BLOCK))
     covariance = torch.stack([block.T @ block for block in centred]).sum(0) / len(points)
-    return _diagonalise(mean.cpu().numpy(), covariance.cpu().numpy(), n_components)
+    return mean.cpu().numpy(), covariance.cpu().numpy()
 
 
 def require_plane(plane: OrbitPlane, network: NoiseRNN) -> None:
