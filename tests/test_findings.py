@@ -54,7 +54,8 @@ def test_circulation_is_summarised_with_its_counts():
     result = compute_circulation(labels, rng=np.random.default_rng(0))
     direct = findings.summarise_circulation(result)[result.cycle.tolist().index("direct")]
     assert direct.value.startswith("1 [")
-    assert direct.beside == f"{result.n_forward[0]} forward, 0 backward"
+    p = format_number(float(result.p_value[0]), digits=2)
+    assert direct.beside == f"{result.n_forward[0]} forward, 0 backward, p = {p}"
 
 
 def test_the_readout_is_summarised_with_both_nulls():

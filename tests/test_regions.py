@@ -144,13 +144,23 @@ def test_the_net_flux_is_that_of_each_edge_but_for_the_ends():
     assert float(result.net_flux_high - result.net_flux_low) == pytest.approx(2 * 1.96 * spread, rel=0.3)
 
 
-def test_intervals_of_the_order_are_those_of_the_net_share():
+def test_steps_from_or_to_undefined_states_have_no_flux(monkeypatch):
+    """Of 29 steps 10 are between labelled states and go around 10/3 times."""
+    labels = np.full((12, 30), -1)
+    labels[:, :6], labels[:, 7:13] = [0, 1, 2, 0, 1, 2], [1, 2, 0, 1, 2, 0]
+    monkeypatch.setattr("orbitscope.dynamics.regions.classify_regions", lambda steps: labels)
     result = run(make_network())
+    np.testing.assert_allclose([result.net_flux, result.net_flux_low, result.net_flux_high], 100 / 3)
+    assert result.visits.sum() == 12 * 10
+
+
+def test_intervals_of_the_order_are_those_of_the_net_share():
+    result = run(make_network(), confidence=0.8)
     counts = np.zeros((12, 3, 3), dtype=int)
     for visits, row in zip(counts, result.label, strict=True):
         for before, after in zip(row[:-1], row[1:], strict=True):
             visits[before, after] += before != after
-    expected = compute_net_share(counts, counts.swapaxes(1, 2))
+    expected = compute_net_share(counts, counts.swapaxes(1, 2), confidence=0.8)
     np.testing.assert_array_equal(result.asymmetry_low, expected.low)
     np.testing.assert_array_equal(result.asymmetry_high, expected.high)
 

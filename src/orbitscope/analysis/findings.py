@@ -166,8 +166,9 @@ def summarise_circulation(result: CirculationResult) -> list[Finding]:
     findings = []
     for i, cycle in enumerate(result.cycle):
         numbers = (float(values[i]) for values in (result.circulation, result.low, result.high))
-        counts = f"{result.n_forward[i]} forward, {result.n_backward[i]} backward"
-        findings.append(Finding(f"net circulation, {cycle} cycles", format_interval(*numbers), counts))
+        p = format_number(float(result.p_value[i]), digits=2)
+        beside = f"{result.n_forward[i]} forward, {result.n_backward[i]} backward, p = {p}"
+        findings.append(Finding(f"net circulation, {cycle} cycles", format_interval(*numbers), beside))
     return findings
 
 

@@ -155,11 +155,9 @@ def compute_readout_alignment(
     orders = np.stack([rng.permutation(network.hidden_size) for _ in range(n_null)])
     signs = rng.choice([-1.0, 1.0], size=orders.shape)
     same = np.eye(network.hidden_size)
-    cases = [(centred, same), (raw, same), (centred, covariance)]
-    squares, null = (
-        np.stack(parts)
-        for parts in zip(*(_project(*case, plane.components, orders, signs) for case in cases), strict=True)
-    )
+    cases = ((centred, same), (raw, same), (centred, covariance))
+    parts = [_project(rows, metric, plane.components, orders, signs) for rows, metric in cases]
+    squares, null = (np.stack(part) for part in zip(*parts, strict=True))
     undefined = [np.flatnonzero(np.isnan(row)).tolist() for row in squares]
     return ReadoutAlignmentResult(
         settings={"n_null": n_null, "n_components": len(plane.components)},
