@@ -22,5 +22,5 @@ for i, name in enumerate(regions.region):
         regions.estimate[rows.index(m), i] for m in ("share", "unstable", "unstable_null")
     )
     print(f"{name}: {share:.0%} of states, {unstable:.2f} unstable directions ({null:.2f} by chance)")
-order = regions.asymmetry[0, 1], regions.asymmetry[1, 2], regions.asymmetry[2, 0]
-print("slow to kick to transition to slow, net shares:", ", ".join(f"{share:.2f}" for share in order))
+flux, low, high = regions.net_flux, regions.net_flux_low, regions.net_flux_high
+print(f"slow to kick to transition to slow: net {flux:.2f} [{low:.2f}, {high:.2f}] cycles per 100 steps")

@@ -92,7 +92,7 @@ def read(result: Result, index: Any, *names: str) -> list[float]:
 
 
 def describe_regions(result: Any) -> dict[str, Any]:
-    """Share, unstable directions and their null in each region, and the order of visits."""
+    """Share, unstable directions and their null in each region, order of visits and net flux."""
     measures, names = result.measure.tolist(), result.region.tolist()
     found = {
         measure: {
@@ -117,7 +117,8 @@ def describe_regions(result: Any) -> dict[str, Any]:
         str(name): read(result, i, "kick_minus_slow", "kick_minus_slow_low", "kick_minus_slow_high")
         for i, name in enumerate(result.contrast)
     }
-    return found | {"order": order, "kick_minus_slow": contrasts}
+    flux = read(result, (), "net_flux", "net_flux_low", "net_flux_high")
+    return found | {"order": order, "net_flux": flux, "kick_minus_slow": contrasts}
 
 
 def describe_growth(result: Any) -> dict[str, Any]:
@@ -149,13 +150,17 @@ def describe_circulation(result: Any) -> dict[str, Any]:
     return {"circulation": numbers, "counts": [int(result.n_forward[row]), int(result.n_backward[row])]}
 
 
-def describe_readout(result: Any) -> list[list[float]]:
-    """Projection, its 95 % null and p (Holm) of each centred row."""
-    row = result.variant.tolist().index("centred")
-    return [
-        read(result, (row, symbol), "projection", "null_quantile", "p_holm")
-        for symbol in range(len(result.symbol))
-    ]
+def describe_readout(result: Any) -> dict[str, list[float]]:
+    """Projection of each centred row and share of its logit's variance, with p (Holm) of the nulls."""
+    centred, logit = (result.variant.tolist().index(name) for name in ("centred", "logit"))
+    permutations, signs = (result.null.tolist().index(name) for name in ("permutations", "signs"))
+    return {
+        "projection": result.projection[centred].tolist(),
+        "p_permutations": result.p_holm[centred, permutations].tolist(),
+        "p_signs": result.p_holm[centred, signs].tolist(),
+        "logit_share": (result.projection[logit] ** 2).tolist(),
+        "logit_p_signs": result.p_holm[logit, signs].tolist(),
+    }
 
 
 def describe_dates(result: Any) -> dict[str, Any]:
@@ -211,10 +216,13 @@ def render_regions(rows: list[dict[str, Any]]) -> str:
 def render_order(rows: list[dict[str, Any]]) -> str:
     """Order in which the regions are visited."""
     pairs = ("slow to kick", "kick to transition", "transition to slow")
-    lines = [_head(["network", *pairs, "circulation", "cycles forward : backward"])]
+    heads = ["network", "net flux (cycles per 100 steps)", *pairs, "circulation"]
+    lines = [_head([*heads, "cycles forward : backward"])]
     for row in rows:
         regions, cycles = row["regions"], row["circulation"]
-        cells = ["-"] * 3 if regions is None else [_interval(regions["order"][pair]) for pair in pairs]
+        cells = ["-"] * 4
+        if regions is not None:
+            cells = [_interval(regions["net_flux"]), *(_interval(regions["order"][pair]) for pair in pairs)]
         cells += (
             ["-", "-"]
             if cycles is None
@@ -222,8 +230,9 @@ def render_order(rows: list[dict[str, Any]]) -> str:
         )
         lines.append(_line([_name(row), *cells]))
     text = (
-        "Net share of visits in this order (0 reversible, 1 one-way). In a cycle of three the net flux is "
-        "the same on each edge but for the ends, so the three shares are one flux over three totals."
+        "Net flux slow, kick, transition, slow. Around three regions it is the same on each edge but for the "
+        "ends of trajectories: the net shares of visits (0 reversible, 1 one-way) are this one flux over "
+        "three totals."
     )
     return f"{text}\n\n" + "\n".join(lines) + "\n"
 
@@ -238,10 +247,12 @@ def render_global(rows: list[dict[str, Any]]) -> str:
         "area rate",
         "untrained, 95 %",
     ]
-    lines = [_head([*heads, "readout in the plane (p, Holm)"])]
+    lines = [
+        _head([*heads, "readout in the plane (p: permutations, signs)", "share of logits in it (p: signs)"])
+    ]
     for row in rows:
         growth, rotation, readout = row["noise_free_growth"], row["rotation"], row["readout_alignment"]
-        cells = ["-"] * 6
+        cells = ["-"] * 7
         if growth is not None:
             cells[0] = ", ".join(filter(None, (growth["verdict"], growth["directions"])))
             cells[1] = f"{_number(growth['mean_rate'])}, {_number(growth['largest_rate'])}"
@@ -252,7 +263,8 @@ def render_global(rows: list[dict[str, Any]]) -> str:
             quantile, p = (_number(rotation[key]["untrained"]) for key in ("null_quantile", "p_value"))
             cells[4] = f"{quantile}, p = {p}"
         if readout is not None:
-            cells[5] = ", ".join(f"{_number(value)} ({_number(p)})" for value, _, p in readout)
+            cells[5] = _join(readout, "projection", "p_permutations", "p_signs")
+            cells[6] = _join(readout, "logit_share", "logit_p_signs")
         lines.append(_line([_name(row), *cells]))
     return "\n".join(lines) + "\n"
 
@@ -285,6 +297,13 @@ def _reason(row: dict[str, Any], part: str) -> str:
 def _number(value: Any, *, scale: float = 1.0) -> str:
     number = table.read_number(value) * scale
     return "-" if np.isnan(number) else f"{number:.2g}" if abs(number) < 1 else f"{number:.3g}"
+
+
+def _join(found: dict[str, list[Any]], value: str, *p_values: str) -> str:
+    """Value of each symbol with its p-values in brackets."""
+    brackets = zip(*(map(_number, found[name]) for name in p_values), strict=True)
+    numbers = zip(found[value], brackets, strict=True)
+    return ", ".join(f"{_number(number)} ({', '.join(p)})" for number, p in numbers)
 
 
 def _interval(numbers: list[Any]) -> str:

@@ -48,3 +48,9 @@ def rotate(angle):
 
 def make_plane(width=2):
     return OrbitPlane(np.zeros(width), np.eye(width)[:2], np.ones(width))
+
+
+def make_tilted_plane(width, *, seed=0, n_components=2):
+    """A plane in a random direction."""
+    axes = np.linalg.qr(np.random.default_rng(seed).standard_normal((width, n_components)))[0].T
+    return OrbitPlane(np.zeros(width), axes, np.ones(width))

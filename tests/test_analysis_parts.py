@@ -28,7 +28,6 @@ TINY = {
     "n_resamples": 20,
     "n_untrained": 0,
     "n_null": 19,
-    "n_permutations": 19,
     "spectral_stride": 10,
     "align_steps": 5,
 }

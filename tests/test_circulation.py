@@ -4,10 +4,11 @@ import pytest
 from orbitscope.dynamics.circulation import CirculationResult, compute_circulation
 from orbitscope.errors import InputError
 from orbitscope.results import load_result, save_result
+from orbitscope.statistics import compute_net_share
 
 
 def circulate(labels, **options):
-    return compute_circulation(np.array(labels), rng=np.random.default_rng(0), n_resamples=200, **options)
+    return compute_circulation(np.array(labels), rng=np.random.default_rng(0), **options)
 
 
 def count_by_hand(row):
@@ -69,7 +70,8 @@ def test_labels_without_cycles_have_no_circulation():
     result = circulate(np.tile([0, 1], (5, 10)))
     assert np.isnan(result.circulation).all()
     assert np.isnan(result.p_value).all()
-    assert result.status["without_cycles"] == ["direct", "any"]
+    assert np.isnan([result.low, result.high, result.n_effective]).all()
+    assert result.status == {"without_cycles": ["direct", "any"]}
     assert int(result.n_excursions) == 45
 
 
@@ -79,6 +81,7 @@ def test_one_direction_leaves_room_for_the_other():
     labels[:8] = np.tile([0, 1, 2], 5)[:13]
     forward, backward = circulate(labels), circulate(labels[:, ::-1])
     expected = 2 * 0.025 ** (1 / 8) - 1
+    np.testing.assert_allclose(forward.n_effective, 8)
     np.testing.assert_allclose(forward.low, expected)
     np.testing.assert_allclose(forward.high, 1)
     np.testing.assert_allclose(backward.high, -expected)
@@ -87,15 +90,33 @@ def test_one_direction_leaves_room_for_the_other():
     np.testing.assert_allclose(narrow.low, 2 * 0.25 ** (1 / 8) - 1)
 
 
+def test_a_single_backward_cycle_moves_the_limit_little():
+    """100 trajectories of four cycles: the limit without a backward cycle is not far from that with one."""
+    labels = np.tile(np.tile([0, 1, 2], 5)[:13], (100, 1))
+    without = circulate(labels)
+    labels[0, :4] = [0, 2, 1, 0]
+    one = circulate(labels)
+    assert one.n_backward.tolist() == [1, 1]
+    np.testing.assert_allclose(one.low, without.low, atol=0.03)
+    np.testing.assert_allclose(without.low, 2 * 0.025 ** (1 / 100) - 1)
+
+
 def test_the_interval_is_over_trajectories():
     """Cycles of one trajectory go the same way: copies of a cycle within it add no certainty."""
     one = np.where(np.arange(40)[:, None] < 28, [0, 1, 2, 0], [0, 2, 1, 0])
     few, many = circulate(one), circulate(np.tile(one, (1, 50)))
     np.testing.assert_allclose(few.circulation, 0.4)
     np.testing.assert_allclose([many.low, many.high], [few.low, few.high])
-    share = 0.7
-    error = 2 * np.sqrt(share * (1 - share) / 40)
-    np.testing.assert_allclose(few.high - few.low, 2 * 1.96 * error, rtol=0.2)
+    np.testing.assert_allclose(few.n_effective, 40, rtol=0.03)
+
+
+def test_the_interval_is_that_of_the_net_share_of_cycles_by_trajectory():
+    labels = np.random.default_rng(1).choice([-1, 0, 1, 2], p=[0.05, 0.35, 0.3, 0.3], size=(40, 60))
+    counts = np.array([count_by_hand(row.tolist()) for row in labels])
+    expected = compute_net_share(counts[:, 0], counts[:, 1], confidence=0.8)
+    result = circulate(labels, confidence=0.8)
+    np.testing.assert_array_equal([result.low, result.high], [expected.low, expected.high])
+    np.testing.assert_array_equal(result.n_effective, expected.n_effective)
 
 
 def test_labels_out_of_range_are_refused():
@@ -105,8 +126,8 @@ def test_labels_out_of_range_are_refused():
         circulate([[0, 4], [0, 4]])
     with pytest.raises(InputError, match="`n_null` must be ≥ 1, got 0"):
         circulate([[0, 1], [0, 1]], n_null=0)
-    with pytest.raises(InputError, match="≥ 2 units, got 1"):
-        circulate([[0, 1]])
+    with pytest.raises(InputError, match=r"`confidence` must be in \(0, 1\), got 1.0"):
+        circulate([[0, 1], [0, 1]], confidence=1.0)
 
 
 def test_a_result_comes_back_from_its_file(tmp_path):

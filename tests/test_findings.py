@@ -5,11 +5,13 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from known_networks import make_tilted_plane
 
 from orbitscope.analysis import findings
 from orbitscope.dynamics.circulation import compute_circulation
 from orbitscope.dynamics.lyapunov import compute_lyapunov_exponents
 from orbitscope.dynamics.noise_free_exponents import compute_noise_free_exponents
+from orbitscope.dynamics.readout_alignment import compute_readout_alignment
 from orbitscope.dynamics.regional_exponents import compute_regional_exponents
 from orbitscope.dynamics.regions import compute_regions
 from orbitscope.dynamics.training_evolution import compute_training_evolution
@@ -44,8 +46,10 @@ def test_regions_are_summarised_with_their_null_and_order(regions):
         assert format_number(float(null)) in finding.beside
     beyond = found["kick minus slow, beyond random active sets"].value
     assert beyond.startswith(format_number(float(regions.kick_minus_slow[2])))
-    order = found["kick → transition: net share of visits in this order"].value
-    assert order.startswith(format_number(float(regions.asymmetry[1, 2])))
+    flux = found["net flux slow → kick → transition → slow (cycles per 100 steps)"]
+    numbers = (float(v) for v in (regions.net_flux, regions.net_flux_low, regions.net_flux_high))
+    assert flux.value == findings.format_interval(*numbers)
+    assert flux.beside == "0 if reversible"
 
 
 def test_circulation_is_summarised_with_its_counts():
@@ -53,7 +57,25 @@ def test_circulation_is_summarised_with_its_counts():
     result = compute_circulation(labels, rng=np.random.default_rng(0))
     direct = findings.summarise_circulation(result)[result.cycle.tolist().index("direct")]
     assert direct.value.startswith("1 [")
-    assert direct.beside == f"{result.n_forward[0]} forward, 0 backward"
+    p = format_number(float(result.p_value[0]), digits=2)
+    assert direct.beside == f"{result.n_forward[0]} forward, 0 backward, p = {p}"
+
+
+def test_the_readout_is_summarised_with_both_nulls():
+    network = build_network(3, hidden_size=8, input_size=2, generator=torch.Generator().manual_seed(0))
+    covariance, rng = np.diag(np.arange(1.0, 9.0)), np.random.default_rng(0)
+    result = compute_readout_alignment(network, make_tilted_plane(8), covariance, n_null=99, rng=rng)
+    found = {finding.what: finding for finding in findings.summarise_alignment(result)}
+    for i in range(3):
+        for row, power, what in (
+            (0, 1, f"readout of symbol {i} in the orbit plane"),
+            (2, 2, f"share of the variance of logit {i} in the orbit plane"),
+        ):
+            assert found[what].value == format_number(float(result.projection[row, i]) ** power)
+            for j, null in enumerate(("permutations", "signs")):
+                quantile = format_number(float(result.null_quantile[row, j, i]) ** power)
+                p = format_number(float(result.p_holm[row, j, i]), digits=2)
+                assert f"{null} {quantile} (p = {p})" in found[what].beside
 
 
 def test_onsets_are_summarised_with_their_lag_if_they_have_one():

@@ -12,7 +12,7 @@ from orbitscope.plots.regions import (
     plot_residencies,
     plot_visits,
 )
-from orbitscope.plots.style import REGION_COLORS
+from orbitscope.plots.style import REGION_COLORS, format_number
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,9 @@ def test_points_are_the_net_share_of_visits_with_both_counts(result):
     np.testing.assert_allclose(drawn, [result.asymmetry[i, j] for i, j in ((0, 1), (1, 2), (2, 0))])
     assert ax.texts[0].get_text() == f"{result.visits[0, 1]} : {result.visits[1, 0]}"
     assert ax.get_yticklabels()[0].get_text() == "slow → kick"
+    assert (
+        ax.get_title(loc="left") == f"net flux {format_number(float(result.net_flux))} cycles per 100 steps"
+    )
 
 
 def test_the_caption_has_the_numbers_of_the_result(result):
@@ -57,3 +60,7 @@ def test_the_caption_has_the_numbers_of_the_result(result):
     assert "360 driven states (12 trajectories of 30 steps)" in caption
     assert "transition below 2, slow above 8" in caption
     assert "mean over 4 rollouts" in caption
+    flux, low, high = (
+        format_number(float(value)) for value in (result.net_flux, result.net_flux_low, result.net_flux_high)
+    )
+    assert f"net flux {flux} ({low} to {high}) cycles per 100 steps" in caption

@@ -17,6 +17,7 @@ from orbitscope.dynamics.regions import (
 from orbitscope.errors import InputError
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
+from orbitscope.statistics import compute_net_share
 
 SMALL = {
     "n_trajectories": 12,
@@ -133,7 +134,49 @@ def test_a_cycle_has_one_direction():
     np.testing.assert_allclose(get(result, "residency"), [9.5, 5.0, 1.0])
     assert [result.asymmetry[0, 1], result.asymmetry[1, 2], result.asymmetry[2, 0]] == [1, 1, 1]
     assert [result.asymmetry[1, 0], result.asymmetry[2, 1], result.asymmetry[0, 2]] == [-1, -1, -1]
-    np.testing.assert_allclose(result.asymmetry_low[0, 1], 1)
+    assert 0 < result.asymmetry_low[0, 1] < 1
+    one_way = 2 * 0.025 ** (1 / 30) - 1  # 30 trajectories with four moves in 39 steps, or three
+    np.testing.assert_allclose(result.asymmetry_low[[0, 1, 2], [1, 2, 0]], one_way, atol=0.01)
+    np.testing.assert_allclose(result.asymmetry_high[[1, 2, 0], [0, 1, 2]], -one_way, atol=0.01)
+    np.testing.assert_allclose(result.net_flux, 10, rtol=0.02)
+
+
+def test_the_net_flux_is_that_of_each_edge_but_for_the_ends():
+    result = run(make_network())
+    net = result.visits - result.visits.T
+    n_steps = result.label.shape[0] * (result.label.shape[1] - 1)
+    np.testing.assert_allclose(result.net_flux, 100 * (net[0, 1] + net[1, 2] + net[2, 0]) / 3 / n_steps)
+    turns = []
+    for row in result.label.astype(int):
+        steps = np.array([0, 1, -1])[np.diff(row) % 3]  # along the circle of three, backwards, or at rest
+        turns.append(steps.sum() / 3)
+    np.testing.assert_allclose(result.net_flux, 100 * np.sum(turns) / n_steps)
+    for i, j in ((0, 1), (1, 2), (2, 0)):
+        assert abs(net[i, j] - 3 * np.sum(turns) / 3) <= len(result.label)
+    spread = 100 * np.std(turns) / np.sqrt(len(turns)) / (result.label.shape[1] - 1)
+    assert result.net_flux_low < result.net_flux < result.net_flux_high
+    assert float(result.net_flux_high - result.net_flux_low) == pytest.approx(2 * 1.96 * spread, rel=0.3)
+
+
+def test_steps_from_or_to_undefined_states_have_no_flux(monkeypatch):
+    """Of 29 steps 10 are between labelled states and go around 10/3 times."""
+    labels = np.full((12, 30), -1)
+    labels[:, :6], labels[:, 7:13] = [0, 1, 2, 0, 1, 2], [1, 2, 0, 1, 2, 0]
+    monkeypatch.setattr("orbitscope.dynamics.regions.classify_regions", lambda steps: labels)
+    result = run(make_network())
+    np.testing.assert_allclose([result.net_flux, result.net_flux_low, result.net_flux_high], 100 / 3)
+    assert result.visits.sum() == 12 * 10
+
+
+def test_intervals_of_the_order_are_those_of_the_net_share():
+    result = run(make_network(), confidence=0.8)
+    counts = np.zeros((12, 3, 3), dtype=int)
+    for visits, row in zip(counts, result.label, strict=True):
+        for before, after in zip(row[:-1], row[1:], strict=True):
+            visits[before, after] += before != after
+    expected = compute_net_share(counts, counts.swapaxes(1, 2), confidence=0.8)
+    np.testing.assert_array_equal(result.asymmetry_low, expected.low)
+    np.testing.assert_array_equal(result.asymmetry_high, expected.high)
 
 
 def test_the_entropy_of_an_indifferent_readout_is_log_three():
@@ -160,6 +203,8 @@ def test_empty_regions_are_named_and_undefined():
     assert result.status["empty"] == ["kick", "transition"]
     assert np.isnan(get(result, "residency")[1:]).all()
     np.testing.assert_allclose(get(result, "share"), [1, 0, 0])
+    assert result.net_flux == 0
+    assert np.isnan([result.net_flux_low, result.net_flux_high]).all()
 
 
 # ---- speed

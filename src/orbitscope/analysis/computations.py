@@ -10,7 +10,7 @@ from ..dynamics.fixed_points import FixedPointResult, find_fixed_points
 from ..dynamics.lyapunov import LyapunovResult, compute_lyapunov_exponents
 from ..dynamics.noise_free_exponents import NoiseFreeExponentsResult, compute_noise_free_exponents
 from ..dynamics.noise_free_growth import NoiseFreeGrowthResult, compute_noise_free_growth
-from ..dynamics.orbit_plane import compute_orbit_plane
+from ..dynamics.orbit_plane import compute_covariance, fit_orbit_plane
 from ..dynamics.readout_alignment import ReadoutAlignmentResult, compute_readout_alignment
 from ..network import NoiseRNN
 
@@ -96,14 +96,16 @@ def align_readout(
     n_steps: int = 500,
     burn_in: int = 500,
     noise_std: float = 1.0,
-    n_permutations: int = 9999,
+    n_null: int = 9999,
     generator: torch.Generator,
 ) -> ReadoutAlignmentResult:
     """Alignment of the readout with the orbit plane of driven activity."""
-    sizes = {"n_trajectories": n_trajectories, "n_steps": n_steps, "burn_in": burn_in}
-    plane = compute_orbit_plane(network, **sizes, noise_std=noise_std, generator=generator)
+    noise = {"noise_std": noise_std, "generator": generator}
+    states = run_driven(network, n_trajectories, n_steps, burn_in=burn_in, **noise).states
+    hidden = states[..., : network.hidden_size]
+    plane, (_, covariance) = fit_orbit_plane(hidden), compute_covariance(hidden)
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
-    return compute_readout_alignment(network, plane, rng=rng, n_permutations=n_permutations)
+    return compute_readout_alignment(network, plane, covariance, rng=rng, n_null=n_null)
 
 
 def draw_states(

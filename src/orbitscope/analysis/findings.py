@@ -51,7 +51,7 @@ def format_interval(value: float, low: float, high: float) -> str:
 
 
 def summarise_regions(result: RegionResult) -> list[Finding]:
-    """Share, unstable directions and order of the regions."""
+    """Share and unstable directions of the regions, and the net flux around them."""
     rows = result.measure.tolist()
     findings = []
     for j, name in enumerate(result.region):
@@ -69,10 +69,9 @@ def summarise_regions(result: RegionResult) -> list[Finding]:
     limits = (result.kick_minus_slow, result.kick_minus_slow_low, result.kick_minus_slow_high)
     beyond = format_interval(*(float(values[contrast]) for values in limits))
     findings.append(Finding("kick minus slow, beyond random active sets", beyond, "0 by chance"))
-    for i, j in ((0, 1), (1, 2), (2, 0)):
-        numbers = (float(v[i, j]) for v in (result.asymmetry, result.asymmetry_low, result.asymmetry_high))
-        what = f"{result.region[i]} → {result.region[j]}: net share of visits in this order"
-        findings.append(Finding(what, format_interval(*numbers), "0 if reversible"))
+    flux = (float(value) for value in (result.net_flux, result.net_flux_low, result.net_flux_high))
+    what = "net flux slow → kick → transition → slow (cycles per 100 steps)"
+    findings.append(Finding(what, format_interval(*flux), "0 if reversible"))
     return findings
 
 
@@ -174,17 +173,25 @@ def summarise_size(result: OrbitSizeResult) -> list[Finding]:
 
 
 def summarise_alignment(result: ReadoutAlignmentResult) -> list[Finding]:
-    """Projection of each centred row of the readout on the orbit plane."""
-    row = result.variant.tolist().index("centred")
-    return [
-        Finding(
-            f"readout of symbol {symbol} in the orbit plane",
-            format_number(float(result.projection[row, i])),
-            f"95 % of permutations {format_number(float(result.null_quantile[row, i]))}, "
-            f"p (Holm) = {format_number(float(result.p_holm[row, i]), digits=2)}",
+    """Projection of each centred row on the orbit plane and share of its logit's variance, beside nulls."""
+    centred, logit = (result.variant.tolist().index(name) for name in ("centred", "logit"))
+
+    def compare(row: int, i: int, power: int) -> str:
+        nulls = zip(result.null, result.null_quantile[row, :, i], result.p_holm[row, :, i], strict=True)
+        return "95 % of " + ", ".join(
+            f"{name} {format_number(float(q) ** power)} (p = {format_number(float(p), digits=2)})"
+            for name, q, p in nulls
         )
-        for i, symbol in enumerate(result.symbol)
-    ]
+
+    findings = []
+    for i, symbol in enumerate(result.symbol):
+        for row, power, what in (
+            (centred, 1, f"readout of symbol {symbol} in the orbit plane"),
+            (logit, 2, f"share of the variance of logit {symbol} in the orbit plane"),
+        ):
+            value = format_number(float(result.projection[row, i]) ** power)
+            findings.append(Finding(what, value, compare(row, i, power)))
+    return findings
 
 
 def summarise_circulation(result: CirculationResult) -> list[Finding]:
@@ -192,8 +199,9 @@ def summarise_circulation(result: CirculationResult) -> list[Finding]:
     findings = []
     for i, cycle in enumerate(result.cycle):
         numbers = (float(values[i]) for values in (result.circulation, result.low, result.high))
-        counts = f"{result.n_forward[i]} forward, {result.n_backward[i]} backward"
-        findings.append(Finding(f"net circulation, {cycle} cycles", format_interval(*numbers), counts))
+        p = format_number(float(result.p_value[i]), digits=2)
+        beside = f"{result.n_forward[i]} forward, {result.n_backward[i]} backward, p = {p}"
+        findings.append(Finding(f"net circulation, {cycle} cycles", format_interval(*numbers), beside))
     return findings
 
 

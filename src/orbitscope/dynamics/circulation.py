@@ -7,7 +7,7 @@ from jaxtyping import Float, Int, Integer, Shaped
 
 from ..errors import InputError
 from ..results import Result, axes
-from ..statistics import bootstrap_statistic, compute_permutation_p_value, flip_signs
+from ..statistics import compute_net_share, compute_permutation_p_value, flip_signs
 from .regions import REGIONS, UNDEFINED
 
 CYCLES = ("direct", "any")
@@ -25,8 +25,9 @@ class CirculationResult(Result):
     cycle : (cycle,)
         "direct" (slow, kick, transition, slow) and "any" (kick and transition may alternate in between).
     circulation, low, high : (cycle,)
-        (N₊ − N₋)/(N₊ + N₋) and its interval over trajectories; NaN without cycles. The interval
-        is also NaN where some resample has no cycle at all (``status``).
+        (N₊ − N₋)/(N₊ + N₋) and its interval; NaN without cycles (``status``).
+    n_effective : (cycle,)
+        Independent cycles that would give this interval; NaN without cycles.
     p_value : (cycle,)
         Two-sided, against cycles that are as frequent in both directions; NaN without cycles.
     n_forward, n_backward : (cycle,)
@@ -39,6 +40,7 @@ class CirculationResult(Result):
     circulation: Float[np.ndarray, " cycle"] = axes("cycle", description="(N₊ − N₋)/(N₊ + N₋)")
     low: Float[np.ndarray, " cycle"] = axes("cycle", description="lower limit")
     high: Float[np.ndarray, " cycle"] = axes("cycle", description="upper limit")
+    n_effective: Float[np.ndarray, " cycle"] = axes("cycle", description="effective number of cycles")
     p_value: Float[np.ndarray, " cycle"] = axes("cycle", description="two-sided")
     n_forward: Int[np.ndarray, " cycle"] = axes("cycle", description="slow, kick, transition, slow")
     n_backward: Int[np.ndarray, " cycle"] = axes("cycle", description="slow, transition, kick, slow")
@@ -49,7 +51,6 @@ def compute_circulation(
     labels: Integer[np.ndarray, "trajectory time"],
     *,
     n_null: int = 999,
-    n_resamples: int = 1000,
     confidence: float = 0.95,
     rng: np.random.Generator,
 ) -> CirculationResult:
@@ -62,23 +63,23 @@ def compute_circulation(
         count.
     n_null : int >= 1
         Draws of the null: random signs of N₊ − N₋ of each trajectory.
-    n_resamples, confidence
-        Of the bootstrap over trajectories.
+    confidence : float in (0, 1)
+        Coverage of the interval.
     rng
-        Source of both; same seed, same result.
+        Source of the null; same seed, same result.
 
     Raises
     ------
     InputError
-        If a label is out of range, or there are fewer than two trajectories.
+        If a label or a number is out of range.
 
     Notes
     -----
     Own construction. Repeats are removed; then each stretch between successive visits to slow counts as
     forward if it begins with kick and ends with transition, as backward if the other way round, and as
     neither if both ends are the same region. Reversing time exchanges forward and backward exactly, which is
-    the null's symmetry. Where all cycles have one direction, resamples do not vary: the open limit is then
-    the exact binomial one of as many units as trajectories with cycles.
+    the null's symmetry. The interval is that of :func:`compute_net_share` over trajectories, because few
+    cycles, or few in one direction, leave resamples without the other.
     """
     known = {UNDEFINED, *range(len(REGIONS))}
     if not set(np.unique(labels).tolist()) <= known:
@@ -87,23 +88,18 @@ def compute_circulation(
             f"{np.unique(labels).tolist()}. Pass the labels of a RegionResult."
         )
     counts, n_excursions = _count_cycles(labels)
-    found = bootstrap_statistic(
-        counts, _compare_directions, rng=rng, n_resamples=n_resamples, confidence=confidence
-    )
-    low, high = _open_limits(counts, found.low, found.high, confidence)
+    found = compute_net_share(counts[:, 0], counts[:, 1], confidence=confidence)
     net, (forward, backward) = counts[:, 0] - counts[:, 1], counts.sum(0)
     p_value = compute_permutation_p_value(np.abs(net.sum(0)), np.abs(flip_signs(net, n_null, rng=rng)))
     is_known = forward + backward > 0
     return CirculationResult(
-        settings={"n_null": n_null, "n_resamples": n_resamples, "confidence": confidence},
-        status={
-            "without_cycles": [name for name, n in zip(CYCLES, forward + backward, strict=True) if n == 0],
-            "without_interval": [name for name, limit in zip(CYCLES, low, strict=True) if np.isnan(limit)],
-        },
+        settings={"n_null": n_null, "confidence": confidence},
+        status={"without_cycles": np.array(CYCLES)[~is_known].tolist()},
         cycle=np.array(CYCLES),
         circulation=found.estimate,
-        low=low,
-        high=high,
+        low=found.low,
+        high=found.high,
+        n_effective=found.n_effective,
         p_value=np.where(is_known, p_value, np.nan),
         n_forward=forward,
         n_backward=backward,
@@ -128,20 +124,3 @@ def _count_cycles(labels: np.ndarray) -> tuple[np.ndarray, int]:
         np.add.at(counts[:, direction, 0], trajectory[begin[is_cycle & is_direct]], 1)
         np.add.at(counts[:, direction, 1], trajectory[begin[is_cycle]], 1)
     return counts, len(begin)
-
-
-def _compare_directions(sums: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return (sums[:, 0] - sums[:, 1]) / sums.sum(1)
-
-
-def _open_limits(
-    counts: np.ndarray, low: np.ndarray, high: np.ndarray, confidence: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Limits in which cycles of one direction only leave room for the other."""
-    forward, backward = counts.sum(0)
-    n_units = (counts.sum(1) > 0).sum(0)
-    share = ((1 - confidence) / 2) ** (1 / np.maximum(n_units, 1))
-    low = np.where((forward > 0) & (backward == 0), 2 * share - 1, low)
-    high = np.where((backward > 0) & (forward == 0), 1 - 2 * share, high)
-    return low, high

@@ -10,7 +10,6 @@ from torch import Tensor
 from ..errors import InputError, UndefinedAnalysisError
 from ..network import NoiseRNN
 from ..results import Result, axes
-from .driven_states import run_driven
 
 _BLOCK = 10_000
 """States that are converted to float64 together."""
@@ -90,47 +89,6 @@ def list_plane_fields(plane: OrbitPlane) -> dict[str, np.ndarray]:
     return {"mean": plane.mean, "components": plane.components, "variances": plane.variances}
 
 
-def compute_orbit_plane(
-    network: NoiseRNN,
-    *,
-    n_trajectories: int = 200,
-    n_steps: int = 500,
-    burn_in: int = 500,
-    noise_std: float = 1.0,
-    n_components: int = 2,
-    generator: torch.Generator,
-) -> OrbitPlane:
-    """Principal axes of the driven activity of a network.
-
-    Parameters
-    ----------
-    network : NoiseRNN
-    n_trajectories, n_steps, burn_in, noise_std
-        As in :func:`run_driven`; all states are held in memory (100 MB for 150 neurons).
-    n_components : int >= 1
-        Axes that are kept.
-    generator
-        Source of the noise; same seed, same plane.
-
-    Raises
-    ------
-    InputError
-        If a number is out of range.
-    UndefinedAnalysisError
-        If activity varies along fewer than ``n_components`` directions.
-    NoStationaryRegimeError
-        If the network grows without bound or is silent.
-
-    Notes
-    -----
-    Paper: Torre et al. 2025, principal components of the activity. A plane is not invariant to the scale of
-    single neurons: networks that differ only by such a scale, and emit the same symbols, have different ones.
-    """
-    noise = {"noise_std": noise_std, "generator": generator}
-    path = run_driven(network, n_trajectories, n_steps, burn_in=burn_in, **noise)
-    return fit_orbit_plane(path.states[..., : network.hidden_size], n_components=n_components)
-
-
 def fit_orbit_plane(activity: Float[Tensor, "*batch hidden"], *, n_components: int = 2) -> OrbitPlane:
     """Principal axes of given hidden activity, in float64.
 
@@ -140,6 +98,11 @@ def fit_orbit_plane(activity: Float[Tensor, "*batch hidden"], *, n_components: i
         If there are not so many neurons.
     UndefinedAnalysisError
         If activity varies along fewer than ``n_components`` directions.
+
+    Notes
+    -----
+    Paper: Torre et al. 2025, principal components of the activity. A plane is not invariant to the scale of
+    single neurons: networks that differ only by such a scale, and emit the same symbols, have different ones.
     """
     points = activity.reshape(-1, activity.shape[-1])
     if not 1 <= n_components <= points.shape[1]:
@@ -147,10 +110,19 @@ def fit_orbit_plane(activity: Float[Tensor, "*batch hidden"], *, n_components: i
             f"`n_components` must be in 1 … {points.shape[1]}, the width of the network, got {n_components}. "
             "Use 2 for a plane."
         )
+    mean, covariance = compute_covariance(points)
+    return _diagonalise(mean, covariance, n_components)
+
+
+def compute_covariance(
+    activity: Float[Tensor, "*batch hidden"],
+) -> tuple[Float[np.ndarray, " hidden"], Float[np.ndarray, "hidden hidden"]]:
+    """Mean and covariance of hidden activity over all states, in float64."""
+    points = activity.reshape(-1, activity.shape[-1])
     mean = points.mean(0, dtype=torch.float64)
     centred = (block.double() - mean for block in points.split(_BLOCK))
     covariance = torch.stack([block.T @ block for block in centred]).sum(0) / len(points)
-    return _diagonalise(mean.cpu().numpy(), covariance.cpu().numpy(), n_components)
+    return mean.cpu().numpy(), covariance.cpu().numpy()
 
 
 def require_plane(plane: OrbitPlane, network: NoiseRNN) -> None:

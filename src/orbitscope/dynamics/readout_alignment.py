@@ -1,6 +1,7 @@
-"""Readout against the orbit plane: how much of each symbol's readout row lies in it, beyond chance."""
+"""Readout against the orbit plane: how much of each symbol's readout lies in it, beyond chance."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,131 +13,183 @@ from ..results import Result, axes
 from ..statistics import adjust_holm, compute_permutation_p_value
 from .orbit_plane import OrbitPlane
 
-VARIANTS = ("centred", "raw")
-"""Rows minus their mean over symbols, which alone decides the symbol; rows as they are, as published."""
+VARIANTS = ("centred", "raw", "logit")
+"""Rows minus their mean over symbols, which alone decides the symbol; rows as they are, as published; the
+logits that the centred rows make of the activity."""
+
+NULLS = ("permutations", "signs")
+"""Permuted neuron labels; a random sign of each neuron's weights, at fixed magnitude."""
 
 NULL_LEVEL = 0.95
 """Quantile of the null that is reported."""
 
+_SMALLEST_SHARE = 1e-12
+"""Share of the variance of all neurons below which a logit counts as constant."""
+
+_ROUNDING = 1e-9
+"""Relative slack by which a null value ties with the observed one."""
+
 _CELL = ("variant", "symbol")
+_NULL_CELL = ("variant", "null", "symbol")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ReadoutAlignmentResult(Result):
-    """Projections of unit readout rows on the orbit plane.
+    """Projections of the readout on the orbit plane.
 
     Attributes
     ----------
     variant : (variant,)
-        "centred" and "raw".
+        "centred" and "raw" rows, and "logit".
+    null : (null,)
+        "permutations" and "signs".
     symbol : (symbol,)
         Index of the symbol.
     projection : (variant, symbol)
-        Norm of the projection: 1 in the plane, 0 at a right angle to it; NaN for a row that is zero.
+        Rows: norm of the projection of the unit row, 1 in the plane, 0 at a right angle to it. Logits:
+        multiple correlation with the coordinates in the plane, whose square is the share of the logit's
+        variance that lies in it. NaN for a row that is zero and a logit that is constant (``status``).
     angle : (variant, symbol)
-        Angle between row and plane.
-    null_projection : (variant, permutation, symbol)
-        Projections under permuted neuron labels.
-    null_quantile : (variant, symbol)
+        Arc cosine of the projection: for rows the angle to the plane.
+    null_projection : (variant, null, draw, symbol)
+        Projections of rows drawn from each null.
+    null_quantile : (variant, null, symbol)
         Their 95 % quantile.
-    p_value, p_holm : (variant, symbol)
+    p_value, p_holm : (variant, null, symbol)
         Large projections count; ``p_holm`` is corrected over symbols.
-    total, total_null_quantile, total_p_value : (variant,)
-        Sum over symbols of squared projections; rows that are zero are left out and named in ``status``.
+    total : (variant,)
+        Sum over symbols of squared projections, without those that are NaN.
+    total_null_quantile, total_p_value : (variant, null)
+        The same for the nulls.
     chance : ()
         Root mean square projection of rows in random directions.
     """
 
-    variant: Shaped[np.ndarray, " variant"] = axes("variant", description="which rows")
+    variant: Shaped[np.ndarray, " variant"] = axes("variant", description="what is projected")
+    null: Shaped[np.ndarray, " null"] = axes("null", description="what projections are compared with")
     symbol: Shaped[np.ndarray, " symbol"] = axes("symbol", description="symbol")
     projection: Float[np.ndarray, "variant symbol"] = axes(*_CELL, description="norm of the projection")
     angle: Float[np.ndarray, "variant symbol"] = axes(
-        *_CELL, unit="degrees", description="angle between row and plane"
+        *_CELL, unit="degrees", description="arc cosine of the projection"
     )
-    null_projection: Float[np.ndarray, "variant permutation symbol"] = axes(
-        "variant", "permutation", "symbol", description="projection for permuted neurons"
+    null_projection: Float[np.ndarray, "variant null draw symbol"] = axes(
+        "variant", "null", "draw", "symbol", description="projection under the null"
     )
-    null_quantile: Float[np.ndarray, "variant symbol"] = axes(
-        *_CELL, description="95 % quantile for permuted neurons"
+    null_quantile: Float[np.ndarray, "variant null symbol"] = axes(
+        *_NULL_CELL, description="95 % quantile of the null"
     )
-    p_value: Float[np.ndarray, "variant symbol"] = axes(*_CELL, description="large projections count")
-    p_holm: Float[np.ndarray, "variant symbol"] = axes(*_CELL, description="corrected over symbols")
+    p_value: Float[np.ndarray, "variant null symbol"] = axes(
+        *_NULL_CELL, description="large projections count"
+    )
+    p_holm: Float[np.ndarray, "variant null symbol"] = axes(*_NULL_CELL, description="corrected over symbols")
     total: Float[np.ndarray, " variant"] = axes("variant", description="sum of squared projections")
-    total_null_quantile: Float[np.ndarray, " variant"] = axes(
-        "variant", description="95 % quantile for permuted neurons"
+    total_null_quantile: Float[np.ndarray, "variant null"] = axes(
+        "variant", "null", description="95 % quantile of the null"
     )
-    total_p_value: Float[np.ndarray, " variant"] = axes("variant", description="large totals count")
+    total_p_value: Float[np.ndarray, "variant null"] = axes(
+        "variant", "null", description="large totals count"
+    )
     chance: Float[np.ndarray, ""] = axes(description="root mean square for random directions")
 
 
 def compute_readout_alignment(
-    network: NoiseRNN, plane: OrbitPlane, *, rng: np.random.Generator, n_permutations: int = 1000
+    network: NoiseRNN,
+    plane: OrbitPlane,
+    covariance: Float[np.ndarray, "hidden hidden"],
+    *,
+    rng: np.random.Generator,
+    n_null: int = 1000,
 ) -> ReadoutAlignmentResult:
-    """Project each symbol's readout row on the orbit plane and compare with permuted neurons.
+    """Project each symbol's readout on the orbit plane and compare with permuted neurons and random signs.
 
     Parameters
     ----------
     network : NoiseRNN
     plane : OrbitPlane
         Usually that of the same network; any number of components.
+    covariance : (hidden, hidden)
+        Of the hidden activity, see :func:`compute_covariance`.
     rng
-        Source of the permutations; same seed, same result.
-    n_permutations : int >= 1
-        Permutations of neuron labels, the same for every row.
+        Source of the nulls; same seed, same result.
+    n_null : int >= 1
+        Draws of each null, the same for every row.
 
     Raises
     ------
     InputError
-        If the plane belongs to a network of another width, or a number is out of range.
+        If plane or covariance belong to a network of another width, or a number is out of range.
     UndefinedAnalysisError
-        If all rows are alike.
+        If all rows are alike, or activity does not vary along an axis of the plane.
 
     Notes
     -----
     Paper: Torre et al. 2025, projections of raw rows without a null. Adding one vector to all rows leaves
     every symbol probability as it is but changes raw projections, so the centred rows decide. With two
     symbols the centred rows are opposite and share one projection. Random directions have the root mean
-    square √(k/n) for k components and n neurons (.115 for 2 and 150); permutations keep the values of each
-    row and of the plane, hence also their means over neurons. Neither rows nor planes are invariant to the
-    scale of single neurons.
+    square √(k/n) for k components and n neurons (.115 for 2 and 150).
+
+    Projections are cosines √(w M Pᵀ (P M Pᵀ)⁻¹ P M w / w M w) of row w and axes P. With M = 1 every neuron
+    counts alike: a weight on a silent neuron, which no symbol depends on, turns the row out of the plane.
+    With M the covariance such weights do not count, and the square is the share of the logit's variance that
+    the plane explains. That share is high by itself, because the plane holds most of the variance of anything
+    that is read out. It belongs to the coordinates of the plane as functions of time: scaling single neurons
+    leaves the logits alone but turns the plane.
+
+    Nulls. *Permutations* exchange weights between quiet neurons and the loud ones that make up the plane:
+    where large weights sit on quiet neurons, this null is too wide and its p-values are too large; where they
+    sit on loud ones it is too narrow, and so it would be for weights times standard deviations. *Signs* keep
+    the magnitude of every weight and loading; p-values are exact where the signs with which neurons favour
+    symbols are independent of their loadings. A neuron gets one sign for all symbols, so drawn rows are still
+    centred and as dependent as the real ones. Unlike permutations, signs do not keep the mean over neurons:
+    a row that follows total activity counts as aligned with an axis that does. Where a draw makes a logit
+    nearly constant it counts as wholly in the plane, which is the careful side.
     """
-    if len(plane.mean) != network.hidden_size:
-        raise InputError(
-            f"`plane` must have the network's {network.hidden_size} neurons, got {len(plane.mean)}. "
-            "Compute it from a network of the same width."
-        )
-    if n_permutations < 1:
-        raise InputError(f"`n_permutations` must be ≥ 1, got {n_permutations}. Use 1000.")
+    _check(network, plane, covariance, n_null)
     weights = network.w_out.detach().double().cpu().numpy()
     smallest = 10 * torch.finfo(network.w_out.dtype).eps * float(np.linalg.norm(weights, axis=1).max())
-    rows = np.stack([_normalise(rows, smallest) for rows in (weights - weights.mean(0), weights)])
-    is_known = np.asarray(np.isfinite(rows).all(axis=2))
-    if not is_known[0].any():
+    centred, raw = (_normalise(rows, smallest) for rows in (weights - weights.mean(0), weights))
+    if not np.isfinite(centred).any():
         raise UndefinedAnalysisError(
             "the rows of the readout must differ between symbols, but all are alike. Use a trained network."
         )
-    orders = np.stack([rng.permutation(network.hidden_size) for _ in range(n_permutations)])
-    squares = _project(rows, plane.components[None])[0]
-    null = _project(rows, plane.components.T[orders].swapaxes(1, 2))
-    total, null_total = np.nansum(squares, 1), np.nansum(null, 2)
-    p_value, p_holm = _test(squares, null, is_known)
-    zero_rows = [np.flatnonzero(~known).tolist() for known in is_known]
+    orders = np.stack([rng.permutation(network.hidden_size) for _ in range(n_null)])
+    signs = rng.choice([-1.0, 1.0], size=orders.shape)
+    same = np.eye(network.hidden_size)
+    cases = ((centred, same), (raw, same), (centred, covariance))
+    parts = [_project(rows, metric, plane.components, orders, signs) for rows, metric in cases]
+    squares, null = (np.stack(part) for part in zip(*parts, strict=True))
+    undefined = [np.flatnonzero(np.isnan(row)).tolist() for row in squares]
     return ReadoutAlignmentResult(
-        settings={"n_permutations": n_permutations, "n_components": len(plane.components)},
-        status={"zero_rows": dict(zip(VARIANTS, zero_rows, strict=True))},
+        settings={"n_null": n_null, "n_components": len(plane.components)},
+        status={"undefined": dict(zip(VARIANTS, undefined, strict=True))},
         variant=np.array(VARIANTS),
+        null=np.array(NULLS),
         symbol=np.arange(network.n_symbols),
         projection=np.sqrt(squares),
         angle=np.degrees(np.arccos(np.minimum(np.sqrt(squares), 1.0))),
-        null_projection=np.sqrt(null).swapaxes(0, 1),
-        null_quantile=np.sqrt(np.quantile(null, NULL_LEVEL, axis=0)),
-        p_value=p_value,
-        p_holm=p_holm,
-        total=total,
-        total_null_quantile=np.quantile(null_total, NULL_LEVEL, axis=0),
-        total_p_value=compute_permutation_p_value(total, null_total),
+        null_projection=np.sqrt(null),
+        null_quantile=np.sqrt(np.quantile(null, NULL_LEVEL, axis=2)),
+        **_test_symbols(squares, null),
+        **_test_totals(squares, null),
         chance=np.array(np.sqrt(len(plane.components) / network.hidden_size)),
     )
+
+
+def _check(network: NoiseRNN, plane: OrbitPlane, covariance: np.ndarray, n_null: int) -> None:
+    for name, width in (("plane", len(plane.mean)), ("covariance", len(covariance))):
+        if width != network.hidden_size:
+            raise InputError(
+                f"`{name}` must have the network's {network.hidden_size} neurons, got {width}. "
+                "Compute it from a network of the same width."
+            )
+    if n_null < 1:
+        raise InputError(f"`n_null` must be ≥ 1, got {n_null}. Use 1000.")
+    inside = plane.components @ covariance @ plane.components.T
+    if not np.linalg.eigvalsh(inside)[0] > _SMALLEST_SHARE * np.trace(covariance):
+        raise UndefinedAnalysisError(
+            "activity must vary along every axis of the plane, but is constant along one. Use the plane and "
+            "the covariance of the same activity."
+        )
 
 
 def _normalise(rows: np.ndarray, smallest: float) -> np.ndarray:
@@ -145,16 +198,41 @@ def _normalise(rows: np.ndarray, smallest: float) -> np.ndarray:
     return rows / np.where(norms > smallest, norms, np.nan)
 
 
-def _project(rows: np.ndarray, components: np.ndarray) -> np.ndarray:
-    """Squared projections (plane, variant, symbol) of (variant, symbol, hidden) on several planes."""
-    return np.square(np.einsum("vsn,pcn->pvsc", rows, components)).sum(-1)
+def _project(
+    rows: np.ndarray, metric: np.ndarray, components: np.ndarray, orders: np.ndarray, signs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Squared cosines of rows and plane, (symbol,) and, under both nulls, (null, draw, symbol)."""
+    inside = components @ metric
+    inside = np.linalg.solve(np.linalg.cholesky(inside @ components.T), inside)
+
+    def square(rows: np.ndarray) -> np.ndarray:
+        sizes = ((rows @ metric) * rows).sum(-1)
+        known = np.where(sizes > _SMALLEST_SHARE * np.trace(metric), sizes, np.nan)
+        return np.square(rows @ inside.T).sum(-1) / known
+
+    squares = square(rows)
+    null = np.stack([[square(row[orders]), square(row * signs)] for row in rows], axis=-1)
+    return squares, np.where(np.isnan(null) & np.isfinite(squares), 1.0, null)
 
 
-def _test(squares: np.ndarray, null: np.ndarray, is_known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """p-values (variant, symbol), plain and corrected over symbols; NaN for rows that are zero."""
-    p_value, p_holm = np.full((2, *squares.shape), np.nan)
-    for i, known in enumerate(is_known):
-        if known.any():
-            p_value[i, known] = compute_permutation_p_value(squares[i, known], null[:, i, known])
-            p_holm[i, known] = adjust_holm(p_value[i, known])
-    return p_value, p_holm
+def _test_symbols(squares: np.ndarray, null: np.ndarray) -> dict[str, Any]:
+    """p-values (variant, null, symbol), plain and corrected over symbols; NaN where undefined."""
+    p_value, p_holm = np.full((2, *null.shape[:2], null.shape[-1]), np.nan)
+    for i, observed in enumerate(squares):
+        known = np.isfinite(observed)
+        for j in range(len(NULLS)):
+            slack = observed[known] * (1 - _ROUNDING)
+            p_value[i, j, known] = compute_permutation_p_value(slack, null[i, j][:, known])
+            p_holm[i, j, known] = adjust_holm(p_value[i, j, known])
+    return {"p_value": p_value, "p_holm": p_holm}
+
+
+def _test_totals(squares: np.ndarray, null: np.ndarray) -> dict[str, Any]:
+    """Sums over symbols that are defined, beside their nulls."""
+    total, null_total = np.nansum(squares, 1), np.nansum(null, 3)
+    slack = np.repeat(total[:, None] * (1 - _ROUNDING), len(NULLS), axis=1)
+    return {
+        "total": total,
+        "total_null_quantile": np.quantile(null_total, NULL_LEVEL, axis=2),
+        "total_p_value": compute_permutation_p_value(slack, np.moveaxis(null_total, 2, 0)),
+    }

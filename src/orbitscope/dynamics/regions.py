@@ -1,9 +1,8 @@
 """Regions by residency: slow, kick and transition, what sets them apart, and which follows which."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..network import NoiseRNN
 from ..results import Result, axes
-from ..statistics import BootstrapResult, bootstrap_statistic
+from ..statistics import BootstrapResult, bootstrap_statistic, compute_net_share
 from .driven_states import run_driven
 from .orbit_plane import fit_orbit_plane
 from .region_measures import MEASURES, measure_spectra, measure_states
@@ -53,6 +52,10 @@ class RegionResult(Result):
         How often a visit to a region was followed by one to another, over all trajectories.
     asymmetry, asymmetry_low, asymmetry_high : (region, next_region)
         (N_ij − N_ji)/(N_ij + N_ji) of these visits and its interval: 0 where either order is as frequent.
+        Around the three regions N_ij − N_ji is the same but for the ends of trajectories: these are one
+        net flux over three totals, not three findings.
+    net_flux, net_flux_low, net_flux_high : ()
+        Net cycles slow, kick, transition, slow, and their interval over trajectories (NaN without visits).
     label : (trajectory, time)
         Index of the region; −1 is undefined.
     mean_steps : (trajectory, time)
@@ -95,6 +98,11 @@ class RegionResult(Result):
     asymmetry_high: Float[np.ndarray, "region region"] = axes(
         "region", "next_region", description="upper limit"
     )
+    net_flux: Float[np.ndarray, ""] = axes(
+        unit="cycles per 100 steps", description="net cycles slow, kick, transition, slow"
+    )
+    net_flux_low: Float[np.ndarray, ""] = axes(unit="cycles per 100 steps", description="lower limit")
+    net_flux_high: Float[np.ndarray, ""] = axes(unit="cycles per 100 steps", description="upper limit")
     label: Integer[np.ndarray, "trajectory time"] = axes(
         "trajectory", "time", description="region of a state"
     )
@@ -186,7 +194,9 @@ def compute_regions(
     -----
     Paper: Torre et al. 2025, figures on residency and local dynamics. Differs: regions leave no state out
     (the published slow states also have p_max > .8), intervals are over trajectories, and the counts stand
-    beside those of random active sets, because they follow which and how many neurons are active.
+    beside those of random active sets, because they follow which and how many neurons are active. Asymmetries
+    have the interval of :func:`compute_net_share`. The net flux is a third of the sum of N_ij − N_ji over the
+    three edges: what winds around the regions in one direction, as whole cycles or parts of one.
     """
     if spectral_stride < 1:
         raise InputError(f"`spectral_stride` must be ≥ 1, got {spectral_stride}. Use 1 for all steps.")
@@ -220,7 +230,8 @@ def compute_regions(
         n_points=np.array([(label == i).sum() for i in range(len(REGIONS))]),
         **_build_table(table),
         **_contrast_kick(table),
-        **_compare_visits(visits, resample(visits, _compare_orders)),
+        **_compare_orders(visits, confidence),
+        **_measure_flux(label, visits, resample),
         label=label.astype(np.int8),
         mean_steps=values["residency"],
         symbol=values["symbol"],
@@ -269,12 +280,30 @@ def _contrast_kick(means: BootstrapResult) -> dict[str, np.ndarray]:
     }
 
 
-def _compare_visits(visits: np.ndarray, orders: BootstrapResult) -> dict[str, Any]:
+def _compare_orders(visits: np.ndarray, confidence: float) -> dict[str, np.ndarray]:
+    """Visits in both orders, and the net share of one."""
+    orders = compute_net_share(visits, visits.swapaxes(1, 2), confidence=confidence)
     return {
         "visits": visits.sum(0),
         "asymmetry": orders.estimate,
         "asymmetry_low": orders.low,
         "asymmetry_high": orders.high,
+    }
+
+
+def _measure_flux(
+    label: np.ndarray, visits: np.ndarray, resample: Callable[..., BootstrapResult]
+) -> dict[str, np.ndarray]:
+    """Net cycles per 100 steps between states that have a region."""
+    edges = np.roll(np.eye(len(REGIONS), dtype=int), 1, axis=1)
+    net_cycles = ((visits - visits.swapaxes(1, 2)) * edges).sum((1, 2)) / len(REGIONS)
+    n_steps = ((label[:, 1:] >= 0) & (label[:, :-1] >= 0)).sum(1)
+    flux = resample(np.stack([100 * net_cycles, n_steps], axis=1)[:, :, None], _divide)
+    has_interval = visits.any()
+    return {
+        "net_flux": np.asarray(flux.estimate[0]),
+        "net_flux_low": np.where(has_interval, flux.low[0], np.nan),
+        "net_flux_high": np.where(has_interval, flux.high[0], np.nan),
     }
 
 
@@ -314,9 +343,3 @@ def _count_visits(label: np.ndarray) -> np.ndarray:
     code = (trajectory * n_regions + before) * n_regions + after
     counts = np.bincount(code[is_move], minlength=len(label) * n_regions**2)
     return counts.reshape(len(label), n_regions, n_regions)
-
-
-def _compare_orders(visits: np.ndarray) -> np.ndarray:
-    reverse = visits.swapaxes(1, 2)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return (visits - reverse) / (visits + reverse)

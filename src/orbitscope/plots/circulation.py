@@ -63,11 +63,10 @@ def plot_net_circulation(result: CirculationResult, *, ax: Axes | None = None) -
     ax.axvline(ONE_WAY, color=MUTED_COLOR, linestyle="--", zorder=1)
     ax.hlines(places, result.low, result.high, color=NETWORK_COLOR, linewidth=1.4)
     ax.plot(result.circulation, places, "o", color=NETWORK_COLOR, markersize=4, clip_on=False, zorder=3)
-    for name, value, place in zip(result.cycle, result.circulation, places, strict=True):
-        missing = "no cycles" if name in result.status["without_cycles"] else "no interval"
-        if name in result.status["without_interval"]:
-            at = (float(np.nan_to_num(value)), float(place))
-            ax.annotate(missing, at, xytext=(6, 0), textcoords="offset points", va="center", fontsize=7)
+    for name, place in zip(result.cycle, places, strict=True):
+        if name in result.status["without_cycles"]:
+            at = (0.0, float(place))
+            ax.annotate("no cycles", at, xytext=(6, 0), textcoords="offset points", va="center", fontsize=7)
     ax.set_yticks(places, [str(name) for name in result.cycle])
     ax.tick_params(axis="y", length=0)
     ax.set(xlabel="net circulation", ylim=(-0.6, len(places) - 0.4), xlim=(-1, 1))
@@ -88,17 +87,19 @@ def describe_circulation(result: CirculationResult) -> str:
     """Caption of :func:`plot_circulation`."""
     rows = []
     for i, name in enumerate(result.cycle):
-        value, low, high, p = (
+        value, low, high, p, n_effective = (
             format_number(float(values[i]))
-            for values in (result.circulation, result.low, result.high, result.p_value)
+            for values in (result.circulation, result.low, result.high, result.p_value, result.n_effective)
         )
         counts = f"{result.n_forward[i]} forward and {result.n_backward[i]} backward"
-        rows.append(f"{name}: {counts}, circulation {value} ({low} to {high}), p = {p}")
+        worth = f"worth {n_effective} independent cycles"
+        rows.append(f"{name}: {counts} ({worth}), circulation {value} ({low} to {high}), p = {p}")
     return (
         f"Cycles among regions, in {int(result.n_excursions)} stretches between successive visits to slow "
         "regions. Direct cycles visit kick and transition once; in any cycle these two may alternate. "
         "a, Number of cycles in both directions. b, Net circulation (forward − backward)/(forward + "
         f"backward): 0 for a reversible process, one-way above {ONE_WAY:g}. {'; '.join(rows)}. The "
         "p-values compare with cycles that are reversed at random, trajectory by trajectory. Intervals: "
-        f"{100 * result.settings['confidence']:.0f} %, bootstrap over trajectories."
+        f"{100 * result.settings['confidence']:.0f} %, exact for the effective number of cycles, which is "
+        "that of trajectories where all cycles go one way."
     )

@@ -10,11 +10,14 @@ _GOLDEN = (5**0.5 - 1) / 2
 _MANY = 300
 
 
-def draw_null(ax: Axes, values: Float[np.ndarray, " draw"], place: float, quantile: float) -> None:
-    """Every draw as a dot in a row of height .6 about ``place``, and a bar at a quantile."""
-    spread = place + 0.6 * ((np.arange(len(values)) * _GOLDEN) % 1 - 0.5)
+def draw_null(
+    ax: Axes, values: Float[np.ndarray, " draw"], place: float, quantile: float, *, height: float = 0.6
+) -> None:
+    """Every draw as a dot in a row of this height about ``place``, and a bar at a quantile."""
+    spread = place + height * ((np.arange(len(values)) * _GOLDEN) % 1 - 0.5)
     size = 2.0 if len(values) > _MANY else 4.0
     ax.plot(
         values, spread, ".", color=FLOOR_COLOR, markersize=size, markeredgewidth=0, alpha=0.6, rasterized=True
     )
-    ax.vlines(quantile, place - 0.36, place + 0.36, color=MUTED_COLOR, linewidth=1.4, zorder=3)
+    half = 0.6 * height
+    ax.vlines(quantile, place - half, place + half, color=MUTED_COLOR, linewidth=1.4, zorder=3)

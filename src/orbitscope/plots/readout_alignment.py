@@ -1,4 +1,4 @@
-"""Readout against the orbit plane: how much of each symbol's row lies in it, beside permuted neurons."""
+"""Readout against the orbit plane: how much of each symbol's readout lies in it, beside two nulls."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,72 +8,105 @@ from ..dynamics.readout_alignment import ReadoutAlignmentResult
 from .nulls import draw_null
 from .style import (
     MUTED_COLOR,
-    WIDTH_SINGLE,
+    WIDTH,
     build_figure,
     format_number,
     get_axes,
-    get_figure,
     get_symbol_color,
+    label_panels,
     with_style,
 )
+
+_LABELS = {
+    "centred": "projection of the centred row",
+    "raw": "projection of the raw row",
+    "logit": "correlation of the logit with the plane",
+}
+
+_OFFSETS = (0.21, -0.21)
+"""Of the rows of both nulls from that of their symbol."""
 
 
 @with_style
 def plot_readout_alignment(result: ReadoutAlignmentResult) -> Figure:
-    """Projection of each centred readout row on the orbit plane, and its null."""
-    height = 1.1 + 0.36 * len(result.symbol)
-    return get_figure(plot_projections(result, ax=build_figure(WIDTH_SINGLE, height).add_subplot()))
+    """Centred readout rows and logits against the orbit plane, each beside two nulls."""
+    figure = build_figure(WIDTH, 1.1 + 0.5 * len(result.symbol))
+    axes = figure.subplots(1, 2)
+    for ax, variant in zip(axes, ("centred", "logit"), strict=True):
+        plot_projections(result, variant=variant, ax=ax)
+    label_panels(axes.tolist())
+    return figure
 
 
 @with_style
 def plot_projections(
     result: ReadoutAlignmentResult, *, variant: str = "centred", ax: Axes | None = None
 ) -> Axes:
-    """One row for each symbol: projection, and its value for every permutation of the neurons."""
+    """One row for each symbol: its projection, and every draw of both nulls above and below it."""
     ax = get_axes(ax)
     row = result.variant.tolist().index(variant)
-    places = np.arange(len(result.symbol))[::-1]
+    places = np.arange(len(result.symbol), dtype=float)[::-1]
     for i, place in enumerate(places.tolist()):
-        draw_null(ax, result.null_projection[row, :, i], float(place), float(result.null_quantile[row, i]))
-        value, color = float(result.projection[row, i]), get_symbol_color(int(result.symbol[i]))
-        ax.plot(
-            value, place, "o", color=color, markersize=5, markeredgecolor="white", clip_on=False, zorder=4
-        )
-        ax.annotate(
-            "undefined"
-            if np.isnan(value)
-            else f"p = {format_number(float(result.p_holm[row, i]), digits=2)}",
-            (1.02, place),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            fontsize=7,
-        )
-    ax.axvline(float(result.chance), color=MUTED_COLOR, linestyle=":", zorder=1)
+        for j, offset in enumerate(_OFFSETS):
+            values, quantile = result.null_projection[row, j, :, i], float(result.null_quantile[row, j, i])
+            draw_null(ax, values, place + offset, quantile, height=0.34)
+        _draw_value(ax, float(result.projection[row, i]), place, int(result.symbol[i]))
+        for text, offset in zip(_say_p_values(result, row, i), _OFFSETS, strict=True):
+            at = (1.02, place + offset)
+            ax.annotate(text, at, xycoords=("axes fraction", "data"), va="center", fontsize=7)
+    if variant != "logit":
+        ax.axvline(float(result.chance), color=MUTED_COLOR, linestyle=":", zorder=1)
     ax.set_yticks(places, [str(symbol) for symbol in result.symbol])
     ax.tick_params(axis="y", length=0)
-    ax.set(xlabel=f"projection of {variant} row on the orbit plane", ylabel="symbol", xlim=(0, 1))
-    ax.set_ylim(-0.6, len(places) - 0.4)
+    ax.set(xlabel=_LABELS[variant], ylabel="symbol", xlim=(0, 1), ylim=(-0.6, len(places) - 0.4))
     return ax
+
+
+def _draw_value(ax: Axes, value: float, place: float, symbol: int) -> None:
+    """A dot between the nulls and a line across both."""
+    color = get_symbol_color(symbol)
+    ax.vlines(value, place - 0.4, place + 0.4, color=color, linewidth=1.4, zorder=4)
+    ax.plot(value, place, "o", color=color, markersize=5, markeredgecolor="white", clip_on=False, zorder=5)
+
+
+def _say_p_values(result: ReadoutAlignmentResult, row: int, symbol: int) -> list[str]:
+    if np.isnan(result.projection[row, symbol]):
+        return ["undefined", ""]
+    return [
+        f"{name}, p = {format_number(float(p), digits=2)}"
+        for name, p in zip(result.null, result.p_holm[row, :, symbol], strict=True)
+    ]
 
 
 def describe_readout_alignment(result: ReadoutAlignmentResult) -> str:
     """Caption of :func:`plot_readout_alignment`."""
-    centred, raw = (result.variant.tolist().index(name) for name in ("centred", "raw"))
-    rows = "; ".join(
-        f"symbol {symbol} {format_number(float(result.projection[centred, i]))} ("
-        f"{format_number(float(result.angle[centred, i]))}°, null "
-        f"{format_number(float(result.null_quantile[centred, i]))})"
+    names = result.variant.tolist()
+    centred, raw, logit = (names.index(name) for name in ("centred", "raw", "logit"))
+    published = ", ".join(format_number(float(value)) for value in result.projection[raw])
+    shares = ", ".join(f"{format_number(float(100 * value**2))} %" for value in result.projection[logit])
+    return (
+        f"Readout against the {result.settings['n_components']} axes of the orbit plane. Rows are centred on "
+        "their mean over symbols, which alone counts for the symbols. a, Projection of unit rows: 1 in the "
+        f"plane, 0 at a right angle. {_say_rows(result, centred)}. Dotted: random directions "
+        f"({format_number(float(result.chance))}). b, Multiple correlation of each logit with the "
+        f"coordinates in the plane, which hold {shares} of its variance. {_say_rows(result, logit)}. Grey: "
+        f"{result.settings['n_null']} draws of each null, bars at their 95 % quantiles (in brackets). "
+        "Permutations, above: neurons exchange their readout weights, quiet ones with loud ones, which makes "
+        "this null too wide where large weights sit on quiet neurons. Signs, below: each neuron keeps the "
+        "size of its weights and gets a random sign, one for all symbols. p-values: corrected over symbols "
+        f"(Holm). Raw rows, as published: {published}."
+    )
+
+
+def _say_rows(result: ReadoutAlignmentResult, row: int) -> str:
+    """Projection of each symbol with the quantiles of both nulls, and the totals."""
+    symbols = ", ".join(
+        f"symbol {symbol} {format_number(float(result.projection[row, i]))} ("
+        f"{' and '.join(format_number(float(q)) for q in result.null_quantile[row, :, i])})"
         for i, symbol in enumerate(result.symbol)
     )
-    published = ", ".join(format_number(float(value)) for value in result.projection[raw])
-    return (
-        f"Projection of unit readout rows on the {result.settings['n_components']} axes of the orbit plane: "
-        "1 in the plane, 0 at a right angle. Rows are centred on their mean over symbols, which alone counts "
-        f"for the symbols. Dots: {result.settings['n_permutations']} permutations of the neurons; bars: "
-        f"their 95 % quantiles. {rows}. At the right: p-values corrected over symbols (Holm). Sum of squares "
-        f"{format_number(float(result.total[centred]))}, null "
-        f"{format_number(float(result.total_null_quantile[centred]))}, p = "
-        f"{format_number(float(result.total_p_value[centred]))}. Dotted: random directions "
-        f"({format_number(float(result.chance))}), too lenient, since activity and rows have a mean over "
-        f"neurons that permutations keep. Raw rows, as published: {published}."
+    p_values = ", ".join(
+        f"{name} p = {format_number(float(p))}"
+        for name, p in zip(result.null, result.total_p_value[row], strict=True)
     )
+    return f"{symbols}; sum of squares {format_number(float(result.total[row]))}, {p_values}"

@@ -79,7 +79,7 @@ def plot_region_measure(result: RegionResult, measure: str, *, ax: Axes | None =
 
 @with_style
 def plot_visits(result: RegionResult, *, ax: Axes | None = None) -> Axes:
-    """How often one region follows another, and by how much the order is preferred to its reverse."""
+    """How often one region follows another, the net share of this order, and the net flux of all three."""
     ax = get_axes(ax)
     pairs = [(0, 1), (1, 2), (2, 0)]
     names = [str(name) for name in result.region]
@@ -96,6 +96,7 @@ def plot_visits(result: RegionResult, *, ax: Axes | None = None) -> Axes:
     ax.set_yticks(places, [f"{names[i]} → {names[j]}" for i, j in pairs])
     ax.set(xlim=(-1, 1), ylim=(-0.6, len(pairs) - 0.4), xlabel="net share of visits in this order")
     ax.tick_params(axis="y", length=0)
+    ax.set_title(f"net flux {format_number(float(result.net_flux))} cycles per 100 steps")
     return ax
 
 
@@ -111,20 +112,22 @@ def describe_regions(result: RegionResult) -> str:
 
     settings = result.settings
     shares = ", ".join(f"{name} {say('share', i)}" for i, name in enumerate(result.region))
-    order = ", ".join(
-        f"{result.region[i]} → {result.region[j]} {format_number(float(result.asymmetry[i, j]))}"
-        for i, j in ((0, 1), (1, 2), (2, 0))
+    flux, flux_low, flux_high = (
+        format_number(float(value)) for value in (result.net_flux, result.net_flux_low, result.net_flux_high)
     )
     limits = f"transition below {settings['transition_below']:g}, slow above {settings['slow_above']:g}"
     return (
         f"Regions of {result.label.size} driven states ({settings['n_trajectories']} trajectories of "
         f"{settings['n_steps']} steps). a, Residency: mean over {settings['n_rollouts']} rollouts of the "
         f"steps until the most probable symbol changes, cut at {settings['max_steps']}; {limits}. Shares: "
-        f"{shares}; within two standard errors of a border: {_say_uncertain(result)}. b, Order of "
-        f"visits: net share, counts of both orders at the right; a reversible walk gives 0 ({order}). "
-        "c to f, Means of each region; dashes: random active sets of equal size, in which each neuron is as "
-        "frequent as in the network; sign changes grow with the residency by construction. "
-        f"Intervals: {100 * settings['confidence']:.0f} %, bootstrap over trajectories."
+        f"{shares}; within two standard errors of a border: {_say_uncertain(result)}. b, Order of visits: "
+        f"net flux {flux} ({flux_low} to {flux_high}) cycles per 100 steps in the order slow, kick, "
+        "transition; 0 for a reversible walk. Dots: the same flux as a share of the visits between two "
+        "regions, counted in both orders at the right, with exact intervals of an effective number of "
+        "visits. c to f, Means of each region; dashes: random active sets of equal size, "
+        "in which each neuron is as frequent as in the network; sign changes grow with the residency by "
+        "construction. "
+        f"Other intervals: bootstrap over trajectories; all {100 * settings['confidence']:.0f} %."
     )
 
 

@@ -15,6 +15,8 @@ from orbitscope.statistics.equivalence import assess_equivalence as assess_equiv
 from orbitscope.statistics.equivalence import decide_equivalence as decide_equivalence
 from orbitscope.statistics.logistic import LogisticFit as LogisticFit
 from orbitscope.statistics.logistic import fit_logistic_regression as fit_logistic_regression
+from orbitscope.statistics.net_share import NetShare as NetShare
+from orbitscope.statistics.net_share import compute_net_share as compute_net_share
 from orbitscope.statistics.partitions import compute_adjusted_rand_index as compute_adjusted_rand_index
 from orbitscope.statistics.permutation import adjust_holm as adjust_holm
 from orbitscope.statistics.permutation import compute_permutation_p_value as compute_permutation_p_value
