@@ -131,13 +131,22 @@ def describe_growth(result: Any) -> dict[str, Any]:
 
 
 def describe_rotation(result: Any) -> dict[str, Any]:
-    """Area rate beside its nulls."""
+    """Area rate beside its nulls, and the irreversibility of the output with its p-value."""
     names = result.null.tolist()
     nulls = dict(zip(names, result.null_quantile.tolist(), strict=True))
     return {
         "p_value": dict(zip(names, result.p_value.tolist(), strict=True)),
         "area_rate": read(result, (), "area_rate", "area_rate_low", "area_rate_high"),
         "null_quantile": nulls,
+        "n_untrained": len(result.untrained_area_rates),
+        "irreversibility": read(
+            result,
+            (),
+            "output_irreversibility",
+            "output_irreversibility_low",
+            "output_irreversibility_high",
+            "output_p_value",
+        ),
         "variance": result.plane.explained_variance_ratio.tolist(),
     }
 
@@ -237,11 +246,12 @@ def render_global(rows: list[dict[str, Any]]) -> str:
         "driven exponent",
         "area rate",
         "untrained, 95 %",
+        "output irreversibility (nat)",
     ]
     lines = [_head([*heads, "readout in the plane (p, Holm)"])]
     for row in rows:
         growth, rotation, readout = row["noise_free_growth"], row["rotation"], row["readout_alignment"]
-        cells = ["-"] * 6
+        cells = ["-"] * 7
         if growth is not None:
             cells[0] = ", ".join(filter(None, (growth["verdict"], growth["directions"])))
             cells[1] = f"{_number(growth['mean_rate'])}, {_number(growth['largest_rate'])}"
@@ -251,8 +261,11 @@ def render_global(rows: list[dict[str, Any]]) -> str:
             cells[3] = _interval(rotation["area_rate"])
             quantile, p = (_number(rotation[key]["untrained"]) for key in ("null_quantile", "p_value"))
             cells[4] = f"{quantile}, p = {p}"
+            if "irreversibility" in rotation:
+                *interval, p = rotation["irreversibility"]
+                cells[5] = f"{_interval(interval)}, p = {_number(p)}"
         if readout is not None:
-            cells[5] = ", ".join(f"{_number(value)} ({_number(p)})" for value, _, p in readout)
+            cells[6] = ", ".join(f"{_number(value)} ({_number(p)})" for value, _, p in readout)
         lines.append(_line([_name(row), *cells]))
     return "\n".join(lines) + "\n"
 
