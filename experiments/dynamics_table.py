@@ -132,13 +132,22 @@ def describe_growth(result: Any) -> dict[str, Any]:
 
 
 def describe_rotation(result: Any) -> dict[str, Any]:
-    """Area rate beside its nulls."""
+    """Area rate beside its nulls, and the irreversibility of the output with its p-value."""
     names = result.null.tolist()
     nulls = dict(zip(names, result.null_quantile.tolist(), strict=True))
     return {
         "p_value": dict(zip(names, result.p_value.tolist(), strict=True)),
         "area_rate": read(result, (), "area_rate", "area_rate_low", "area_rate_high"),
         "null_quantile": nulls,
+        "n_untrained": len(result.untrained_area_rates),
+        "irreversibility": read(
+            result,
+            (),
+            "output_irreversibility",
+            "output_irreversibility_low",
+            "output_irreversibility_high",
+            "output_p_value",
+        ),
         "variance": result.plane.explained_variance_ratio.tolist(),
     }
 
@@ -246,13 +255,14 @@ def render_global(rows: list[dict[str, Any]]) -> str:
         "driven exponent",
         "area rate",
         "untrained, 95 %",
+        "output irreversibility (nat)",
     ]
     lines = [
         _head([*heads, "readout in the plane (p: permutations, signs)", "share of logits in it (p: signs)"])
     ]
     for row in rows:
         growth, rotation, readout = row["noise_free_growth"], row["rotation"], row["readout_alignment"]
-        cells = ["-"] * 7
+        cells = ["-"] * 8
         if growth is not None:
             cells[0] = ", ".join(filter(None, (growth["verdict"], growth["directions"])))
             cells[1] = f"{_number(growth['mean_rate'])}, {_number(growth['largest_rate'])}"
@@ -262,9 +272,12 @@ def render_global(rows: list[dict[str, Any]]) -> str:
             cells[3] = _interval(rotation["area_rate"])
             quantile, p = (_number(rotation[key]["untrained"]) for key in ("null_quantile", "p_value"))
             cells[4] = f"{quantile}, p = {p}"
+            if "irreversibility" in rotation:
+                *interval, p = rotation["irreversibility"]
+                cells[5] = f"{_interval(interval)}, p = {_number(p)}"
         if readout is not None:
-            cells[5] = _join(readout, "projection", "p_permutations", "p_signs")
-            cells[6] = _join(readout, "logit_share", "logit_p_signs")
+            cells[6] = _join(readout, "projection", "p_permutations", "p_signs")
+            cells[7] = _join(readout, "logit_share", "logit_p_signs")
         lines.append(_line([_name(row), *cells]))
     return "\n".join(lines) + "\n"
 

@@ -1,5 +1,6 @@
 """Every part, run on small networks of each kind: what it finds has tests of its own."""
 
+import dataclasses
 import inspect
 from functools import partial
 from typing import Any
@@ -27,6 +28,7 @@ TINY = {
     "max_steps": 20,
     "n_resamples": 20,
     "n_untrained": 0,
+    "max_untrained": 0,
     "n_null": 19,
     "spectral_stride": 10,
     "align_steps": 5,
@@ -116,6 +118,23 @@ def test_a_silent_network_is_named_or_described(name):
     subject.checkpoints.clear()
     with pytest.raises(UndefinedAnalysisError):
         compute(PARTS[name], subject)
+
+
+def test_each_network_part_and_seed_has_noise_of_its_own():
+    """Not a network loaded again, whose results can be replayed."""
+
+    def draw(subject, part="rotation"):
+        return torch.rand(4, generator=subject.start_generator(part)).tolist()
+
+    subject, again, other = make_subject(), make_subject(), make_subject(gain=2.2)
+    first = draw(subject)
+    assert draw(subject) == draw(again) == first
+    assert draw(other) != first
+    assert draw(subject, "regions") != first
+    assert draw(dataclasses.replace(subject, seed=1)) != first
+    with torch.no_grad():
+        again.network.w_out[0, 0] += 1e-6
+    assert draw(again) != first
 
 
 def test_help_names_every_part():

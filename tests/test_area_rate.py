@@ -1,15 +1,21 @@
 import numpy as np
 import pytest
+import torch
 from known_networks import rotate
 
 from orbitscope.dynamics.area_rate import (
     accumulate_turns,
+    bound_size,
     collect_moments,
+    collect_products,
     compute_area_rate,
     divide_area,
+    refit_area,
     share_area,
 )
+from orbitscope.dynamics.orbit_plane import fit_leading_axes
 from orbitscope.errors import InputError, UndefinedAnalysisError
+from orbitscope.statistics import bootstrap_statistic
 
 
 def draw_walk(shape=(5, 40, 2), *, seed=0):
@@ -60,6 +66,81 @@ def test_contributions_of_trajectories_average_to_the_rate():
     assert share_area(moments).mean() == pytest.approx(compute_area_rate(z))
     np.testing.assert_allclose(divide_area(np.stack([moments.sum(0)] * 2)), compute_area_rate(z))
     assert np.isnan(divide_area(np.array([[0.0, 1.0, 1.0, 1.0]]))).all()
+
+
+# ---- a plane that is fitted again
+
+
+def test_in_two_axes_there_is_one_plane():
+    z = draw_walk()
+    sums = np.stack([collect_products(z)[kept].sum(0) for kept in ([0, 1, 2, 3, 4], [0, 0, 3, 4, 4])])
+    moments = np.stack([collect_moments(z)[kept].sum(0) for kept in ([0, 1, 2, 3, 4], [0, 0, 3, 4, 4])])
+    np.testing.assert_allclose(refit_area(sums), divide_area(moments))
+
+
+def test_a_resample_has_the_area_rate_of_its_own_leading_plane():
+    """Brute force: principal axes of the resampled paths, and the area rate in them."""
+    y = draw_walk((6, 50, 5), seed=3)
+    y = y - y.mean((0, 1))
+    _, axes = np.linalg.eigh(np.cov(y.reshape(-1, 5).T, bias=True))
+    y, flips = y @ axes[:, ::-1], 0
+    for seed in range(10):
+        kept = np.random.default_rng(seed).integers(6, size=6)
+        found = float(refit_area(collect_products(y)[kept].sum(0)[None])[0])
+        again = y[kept]
+        _, axes = np.linalg.eigh(np.einsum("nti,ntj->ij", again, again))
+        plane = axes[:, [-1, -2]]
+        first, second = np.moveaxis(again @ plane, 2, 0)
+        swept = (first[:, :-1] * second[:, 1:] - second[:, :-1] * first[:, 1:]).mean()
+        rate = 0.5 * swept / np.sqrt((first**2).mean() * (second**2).mean())
+        expected = rate * np.sign(np.linalg.det(plane[:2]))
+        assert found == pytest.approx(expected)
+        flips += np.sign(found) != np.sign(compute_area_rate(y[..., :2]))
+    assert flips < 8
+
+
+def draw_nearly_round(n_trajectories, *, seed):
+    """Three numbers: the first turns with the third, and the second is only just larger than the third."""
+    rng, n_steps, burn_in = np.random.default_rng(seed), 60, 60
+    matrix = np.diag([0.9, 0.9, 0.9])
+    matrix[[0, 2], [2, 0]] = -0.25, 0.25
+    matrix[[0, 2], [0, 2]] = 0.8, 0.8
+    scale = np.array([2.0, 0.98, 0.9])
+    state, path = np.zeros((n_trajectories, 3)), []
+    for _ in range(burn_in + n_steps):
+        state = state @ matrix.T + rng.standard_normal((n_trajectories, 3))
+        path.append(state * scale)
+    return np.stack(path[burn_in:], axis=1)
+
+
+def test_an_interval_that_fits_the_plane_again_covers_where_one_that_does_not_fails():
+    def measure(n_trajectories, seed):
+        paths = torch.as_tensor(draw_nearly_round(n_trajectories, seed=seed))
+        return fit_leading_axes(paths).project(paths).numpy()
+
+    truth = abs(compute_area_rate(measure(20000, 0)[..., :2]))
+    covered = np.zeros(2)
+    for seed in range(1, 41):
+        y = measure(20, seed)
+        for i, (sums, statistic) in enumerate(
+            ((collect_products(y), refit_area), (collect_moments(y[..., :2]), divide_area))
+        ):
+            found = bootstrap_statistic(sums, statistic, rng=np.random.default_rng(seed), n_resamples=200)
+            low, high = bound_size(float(found.low), float(found.high))
+            covered[i] += low <= truth <= high
+    assert covered[0] >= 34
+    assert covered[1] < 26
+
+
+@pytest.mark.parametrize(
+    ("limits", "size"),
+    [((1.0, 2.0), (1, 2)), ((-2.0, -1.0), (1, 2)), ((-3.0, 1.0), (0, 3)), ((0.0, 1.0), (0, 1))],
+)
+def test_limits_of_a_size(limits, size):
+    assert bound_size(*limits) == size
+
+
+# ---- turns
 
 
 def test_turns_accumulate_about_the_mean_of_all_states():

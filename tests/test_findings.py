@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from known_networks import make_tilted_plane
+from known_networks import make_ring, make_tilted_plane
 
 from orbitscope.analysis import findings
 from orbitscope.dynamics.circulation import compute_circulation
@@ -14,6 +14,7 @@ from orbitscope.dynamics.noise_free_exponents import compute_noise_free_exponent
 from orbitscope.dynamics.readout_alignment import compute_readout_alignment
 from orbitscope.dynamics.regional_exponents import compute_regional_exponents
 from orbitscope.dynamics.regions import compute_regions
+from orbitscope.dynamics.rotation import compute_rotation
 from orbitscope.dynamics.training_evolution import compute_training_evolution
 from orbitscope.network import build_network
 from orbitscope.plots.style import format_number
@@ -85,17 +86,36 @@ def test_onsets_are_summarised_with_their_lag_if_they_have_one():
             network.cell.w_hh.mul_(gain)
         return network
 
-    checkpoints = {10 * i: partial(make_network, gain) for i, gain in enumerate((0.5, 0.5, 0.6, 1.5, 2.2))}
+    checkpoints = {10 * i: partial(make_network, gain) for i, gain in enumerate((0.5, 0.5, 0.6, 1.5, 2.5))}
     course = np.where(np.arange(1, 41) < 20, 1.0, 0.3)
-    sizes = {"n_trajectories": 8, "n_steps": 40, "burn_in": 20, "spectral_stride": 4, "align_steps": 5}
+    sizes = {"n_trajectories": 40, "n_steps": 40, "burn_in": 20, "spectral_stride": 8, "align_steps": 5}
+    sizes |= {"n_untrained": 20, "n_resamples": 100}
     result = compute_training_evolution(checkpoints, course, generator=torch.Generator(), **sizes)
-    drop, unstable, _ = findings.summarise_evolution(result)
+    drop, unstable, _, area, shift = findings.summarise_evolution(result)
     assert (drop.what, drop.beside) == ("loss drop (epoch)", "")
     low, high = (format_number(float(v[1])) for v in (result.lag_low, result.lag_high))
     assert unstable.beside == f"{low} to {high} epochs after the loss drop"
+    assert (area.what, shift.what) == ("area rate at epoch 40", "mean shift at epoch 40")
+    low, high = (format_number(float(v[-1])) for v in (result.untrained_low, result.untrained_high))
+    assert shift.beside == f"untrained {low} to {high}"
     still = dict.fromkeys(checkpoints, checkpoints[0])
-    result = compute_training_evolution(still, course, generator=torch.Generator(), **sizes)
-    assert [(f.value, f.beside) for f in findings.summarise_evolution(result)[1:]] == [("–", "")] * 2
+    result = compute_training_evolution(
+        still, course, generator=torch.Generator(), **(sizes | {"n_untrained": 0})
+    )
+    summary = findings.summarise_evolution(result)
+    assert [(f.value, f.beside) for f in summary[1:3]] == [("–", "")] * 2
+    assert [f.beside for f in summary[3:]] == ["", ""]
+
+
+def test_rotation_is_summarised_with_the_output_beside_it():
+    sizes = {"n_trajectories": 20, "n_steps": 40, "burn_in": 20, "n_untrained": 0, "n_null": 19}
+    result = compute_rotation(make_ring(), generator=torch.Generator().manual_seed(1), **sizes)
+    area, _, output = findings.summarise_rotation(result)
+    assert area.value.startswith(format_number(float(result.area_rate)))
+    assert output.what == "irreversibility of the output (nat)"
+    assert output.value.startswith(format_number(float(result.output_irreversibility)))
+    assert format_number(float(result.output_null_quantile)) in output.beside
+    assert f"p = {format_number(float(result.output_p_value), digits=2)}" in output.beside
 
 
 def test_exponents_are_summarised_by_end_and_by_region():

@@ -7,6 +7,7 @@ from orbitscope.dynamics.rotation import compute_rotation
 from orbitscope.plots.rotation import (
     describe_rotation,
     plot_area_rate,
+    plot_output,
     plot_rotation,
     plot_turning_paths,
     plot_winding,
@@ -14,6 +15,7 @@ from orbitscope.plots.rotation import (
 from orbitscope.plots.style import format_number
 
 SMALL = {"n_trajectories": 20, "n_steps": 80, "burn_in": 40, "n_null": 50, "n_resamples": 100}
+SMALL |= {"max_untrained": 0}
 
 
 def run(**options):
@@ -48,7 +50,22 @@ def test_the_network_is_a_line_with_its_interval_inside_the_axes(result):
     np.testing.assert_allclose([band.x0, band.x1], [result.area_rate_low, result.area_rate_high])
     assert ax.get_xlim()[0] == 0
     assert ax.get_xlim()[1] > float(result.area_rate_high)
-    assert ax.get_xlabel() == "|a| (1/step)"
+    assert ax.get_xlabel() == "hidden: |a| (1/step)"
+
+
+def test_the_output_is_a_line_with_its_interval_among_reversed_sequences(result):
+    ax = plot_output(result)
+    ((x, _),) = get_dots(ax)
+    np.testing.assert_array_equal(x, result.reversed_irreversibilities)
+    value = float(result.output_irreversibility)
+    lines = [line.get_xdata()[0] for line in ax.lines if line.get_marker() != "."]
+    assert sorted(lines) == sorted([value, 0])
+    band = ax.patches[0].get_extents().transformed(ax.transData.inverted())
+    limits = (result.output_irreversibility_low, result.output_irreversibility_high)
+    np.testing.assert_allclose([band.x0, band.x1], limits)
+    assert ax.get_xlim()[0] <= min(0, float(limits[0]))
+    assert ax.get_xlim()[1] >= float(limits[1])
+    assert ax.get_xlabel() == "output: D (nat)"
 
 
 def test_arrows_are_the_first_steps_of_one_trajectory(result):
@@ -72,14 +89,16 @@ def test_turns_and_their_mean(result):
 
 
 def test_the_caption_has_the_numbers_of_the_result(result):
-    assert len(plot_rotation(result).get_axes()) == 3
+    assert len(plot_rotation(result).get_axes()) == 4
     caption = describe_rotation(result)
     assert "20 trajectories of 80 steps" in caption
     assert f"{format_number(float(result.area_rate))} (" in caption
     assert f"untrained {format_number(float(result.null_quantile[2]))} (20 draws, p = 0.0476)" in caption
     assert f"{format_number(float(result.winding))} turns per 100 steps" in caption
-    limits = (result.winding_low, result.winding_high)
-    assert " to ".join(format_number(float(limit)) for limit in limits) in caption
+    output = (result.output_irreversibility_low, result.output_irreversibility_high)
+    for limits in ((result.winding_low, result.winding_high), output):
+        assert " to ".join(format_number(float(limit)) for limit in limits) in caption
+    assert f"(50 draws, p = {format_number(float(result.output_p_value))})" in caption
 
 
 def test_a_null_without_networks_is_empty():

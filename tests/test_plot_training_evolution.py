@@ -14,7 +14,7 @@ from orbitscope.plots.training_evolution import (
     plot_training_evolution,
 )
 
-GAINS = {0: 0.5, 10: 0.5, 20: 0.6, 25: 1e3, 30: 1.5, 40: 2.2}
+GAINS = {0: 0.5, 10: 0.5, 20: 0.6, 25: 1e3, 30: 1.5, 40: 2.5}
 
 
 def make_network(gain):
@@ -24,10 +24,11 @@ def make_network(gain):
     return network
 
 
-def run(gains=GAINS):
+def run(gains=GAINS, *, n_untrained=20):
     checkpoints = {epoch: partial(make_network, gain) for epoch, gain in gains.items()}
     course = np.where(np.arange(1, 41) < 20, 1.0, 0.3)
-    small = {"n_trajectories": 8, "n_steps": 40, "burn_in": 20, "spectral_stride": 4, "align_steps": 5}
+    small = {"n_trajectories": 40, "n_steps": 40, "burn_in": 20, "spectral_stride": 8, "align_steps": 5}
+    small |= {"n_untrained": n_untrained, "n_resamples": 100}
     return compute_training_evolution(checkpoints, course, generator=torch.Generator(), **small)
 
 
@@ -51,6 +52,17 @@ def test_drop_and_onset_are_marked_at_their_dates(result):
     assert sorted(marks) == sorted(result.date[:2])
 
 
+def test_untrained_networks_are_a_band_behind_the_two_measures_that_have_one(result):
+    for name in ("area_rate", "mean_shift"):
+        row = result.measure.tolist().index(name)
+        ax = plot_measures_over_training(result, (name,))
+        bands = [patch.get_extents().transformed(ax.transData.inverted()) for patch in ax.patches]
+        limits = (result.untrained_low[row], result.untrained_high[row])
+        assert any(np.allclose((band.y0, band.y1), limits) for band in bands)
+    n_marks = len(plot_measures_over_training(result, ("exponent",)).patches)
+    assert n_marks == len(ax.patches) - 1
+
+
 def test_orbits_of_the_first_and_the_last_checkpoint_are_among_those_shown(result):
     rows = choose_orbits(result)
     assert (rows[0], rows[-1]) == (0, 5)
@@ -72,6 +84,8 @@ def test_the_caption_has_the_dates_their_lag_and_what_is_missing(result):
     assert "Loss drop: epoch 20." in caption
     assert "Onset of unstable: epoch" in caption
     assert "epochs after the loss" in caption
-    still = run({epoch: 0.5 for epoch in GAINS})
+    assert "grey: the middle 90 % of 20 untrained networks" in caption
+    still = run({epoch: 0.5 for epoch in GAINS}, n_untrained=0)
+    assert "untrained" not in describe_training_evolution(still)
     assert "Onset of unstable_share undefined" in describe_training_evolution(still)
     plot_training_evolution(still)

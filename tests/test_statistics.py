@@ -1,9 +1,11 @@
+import functools
+import itertools
 import math
 
 import numpy as np
 import pytest
 from scipy.special import expit
-from scipy.stats import norm
+from scipy.stats import binom, binomtest, norm
 
 from orbitscope.errors import InputError
 from orbitscope.statistics import (
@@ -16,6 +18,7 @@ from orbitscope.statistics import (
     compute_jackknife,
     compute_permutation_p_value,
     decide_equivalence,
+    draw_until_decided,
     find_change_point,
     fit_logistic_regression,
     flip_signs,
@@ -330,6 +333,7 @@ def test_holm_matches_a_worked_example_and_keeps_order():
         (lambda rng: bootstrap_change_point(np.ones(9), rng=rng, block=0), "`block` and `n_resamples`"),
         (lambda rng: fit_logistic_regression(np.full((2, 1), np.nan), np.array([True, False])), "finite"),
         (lambda rng: compute_permutation_p_value(1.0, np.array([])), "at least one resample"),
+        (lambda rng: draw_until_decided(iter([]), 0.0, n_first=0, n_max=9), "`n_first` must be ≥ 1, got 0"),
         (lambda rng: compute_permutation_p_value(math.nan, np.zeros(9)), "must not be NaN"),
         (lambda rng: adjust_holm(np.array([0.1, 1.2])), r"must lie in \[0, 1\]"),
     ],
@@ -337,6 +341,67 @@ def test_holm_matches_a_worked_example_and_keeps_order():
 def test_bad_input_names_requirement_value_and_remedy(call, message):
     with pytest.raises(InputError, match=message):
         call(np.random.default_rng(0))
+
+
+# ---- null draws until it is clear
+
+
+def count_draws(exceedances, **options):
+    """Draws made where a null value exceeds the observed one at these places only."""
+    values = (float(i in exceedances) for i in itertools.count())
+    return len(draw_until_decided(values, 0.5, **({"n_first": 100, "n_max": 1000} | options)))
+
+
+def test_draws_double_while_the_exact_interval_holds_the_level():
+    for n_extreme in range(16):
+        low, high = binomtest(n_extreme, 100).proportion_ci(method="exact")
+        is_open = low < 0.05 < high
+        assert is_open == (1 <= n_extreme <= 10)
+        assert (count_draws(range(n_extreme)) > 100) == is_open
+    assert count_draws(range(1)) == 200
+    assert count_draws(range(0, 1000, 20)) == 1000
+    assert count_draws(range(0, 1000, 20), n_max=700) == 700
+    assert count_draws(range(5), n_max=50) == 100
+    assert count_draws(range(5), n_max=100) == 100
+    assert count_draws(range(10), level=0.2) == 100
+
+
+def test_the_null_values_are_those_drawn_and_ties_count():
+    drawn = draw_until_decided(iter(np.arange(500.0)), 1e9, n_first=20, n_max=100)
+    assert drawn.tolist() == list(range(80))
+    tied = draw_until_decided(itertools.repeat(1.0), 1.0, n_first=20, n_max=100)
+    assert len(tied) == 20
+
+
+def test_looking_at_the_draws_leaves_the_level_what_it_is():
+    """The exact chance of p ≤ .05 under the null: for each P(null ≥ observed), summed over all paths."""
+
+    def reject(share):
+        stages, alive, rejected = [100, 200, 400, 800, 1000], {0: 1.0}, 0.0
+        for before, n in itertools.pairwise([0, *stages]):
+            counts = np.zeros(n + 1)
+            for b, weight in alive.items():
+                counts[b : b + n - before + 1] += weight * binom.pmf(
+                    np.arange(n - before + 1), n - before, share
+                )
+            alive = {}
+            for b in np.flatnonzero(counts > 1e-9).tolist():
+                if n < 1000 and _is_open(b, n):
+                    alive[b] = counts[b]
+                elif (b + 1) / (n + 1) <= 0.05:
+                    rejected += counts[b]
+        return rejected
+
+    shares = (np.arange(60) + 0.5) / 60 * 0.15
+    size = 0.15 * np.mean([reject(share) for share in shares])
+    assert size == pytest.approx(0.05, abs=0.0005)
+
+
+@functools.cache
+def _is_open(n_extreme, n_draws):
+    """Whether the rule goes on after these draws."""
+    values = itertools.chain(itertools.repeat(1.0, n_extreme), itertools.repeat(0.0))
+    return len(draw_until_decided(values, 0.5, n_first=n_draws, n_max=n_draws + 1)) > n_draws
 
 
 def test_signs_are_flipped_unit_by_unit():

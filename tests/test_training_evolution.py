@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from orbitscope.dynamics import training_evolution
 from orbitscope.dynamics.area_rate import compute_area_rate
 from orbitscope.dynamics.checkpoint_measures import MEASURES, measure_checkpoint
 from orbitscope.dynamics.driven_states import run_driven
@@ -19,8 +20,16 @@ from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
 from orbitscope.statistics import bootstrap_statistic
 
-GAINS = {0: 0.5, 10: 0.5, 20: 0.6, 30: 1.5, 40: 2.2}
-SMALL = {"n_trajectories": 8, "n_steps": 40, "burn_in": 20, "spectral_stride": 4, "align_steps": 5}
+GAINS = {0: 0.5, 10: 0.5, 20: 0.6, 30: 1.5, 40: 2.5}
+SMALL = {
+    "n_trajectories": 40,
+    "n_steps": 40,
+    "burn_in": 20,
+    "spectral_stride": 8,
+    "align_steps": 5,
+    "n_untrained": 0,
+    "n_resamples": 200,
+}
 
 
 def make_network(gain=2.0, *, cell="relu", seed=0):
@@ -115,41 +124,73 @@ def test_the_exponent_is_the_growth_of_a_small_difference():
     assert found["exponent"] == pytest.approx(float(difference.mean()), abs=0.02)
 
 
-def test_the_sign_of_an_arbitrary_axis_does_not_show():
-    row = list(MEASURES).index("area_rate")
+def test_the_limits_of_the_area_rate_are_those_of_its_size():
+    row, signs = list(MEASURES).index("area_rate"), set()
     for seed in range(6):
-        _, _, found = measure(make_network(1.5, seed=seed))
-        assert found.estimate[row] > 0
-        limits = np.quantile(found.samples[:, row], [0.025, 0.975])
-        np.testing.assert_allclose([found.low[row], found.high[row]], limits)
+        path, _, found = measure(make_network(1.5, seed=seed))
+        plane = fit_orbit_plane(path.states)
+        signed = compute_area_rate(plane.project(path.states).transpose(0, 1).numpy())
+        signs.add(np.sign(signed))
+        assert found.estimate[row] == pytest.approx(abs(signed))
+        low, high = np.quantile(found.samples[:, row], [0.025, 0.975])
+        assert found.high[row] == pytest.approx(max(abs(low), abs(high)))
+        assert found.low[row] == pytest.approx(0 if low < 0 < high else min(abs(low), abs(high)))
+    assert signs == {-1, 1}
 
 
 # ---- dates
 
 
-def find(low, high, *, least=0.01, before=20.0):
-    epochs = np.array([0, 10, 20, 30, 40, 50])
-    return find_onset(epochs, np.array(low), np.array(high), least=least, before=before)
+def find(shares, *, least=0.01, before=20.0, error=0.005, shared=0.0):
+    """Onset of shares whose resamples vary, each on its own and all alike."""
+    rng = np.random.default_rng(0)
+    samples = (
+        np.array(shares) + error * rng.standard_normal((2000, 6)) + shared * rng.standard_normal((2000, 1))
+    )
+    return find_onset(np.array([0, 10, 20, 30, 40, 50]), samples, least=least, before=before)
 
 
 def test_an_onset_lies_between_two_checkpoints():
-    low, high = [0, 0, 0, 0.1, 0.2, 0.3], [0, 0, 0.05, 0.2, 0.3, 0.4]
-    assert find(low, high) == (30, 20, 30)
-    assert find(low, high, least=0.15) == (40, 30, 40)
-    assert find(low, [0, 0, 0.15, 0.2, 0.3, 0.4]) == (40, 30, 40)
-    assert find(low, high, before=35.0) == (50, 40, 50)
+    shares = [0, 0, 0.04, 0.1, 0.2, 0.3]
+    assert find(shares) == (30, 20, 30)
+    assert find(shares, least=0.15) == (40, 30, 40)
+    assert find([0, 0, 0.15, 0.1, 0.2, 0.3]) == (40, 30, 40)
+    assert find(shares, before=45.0) == (50, 40, 50)
+
+
+def test_a_rise_is_a_difference_of_pairs():
+    """Variation that all checkpoints share does not hide a rise; as much variation of each one does."""
+    shares = [0.4, 0.4, 0.4, 0.46, 0.46, 0.46]
+    assert find(shares, error=0.005, shared=0.05) == (30, 20, 30)
+    assert np.isnan(find(shares, error=0.05)).all()
 
 
 def test_an_onset_has_to_last_and_may_be_missing():
-    assert find([0, 0, 0, 0.1, 0, 0.3], [0, 0, 0, 0.2, 0.3, 0.4]) == (50, 40, 50)
-    assert np.isnan(find([0, 0, 0, 0.1, 0.1, 0], [0, 0, 0, 0.2, 0.2, 0.1])).all()
-    assert np.isnan(find([0.5, 0.4, 0.3, 0.2, 0.2, 0.2], [0.6] * 6)).all()
+    assert find([0, 0, 0, 0.1, 0, 0.3]) == (50, 40, 50)
+    assert np.isnan(find([0, 0, 0, 0.1, 0.1, 0])).all()
+    assert np.isnan(find([0.5, 0.4, 0.3, 0.2, 0.2, 0.2])).all()
 
 
 def test_without_a_drop_the_first_checkpoint_is_the_former_level_and_gaps_are_passed_over():
-    low, high = [0, 0.1, 0.2, np.nan, 0.2, 0.3], [0, 0.2, 0.3, np.nan, 0.3, 0.4]
-    assert find(low, high, before=np.nan) == (10, 0, 10)
-    assert find([0, 0.1, 0.2, np.nan, 0.2, 0.35], high, before=20.0) == (50, 40, 50)
+    shares = [0, 0.1, 0.2, np.nan, 0.3, 0.4]
+    assert find(shares, before=np.nan) == (10, 0, 10)
+    assert find(shares, before=20.0) == (40, 20, 40)
+
+
+def test_events_that_were_not_seen_are_limited_by_the_number_of_trajectories(monkeypatch):
+    """The worst case, where a trajectory has an event at all steps or at none, is missed in 5 % of runs."""
+    limits = []
+
+    def record(*args, least, **options):
+        limits.append(least)
+        return (np.nan, np.nan, np.nan)
+
+    monkeypatch.setattr(training_evolution, "find_onset", record)
+    for n, stride in ((12, 2), (12, 20), (30, 20)):
+        run(n_trajectories=n, spectral_stride=stride)
+    assert limits[0] == limits[2] > limits[4]
+    events = np.random.default_rng(0).random((20000, 12)) < limits[0]
+    assert 1 - events.any(1).mean() == pytest.approx(0.05, abs=0.006)
 
 
 def test_drop_and_onset_are_dated_apart():
@@ -180,7 +221,8 @@ def test_what_cannot_be_dated_is_said():
 def test_checkpoints_are_measured_in_order_with_the_same_noise():
     result = run()
     assert result.checkpoint_epoch.tolist() == list(GAINS)
-    np.testing.assert_array_equal(result.estimate[:, 0], result.estimate[:, 1])
+    for values in (result.estimate, result.low, result.high):
+        np.testing.assert_array_equal(values[:, 0], values[:, 1], err_msg="same network, noise and resamples")
     assert (np.diff(result.estimate[result.measure.tolist().index("unstable_share")]) >= 0).all()
     np.testing.assert_array_equal(result.orbit[0], result.orbit[1])
     assert result.orbit.shape == (5, 41, 2)
@@ -194,6 +236,43 @@ def test_a_checkpoint_that_explodes_is_left_out_and_named():
     assert np.isnan(result.orbit[row]).all()
     assert (result.orbit_symbol[row] == -1).all()
     assert np.isfinite(result.date[:2]).all()
+
+
+def test_untrained_networks_are_those_of_the_kind_and_measured_like_checkpoints():
+    """Checkpoints that are untrained themselves: nine of ten lie between the limits."""
+    untrained = {seed: partial(make_network, 1.0, seed=seed) for seed in range(30)}
+    result = compute_training_evolution(
+        untrained, np.empty(0), generator=torch.Generator().manual_seed(0), **(SMALL | {"n_untrained": 40})
+    )
+    assert len(result.untrained_area_rates) == len(result.untrained_mean_shifts) == 40
+    for name, values in (
+        ("area_rate", result.untrained_area_rates),
+        ("mean_shift", result.untrained_mean_shifts),
+    ):
+        row = result.measure.tolist().index(name)
+        low, high = result.untrained_low[row], result.untrained_high[row]
+        np.testing.assert_allclose([low, high], np.quantile(values, [0.05, 0.95]))
+        inside = (result.estimate[row] >= low) & (result.estimate[row] <= high)
+        assert 0.75 < inside.mean() < 1
+    others = [name not in ("area_rate", "mean_shift") for name in result.measure]
+    assert np.isnan(result.untrained_low[others]).all()
+    assert np.isnan(run().untrained_low).all()
+
+
+def test_a_measure_that_a_checkpoint_does_not_have_is_named():
+    """With a constant readout no symbol is ever left."""
+
+    def make_constant():
+        network = make_network(0.5)
+        with torch.no_grad():
+            network.w_out.zero_()
+        return network
+
+    checkpoints = {epoch: partial(make_network, gain) for epoch, gain in GAINS.items()} | {10: make_constant}
+    result = compute_training_evolution(checkpoints, make_course(), generator=torch.Generator(), **SMALL)
+    notes = result.status["notes"]
+    assert any(note.startswith("transition_rate without limits at epoch 10") for note in notes)
+    assert not any("exponent" in note for note in notes)
 
 
 def test_too_few_checkpoints_explosions_and_bad_numbers_are_named():

@@ -18,7 +18,7 @@ from ..dynamics.regional_exponents import RegionalExponentsResult
 from ..dynamics.regions import RegionResult
 from ..dynamics.rotation import RotationResult
 from ..dynamics.slow_clusters import SlowClusterResult
-from ..dynamics.training_evolution import EvolutionResult
+from ..dynamics.training_evolution import COMPARED, EvolutionResult
 from ..plots.style import format_number
 
 
@@ -151,9 +151,13 @@ def summarise_paths(result: OrbitPathsResult) -> list[Finding]:
 
 
 def summarise_rotation(result: RotationResult) -> list[Finding]:
-    """Area rate beside its nulls, and winding."""
+    """Area rate beside its nulls, winding, and irreversibility of the output."""
     rate = (float(v) for v in (result.area_rate, result.area_rate_low, result.area_rate_high))
     winding = (float(v) for v in (result.winding, result.winding_low, result.winding_high))
+    names = ("output_irreversibility", "output_irreversibility_low", "output_irreversibility_high")
+    output = (float(getattr(result, name)) for name in names)
+    quantile, p_value = format_number(float(result.output_null_quantile)), float(result.output_p_value)
+    by_chance = f"0 if reversible; 95 % by chance {quantile} (p = {format_number(p_value, digits=2)})"
     nulls = ", ".join(
         f"{name} {format_number(float(q))} (p = {format_number(float(p), digits=2)})"
         for name, q, p in zip(result.null, result.null_quantile, result.p_value, strict=True)
@@ -161,6 +165,7 @@ def summarise_rotation(result: RotationResult) -> list[Finding]:
     return [
         Finding("area rate |a| (1/step)", format_interval(*rate), f"95 % of nulls: {nulls}"),
         Finding("turns in 100 steps", format_interval(*winding), "0 if reversible"),
+        Finding("irreversibility of the output (nat)", format_interval(*output), by_chance),
     ]
 
 
@@ -241,4 +246,15 @@ def summarise_evolution(result: EvolutionResult) -> list[Finding]:
         date = (float(values[i]) for values in (result.date, result.date_low, result.date_high))
         what = str(event) if event == "loss drop" else f"onset of {str(event).replace('_', ' ')}"
         findings.append(Finding(f"{what} (epoch)", format_interval(*date), beside))
-    return findings
+    return findings + [_compare_with_untrained(result, name) for name in COMPARED]
+
+
+def _compare_with_untrained(result: EvolutionResult, name: str) -> Finding:
+    """A measure of the last checkpoint that has it, beside untrained networks."""
+    row = result.measure.tolist().index(name)
+    last = int(np.flatnonzero(np.isfinite(result.estimate[row]))[-1])
+    numbers = (float(values[row, last]) for values in (result.estimate, result.low, result.high))
+    low, high = (float(values[row]) for values in (result.untrained_low, result.untrained_high))
+    beside = "" if np.isnan(low) else f"untrained {format_number(low)} to {format_number(high)}"
+    what = f"{name.replace('_', ' ')} at epoch {result.checkpoint_epoch[last]}"
+    return Finding(what, format_interval(*numbers), beside)

@@ -186,13 +186,13 @@ PARTS: dict[str, Part] = {
         ),
         Part(
             name="rotation",
-            question="does activity turn one way, more than in untrained networks?",
+            question="does activity turn one way, more than in untrained networks, and the output with it?",
             result=RotationResult,
             function=compute_rotation,
             figures={"rotation": (plot_rotation, describe_rotation)},
             summarise=findings.summarise_rotation,
             seconds=10.0,
-            quick={**_FIRST_LOOK, "n_untrained": 20, "n_null": 99},
+            quick={**_FIRST_LOOK, "n_untrained": 20, "max_untrained": 20, "n_null": 99},
         ),
         Part(
             name="orbit_size",
@@ -278,8 +278,8 @@ PARTS: dict[str, Part] = {
             function=compute_training_evolution,
             figures={"training_evolution": (plot_training_evolution, describe_training_evolution)},
             summarise=findings.summarise_evolution,
-            seconds=6.0,
-            quick={"n_trajectories": 10, "n_steps": 100, "n_resamples": 100},
+            seconds=12.0,
+            quick={"n_trajectories": 20, "n_steps": 100, "n_untrained": 20, "n_resamples": 100},
             prepare=lambda subject: {
                 "checkpoints": subject.checkpoints,
                 "course": measure_course(subject.history),

@@ -1,6 +1,6 @@
 """What is analysed: a network, where it comes from, and what other parts have found about it."""
 
-import zlib
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,6 +43,18 @@ class Subject:
     found: dict[str, Any] = field(default_factory=dict)
 
     def start_generator(self, part: str) -> torch.Generator:
-        """Source of all noise of a part: it does not depend on which parts are computed, or when."""
-        seed = derive_seed(self.seed, "analysis", zlib.crc32(part.encode()))
+        """Source of all noise of a part: it does not depend on which parts are computed, or when.
+
+        Notes
+        -----
+        It follows from the seed, the name of the part and the weights, so that networks of the same seed
+        share neither noise nor null draws: intervals and p-values of different networks are independent.
+        What is to be compared on common noise within a network (checkpoints, interventions) shares it within
+        its part.
+        """
+        digest = hashlib.sha256(part.encode())
+        for name, tensor in sorted(self.network.state_dict().items()):
+            digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+        index = int.from_bytes(digest.digest()[:8], "big")
+        seed = derive_seed(self.seed, "analysis", index)
         return torch.Generator(self.network.w_out.device).manual_seed(seed)

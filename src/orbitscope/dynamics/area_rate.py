@@ -72,6 +72,39 @@ def share_area(moments: Float[np.ndarray, "trajectory 4"]) -> Float[np.ndarray, 
     return 0.5 * moments[:, 0] / _find_scale(moments.mean(0))
 
 
+def collect_products(
+    y: Float[np.ndarray, "trajectory time axis"],
+) -> Float[np.ndarray, "trajectory 2 axis axis"]:
+    """C_ij(0), and C_ij(1) − C_ji(1), of each trajectory, about the mean of all."""
+    centred = y - y.mean((0, 1))
+    across = centred.transpose(0, 2, 1)
+    lagged = across[:, :, :-1] @ centred[:, 1:] / (y.shape[1] - 1)
+    return np.stack([across @ centred / y.shape[1], lagged - lagged.transpose(0, 2, 1)], axis=1)
+
+
+def refit_area(sums: Float[np.ndarray, "batch 2 axis axis"]) -> Float[np.ndarray, " batch"]:
+    """Area rate of each row of summed products in its own leading plane.
+
+    The bootstrap of an area rate whose plane is fitted to the same trajectories has to fit it again: where
+    the second and the third variance are close, other trajectories have another plane. Each plane is oriented
+    like that of the first two axes.
+    """
+    variances, vectors = np.linalg.eigh(sums[:, 0])
+    first, second = vectors[..., -1], vectors[..., -2]
+    swept = np.einsum("ni,nij,nj->n", first, sums[:, 1], second)
+    turned = np.sign(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return turned * 0.5 * swept / np.sqrt(np.maximum(variances[:, -1] * variances[:, -2], 0.0))
+
+
+def bound_size(low: float, high: float) -> tuple[float, float]:
+    """Limits of the size of a number between two limits: from 0 if these lie on either side of it.
+
+    For |a|: the sign of an area rate is that of the axes, which follow no direction of travel.
+    """
+    return max(0.0, low, -high), max(abs(low), abs(high))
+
+
 def accumulate_turns(z: Float[np.ndarray, "trajectory time 2"]) -> Float[np.ndarray, "trajectory time"]:
     """Net turns about the mean over all states since the first step: positive from first to second axis.
 

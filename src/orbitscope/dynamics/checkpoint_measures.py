@@ -1,20 +1,22 @@
 """What is measured on the driven states of one checkpoint, as sums over trajectories for the bootstrap."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from ..network import NoiseRNN
 from ..sequences import find_complete_runs
 from ..statistics import BootstrapResult
-from .area_rate import collect_moments, divide_area
+from .area_rate import bound_size, collect_products, refit_area
 from .driven_states import DrivenPath
 from .jacobians import compute_spectra
-from .orbit_plane import fit_orbit_plane
+from .orbit_plane import fit_leading_axes
 from .tangents import follow_tangents
 
 MEASURES = {
@@ -42,6 +44,8 @@ def measure_checkpoint(
 ) -> BootstrapResult:
     """Each of :data:`MEASURES` on driven trajectories, with its interval over these.
 
+    For the area rate the estimate and the limits are those of |a|, the samples those of a.
+
     Parameters
     ----------
     network : NoiseRNN
@@ -64,8 +68,13 @@ def measure_checkpoint(
         _sum_activity(hidden),
     ]
     edges = np.cumsum([part.shape[1] for part in parts])[:-1]
-    found = resample(np.concatenate(parts, axis=1), partial(_compute, edges=edges))
-    return _orient(found, _ROW["area_rate"])
+    return _bound_area(resample(np.concatenate(parts, axis=1), partial(_compute, edges=edges)))
+
+
+def measure_untrained(hidden: Float[Tensor, "time trajectory hidden"]) -> tuple[float, float]:
+    """|a| and mean shift, as of a checkpoint: both are far from 0 in untrained networks."""
+    activity = _sum_activity(hidden.double()).sum(0)[None]
+    return abs(float(_refit_area(_sum_areas(hidden).sum(0)[None])[0])), float(_divide_shift(activity)[0])
 
 
 def _sum_dwells(network: NoiseRNN, states: Tensor) -> np.ndarray:
@@ -99,9 +108,14 @@ def _sum_growth(
 
 
 def _sum_areas(hidden: Tensor) -> np.ndarray:
-    """Moments of the path in the orbit plane of the checkpoint itself."""
-    plane = fit_orbit_plane(hidden)
-    return collect_moments(plane.project(hidden).transpose(0, 1).cpu().numpy())
+    """Products of the leading coordinates, in which each resample has a plane of its own."""
+    products = collect_products(fit_leading_axes(hidden).project(hidden).transpose(0, 1).cpu().numpy())
+    return products.reshape(len(products), -1)
+
+
+def _refit_area(sums: np.ndarray) -> np.ndarray:
+    n_axes = math.isqrt(sums.shape[1] // 2)
+    return refit_area(sums.reshape(-1, 2, n_axes, n_axes))
 
 
 def _sum_activity(hidden: Tensor) -> np.ndarray:
@@ -112,8 +126,6 @@ def _sum_activity(hidden: Tensor) -> np.ndarray:
 
 def _compute(sums: np.ndarray, *, edges: np.ndarray) -> np.ndarray:
     dwells, spectra, growth, areas, activity = np.split(sums, edges, axis=1)
-    *_, size, n_trajectories = activity.T
-    square_of_mean = np.square(activity[:, :-2] / n_trajectories[:, None]).sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
         found = {
             "transition_rate": dwells[:, 0] / dwells[:, 1],
@@ -121,18 +133,22 @@ def _compute(sums: np.ndarray, *, edges: np.ndarray) -> np.ndarray:
             "unstable_share": spectra[:, 1] / spectra[:, 0],
             "critical_share": spectra[:, 2] / spectra[:, 0],
             "exponent": growth[:, 0] / growth[:, 1],
-            "area_rate": divide_area(areas),
-            "mean_shift": np.sqrt(square_of_mean / (size / n_trajectories - square_of_mean)),
+            "area_rate": _refit_area(areas),
+            "mean_shift": _divide_shift(activity),
         }
     return np.stack([found[name] for name in MEASURES], axis=1)
 
 
-def _orient(found: BootstrapResult, row: int) -> BootstrapResult:
-    """Turn one signed statistic so that its estimate is positive: its sign is that of an arbitrary axis."""
-    if not found.estimate[row] < 0:
-        return found
-    turned = {name: getattr(found, name).copy() for name in ("estimate", "low", "high", "samples")}
-    for values in turned.values():
-        values[..., row] *= -1
-    turned["low"][row], turned["high"][row] = turned["high"][row], turned["low"][row]
-    return replace(found, **turned)
+def _divide_shift(sums: np.ndarray) -> np.ndarray:
+    *_, size, n_trajectories = sums.T
+    square_of_mean = np.square(sums[:, :-2] / n_trajectories[:, None]).sum(1)
+    return np.sqrt(square_of_mean / (size / n_trajectories - square_of_mean))
+
+
+def _bound_area(found: BootstrapResult) -> BootstrapResult:
+    """|a| and the limits of its size in the place of a, whose sign is that of an arbitrary axis."""
+    row = _ROW["area_rate"]
+    estimate, low, high = (values.copy() for values in (found.estimate, found.low, found.high))
+    estimate[row] = abs(estimate[row])
+    low[row], high[row] = bound_size(float(low[row]), float(high[row]))
+    return replace(found, estimate=estimate, low=low, high=high)

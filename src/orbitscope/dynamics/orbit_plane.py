@@ -1,6 +1,6 @@
 """The orbit plane: leading principal axes of driven activity."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -46,6 +46,15 @@ class OrbitPlane:
     def participation_ratio(self) -> float:
         """(Σ v)²/Σ v² over the variances v: effective number of dimensions."""
         return float(self.variances.sum() ** 2 / np.square(self.variances).sum())
+
+    @property
+    def n_varying(self) -> int:
+        """Directions along which activity varies by more than rounding."""
+        return int((self.variances > _SMALLEST_SHARE * self.variances.sum()).sum())
+
+    def keep(self, n_components: int) -> "OrbitPlane":
+        """The same with its first axes only."""
+        return replace(self, components=self.components[:n_components])
 
     def project(self, states: Float[Tensor, "*batch state"]) -> Float[Tensor, "*batch component"]:
         """Coordinates of states in the plane, in float64; only the hidden part of a state counts."""
@@ -125,6 +134,18 @@ def compute_covariance(
     return mean.cpu().numpy(), covariance.cpu().numpy()
 
 
+def fit_leading_axes(activity: Float[Tensor, "*batch hidden"], *, most: int = 20) -> OrbitPlane:
+    """An orbit plane with more of the principal axes behind its two, among which it can be fitted again.
+
+    Raises
+    ------
+    UndefinedAnalysisError
+        If activity varies along fewer than two directions.
+    """
+    n_varying = fit_orbit_plane(activity).n_varying
+    return fit_orbit_plane(activity, n_components=min(most, n_varying))
+
+
 def require_plane(plane: OrbitPlane, network: NoiseRNN) -> None:
     """Check that a plane has two axes and belongs to a network of this width."""
     if plane.components.shape != (2, network.hidden_size):
@@ -136,14 +157,13 @@ def require_plane(plane: OrbitPlane, network: NoiseRNN) -> None:
 
 def _diagonalise(mean: np.ndarray, covariance: np.ndarray, n_components: int) -> OrbitPlane:
     values, vectors = np.linalg.eigh(covariance)
-    variances = np.maximum(values[::-1], 0.0)
-    n_varying = int((variances > _SMALLEST_SHARE * variances.sum()).sum())
-    if n_varying < n_components:
-        raise UndefinedAnalysisError(
-            f"driven activity must vary along ≥ {n_components} directions, got {n_varying}. Use "
-            "noise_std > 0 and a network whose noise reaches several units."
-        )
     components = vectors.T[::-1][:n_components]
     largest = np.abs(components).argmax(axis=1)
     signs = np.sign(components[np.arange(n_components), largest])
-    return OrbitPlane(mean, signs[:, None] * components, variances)
+    plane = OrbitPlane(mean, signs[:, None] * components, np.maximum(values[::-1], 0.0))
+    if plane.n_varying < n_components:
+        raise UndefinedAnalysisError(
+            f"driven activity must vary along ≥ {n_components} directions, got {plane.n_varying}. Use "
+            "noise_std > 0 and a network whose noise reaches several units."
+        )
+    return plane

@@ -1,4 +1,4 @@
-"""One-way rotation: area rate and winding of driven activity in the orbit plane, against three nulls."""
+"""One-way rotation of driven activity in the orbit plane, against three nulls, and the output beside it."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -11,23 +11,28 @@ from jaxtyping import Float, Shaped
 from ..errors import InputError
 from ..network import NoiseRNN
 from ..results import axes
-from ..statistics import bootstrap_statistic, compute_permutation_p_value, flip_signs
-from .area_rate import accumulate_turns, collect_moments, divide_area, share_area
-from .driven_states import run_driven
-from .orbit_plane import OrbitPlane, PlaneResult, fit_orbit_plane, list_plane_fields, require_plane
-from .rotation_nulls import (
-    UNTRAINED_RUN,
-    compute_reversible_spread,
-    find_reversible_coefficients,
-    require_buildable,
-    run_untrained,
+from ..statistics import BootstrapResult, bootstrap_statistic, compute_permutation_p_value, flip_signs
+from .area_rate import (
+    accumulate_turns,
+    bound_size,
+    collect_moments,
+    collect_products,
+    refit_area,
+    share_area,
 )
+from .driven_states import run_driven
+from .orbit_plane import OrbitPlane, PlaneResult, fit_leading_axes, list_plane_fields, require_plane
+from .output_reversal import WORD_LENGTH, OutputReversal, compare_with_reversed, draw_symbols
+from .rotation_nulls import (
+    NULL_LEVEL,
+    compute_reversible_spread,
+    draw_untrained_rates,
+    find_reversible_coefficients,
+)
+from .untrained_networks import UNTRAINED_RUN, require_buildable
 
 NULLS = ("sign flips", "reversible", "untrained")
 """Random signs of the trajectories; a VAR(1) without rotation; untrained networks of the same kind."""
-
-NULL_LEVEL = 0.95
-"""Quantile of |a| under a null that is reported."""
 
 N_SHOWN = 10
 """Trajectories whose path is kept."""
@@ -51,6 +56,13 @@ class RotationResult(PlaneResult):
     null_quantile, p_value : (null,)
         95 % quantile of |a| under each null, and the share of null values at least as large as |a|, the
         observed one among them; NaN without untrained networks.
+    output_irreversibility, output_irreversibility_low, output_irreversibility_high : ()
+        D of the symbols along the same trajectories, and its interval, see :func:`compare_with_reversed`.
+    output_null_quantile, output_p_value : ()
+        95 % quantile of D of sequences that are reversed at random, and the share of them with a D at least
+        as large, the observed one among them.
+    reversed_irreversibilities : (resample,)
+        D of sequences that are reversed at random.
     sign_flip_area_rates : (resample,), reversible_area_rates : (resample,), untrained_area_rates : (network,)
         |a| under each null.
     trajectory_area_rates : (trajectory,)
@@ -74,6 +86,14 @@ class RotationResult(PlaneResult):
         "null", unit="1/step", description="95 % quantile of |a|"
     )
     p_value: Float[np.ndarray, " null"] = axes("null", description="large |a| counts")
+    output_irreversibility: Float[np.ndarray, ""] = axes(unit="nat", description="D of the symbols")
+    output_irreversibility_low: Float[np.ndarray, ""] = axes(unit="nat", description="lower limit")
+    output_irreversibility_high: Float[np.ndarray, ""] = axes(unit="nat", description="upper limit")
+    output_null_quantile: Float[np.ndarray, ""] = axes(unit="nat", description="95 % quantile of D by chance")
+    output_p_value: Float[np.ndarray, ""] = axes(description="large D counts")
+    reversed_irreversibilities: Float[np.ndarray, " resample"] = axes(
+        "resample", unit="nat", description="D of sequences that are reversed at random"
+    )
     sign_flip_area_rates: Float[np.ndarray, " resample"] = axes(
         "resample", unit="1/step", description="|a| with random signs of trajectories"
     )
@@ -110,18 +130,19 @@ def compute_rotation(
     noise_std: float = 1.0,
     plane: OrbitPlane | None = None,
     n_untrained: int = 100,
+    max_untrained: int = 1000,
     n_null: int = 999,
     n_resamples: int = 1000,
     confidence: float = 0.95,
     generator: torch.Generator,
 ) -> RotationResult:
-    """Area rate and winding in the orbit plane, with three nulls.
+    """Area rate and winding in the orbit plane, with three nulls, and the irreversibility of the symbols.
 
     Parameters
     ----------
     network : NoiseRNN
     n_trajectories, n_steps, burn_in, noise_std
-        As in :func:`run_driven`; at least 2 trajectories of 2 steps. All states are held in memory (100 MB
+        As in :func:`run_driven`; at least 2 trajectories of 3 steps. All states are held in memory (100 MB
         for 150 neurons).
     plane : OrbitPlane, optional
         Two components. None fits it to the states that are measured; an intervened network is best seen in
@@ -129,10 +150,13 @@ def compute_rotation(
     n_untrained : int
         Untrained networks with the same cell, sizes and biases, each measured in its own plane: at least 20,
         or 0 for no such null (NaN).
+    max_untrained : int
+        Up to so many are drawn while their p-value is too near .05 to call (0.06 s each for 150 neurons).
     n_null : int >= 1
-        Draws of the other two nulls.
+        Draws of the other nulls.
     n_resamples, confidence
-        Of the bootstrap over trajectories; the plane is held fixed.
+        Of the bootstrap over trajectories, which fits the plane anew for the area rate unless it is given.
+        That of the winding holds it fixed.
     generator
         Source of all noise and of the untrained weights; same seed, same result.
 
@@ -159,17 +183,22 @@ def compute_rotation(
     and the symmetric part of the observed AΣ, whose area rate is normal with the spread of
     :func:`compute_reversible_spread`. *Untrained*: random weights rotate as well, so only this null tells
     training from wiring. Its runs are shorter than that of the network (``UNTRAINED_RUN``), which makes it
-    stricter by 2 to 6 %; from 100 networks its 95 % quantile has a standard error of 8 %.
+    stricter by 2 to 6 %; from 100 networks its 95 % quantile has a standard error of 8 %. Their number
+    follows the rule of :func:`draw_until_decided`.
+
+    *Output.* Activity can turn one way while the symbols have no direction: the irreversibility D of symbols
+    drawn along the same trajectories tells whether they do.
     """
     _check(network, plane, n_trajectories=n_trajectories, n_steps=n_steps, n_untrained=n_untrained)
     sizes = {"n_trajectories": n_trajectories, "n_steps": n_steps, "burn_in": burn_in}
     states = run_driven(network, **sizes, noise_std=noise_std, generator=generator).states
-    used = plane or fit_orbit_plane(states[..., : network.hidden_size])
-    z = used.project(states).transpose(0, 1).cpu().numpy()
+    leading = plane or fit_leading_axes(states[..., : network.hidden_size])
+    y = leading.project(states).transpose(0, 1).cpu().numpy()
+    z = y[..., :2]
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
     resample = partial(bootstrap_statistic, rng=rng, n_resamples=n_resamples, confidence=confidence)
     moments, turns = collect_moments(z), accumulate_turns(z)
-    area = resample(moments, divide_area)
+    area = resample(collect_products(y), refit_area)
     winding = 100 * turns[:, -1] / (n_steps - 1)
     turning = resample(winding, lambda sums: sums / n_trajectories)
     contributions, coefficients = share_area(moments), find_reversible_coefficients(z)
@@ -177,13 +206,18 @@ def compute_rotation(
     nulls = {
         "sign_flip_area_rates": np.abs(flip_signs(contributions, n_null, rng=rng)) / n_trajectories,
         "reversible_area_rates": np.abs(spread * rng.standard_normal(n_null)),
-        "untrained_area_rates": run_untrained(network, n_untrained, noise_std=noise_std, generator=generator),
     }
+    symbols = draw_symbols(network.compute_logits(states), generator=generator)
+    output = compare_with_reversed(symbols, network.n_symbols, n_null=n_null, confidence=confidence, rng=rng)
+    observed = abs(float(area.estimate)) * (1 - _ROUNDING)
+    counts = {"n_untrained": n_untrained, "max_untrained": max_untrained}
+    drive = {"noise_std": noise_std, "generator": generator}
+    nulls["untrained_area_rates"] = draw_untrained_rates(network, observed, **counts, **drive)
     return RotationResult(
         settings=sizes
+        | counts
         | {
             "noise_std": noise_std,
-            "n_untrained": n_untrained,
             "untrained_run": UNTRAINED_RUN,
             "n_null": n_null,
             "n_resamples": n_resamples,
@@ -192,9 +226,10 @@ def compute_rotation(
         status={
             "plane": "fitted" if plane is None else "given",
             "reversible_coefficients": coefficients.tolist(),
-            "notes": [] if n_untrained else ["untrained: no networks, so no quantile and no p-value"],
+            "notes": _list_notes(network, n_untrained),
         },
-        **_summarise_area(float(area.estimate), float(area.low), float(area.high), list(nulls.values())),
+        **_summarise_area(area, observed, list(nulls.values())),
+        **_summarise_output(output),
         **nulls,
         trajectory_area_rates=contributions,
         winding=turning.estimate,
@@ -203,33 +238,50 @@ def compute_rotation(
         trajectory_winding=winding,
         path=z[:N_SHOWN],
         path_turns=turns[:N_SHOWN],
-        **list_plane_fields(used),
+        **list_plane_fields(leading.keep(2)),
     )
 
 
-def _summarise_area(estimate: float, low: float, high: float, nulls: list[np.ndarray]) -> dict[str, Any]:
+def _list_notes(network: NoiseRNN, n_untrained: int) -> list[str]:
+    notes = [] if n_untrained else ["untrained: no networks, so no quantile and no p-value"]
+    if network.n_symbols < WORD_LENGTH:
+        notes.append("output: the triples of two symbols are reversible in every stationary process")
+    return notes
+
+
+def _summarise_area(area: BootstrapResult, observed: float, nulls: list[np.ndarray]) -> dict[str, Any]:
     """|a| with the limits of its size, and where it stands among the nulls."""
-    size = abs(estimate)
     quantiles = [np.quantile(null, NULL_LEVEL) if len(null) else np.nan for null in nulls]
-    observed = size * (1 - _ROUNDING)
     p_values = [compute_permutation_p_value(observed, null) if len(null) else np.nan for null in nulls]
+    low, high = bound_size(float(area.low), float(area.high))
     return {
-        "area_rate": np.array(size),
-        "area_rate_low": np.array(max(0.0, low, -high)),
-        "area_rate_high": np.array(max(abs(low), abs(high))),
-        "signed_area_rate": np.array(estimate),
+        "area_rate": np.array(abs(float(area.estimate))),
+        "area_rate_low": np.array(low),
+        "area_rate_high": np.array(high),
+        "signed_area_rate": area.estimate,
         "null": np.array(NULLS),
         "null_quantile": np.array(quantiles, dtype=float),
         "p_value": np.array(p_values, dtype=float),
     }
 
 
+def _summarise_output(output: OutputReversal) -> dict[str, np.ndarray]:
+    return {
+        "output_irreversibility": np.array(output.irreversibility),
+        "output_irreversibility_low": np.array(output.low),
+        "output_irreversibility_high": np.array(output.high),
+        "output_null_quantile": np.array(np.quantile(output.null, NULL_LEVEL)),
+        "output_p_value": np.array(output.p_value),
+        "reversed_irreversibilities": output.null,
+    }
+
+
 def _check(
     network: NoiseRNN, plane: OrbitPlane | None, *, n_trajectories: int, n_steps: int, n_untrained: int
 ) -> None:
-    for name, value in (("n_trajectories", n_trajectories), ("n_steps", n_steps)):
-        if value < 2:
-            raise InputError(f"`{name}` must be ≥ 2, got {value}.")
+    for name, value, least in (("n_trajectories", n_trajectories, 2), ("n_steps", n_steps, WORD_LENGTH)):
+        if value < least:
+            raise InputError(f"`{name}` must be ≥ {least}, got {value}.")
     if plane is not None:
         require_plane(plane, network)
     require_buildable(network, n_untrained)

@@ -1,22 +1,18 @@
 """Area rates without training or without rotation: what chance gives a network of this kind and size."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
-from ..errors import InputError
-from ..network import CELLS, NoiseRNN, build_network
+from ..network import NoiseRNN
+from ..statistics import draw_until_decided
 from .area_rate import compute_area_rate
-from .driven_states import run_driven
 from .orbit_plane import fit_orbit_plane
+from .untrained_networks import run_untrained
 
-MIN_UNTRAINED = 20
-"""Fewer untrained networks have no 95 % quantile."""
-
-UNTRAINED_RUN = {"n_trajectories": 100, "n_steps": 100, "burn_in": 30}
-"""Run of each untrained network: with a spectral radius near 1/√3 it forgets its start within 30 steps."""
+NULL_LEVEL = 0.95
+"""Quantile of a null that is reported; the level of its test is the rest."""
 
 
 def find_reversible_coefficients(z: Float[np.ndarray, "trajectory time 2"]) -> Float[np.ndarray, " 2"]:
@@ -54,8 +50,14 @@ def compute_reversible_spread(
 
 
 @torch.no_grad()
-def run_untrained(
-    network: NoiseRNN, n_untrained: int, *, noise_std: float = 1.0, generator: torch.Generator
+def draw_untrained_rates(
+    network: NoiseRNN,
+    observed: float,
+    *,
+    n_untrained: int,
+    max_untrained: int = 0,
+    noise_std: float = 1.0,
+    generator: torch.Generator,
 ) -> Float[np.ndarray, " network"]:
     """|a| of untrained networks of the same kind, each in its own plane.
 
@@ -63,8 +65,13 @@ def run_untrained(
     ----------
     network : NoiseRNN
         Gives cell, sizes and whether there are biases.
+    observed : float
+        |a| that they are to be compared with.
     n_untrained : int
         At least 20, or 0 for an empty array.
+    max_untrained : int
+        Up to so many are drawn while the p-value is too near the level to call, see
+        :func:`draw_until_decided`.
     noise_std : float > 0
         Standard deviation of the noise (dimensionless).
     generator
@@ -73,38 +80,16 @@ def run_untrained(
     Raises
     ------
     InputError
-        If there are fewer than 20, or the cell has no name in ``CELLS``.
-
-    Notes
-    -----
-    Own construction. Runs are those of ``UNTRAINED_RUN``, shorter than that of the network itself: for 150
-    neurons, estimation noise raises the root mean square of |a| by 2 %.
+        If there are some, but fewer than 20, or the cell has no name in ``CELLS``.
     """
-    kind = require_buildable(network, n_untrained)
-    rates = np.empty(n_untrained)
-    for i in range(n_untrained):
-        untrained = build_network(network.n_symbols, **kind, generator=generator).to(network.w_out)
-        states = run_driven(untrained, **UNTRAINED_RUN, noise_std=noise_std, generator=generator).states
-        z = fit_orbit_plane(states).project(states).transpose(0, 1).cpu().numpy()
-        rates[i] = abs(compute_area_rate(z))
-    return rates
+    if not n_untrained:
+        return np.empty(0)
+    most = max(n_untrained, max_untrained)
+    runs = run_untrained(network, most, noise_std=noise_std, generator=generator)
+    rates = (abs(_measure_own_area(hidden)) for hidden in runs)
+    return draw_until_decided(rates, observed, n_first=n_untrained, n_max=most, level=1 - NULL_LEVEL)
 
 
-def require_buildable(network: NoiseRNN, n_untrained: int) -> dict[str, Any]:
-    """Check that untrained networks can be built, and say of which kind."""
-    cell = network.cell
-    name = getattr(cell, "name", "")
-    if n_untrained != 0 and n_untrained < MIN_UNTRAINED:
-        raise InputError(f"`n_untrained` must be 0 or ≥ {MIN_UNTRAINED}, got {n_untrained}. Use 100.")
-    if n_untrained and name not in CELLS:
-        raise InputError(
-            f"untrained networks need a cell with a name among {', '.join(CELLS)}, got `{name}`. "
-            "Use n_untrained=0 to leave this null out."
-        )
-    has_bias = any("bias" in parameter for parameter, _ in cell.named_parameters())
-    return {
-        "cell": name,
-        "hidden_size": cell.hidden_size,
-        "input_size": cell.input_size,
-        "bias": has_bias,
-    }
+def _measure_own_area(hidden: Float[Tensor, "time trajectory hidden"]) -> float:
+    """Area rate in the plane of these very states."""
+    return compute_area_rate(fit_orbit_plane(hidden).project(hidden).transpose(0, 1).cpu().numpy())

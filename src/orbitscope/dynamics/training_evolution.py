@@ -13,9 +13,10 @@ from ..errors import InputError, UndefinedAnalysisError
 from ..network import NoiseRNN
 from ..results import Result, axes
 from ..statistics import BootstrapResult, bootstrap_change_point, bootstrap_statistic
-from .checkpoint_measures import MEASURES, measure_checkpoint
+from .checkpoint_measures import MEASURES, measure_checkpoint, measure_untrained
 from .driven_states import DrivenPath, NoStationaryRegimeError, run_driven
 from .orbit_plane import OrbitPlane, fit_orbit_plane
+from .untrained_networks import UNTRAINED_RUN, run_untrained
 
 LEAST_CHECKPOINTS = 5
 """Fewer checkpoints cannot date an onset."""
@@ -23,8 +24,11 @@ LEAST_CHECKPOINTS = 5
 ONSETS = ("unstable_share", "critical_share")
 """Measures whose onset is dated."""
 
-_LEAST_EVENTS = 3.0
-"""Upper 95 % limit of the number of events where none was seen."""
+COMPARED = ("area_rate", "mean_shift")
+"""Measures that are compared with those of untrained networks."""
+
+_MIDDLE = (0.05, 0.95)
+"""Quantiles of untrained networks that are reported."""
 
 _ORBIT_STEPS = 200
 """Steps of the orbit that is kept of each checkpoint."""
@@ -42,7 +46,12 @@ class EvolutionResult(Result):
     checkpoint_epoch : (checkpoint,)
     measure, description, unit : (measure,)
     estimate, low, high : (measure, checkpoint)
-        Mean over trajectories and its bootstrap interval.
+        Mean over trajectories and its bootstrap interval; for the area rate the size of both.
+    untrained_low, untrained_high : (measure,)
+        5 and 95 % quantiles of untrained networks of the same kind; NaN for measures not in ``COMPARED``, and
+        without such networks.
+    untrained_area_rates, untrained_mean_shifts : (network,)
+        |a| and mean shift of each of them.
     epoch : (epoch,)
         Epochs of the loss curve.
     loss : (epoch,)
@@ -72,6 +81,14 @@ class EvolutionResult(Result):
     )
     low: Float[np.ndarray, "measure checkpoint"] = axes("measure", "checkpoint", description="lower limit")
     high: Float[np.ndarray, "measure checkpoint"] = axes("measure", "checkpoint", description="upper limit")
+    untrained_low: Float[np.ndarray, " measure"] = axes("measure", description="5 % of untrained networks")
+    untrained_high: Float[np.ndarray, " measure"] = axes("measure", description="95 % of untrained networks")
+    untrained_area_rates: Float[np.ndarray, " network"] = axes(
+        "network", unit="1/step", description="|a| of untrained networks"
+    )
+    untrained_mean_shifts: Float[np.ndarray, " network"] = axes(
+        "network", description="mean shift of untrained networks"
+    )
     epoch: Int[np.ndarray, " epoch"] = axes("epoch", unit="epochs", description="epoch of the loss")
     loss: Float[np.ndarray, " epoch"] = axes("epoch", description="loss relative to that without memory")
     event: Shaped[np.ndarray, " event"] = axes("event", description="what is dated")
@@ -94,11 +111,12 @@ def compute_training_evolution(
     course: Float[np.ndarray, " epoch"],
     *,
     noise_std: float = 1.0,
-    n_trajectories: int = 40,
+    n_trajectories: int = 120,
     n_steps: int = 200,
     burn_in: int = 300,
-    spectral_stride: int = 20,
+    spectral_stride: int = 50,
     align_steps: int = 50,
+    n_untrained: int = 50,
     n_resamples: int = 500,
     confidence: float = 0.95,
     generator: torch.Generator,
@@ -117,6 +135,9 @@ def compute_training_evolution(
         Spectra are taken at every so many steps.
     align_steps : int >= 0
         First steps, which turn the tangent vector and do not count for the exponent.
+    n_untrained : int
+        Untrained networks of the same kind whose area rate and mean shift are measured: at least 20, or 0 for
+        none (NaN).
     n_resamples, confidence
         Of the bootstrap over trajectories, and over blocks of epochs for the loss.
     generator
@@ -134,58 +155,54 @@ def compute_training_evolution(
     Paper: Torre et al. 2025, dynamics over training. Differs: drop of the loss and onset of instability are
     dated by a rule each, and their lag has limits; the paper reads both off one figure. An onset is the first
     checkpoint from which on a share stays above what it was before the loss dropped (before any change, if
-    the loss does not): its lower limit above all upper limits until then, where a share of 0 of n spectra has
-    the upper limit 3/n. It is known as well as checkpoints are dense, and says nothing about other seeds.
-    Complete dwells within the window are counted, which favours short ones alike in all checkpoints.
+    the loss does not). It is known as well as checkpoints are dense, and says nothing about other seeds.
+
+    *Above* means two things. The lower limit of its difference from the largest share until then exceeds 0:
+    checkpoints share noise and resampled trajectories, so the difference is one of pairs. And its own lower
+    limit exceeds the upper limit of a share of which nothing was seen, to which the bootstrap gives no width.
+    How much the spectra of one trajectory depend on each other cannot be seen where there was no event;
+    however much it is, a share p leaves n trajectories without any with a probability of at most (1 − p)^n.
+    So trajectories are the units and the limit is 1 − (1 − confidence)^(1/n), about 3 / n. Hence many
+    trajectories with few spectra each.
+
+    Complete dwells within the window are counted, which favours short ones alike in all checkpoints. Area
+    rate and mean shift are far from 0 in untrained networks, so they are shown beside these (runs of
+    ``UNTRAINED_RUN``). Each resample has a plane of its own: early in training the second and the third
+    variance are close, and the plane is hardly determined.
     """
     _check(len(checkpoints), n_steps, spectral_stride, align_steps)
+    sizes = {"n_trajectories": n_trajectories, "n_steps": n_steps, "burn_in": burn_in, "noise_std": noise_std}
+    spectral = {"spectral_stride": spectral_stride, "align_steps": align_steps}
+    resampling = {"n_resamples": n_resamples, "confidence": confidence}
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-    rng = np.random.default_rng(seed)
-    resample = partial(bootstrap_statistic, rng=rng, n_resamples=n_resamples, confidence=confidence)
-    epochs, plane = np.array(sorted(checkpoints)), None
-    found: dict[int, _Checkpoint] = {}
-    for epoch in epochs[::-1].tolist():
-        network, source = checkpoints[epoch](), torch.Generator(generator.device).manual_seed(seed)
-        drive = {"burn_in": burn_in, "noise_std": noise_std, "generator": source}
-        with contextlib.suppress(NoStationaryRegimeError):
-            path = run_driven(network, n_trajectories, n_steps + 1, **drive)
-            options = {"align_steps": align_steps, "generator": source, "resample": resample}
-            measures = measure_checkpoint(network, path, stride=spectral_stride, **options)
-            hidden = path.states[..., : network.hidden_size]
-            plane = plane or fit_orbit_plane(hidden)
-            found[epoch] = _Checkpoint(measures, *_trace_orbit(network, path, plane))
+    epochs = np.array(sorted(checkpoints))
+    found = _measure_checkpoints(checkpoints, seed, generator.device, **sizes, **spectral, **resampling)
     if not found:
         raise UndefinedAnalysisError("no checkpoint has a stationary regime: all grow without bound.")
+    network = checkpoints[max(found)]()
+    untrained = _measure_untrained(network, n_untrained, noise_std=noise_std, generator=generator)
     rows = [found.get(epoch) for epoch in epochs.tolist()]
-    dates, notes = _date_drop(course, rng, n_resamples, confidence)
     measured = _stack_measures(rows)
-    least = _LEAST_EVENTS / (n_trajectories * -(-n_steps // spectral_stride))
+    dates, notes = _date_drop(course, np.random.default_rng(seed), n_resamples, confidence)
+    least = 1 - (1 - confidence) ** (1 / n_trajectories)
     for name in ONSETS:
-        row = list(MEASURES).index(name)
-        limits = (measured[key][row] for key in ("low", "high"))
-        dates[name] = find_onset(epochs, *limits, least=least, before=dates["loss drop"][0])
+        samples = _stack_samples(rows, name, n_resamples)
+        before = dates["loss drop"][0]
+        dates[name] = find_onset(epochs, samples, least=least, before=before, confidence=confidence)
         if np.isnan(dates[name][0]):
             notes.append(f"onset of {name} undefined: it does not rise for good")
     return EvolutionResult(
-        settings={
-            "n_trajectories": n_trajectories,
-            "n_steps": n_steps,
-            "burn_in": burn_in,
-            "noise_std": noise_std,
-            "spectral_stride": spectral_stride,
-            "align_steps": align_steps,
-            "n_resamples": n_resamples,
-            "confidence": confidence,
-        },
+        settings=sizes | spectral | {"n_untrained": n_untrained, "untrained_run": UNTRAINED_RUN} | resampling,
         status={
             "without_regime": [epoch for epoch in epochs.tolist() if epoch not in found],
-            "notes": notes,
+            "notes": notes + _list_undefined(epochs, rows),
         },
         checkpoint_epoch=epochs,
         measure=np.array(list(MEASURES)),
         description=np.array([description for description, _ in MEASURES.values()]),
         unit=np.array([unit for _, unit in MEASURES.values()]),
         **measured,
+        **untrained,
         epoch=np.arange(1, len(course) + 1),
         loss=course,
         event=np.array(list(dates)),
@@ -197,33 +214,38 @@ def compute_training_evolution(
 
 def find_onset(
     epochs: Int[np.ndarray, " checkpoint"],
-    low: Float[np.ndarray, " checkpoint"],
-    high: Float[np.ndarray, " checkpoint"],
+    samples: Float[np.ndarray, "resample checkpoint"],
     *,
     least: float,
     before: float,
+    confidence: float = 0.95,
 ) -> tuple[float, float, float]:
     """First checkpoint from which on a share stays above its former level, and limits of the onset.
 
     Parameters
     ----------
-    epochs, low, high : (checkpoint,)
-        Epochs of the checkpoints, and the interval of the share at each; NaN is passed over.
+    epochs : (checkpoint,)
+        Epochs of the checkpoints.
+    samples : (resample, checkpoint)
+        The share in resamples of the trajectories, the same for all checkpoints; NaN is passed over.
     least : float
         Upper limit of a share of which no event was seen.
     before : float
         Epoch until which the former level is measured; NaN is the first checkpoint alone.
+    confidence : float in (0, 1)
+        Coverage of the intervals whose lower limits count.
 
     Returns
     -------
     (date, low, high)
         Epoch of that checkpoint, of the one before it, and again of itself; NaN if there is none.
     """
-    known = np.isfinite(low) & np.isfinite(high)
-    epochs, low, high = epochs[known], low[known], high[known]
+    known = np.isfinite(samples).all(0)
+    epochs, samples = epochs[known], samples[:, known]
     is_former = epochs <= (epochs[0] if np.isnan(before) else max(before, epochs[0]))
-    level = max(float(high[is_former].max()), least)
-    stays = np.logical_and.accumulate((low > level)[::-1])[::-1] & ~is_former
+    rise = samples - samples[:, is_former].max(1, keepdims=True)
+    low, rise_low = np.quantile([samples, rise], (1 - confidence) / 2, axis=1)
+    stays = np.logical_and.accumulate(((low > least) & (rise_low > 0))[::-1])[::-1] & ~is_former
     if not stays.any():
         return (np.nan, np.nan, np.nan)
     first = int(stays.argmax())
@@ -237,6 +259,56 @@ class _Checkpoint:
     measures: BootstrapResult
     orbit: Float[np.ndarray, "orbit_time component"]
     symbols: Integer[np.ndarray, " orbit_time"]
+
+
+def _measure_checkpoints(
+    checkpoints: Mapping[int, Callable[[], NoiseRNN]],
+    seed: int,
+    device: torch.device,
+    *,
+    n_trajectories: int,
+    n_steps: int,
+    burn_in: int,
+    noise_std: float,
+    spectral_stride: int,
+    align_steps: int,
+    n_resamples: int,
+    confidence: float,
+) -> dict[int, _Checkpoint]:
+    """Measure the checkpoints that have a stationary regime, each with the same noise and resamples."""
+    found: dict[int, _Checkpoint] = {}
+    plane = None
+    for epoch in sorted(checkpoints, reverse=True):
+        network, source = checkpoints[epoch](), torch.Generator(device).manual_seed(seed)
+        drive = {"burn_in": burn_in, "noise_std": noise_std, "generator": source}
+        options = {"n_resamples": n_resamples, "confidence": confidence, "rng": np.random.default_rng(seed)}
+        with contextlib.suppress(NoStationaryRegimeError):
+            path = run_driven(network, n_trajectories, n_steps + 1, **drive)
+            resample = partial(bootstrap_statistic, **options)
+            tangents = {"align_steps": align_steps, "generator": source}
+            measures = measure_checkpoint(
+                network, path, stride=spectral_stride, **tangents, resample=resample
+            )
+            plane = plane or fit_orbit_plane(path.states[..., : network.hidden_size])
+            found[epoch] = _Checkpoint(measures, *_trace_orbit(network, path, plane))
+    return found
+
+
+def _measure_untrained(
+    network: NoiseRNN, n_untrained: int, *, noise_std: float, generator: torch.Generator
+) -> dict[str, np.ndarray]:
+    """Area rate and mean shift of untrained networks, and where the middle nine tenths of them are."""
+    runs = run_untrained(network, n_untrained, noise_std=noise_std, generator=generator)
+    values = np.array([measure_untrained(hidden) for hidden in runs]).reshape(-1, len(COMPARED)).T
+    limits = np.full((2, len(MEASURES)), np.nan)
+    if n_untrained:
+        limits[:, [list(MEASURES).index(name) for name in COMPARED]] = np.quantile(values, _MIDDLE, axis=1)
+    return {
+        "untrained_low": limits[0],
+        "untrained_high": limits[1],
+        "untrained_area_rates": values[0],
+        "untrained_mean_shifts": values[1],
+    }
 
 
 @torch.no_grad()
@@ -282,6 +354,24 @@ def _stack_measures(rows: list[_Checkpoint | None]) -> dict[str, np.ndarray]:
         name: np.stack([getattr(found.measures, name) if found else none for found in rows], axis=1)
         for name in ("estimate", "low", "high")
     }
+
+
+def _stack_samples(rows: list[_Checkpoint | None], name: str, n_resamples: int) -> np.ndarray:
+    column, none = list(MEASURES).index(name), np.full(n_resamples, np.nan)
+    return np.stack([found.measures.samples[:, column] if found else none for found in rows], axis=1)
+
+
+def _list_undefined(epochs: np.ndarray, rows: list[_Checkpoint | None]) -> list[str]:
+    """Measures that a checkpoint with a stationary regime does not have, as without a single dwell."""
+    lost = {
+        name: [
+            str(e)
+            for e, found in zip(epochs, rows, strict=True)
+            if found and not np.isfinite(found.measures.low[row])
+        ]
+        for row, name in enumerate(MEASURES)
+    }
+    return [f"{name} without limits at epoch {', '.join(at)}" for name, at in lost.items() if at]
 
 
 def _stack_orbits(rows: list[_Checkpoint | None]) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""One-way rotation: paths in the orbit plane, their winding, and the area rate against its nulls."""
+"""One-way rotation: paths in the orbit plane, their winding, and area rate and output against their nulls."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,13 +25,15 @@ _ARROW_STEPS = 60
 
 @with_style
 def plot_rotation(result: RotationResult) -> Figure:
-    """Trajectories in the plane, accumulated turns, and |a| against three nulls."""
-    figure = build_figure(WIDTH, 2.5)
-    axes = figure.subplots(1, 3, width_ratios=[1, 1, 1.25])
-    plot_turning_paths(result, ax=axes[0])
-    plot_winding(result, ax=axes[1])
-    plot_area_rate(result, ax=axes[2])
-    label_panels(axes.tolist())
+    """Trajectories in the plane, accumulated turns, |a| against three nulls, and the output beside it."""
+    figure = build_figure(WIDTH, 2.9)
+    ratios = {"width_ratios": [1, 1, 1.25], "height_ratios": [2.2, 1]}
+    axes = figure.subplot_mosaic([["a", "b", "c"], ["a", "b", "d"]], **ratios)
+    plot_turning_paths(result, ax=axes["a"])
+    plot_winding(result, ax=axes["b"])
+    plot_area_rate(result, ax=axes["c"])
+    plot_output(result, ax=axes["d"])
+    label_panels(list(axes.values()))
     return figure
 
 
@@ -79,14 +81,10 @@ def plot_area_rate(result: RotationResult, *, ax: Axes | None = None) -> Axes:
     places = np.arange(len(result.null))[::-1]
     for place, values, quantile in zip(places, _get_nulls(result), result.null_quantile, strict=True):
         draw_null(ax, values, float(place), float(quantile))
-    ax.axvspan(
-        float(result.area_rate_low), float(result.area_rate_high), color=NETWORK_COLOR, alpha=0.25, lw=0
-    )
-    ax.axvline(float(result.area_rate), color=NETWORK_COLOR)
+    _draw_network(ax, result.area_rate, result.area_rate_low, result.area_rate_high)
     ax.set_yticks(places, [str(name) for name in result.null])
-    ax.tick_params(axis="y", length=0)
     largest = max(float(result.area_rate_high), *(values.max(initial=0) for values in _get_nulls(result)))
-    ax.set(xlabel="|a| (1/step)", ylim=(-0.6, len(places) - 0.4), xlim=(0, 1.12 * largest))
+    ax.set(xlabel="hidden: |a| (1/step)", ylim=(-0.6, len(places) - 0.4), xlim=(0, 1.12 * largest))
     ax.annotate(
         "network",
         (float(result.area_rate), 1.01),
@@ -96,6 +94,26 @@ def plot_area_rate(result: RotationResult, *, ax: Axes | None = None) -> Axes:
         va="bottom",
     )
     return ax
+
+
+@with_style
+def plot_output(result: RotationResult, *, ax: Axes | None = None) -> Axes:
+    """Irreversibility of the symbols with its interval, and every draw of its null."""
+    ax = get_axes(ax)
+    draw_null(ax, result.reversed_irreversibilities, 0.0, float(result.output_null_quantile))
+    limits = (result.output_irreversibility_low, result.output_irreversibility_high)
+    _draw_network(ax, result.output_irreversibility, *limits)
+    ax.axvline(0, color=MUTED_COLOR, linewidth=0.6, zorder=1)
+    ax.set_yticks([0], ["reversed"])
+    ax.ticklabel_format(axis="x", style="sci", scilimits=(-2, 2), useMathText=True)
+    ax.set(xlabel="output: D (nat)", ylim=(-0.6, 0.6))
+    return ax
+
+
+def _draw_network(ax: Axes, value: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+    ax.axvspan(float(low), float(high), color=NETWORK_COLOR, alpha=0.25, lw=0)
+    ax.axvline(float(value), color=NETWORK_COLOR)
+    ax.tick_params(axis="y", length=0)
 
 
 def describe_rotation(result: RotationResult) -> str:
@@ -108,11 +126,12 @@ def describe_rotation(result: RotationResult) -> str:
         else f"{name} not drawn"
         for name, values, quantile, p in numbers
     )
-    area, winding = (
+    area, winding, output = (
         " to ".join(format_number(float(limit)) for limit in limits)
         for limits in (
             (result.area_rate_low, result.area_rate_high),
             (result.winding_low, result.winding_high),
+            (result.output_irreversibility_low, result.output_irreversibility_high),
         )
     )
     inside = format_number(100 * float(result.plane.explained_variance_ratio.sum()))
@@ -126,8 +145,20 @@ def describe_rotation(result: RotationResult) -> str:
         f"{format_number(float(result.area_rate))} ({area}; line and band). Dots: draws of each null; bars: "
         f"their 95 % quantiles: {nulls}. Sign flips: trajectories run backwards at random. Reversible: a "
         "linear process with the same covariances and no rotation. Untrained: networks with random weights. "
-        f"Intervals: {100 * settings['confidence']:.0f} %, bootstrap over trajectories."
+        "d, Irreversibility D of the symbols along the same trajectories: divergence of their triples from "
+        f"those read backwards, {format_number(float(result.output_irreversibility))} ({output}); 0 if "
+        "reversible. Dots: sequences that are reversed at random, with the mean 0; bar: their 95 % quantile: "
+        f"{format_number(float(result.output_null_quantile))} "
+        f"({len(result.reversed_irreversibilities)} draws, "
+        f"p = {format_number(float(result.output_p_value))}).{_describe_limits(result)} Intervals: "
+        f"{100 * settings['confidence']:.0f} %, bootstrap over trajectories, that of D from their jackknife."
     )
+
+
+def _describe_limits(result: RotationResult) -> str:
+    """What the notes say of the output."""
+    notes = (note.removeprefix("output: ") for note in result.status["notes"] if note.startswith("output: "))
+    return "".join(f" {note[0].upper()}{note[1:]}." for note in notes)
 
 
 def _get_nulls(result: RotationResult) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ from mpl_toolkits.mplot3d import Axes3D
 
 from ..dynamics.training_evolution import EvolutionResult
 from .style import (
+    FLOOR_COLOR,
     MUTED_COLOR,
     NETWORK_COLOR,
     WIDTH,
@@ -78,7 +79,7 @@ def plot_course(result: EvolutionResult, *, ax: Axes | None = None) -> Axes:
 def plot_measures_over_training(
     result: EvolutionResult, measures: tuple[str, ...], *, ax: Axes | None = None
 ) -> Axes:
-    """Measures of the checkpoints with their intervals, the drop of the loss, and their own onsets."""
+    """Measures of the checkpoints with their intervals, untrained networks, loss drop, and own onsets."""
     ax = get_axes(ax)
     _set_epochs(result, ax)
     epochs = result.checkpoint_epoch
@@ -87,6 +88,9 @@ def plot_measures_over_training(
         ax.fill_between(epochs, result.low[row], result.high[row], color=color, alpha=0.2, linewidth=0)
         line = {"color": color, "markersize": 2.2, "linewidth": 0.9, "label": _LABELS[name]}
         ax.plot(epochs, result.estimate[row], "o-", **line)
+        if np.isfinite(result.untrained_low[row]):
+            limits = (result.untrained_low[row], result.untrained_high[row])
+            ax.axhspan(*map(float, limits), color=FLOOR_COLOR, alpha=0.5, linewidth=0, zorder=0)
         if name in result.event.tolist():
             _mark_date(result, name, ax, color)
     _mark_date(result, "loss drop", ax, "black")
@@ -146,6 +150,8 @@ def describe_training_evolution(result: EvolutionResult) -> str:
     settings = result.settings
     lost = result.status["without_regime"]
     left_out = f" Without a stationary regime: {', '.join(map(str, lost))}." if lost else ""
+    n_untrained = len(result.untrained_area_rates)
+    untrained = f", grey: the middle 90 % of {n_untrained} untrained networks" if n_untrained else ""
     notes = "".join(f" {note[0].upper()}{note[1:]}." for note in result.status["notes"])
     return (
         f"The dynamics of {len(result.checkpoint_epoch)} checkpoints, each from {settings['n_trajectories']} "
@@ -153,13 +159,13 @@ def describe_training_evolution(result: EvolutionResult) -> str:
         "relative to that of symbols without memory; black line: it leaves its plateau. b, Rate at which the "
         "most probable symbol changes, in two definitions. c, Share of driven steps with an unstable "
         "direction (|λ| > 1) or a critical pair. d, Largest Lyapunov exponent under the noise; below 0 paths "
-        "with the same noise meet. e, Area swept per step in the orbit plane of each checkpoint. f, Length "
-        "of the mean activity over the size of its fluctuations. g, One trajectory of some checkpoints in "
-        "the orbit plane of the last one, scaled to equal activity; colours are symbols. Dotted: "
-        "onset, the first checkpoint from which on a share stays above what it was before the loss dropped; "
-        f"shaded from the checkpoint before it. {_list_dates(result)} Bands: "
-        f"{settings['confidence']:.0%} bootstrap intervals over trajectories, for the loss over blocks of "
-        f"epochs.{notes}"
+        "with the same noise meet. e, Area swept per step in the orbit plane of each checkpoint, and f, "
+        f"length of the mean activity over the size of its fluctuations{untrained}. g, One trajectory of "
+        "some checkpoints in the orbit plane of the last one, scaled to equal activity; colours are symbols. "
+        "Dotted: onset, the first checkpoint from which on a share stays above what it was before the loss "
+        f"dropped; shaded from the checkpoint before it. {_list_dates(result)} Bands: "
+        f"{settings['confidence']:.0%} bootstrap intervals over trajectories, the same ones for all "
+        f"checkpoints; for the loss over blocks of epochs.{notes}"
     )
 
 

@@ -20,4 +20,5 @@ from orbitscope.statistics.net_share import compute_net_share as compute_net_sha
 from orbitscope.statistics.partitions import compute_adjusted_rand_index as compute_adjusted_rand_index
 from orbitscope.statistics.permutation import adjust_holm as adjust_holm
 from orbitscope.statistics.permutation import compute_permutation_p_value as compute_permutation_p_value
+from orbitscope.statistics.permutation import draw_until_decided as draw_until_decided
 from orbitscope.statistics.permutation import flip_signs as flip_signs

@@ -1,0 +1,77 @@
+"""Untrained networks of the kind of a given one: what initial weights do without training."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..errors import InputError
+from ..network import CELLS, NoiseRNN, build_network
+from .driven_states import run_driven
+
+LEAST_UNTRAINED = 20
+"""Fewer untrained networks have no 95 % quantile."""
+
+UNTRAINED_RUN = {"n_trajectories": 100, "n_steps": 100, "burn_in": 30}
+"""Run of each untrained network: with a spectral radius near 1/√3 it forgets its start within 30 steps."""
+
+
+def run_untrained(
+    network: NoiseRNN, n_untrained: int, *, noise_std: float = 1.0, generator: torch.Generator
+) -> Iterator[Float[Tensor, "time trajectory hidden"]]:
+    """Driven hidden states of untrained networks of the same kind, one after another.
+
+    Parameters
+    ----------
+    network : NoiseRNN
+        Gives cell, sizes and whether there are biases.
+    n_untrained : int
+        Networks at most: each is built and run when it is asked for.
+    noise_std : float > 0
+        Standard deviation of the noise (dimensionless).
+    generator
+        Source of weights and noise.
+
+    Raises
+    ------
+    InputError
+        If the cell has no name in ``CELLS``.
+
+    Notes
+    -----
+    Own construction. Runs are those of ``UNTRAINED_RUN``: for 150 neurons, estimation noise raises the root
+    mean square of the area rate by 2 %.
+    """
+    kind = require_buildable(network, n_untrained)
+    for _ in range(n_untrained):
+        untrained = build_network(network.n_symbols, **kind, generator=generator).to(network.w_out)
+        path = run_driven(untrained, **UNTRAINED_RUN, noise_std=noise_std, generator=generator)
+        yield path.states[..., : network.hidden_size]
+
+
+def require_buildable(network: NoiseRNN, n_untrained: int) -> dict[str, Any]:
+    """Check that untrained networks can be built, and say of which kind.
+
+    Raises
+    ------
+    InputError
+        If there are some, but fewer than ``LEAST_UNTRAINED``, or the cell has no name in ``CELLS``.
+    """
+    cell = network.cell
+    name = getattr(cell, "name", "")
+    if n_untrained != 0 and n_untrained < LEAST_UNTRAINED:
+        raise InputError(f"`n_untrained` must be 0 or ≥ {LEAST_UNTRAINED}, got {n_untrained}. Use 100.")
+    if n_untrained and name not in CELLS:
+        raise InputError(
+            f"untrained networks need a cell with a name among {', '.join(CELLS)}, got `{name}`. "
+            "Use n_untrained=0 to leave this null out."
+        )
+    has_bias = any("bias" in parameter for parameter, _ in cell.named_parameters())
+    return {
+        "cell": name,
+        "hidden_size": cell.hidden_size,
+        "input_size": cell.input_size,
+        "bias": has_bias,
+    }
