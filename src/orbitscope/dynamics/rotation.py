@@ -265,14 +265,14 @@ def _summarise_area(area: BootstrapResult, observed: float, nulls: list[np.ndarr
     }
 
 
-def _summarise_output(output: OutputReversal) -> dict[str, np.ndarray]:
+def _summarise_output(found: OutputReversal) -> dict[str, np.ndarray]:
     return {
-        "output_irreversibility": np.array(output.irreversibility),
-        "output_irreversibility_low": np.array(output.low),
-        "output_irreversibility_high": np.array(output.high),
-        "output_null_quantile": np.array(np.quantile(output.null, NULL_LEVEL)),
-        "output_p_value": np.array(output.p_value),
-        "reversed_irreversibilities": output.null,
+        "output_irreversibility": np.array(found.irreversibility),
+        "output_irreversibility_low": np.array(found.low),
+        "output_irreversibility_high": np.array(found.high),
+        "output_null_quantile": np.array(np.quantile(found.null, NULL_LEVEL)),
+        "output_p_value": np.array(found.p_value),
+        "reversed_irreversibilities": found.null,
     }
 
 
