@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from orbitscope.dynamics.driven_states import run_driven
-from orbitscope.dynamics.regions import REGIONS, compute_regions
+from orbitscope.dynamics.region_labels import REGIONS
+from orbitscope.dynamics.regions import compute_regions
 from orbitscope.network import build_network
 from orbitscope.plots.region_maps import (
     describe_region_maps,

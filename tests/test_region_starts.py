@@ -3,9 +3,8 @@ import pytest
 import torch
 
 import orbitscope.dynamics.region_starts as module
-from orbitscope.dynamics.region_labels import label_states
+from orbitscope.dynamics.region_labels import classify_regions, label_states
 from orbitscope.dynamics.region_starts import SPACING, draw_region_starts
-from orbitscope.dynamics.regions import classify_regions
 from orbitscope.dynamics.residency import compute_residency
 from orbitscope.errors import InputError
 from orbitscope.network import build_network

@@ -6,11 +6,11 @@ import torch
 
 from orbitscope.dynamics.lyapunov import LyapunovResult, compute_lyapunov_exponents
 from orbitscope.dynamics.noise_free_exponents import compute_noise_free_exponents
+from orbitscope.dynamics.region_labels import REGIONS, classify_regions
 from orbitscope.dynamics.regional_exponents import (
     RegionalExponentsResult,
     compute_regional_exponents,
 )
-from orbitscope.dynamics.regions import REGIONS, classify_regions
 from orbitscope.dynamics.residency import compute_residency
 from orbitscope.errors import InputError
 from orbitscope.network import build_network

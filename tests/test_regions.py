@@ -6,14 +6,9 @@ import torch
 
 from orbitscope.dynamics.driven_states import NoStationaryRegimeError, run_driven
 from orbitscope.dynamics.jacobians import compute_active_spectra
+from orbitscope.dynamics.region_labels import REGIONS, classify_regions, find_uncertain
 from orbitscope.dynamics.region_measures import compute_speed, draw_active_sets
-from orbitscope.dynamics.regions import (
-    REGIONS,
-    RegionResult,
-    classify_regions,
-    compute_regions,
-    find_uncertain,
-)
+from orbitscope.dynamics.regions import RegionResult, compute_regions
 from orbitscope.errors import InputError
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result

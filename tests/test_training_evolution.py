@@ -10,11 +10,8 @@ from orbitscope.dynamics.area_rate import compute_area_rate
 from orbitscope.dynamics.checkpoint_measures import MEASURES, measure_checkpoint
 from orbitscope.dynamics.driven_states import run_driven
 from orbitscope.dynamics.orbit_plane import fit_orbit_plane
-from orbitscope.dynamics.training_evolution import (
-    EvolutionResult,
-    compute_training_evolution,
-    find_onset,
-)
+from orbitscope.dynamics.training_dates import find_onset
+from orbitscope.dynamics.training_evolution import EvolutionResult, compute_training_evolution
 from orbitscope.errors import InputError, UndefinedAnalysisError
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result

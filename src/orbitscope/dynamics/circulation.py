@@ -8,7 +8,7 @@ from jaxtyping import Float, Int, Integer, Shaped
 from ..errors import InputError
 from ..results import Result, axes
 from ..statistics import compute_net_share, compute_permutation_p_value, flip_signs
-from .regions import REGIONS, UNDEFINED
+from .region_labels import REGIONS, UNDEFINED
 
 CYCLES = ("direct", "any")
 """slow, kick, transition, slow; the same with any alternation of kick and transition in between."""

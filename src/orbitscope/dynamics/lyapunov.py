@@ -11,7 +11,7 @@ from jaxtyping import Float
 from ..errors import InputError
 from ..network import NoiseRNN
 from ..results import Result, axes
-from ..statistics import bootstrap_statistic
+from ..statistics import bootstrap_statistic, divide_sums
 from .driven_states import run_driven
 from .tangents import TangentBlocks, follow_tangents
 
@@ -137,7 +137,7 @@ def summarise_blocks(
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator, device=generator.device)))
     is_finite = np.isfinite(exponents)
     sums = np.stack([np.where(is_finite, exponents, 0.0), is_finite], axis=1)
-    mean = bootstrap_statistic(sums, _divide, rng=rng, n_resamples=n_resamples, confidence=confidence)
+    mean = bootstrap_statistic(sums, divide_sums, rng=rng, n_resamples=n_resamples, confidence=confidence)
     status = {
         "verdict": _judge(exponents[:, 0], float(mean.low[0]), float(mean.high[0])),
         "n_collapsed": np.isneginf(exponents).sum(0).tolist(),
@@ -152,11 +152,6 @@ def summarise_blocks(
         "local": blocks.growth.cpu().numpy(),
         "block_states": blocks.states.cpu().numpy(),
     }
-
-
-def _divide(sums: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore"):
-        return sums[:, 0] / sums[:, 1]
 
 
 def _judge(exponents: np.ndarray, low: float, high: float) -> str:

@@ -12,9 +12,8 @@ from ..errors import InputError
 from ..network import NoiseRNN
 from ..results import Result, axes
 from .points import require_points
-from .region_labels import LABEL_ROLLOUTS, LABEL_STEPS
+from .region_labels import LABEL_ROLLOUTS, LABEL_STEPS, REGIONS, SLOW_ABOVE, TRANSITION_BELOW
 from .region_starts import SPACING, draw_region_starts
-from .regions import REGIONS, SLOW_ABOVE, TRANSITION_BELOW
 from .shared_noise import GAMMAS, RULES, measure_fans, record_fans
 from .spread_ratios import (
     EARLY,

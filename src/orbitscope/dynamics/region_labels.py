@@ -1,13 +1,23 @@
-"""Regions of states whose residency itself is not wanted: most slow states are told early."""
+"""Which region a state belongs to: by its residency, or told early where the residency is not wanted."""
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..errors import InputError
 from ..network import NoiseRNN
-from .regions import REGIONS, SLOW_ABOVE, TRANSITION_BELOW, UNDEFINED, classify_regions
 from .residency import compute_residency
+
+REGIONS = ("slow", "kick", "transition")
+"""Every state with a residency belongs to one of them."""
+
+UNDEFINED = -1
+"""Label of a state without a residency."""
+
+TRANSITION_BELOW = 2.0
+SLOW_ABOVE = 8.0
+"""Residencies in steps: transition below 2, slow above 8, kick between (Torre et al. 2025)."""
 
 LABEL_STEPS = 60
 LABEL_ROLLOUTS = 20
@@ -15,6 +25,33 @@ LABEL_ROLLOUTS = 20
 
 _BRIEF_STEPS = {SLOW_ABOVE: 10, TRANSITION_BELOW: 4}
 """A residency cut here is a lower bound of the whole one: steps that suffice to see it exceed a limit."""
+
+
+def classify_regions(
+    mean_steps: Float[np.ndarray, "*shape"],
+    *,
+    transition_below: float = TRANSITION_BELOW,
+    slow_above: float = SLOW_ABOVE,
+) -> Int[np.ndarray, "*shape"]:
+    """Index into :data:`REGIONS` for each residency: every one has a region, NaN is :data:`UNDEFINED`."""
+    if not transition_below <= slow_above:
+        raise InputError(
+            f"`transition_below` must be ≤ `slow_above`, got {transition_below} and {slow_above}. "
+            "Use 2 and 8."
+        )
+    labels = np.where(mean_steps > slow_above, 0, np.where(mean_steps < transition_below, 2, 1))
+    return np.where(np.isnan(mean_steps), UNDEFINED, labels)
+
+
+def find_uncertain(
+    mean_steps: Float[np.ndarray, "*shape"], standard_error: Float[np.ndarray, "*shape"]
+) -> Float[np.ndarray, "*shape"]:
+    """1 for a residency within two standard errors of a border of regions, else 0; NaN without an error.
+
+    Labels of such states are partly chance, which pulls the measures of neighbouring regions together.
+    """
+    distance = np.minimum(np.abs(mean_steps - TRANSITION_BELOW), np.abs(mean_steps - SLOW_ABOVE))
+    return np.where(np.isnan(standard_error), np.nan, distance <= 2 * standard_error)
 
 
 def label_states(

@@ -10,8 +10,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..network import NoiseRNN, iterate_rollout
 from .driven_states import run_driven
-from .region_labels import label_states
-from .regions import REGIONS
+from .region_labels import REGIONS, label_states
 
 SPACING = 97
 """Steps between two looks at the same trajectory; a prime, so that looks do not keep step with a cycle."""

@@ -12,7 +12,7 @@ from ..network import NoiseRNN
 from ..results import Result, axes
 from ..statistics import bootstrap_statistic
 from .lyapunov import LyapunovResult
-from .regions import REGIONS, classify_regions
+from .region_labels import REGIONS, classify_regions
 from .residency import compute_residency
 
 

@@ -1,6 +1,6 @@
 """Regions by residency: slow, kick and transition, what sets them apart, and which follows which."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,23 +12,15 @@ from torch import Tensor
 from ..errors import InputError
 from ..network import NoiseRNN
 from ..results import Result, axes
-from ..statistics import BootstrapResult, bootstrap_statistic, compute_net_share
+from ..statistics import BootstrapResult, bootstrap_statistic, divide_sums
 from .driven_states import run_driven
 from .orbit_plane import fit_orbit_plane
+from .region_labels import REGIONS, SLOW_ABOVE, TRANSITION_BELOW, classify_regions, find_uncertain
 from .region_measures import MEASURES, measure_spectra, measure_states
-
-REGIONS = ("slow", "kick", "transition")
-"""Every state with a residency belongs to one of them."""
+from .region_order import compare_orders, count_visits, measure_flux
 
 CONTRASTS = ("network", "null", "beyond null")
 """Of what unstable directions are compared between kick and slow."""
-
-UNDEFINED = -1
-"""Label of a state without a residency."""
-
-TRANSITION_BELOW = 2.0
-SLOW_ABOVE = 8.0
-"""Residencies in steps: transition below 2, slow above 8, kick between (Torre et al. 2025)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -126,33 +118,6 @@ class RegionResult(Result):
     )
 
 
-def classify_regions(
-    mean_steps: Float[np.ndarray, "*shape"],
-    *,
-    transition_below: float = TRANSITION_BELOW,
-    slow_above: float = SLOW_ABOVE,
-) -> Int[np.ndarray, "*shape"]:
-    """Index into :data:`REGIONS` for each residency: every one has a region, NaN is :data:`UNDEFINED`."""
-    if not transition_below <= slow_above:
-        raise InputError(
-            f"`transition_below` must be ≤ `slow_above`, got {transition_below} and {slow_above}. "
-            "Use 2 and 8."
-        )
-    labels = np.where(mean_steps > slow_above, 0, np.where(mean_steps < transition_below, 2, 1))
-    return np.where(np.isnan(mean_steps), UNDEFINED, labels)
-
-
-def find_uncertain(
-    mean_steps: Float[np.ndarray, "*shape"], standard_error: Float[np.ndarray, "*shape"]
-) -> Float[np.ndarray, "*shape"]:
-    """1 for a residency within two standard errors of a border of regions, else 0; NaN without an error.
-
-    Labels of such states are partly chance, which pulls the measures of neighbouring regions together.
-    """
-    distance = np.minimum(np.abs(mean_steps - TRANSITION_BELOW), np.abs(mean_steps - SLOW_ABOVE))
-    return np.where(np.isnan(standard_error), np.nan, distance <= 2 * standard_error)
-
-
 def compute_regions(
     network: NoiseRNN,
     *,
@@ -209,8 +174,8 @@ def compute_regions(
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
     resample = partial(bootstrap_statistic, rng=rng, n_resamples=n_resamples, confidence=confidence)
     values["uncertain"] = find_uncertain(values["residency"], values["residency_error"])
-    table = resample(_sum_by_region(label, values, spectral_time, local), _divide)
-    visits = _count_visits(label)
+    table = resample(_sum_by_region(label, values, spectral_time, local), divide_sums)
+    visits = count_visits(label)
     settings = {
         "n_trajectories": n_trajectories,
         "n_steps": n_steps,
@@ -230,8 +195,8 @@ def compute_regions(
         n_points=np.array([(label == i).sum() for i in range(len(REGIONS))]),
         **_build_table(table),
         **_contrast_kick(table),
-        **_compare_orders(visits, confidence),
-        **_measure_flux(label, visits, resample),
+        **compare_orders(visits, confidence=confidence),
+        **measure_flux(label, visits, resample),
         label=label.astype(np.int8),
         mean_steps=values["residency"],
         symbol=values["symbol"],
@@ -280,33 +245,6 @@ def _contrast_kick(means: BootstrapResult) -> dict[str, np.ndarray]:
     }
 
 
-def _compare_orders(visits: np.ndarray, confidence: float) -> dict[str, np.ndarray]:
-    """Visits in both orders, and the net share of one."""
-    orders = compute_net_share(visits, visits.swapaxes(1, 2), confidence=confidence)
-    return {
-        "visits": visits.sum(0),
-        "asymmetry": orders.estimate,
-        "asymmetry_low": orders.low,
-        "asymmetry_high": orders.high,
-    }
-
-
-def _measure_flux(
-    label: np.ndarray, visits: np.ndarray, resample: Callable[..., BootstrapResult]
-) -> dict[str, np.ndarray]:
-    """Net cycles per 100 steps between states that have a region."""
-    edges = np.roll(np.eye(len(REGIONS), dtype=int), 1, axis=1)
-    net_cycles = ((visits - visits.swapaxes(1, 2)) * edges).sum((1, 2)) / len(REGIONS)
-    n_steps = ((label[:, 1:] >= 0) & (label[:, :-1] >= 0)).sum(1)
-    flux = resample(np.stack([100 * net_cycles, n_steps], axis=1)[:, :, None], _divide)
-    has_interval = visits.any()
-    return {
-        "net_flux": np.asarray(flux.estimate[0]),
-        "net_flux_low": np.where(has_interval, flux.low[0], np.nan),
-        "net_flux_high": np.where(has_interval, flux.high[0], np.nan),
-    }
-
-
 def _sum_by_region(
     label: np.ndarray,
     values: Mapping[str, np.ndarray],
@@ -327,19 +265,3 @@ def _sum_inside(value: np.ndarray, is_in: np.ndarray) -> tuple[np.ndarray, np.nd
     """Sum over the states of each region, and their number, by trajectory."""
     is_known = np.isfinite(value)[..., None] & is_in
     return np.where(is_known, value[..., None], 0.0).sum(1), is_known.sum(1)
-
-
-def _divide(sums: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return sums[:, 0] / sums[:, 1]
-
-
-def _count_visits(label: np.ndarray) -> np.ndarray:
-    """How often one region follows another along each trajectory, (trajectory, region, next_region)."""
-    n_regions = len(REGIONS)
-    before, after = label[:, :-1], label[:, 1:]
-    is_move = (before != after) & (before >= 0) & (after >= 0)
-    trajectory = np.broadcast_to(np.arange(len(label))[:, None], before.shape)
-    code = (trajectory * n_regions + before) * n_regions + after
-    counts = np.bincount(code[is_move], minlength=len(label) * n_regions**2)
-    return counts.reshape(len(label), n_regions, n_regions)

@@ -17,8 +17,7 @@ from .cluster_symbols import UNASSIGNED, align_clusters, count_symbols, divide_b
 from .driven_states import run_driven
 from .homogeneity import scales_with_noise
 from .points import require_points, scale_to_one
-from .region_labels import LABEL_ROLLOUTS, LABEL_STEPS, label_states
-from .regions import REGIONS, SLOW_ABOVE
+from .region_labels import LABEL_ROLLOUTS, LABEL_STEPS, REGIONS, SLOW_ABOVE, label_states
 from .transfer_matrix import (
     ClusterRule,
     TooFewStatesError,

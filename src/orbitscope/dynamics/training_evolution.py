@@ -12,10 +12,11 @@ from jaxtyping import Float, Int, Integer, Shaped
 from ..errors import InputError, UndefinedAnalysisError
 from ..network import NoiseRNN
 from ..results import Result, axes
-from ..statistics import BootstrapResult, bootstrap_change_point, bootstrap_statistic
+from ..statistics import BootstrapResult, bootstrap_statistic
 from .checkpoint_measures import MEASURES, measure_checkpoint, measure_untrained
 from .driven_states import DrivenPath, NoStationaryRegimeError, run_driven
 from .orbit_plane import OrbitPlane, fit_orbit_plane
+from .training_dates import date_drop, find_onset, subtract_dates
 from .untrained_networks import UNTRAINED_RUN, run_untrained
 
 LEAST_CHECKPOINTS = 5
@@ -183,7 +184,7 @@ def compute_training_evolution(
     untrained = _measure_untrained(network, n_untrained, noise_std=noise_std, generator=generator)
     rows = [found.get(epoch) for epoch in epochs.tolist()]
     measured = _stack_measures(rows)
-    dates, notes = _date_drop(course, np.random.default_rng(seed), n_resamples, confidence)
+    dates, notes = date_drop(course, np.random.default_rng(seed), n_resamples, confidence)
     least = 1 - (1 - confidence) ** (1 / n_trajectories)
     for name in ONSETS:
         samples = _stack_samples(rows, name, n_resamples)
@@ -207,49 +208,9 @@ def compute_training_evolution(
         loss=course,
         event=np.array(list(dates)),
         **_tabulate("date", list(dates.values())),
-        **_tabulate("lag", [_subtract(date, dates["loss drop"]) for date in dates.values()]),
+        **_tabulate("lag", [subtract_dates(date, dates["loss drop"]) for date in dates.values()]),
         **_stack_orbits(rows),
     )
-
-
-def find_onset(
-    epochs: Int[np.ndarray, " checkpoint"],
-    samples: Float[np.ndarray, "resample checkpoint"],
-    *,
-    least: float,
-    before: float,
-    confidence: float = 0.95,
-) -> tuple[float, float, float]:
-    """First checkpoint from which on a share stays above its former level, and limits of the onset.
-
-    Parameters
-    ----------
-    epochs : (checkpoint,)
-        Epochs of the checkpoints.
-    samples : (resample, checkpoint)
-        The share in resamples of the trajectories, the same for all checkpoints; NaN is passed over.
-    least : float
-        Upper limit of a share of which no event was seen.
-    before : float
-        Epoch until which the former level is measured; NaN is the first checkpoint alone.
-    confidence : float in (0, 1)
-        Coverage of the intervals whose lower limits count.
-
-    Returns
-    -------
-    (date, low, high)
-        Epoch of that checkpoint, of the one before it, and again of itself; NaN if there is none.
-    """
-    known = np.isfinite(samples).all(0)
-    epochs, samples = epochs[known], samples[:, known]
-    is_former = epochs <= (epochs[0] if np.isnan(before) else max(before, epochs[0]))
-    rise = samples - samples[:, is_former].max(1, keepdims=True)
-    low, rise_low = np.quantile([samples, rise], (1 - confidence) / 2, axis=1)
-    stays = np.logical_and.accumulate(((low > least) & (rise_low > 0))[::-1])[::-1] & ~is_former
-    if not stays.any():
-        return (np.nan, np.nan, np.nan)
-    first = int(stays.argmax())
-    return float(epochs[first]), float(epochs[first - 1]), float(epochs[first])
 
 
 @dataclass(frozen=True)
@@ -320,30 +281,6 @@ def _trace_orbit(network: NoiseRNN, path: DrivenPath, plane: OrbitPlane) -> tupl
     return around @ plane.components.T, network.compute_logits(states).argmax(1).cpu().numpy()
 
 
-def _date_drop(
-    course: np.ndarray, rng: np.random.Generator, n_resamples: int, confidence: float
-) -> tuple[dict[str, tuple[float, float, float]], list[str]]:
-    """Epoch of the drop of the loss with its interval, or why there is none."""
-    none = {"loss drop": (np.nan, np.nan, np.nan)}
-    if len(course) == 0:
-        return none, ["loss drop undefined: the run has no history"]
-    options = {"n_resamples": n_resamples, "confidence": confidence}
-    found = bootstrap_change_point(course, rng=rng, plateau_level=1.0, **options)
-    if found.change_point.index is None:
-        return none, [f"loss drop undefined: the loss curve has the status {found.change_point.status}"]
-    low, high = found.interval
-    return {"loss drop": (found.change_point.index + 1.0, low + 1.0, high + 1.0)}, []
-
-
-def _subtract(
-    date: tuple[float, float, float], drop: tuple[float, float, float]
-) -> tuple[float, float, float]:
-    """Lag with the widest limits that both dates allow; 0 for the drop itself."""
-    if date is drop:
-        return (0.0 * drop[0], 0.0 * drop[0], 0.0 * drop[0])
-    return date[0] - drop[0], date[1] - drop[2], date[2] - drop[1]
-
-
 def _tabulate(name: str, rows: list[tuple[float, float, float]]) -> dict[str, np.ndarray]:
     return dict(zip((name, f"{name}_low", f"{name}_high"), np.array(rows).T, strict=True))
 
@@ -392,5 +329,5 @@ def _check(n_checkpoints: int, n_steps: int, spectral_stride: int, align_steps: 
     if spectral_stride < 1 or not 0 <= align_steps < n_steps:
         raise InputError(
             f"`spectral_stride` must be ≥ 1 and `align_steps` in 0 … n_steps - 1, got {spectral_stride} and "
-            f"{align_steps} for {n_steps} steps. Use 20 and 50."
+            f"{align_steps} for {n_steps} steps. Use 50 and 50."
         )

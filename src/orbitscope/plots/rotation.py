@@ -27,8 +27,9 @@ _ARROW_STEPS = 60
 def plot_rotation(result: RotationResult) -> Figure:
     """Trajectories in the plane, accumulated turns, |a| against three nulls, and the output beside it."""
     figure = build_figure(WIDTH, 2.9)
-    ratios = {"width_ratios": [1, 1, 1.25], "height_ratios": [2.2, 1]}
-    axes = figure.subplot_mosaic([["a", "b", "c"], ["a", "b", "d"]], **ratios)
+    axes = figure.subplot_mosaic(
+        [["a", "b", "c"], ["a", "b", "d"]], width_ratios=[1, 1, 1.25], height_ratios=[2.2, 1]
+    )
     plot_turning_paths(result, ax=axes["a"])
     plot_winding(result, ax=axes["b"])
     plot_area_rate(result, ax=axes["c"])

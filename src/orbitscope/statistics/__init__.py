@@ -4,6 +4,7 @@ from orbitscope.statistics.bootstrap import BootstrapResult as BootstrapResult
 from orbitscope.statistics.bootstrap import JackknifeResult as JackknifeResult
 from orbitscope.statistics.bootstrap import bootstrap_statistic as bootstrap_statistic
 from orbitscope.statistics.bootstrap import compute_jackknife as compute_jackknife
+from orbitscope.statistics.bootstrap import divide_sums as divide_sums
 from orbitscope.statistics.change_point import ChangePoint as ChangePoint
 from orbitscope.statistics.change_point import ChangePointInterval as ChangePointInterval
 from orbitscope.statistics.change_point import PlateauRule as PlateauRule

@@ -104,6 +104,12 @@ def bootstrap_statistic(
     return BootstrapResult(np.asarray(estimate), low, high, stacked, confidence, n_units)
 
 
+def divide_sums(sums: Real[np.ndarray, "batch 2 ..."]) -> Float[np.ndarray, "batch ..."]:
+    """Statistic of :func:`bootstrap_statistic`: the first sum over the second; NaN, silently, for 0/0."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return sums[:, 0] / sums[:, 1]
+
+
 def compute_jackknife(
     per_unit: Real[np.ndarray, "unit ..."], statistic: Statistic, *, n_groups: int = 100
 ) -> JackknifeResult:
