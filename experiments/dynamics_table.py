@@ -23,13 +23,27 @@ from orbitscope.zoo import list_zoo
 ROWS = table.ROOT / "docs" / "dynamics.jsonl"
 REGIONS = ("transition", "kick", "slow")
 
-SHOWN = ("share", "unstable", "unstable_null", "unstable_uniform", "entropy", "speed", "logit_sign_rate")
+SHOWN = (
+    "share",
+    "uncertain",
+    "unstable",
+    "unstable_null",
+    "unstable_uniform",
+    "entropy",
+    "speed",
+    "logit_sign_rate",
+)
 """Measures of the regions that the rows keep."""
 
 REGION_TEXT = (
     "Transition, kick, slow in each cell. Unstable directions: eigenvalues with |λ| > 1 of the noise-free "
     "map, mean over the states of a region; random sets have as many active neurons, each as frequent as in "
     "the network."
+)
+
+LOCAL_TEXT = (
+    "Transition, kick, slow in each cell. Uncertain: residency within two standard errors of a border of "
+    "regions. First exponent: mean growth of the leading tangent vector over the five steps from a state on."
 )
 
 PUBLISHED_UNSTABLE = {
@@ -71,6 +85,7 @@ def compute_row(network: str, threads: int, *, redo: bool = False) -> dict[str, 
         "regions": describe(network, "regions", describe_regions),
         "noise_free_growth": describe(network, "noise_free_growth", describe_growth),
         "exponents": describe(network, "exponents", lambda r: read(r, 0, "estimate", "low", "high")),
+        "regional_exponents": describe(network, "regional_exponents", describe_regional_exponents),
         "rotation": describe(network, "rotation", describe_rotation),
         "circulation": describe(network, "circulation", describe_circulation),
         "readout_alignment": describe(network, "readout_alignment", describe_readout),
@@ -99,15 +114,7 @@ def describe_regions(result: Any) -> dict[str, Any]:
             region: read(result, (measures.index(measure), names.index(region)), "estimate", "low", "high")
             for region in REGIONS
         }
-        for measure in (
-            "share",
-            "unstable",
-            "unstable_null",
-            "unstable_uniform",
-            "entropy",
-            "speed",
-            "logit_sign_rate",
-        )
+        for measure in SHOWN
     }
     order = {
         f"{names[i]} to {names[j]}": read(result, (i, j), "asymmetry", "asymmetry_low", "asymmetry_high")
@@ -119,6 +126,14 @@ def describe_regions(result: Any) -> dict[str, Any]:
     }
     flux = read(result, (), "net_flux", "net_flux_low", "net_flux_high")
     return found | {"order": order, "net_flux": flux, "kick_minus_slow": contrasts}
+
+
+def describe_regional_exponents(result: Any) -> dict[str, Any]:
+    """First finite-time exponent of each region, and that of kick minus that of slow."""
+    names = result.region.tolist()
+    found = {region: read(result, names.index(region), "estimate", "low", "high") for region in REGIONS}
+    at = names.index("kick"), names.index("slow")
+    return found | {"kick_minus_slow": read(result, at, "difference", "difference_low", "difference_high")}
 
 
 def describe_growth(result: Any) -> dict[str, Any]:
@@ -199,7 +214,7 @@ def order(row: dict[str, Any]) -> tuple[bool, int]:
 def write_page() -> None:
     """Rewrite the generated part of docs/results.md."""
     rows = table.read_rows(ROWS)
-    parts = (render_regions, render_order, render_global, render_training)
+    parts = (render_regions, render_local, render_order, render_global, render_training)
     text = "\n".join(render(rows) for render in parts) if rows else "No rows yet.\n"
     table.write_section("dynamics tables", text)
 
@@ -220,6 +235,26 @@ def render_regions(rows: list[dict[str, Any]]) -> str:
         contrasts = [_interval(found["kick_minus_slow"][name]) for name in ("network", "beyond null")]
         lines.append(_line([_name(row), share, unstable, null, published, *contrasts, row["commit"]]))
     return f"{REGION_TEXT}\n\n" + "\n".join(lines) + "\n"
+
+
+def render_local(rows: list[dict[str, Any]]) -> str:
+    """What else sets the regions apart."""
+    heads = ["network", "uncertain (%)", "entropy (nats)", "relative speed", "sign changes per step"]
+    lines = [_head([*heads, "first exponent (1/step)", "kick minus slow"])]
+    for row in rows:
+        found, exponents = row["regions"], row["regional_exponents"]
+        cells = ["-"] * 6
+        if found is not None:
+            scales = {"uncertain": 100.0, "entropy": 1.0, "speed": 1.0, "logit_sign_rate": 1.0}
+            cells[:4] = [
+                ", ".join(_number(found[measure][region][0], scale=scale) for region in REGIONS)
+                for measure, scale in scales.items()
+            ]
+        if exponents is not None:
+            cells[4] = ", ".join(_interval(exponents[region]) for region in REGIONS)
+            cells[5] = _interval(exponents["kick_minus_slow"])
+        lines.append(_line([_name(row), *cells]))
+    return f"{LOCAL_TEXT}\n\n" + "\n".join(lines) + "\n"
 
 
 def render_order(rows: list[dict[str, Any]]) -> str:
