@@ -1,11 +1,12 @@
-"""Choose the networks of the zoo among the runs of the emulation table, and pack them into the package.
+"""Choose the networks of the zoo among the rows of the emulation table, and pack them into the package.
 
     python experiments/build_zoo.py --recipe published --seeds 0 1 2
     python experiments/build_zoo.py --recipe faithful --seeds 0 1 2
 
 Rule: of at least three seeds, the run whose best validation loss is lowest beside the floor of its own
 validation set. Evaluations take no part in it. The candidates stand in each network's provenance.json.
-Runs come from experiments/emulation_table.py, which is to be run first.
+Rows come from experiments/emulation_table.py, which is to be run first; of the runs in runs/table/ only the
+chosen one is needed.
 """
 
 import argparse
@@ -13,14 +14,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import emulation_table
+import rows as table
+
 from orbitscope.hmm import list_presets
 from orbitscope.recipes import build_settings
 from orbitscope.runs import RunFolder, choose_epochs, pack_run
 from orbitscope.training import find_transition
 
-ROOT = Path(__file__).resolve().parent.parent
-RUNS = ROOT / "runs" / "table"
-ZOO = ROOT / "src" / "orbitscope" / "zoo_networks"
+RUNS = table.ROOT / "runs" / "table"
+ZOO = table.ROOT / "src" / "orbitscope" / "zoo_networks"
 
 RULE = "lowest validation loss minus its floor among the seeds"
 FEWEST_SEEDS = 3
@@ -39,54 +42,64 @@ def main() -> None:
     if len(set(arguments.seeds)) < FEWEST_SEEDS:
         raise SystemExit(f"--seeds must name at least {FEWEST_SEEDS} seeds, got {arguments.seeds}.")
     for process in list_presets():
-        runs = [RunFolder(RUNS / f"{process}-{arguments.recipe}-{seed}") for seed in arguments.seeds]
-        missing = [run.path.name for run in runs if not is_ready(run, arguments.recipe)]
+        found = find_rows(process, arguments.recipe, arguments.seeds)
+        missing = [str(seed) for seed, row in found.items() if row is None]
         if missing:
-            print(f"{process}: not yet, {', '.join(missing)}: no finished run of this recipe", flush=True)
+            print(f"{process}: not yet, seed {', '.join(missing)} has no row with weights", flush=True)
         else:
-            pack_best(process, arguments.recipe, runs)
+            pack_best(process, arguments.recipe, [row for row in found.values() if row is not None])
 
 
-def is_ready(run: RunFolder, recipe: str) -> bool:
-    """Whether a run is trained to the end with the recipe as it is now, and evaluated."""
+def find_rows(process: str, recipe: str, seeds: list[int]) -> dict[int, dict | None]:
+    """Row of each seed with the recipe as it is now; None where there is none, or its run diverged."""
+    rows = [row for row in table.read_rows(emulation_table.ROWS) if row["phase"] != "diverged"]
+    wanted = {seed: build_settings(process, recipe=recipe, seed=seed) for seed in seeds}
+    return {seed: table.find_row(rows, settings) for seed, settings in wanted.items()}
+
+
+def pack_best(process: str, recipe: str, rows: list[dict]) -> None:
+    """Pack the run that the rule chooses, in place of an older choice."""
+    candidates = [describe_candidate(row) for row in rows]
+    best = min(range(len(rows)), key=lambda index: candidates[index]["excess"])
+    name = process if recipe == "published" else f"{process}-{recipe}"
+    selection = {"rule": RULE, "candidates": candidates, "chosen_seed": candidates[best]["seed"]}
+    run = RunFolder(RUNS / f"{process}-{recipe}-{candidates[best]['seed']}")
+    if is_packed(RunFolder(ZOO / name), selection):
+        print(f"zoo:{name}: as it was", flush=True)
+    elif not is_run_of_row(run, rows[best]):
+        print(f"zoo:{name}: not yet, {run.path} is to be the evaluated run of the chosen row", flush=True)
+    else:
+        epochs = find_epochs(run) if process in WITH_CHECKPOINTS else []
+        replace_network(ZOO / name, run, epochs, selection)
+        print(f"zoo:{name}: seed {selection['chosen_seed']}, checkpoints {epochs}", flush=True)
+
+
+def is_packed(packed: RunFolder, selection: dict[str, Any]) -> bool:
+    """Whether a network stands there, chosen among the same candidates: its files are then left alone."""
+    return packed.weights.is_file() and packed.read_provenance().get("selection") == selection
+
+
+def is_run_of_row(run: RunFolder, row: dict) -> bool:
+    """Whether a run is evaluated and has the losses of its row; one trained anew elsewhere may not."""
     if not (run.weights.is_file() and (run.results / "evaluation.nc").is_file()):
         return False
-    found = run.read_settings()
-    wanted = build_settings(found.process, recipe=recipe, seed=found.seed, threads=found.threads)
-    return found == wanted
+    losses = [r.validation_loss for r in run.read_history() if r.validation_loss is not None]
+    return min(losses, default=None) == row["best_validation_loss"]
 
 
-def pack_best(process: str, recipe: str, runs: list[RunFolder]) -> None:
-    """Pack the run that the rule chooses, in place of an older choice."""
-    candidates = [describe_candidate(run) for run in runs]
-    best = min(range(len(runs)), key=lambda index: candidates[index]["excess"])
-    name = process if recipe == "published" else f"{process}-{recipe}"
-    epochs = find_epochs(runs[best]) if process in WITH_CHECKPOINTS else []
-    selection = {"rule": RULE, "candidates": candidates, "chosen_seed": candidates[best]["seed"]}
-    if is_packed(RunFolder(ZOO / name), runs[best], selection):
-        print(f"zoo:{name}: as it was", flush=True)
-        return
-    new = ZOO / f".{name}.new"
+def replace_network(target: Path, run: RunFolder, epochs: list[int], selection: dict[str, Any]) -> None:
+    """Pack a run beside the older choice, then put it in its place."""
+    new = target.with_name(f".{target.name}.new")
     shutil.rmtree(new, ignore_errors=True)
-    pack_run(runs[best], new, epochs=epochs, notes={"selection": selection})
-    shutil.rmtree(ZOO / name, ignore_errors=True)
-    new.rename(ZOO / name)
-    print(f"zoo:{name}: seed {candidates[best]['seed']}, checkpoints {epochs}", flush=True)
+    pack_run(run, new, epochs=epochs, notes={"selection": selection})
+    shutil.rmtree(target, ignore_errors=True)
+    new.rename(target)
 
 
-def is_packed(packed: RunFolder, run: RunFolder, selection: dict[str, Any]) -> bool:
-    """Whether this network stands there, chosen among the same candidates: its files are then left alone."""
-    if not packed.weights.is_file() or packed.weights.read_bytes() != run.weights.read_bytes():
-        return False
-    return packed.read_provenance().get("selection") == selection
-
-
-def describe_candidate(run: RunFolder) -> dict[str, Any]:
-    """Seed of a run and what the rule looks at."""
-    validated = [r for r in run.read_history() if r.validation_loss is not None]
-    best = min(validated, key=lambda record: record.validation_loss)
-    excess = best.validation_loss - best.validation_floor
-    return {"seed": run.read_settings().seed, "validation_loss": best.validation_loss, "excess": excess}
+def describe_candidate(row: dict) -> dict[str, Any]:
+    """Seed of a row and what the rule looks at."""
+    loss = row["best_validation_loss"]
+    return {"seed": row["seed"], "validation_loss": loss, "excess": loss - row["validation_floor"]}
 
 
 def find_epochs(run: RunFolder) -> list[int]:

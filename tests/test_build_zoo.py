@@ -26,9 +26,10 @@ def trained(train_tiny_run, tmp_path_factory):
 
 @pytest.fixture
 def script(trained, monkeypatch, tmp_path, tiny_settings):
-    """The script on one process, with tiny candidates that a test may change."""
+    """The script on one process, with tiny candidates and their rows, which a test may change."""
     monkeypatch.syspath_prepend(str(EXPERIMENTS))
-    monkeypatch.delitem(sys.modules, "build_zoo", raising=False)
+    for name in ("rows", "emulation_table", "build_zoo"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     import build_zoo  # pyright: ignore[reportMissingImports]
 
     def build(process, **options):
@@ -37,28 +38,55 @@ def script(trained, monkeypatch, tmp_path, tiny_settings):
     shutil.copytree(trained, tmp_path / "table")
     monkeypatch.setattr(build_zoo, "RUNS", tmp_path / "table")
     monkeypatch.setattr(build_zoo, "ZOO", tmp_path / "zoo")
+    monkeypatch.setattr(build_zoo.emulation_table, "ROWS", tmp_path / "emulation.jsonl")
     monkeypatch.setattr(build_zoo, "RECIPES", ("fast",))
     monkeypatch.setattr(build_zoo, "list_presets", lambda: ("linear-3",))
     monkeypatch.setattr(build_zoo, "build_settings", build)
     monkeypatch.setattr(sys, "argv", ["build_zoo.py", "--recipe", "fast"])
+    add_rows(build_zoo)
     return build_zoo
 
 
-def set_validation(path, losses):
-    """Give a run these losses and floors of validation, in its first epochs."""
-    file = path / "history.jsonl"
+def add_rows(script):
+    """Rows of all candidates, without the evaluation that has no part in the rule."""
+    for name in NAMES:
+        add_row(script, name)
+
+
+def add_row(script, name):
+    history = RunFolder(script.RUNS / name).read_history()
+    losses = [(r.validation_loss, r.validation_floor) for r in history if r.validation_loss is not None]
+    settings = RunFolder(script.RUNS / name).read_settings()
+    row = {
+        "recipe": "fast",
+        "preset": "linear-3",
+        "seed": settings.seed,
+        "train": settings.train.model_dump(),
+        "loss": settings.loss.model_dump(),
+        "phase": "plateau",
+        "training_seconds": 1.0,
+        "best_validation_loss": min(losses)[0],
+        "validation_floor": losses[0][1],
+    }
+    script.table.add_row(script.emulation_table.ROWS, row)
+
+
+def set_validation(script, name, losses):
+    """Give a run these losses and floors of validation in its first epochs, and a row that says so."""
+    file = script.RUNS / name / "history.jsonl"
     records = [json.loads(line) for line in file.read_text().splitlines()]
     for record in records:
         record |= {"validation_loss": None, "validation_floor": None}
     for record, (loss, floor) in zip(records, losses, strict=False):
         record |= {"validation_loss": loss, "validation_floor": floor}
     file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    add_row(script, name)
 
 
 def test_the_lowest_loss_beside_its_floor_is_packed(script, capsys):
-    set_validation(script.RUNS / NAMES[0], [(5.0, 4.0), (4.6, 4.0)])
-    set_validation(script.RUNS / NAMES[1], [(5.0, 4.7), (4.9, 4.7), (6.0, 4.7)])
-    set_validation(script.RUNS / NAMES[2], [(4.5, 4.0)])
+    set_validation(script, NAMES[0], [(5.0, 4.0), (4.6, 4.0)])
+    set_validation(script, NAMES[1], [(5.0, 4.7), (4.9, 4.7), (6.0, 4.7)])
+    set_validation(script, NAMES[2], [(4.5, 4.0)])
     script.main()
     assert "zoo:linear-3-fast: seed 1" in capsys.readouterr().out
     packed = RunFolder(script.ZOO / "linear-3-fast")
@@ -73,26 +101,52 @@ def test_the_lowest_loss_beside_its_floor_is_packed(script, capsys):
 def test_a_new_choice_replaces_the_old_one(script):
     script.main()
     for index, name in enumerate(NAMES):
-        set_validation(script.RUNS / name, [(4.0 + (index != 2), 4.0)])
+        set_validation(script, name, [(4.0 + (index != 2), 4.0)])
     script.main()
     assert [path.name for path in script.ZOO.iterdir()] == ["linear-3-fast"]
     assert RunFolder(script.ZOO / "linear-3-fast").read_settings().seed == 2
 
 
-def test_files_of_the_same_choice_are_left_alone(script, capsys):
+def test_files_of_the_same_choice_are_left_alone_even_without_the_runs(script, capsys):
     script.main()
     before = {path: path.stat().st_mtime_ns for path in script.ZOO.rglob("*")}
+    shutil.rmtree(script.RUNS)
     script.main()
     assert "as it was" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in script.ZOO.rglob("*")} == before
 
 
+def test_runs_that_are_not_chosen_are_not_needed(script):
+    set_validation(script, NAMES[1], [(0.1, 4.0)])
+    shutil.rmtree(script.RUNS / NAMES[0])
+    script.main()
+    assert RunFolder(script.ZOO / "linear-3-fast").read_settings().seed == 1
+
+
+def test_nothing_is_packed_before_all_candidates_have_rows(script, capsys):
+    rows = [row for row in script.table.read_rows(script.emulation_table.ROWS) if row["seed"] != 1]
+    script.table.write_rows(script.emulation_table.ROWS, rows)
+    script.main()
+    assert "linear-3: not yet, seed 1" in capsys.readouterr().out
+    assert not script.ZOO.exists()
+
+
 @pytest.mark.parametrize("missing", ["weights.safetensors", "results/evaluation.nc"])
-def test_nothing_is_packed_before_all_candidates_are_ready(script, capsys, missing):
+def test_a_chosen_run_that_is_not_there_is_named(script, capsys, missing):
+    set_validation(script, NAMES[1], [(0.1, 4.0)])
     (script.RUNS / NAMES[1] / missing).unlink()
     script.main()
-    assert f"linear-3: not yet, {NAMES[1]}" in capsys.readouterr().out
+    assert f"{NAMES[1]} is to be the evaluated run" in capsys.readouterr().out
     assert not script.ZOO.exists()
+
+
+def test_a_run_trained_anew_is_not_taken_for_that_of_the_row(script, capsys):
+    set_validation(script, NAMES[1], [(0.1, 4.0)])
+    rows = script.table.read_rows(script.emulation_table.ROWS)
+    set_validation(script, NAMES[1], [(0.2, 4.0)])
+    script.table.write_rows(script.emulation_table.ROWS, rows)
+    script.main()
+    assert f"{NAMES[1]} is to be the evaluated run" in capsys.readouterr().out
 
 
 def test_fewer_seeds_than_three_are_refused(script, monkeypatch):
