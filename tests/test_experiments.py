@@ -46,7 +46,8 @@ def paired(table, monkeypatch, tmp_path, tiny_settings):
     monkeypatch.setattr(paired_losses, "PROCESSES", ("linear-3",))
     monkeypatch.setattr(paired_losses, "SEEDS", (0, 1))
     monkeypatch.setattr(paired_losses, "ROWS", tmp_path / "paired.jsonl")
-    monkeypatch.setattr(paired_losses, "RUNS", tmp_path / "paired")
+    monkeypatch.setattr(paired_losses, "RUNS", tmp_path / "whole")
+    monkeypatch.setattr(paired_losses, "PACKED", tmp_path / "paired")
     monkeypatch.setattr(sys, "argv", ["paired_losses.py"])
     return paired_losses
 
@@ -59,11 +60,11 @@ def test_the_paired_experiment_keeps_rows_packed_runs_and_a_page(paired, table, 
     paired.main()
     rows = table.read_rows(paired.ROWS)
     assert len({table.identify(row) for row in rows}) == 4
-    assert sorted(path.name for path in paired.RUNS.iterdir()) == [
-        *("linear-3-sequences-0", "linear-3-sequences-1", "linear-3-words-0", "linear-3-words-1", "whole"),
+    assert sorted(path.name for path in paired.PACKED.iterdir()) == [
+        *("linear-3-sequences-0", "linear-3-sequences-1", "linear-3-words-0", "linear-3-words-1"),
     ]
-    assert list((paired.RUNS / "whole").iterdir()) == []
-    assert RunFolder(paired.RUNS / "linear-3-words-1").read_settings().loss.objective == "words"
+    assert list(paired.RUNS.iterdir()) == []
+    assert RunFolder(paired.PACKED / "linear-3-words-1").read_settings().loss.objective == "words"
     page = table.PAGE.read_text()
     assert page.startswith("before\n")
     assert page.endswith("after\n")
@@ -86,10 +87,12 @@ def test_a_kill_after_packing_costs_nothing(paired, table, monkeypatch):
         patch.setattr(table, "add_row", stop)
         with pytest.raises(KeyboardInterrupt):
             paired.main()
-    whole = paired.RUNS / "whole" / "linear-3-sequences-0"
+    whole = paired.RUNS / "linear-3-sequences-0"
     before = (whole / "history.jsonl").read_text()
     paired.main()
-    assert (paired.RUNS / "linear-3-sequences-0" / "history.jsonl").read_text() == before  # with its seconds
+    assert (
+        paired.PACKED / "linear-3-sequences-0" / "history.jsonl"
+    ).read_text() == before  # with its seconds
     assert len(table.read_rows(paired.ROWS)) == 4
     monkeypatch.setattr(table, "train_or_continue", lambda *_: pytest.fail("all rows are there"))
     paired.main()
@@ -97,7 +100,7 @@ def test_a_kill_after_packing_costs_nothing(paired, table, monkeypatch):
 
 def test_the_networks_of_a_pair_start_from_the_same_weights(paired):
     paired.main()
-    runs = [RunFolder(paired.RUNS / f"linear-3-{objective}-1") for objective in paired.OBJECTIVES]
+    runs = [RunFolder(paired.PACKED / f"linear-3-{objective}-1") for objective in paired.OBJECTIVES]
     first, second = (run.load_network(epoch=0).state_dict() for run in runs)
     assert all(np.array_equal(first[name], second[name]) for name in first)
 
