@@ -1,5 +1,7 @@
 """Hand-built networks whose dynamics are known."""
 
+import copy
+
 import numpy as np
 import torch
 
@@ -40,6 +42,27 @@ def make_ring(direction=1, *, n_units=8):
         network.cell.w_hh.copy_(3.2 / n_units * torch.cos(ahead))
         network.cell.w_ih.copy_(torch.eye(n_units))
     return network
+
+
+def change_units(network, *, spread=1.0):
+    """The same ReLU network in other units of activity."""
+    drawn = torch.randn(network.hidden_size, generator=torch.Generator().manual_seed(5)).double()
+    units, changed = torch.exp(spread * drawn), copy.deepcopy(network)
+    with torch.no_grad():
+        changed.cell.w_hh.copy_(units[:, None] * network.cell.w_hh / units)
+        changed.cell.w_ih.copy_(units[:, None] * network.cell.w_ih)
+        changed.w_out.copy_(network.w_out / units)
+    return changed
+
+
+def make_quiet_ring(angle):
+    """Two loud neurons that keep apart, and eight quiet ones that share two turning directions."""
+    place = 2 * np.pi * np.arange(8) / 8
+    axes = np.stack([np.cos(place), np.sin(place)], axis=1) / 2
+    matrix, noise_matrix = np.zeros((10, 10)), np.zeros((10, 4))
+    matrix[:2, :2], matrix[2:, 2:] = 0.9 * np.eye(2), 0.9 * axes @ rotate(angle) @ axes.T
+    noise_matrix[:2, :2], noise_matrix[2:, 2:] = 100 * np.eye(2), axes
+    return make_linear(matrix, noise_matrix)
 
 
 def rotate(angle):

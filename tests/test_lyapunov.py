@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from known_networks import make_linear
+from known_networks import change_units, make_linear
 from scipy.optimize import brentq
 
 from orbitscope.dynamics.driven_states import NoStationaryRegimeError, run_driven
@@ -90,6 +90,30 @@ def test_tangent_vectors_of_a_state_wider_than_what_is_read_out():
 # ---- exponents
 
 
+def test_finite_time_exponents_are_the_same_in_any_units_of_the_neurons():
+    network = make_network(gain=2.2, hidden_size=12)
+    options = {"n_exponents": 2, "n_trajectories": 4, "n_steps": 40, "burn_in": 30}
+    one, two = (
+        compute_lyapunov_exponents(each, **options, generator=seeded(1))
+        for each in (network, change_units(network))
+    )
+    np.testing.assert_allclose(one.local, two.local, atol=1e-6)
+
+
+def test_units_of_vectors_do_not_count_over_a_long_path():
+    network = make_network("tanh", gain=2.0)
+    path = run_driven(network, 3, 2000, burn_in=20, generator=seeded(2))
+
+    def follow(scales):
+        steps = zip([path.start, *path.states[:-1]], path.noise, strict=True)
+        options = {"align_steps": 0, "block_steps": 5, "scales": scales, "generator": seeded(3)}
+        return follow_tangents(network, steps, 1, **options).growth
+
+    plain, scaled = follow(None), follow(torch.logspace(-2, 2, 8).double())
+    torch.testing.assert_close(plain.mean(1), scaled.mean(1), atol=0.01, rtol=0)
+    assert (plain - scaled).abs().max() > 0.1
+
+
 def test_a_linear_map_has_the_logarithms_of_its_eigenvalues():
     expected = np.log([1.2, 0.8, 0.5])
     network = make_linear(TRIANGULAR * 0.8)
@@ -139,13 +163,14 @@ def test_the_first_exponent_is_the_growth_of_a_small_separation():
     )
     generator = seeded(4)
     path = run_driven(network, 4, 230, burn_in=10, generator=generator)
-    shift = torch.empty(1, 8).double().normal_(generator=generator).expand(4, 8)
+    units = path.states.flatten(0, 1).std(0, correction=0)
+    shift = units * torch.empty(1, 8).double().normal_(generator=generator).expand(4, 8)
     growth = torch.zeros(4, 230).double()
     with torch.no_grad():
         for step, state in enumerate([path.start, *path.states[:-1]]):
-            shift = 1e-7 * shift / shift.norm(dim=1, keepdim=True)
+            shift = 1e-7 * shift / (shift / units).norm(dim=1, keepdim=True)
             shift = network.step(state + shift, path.noise[step]) - network.step(state, path.noise[step])
-            growth[:, step] = (shift.norm(dim=1) / 1e-7).log()
+            growth[:, step] = ((shift / units).norm(dim=1) / 1e-7).log()
     counted = growth[:, 30:]
     np.testing.assert_allclose(found.per_trajectory[:, 0], counted.mean(1), atol=1e-5)
     np.testing.assert_allclose(found.local[..., 0], counted.unflatten(1, (4, 50)).mean(2), atol=1e-4)
@@ -274,7 +299,19 @@ def test_paths_are_divided_by_the_ray_that_they_come_to():
     np.testing.assert_allclose(found.end_mean[:2], np.log([[0.9, 0.1], [1.1, 0.2]]), atol=1e-6)
     np.testing.assert_allclose(found.end_least[:2], found.end_largest[:2], atol=1e-6)
     assert np.isnan(found.end_mean[2]).all()
+    assert np.isnan(found.end_least[2]).all()
     assert found.status["n_collapsed"][0] == 1
+
+
+def test_an_end_with_a_path_that_died_has_no_smallest_exponent():
+    """Three of four paths that keep turning lose their direction: two units feed on nothing."""
+    weights = torch.block_diag(torch.tensor([[0.0, 0.5], [0.8, 0.0]]), torch.zeros(2, 2))
+    network = set_weights(make_network(hidden_size=4), weights)
+    states = torch.tensor([[1.0, 0, 0, 0]] + [[0, 0, 1.0, 0]] * 3).double()
+    found = compute_noise_free_exponents(network, states, n_exponents=1, generator=seeded())
+    assert found.end.tolist() == ["no end"]
+    np.testing.assert_allclose(found.end_mean, [[0.5 * np.log(0.4)]], atol=1e-3)
+    assert found.end_least.tolist() == [[-np.inf]]
 
 
 def test_paths_that_keep_turning_have_a_range_of_exponents():

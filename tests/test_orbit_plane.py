@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from known_networks import make_linear, make_plane, make_ring
+from known_networks import change_units, make_linear, make_plane, make_ring
 
 from orbitscope.dynamics.driven_states import run_driven
+from orbitscope.dynamics.neuron_scales import measure_active_scales, measure_scales
 from orbitscope.dynamics.orbit_plane import (
     OrbitPlane,
     compute_covariance,
@@ -11,6 +12,7 @@ from orbitscope.dynamics.orbit_plane import (
     require_plane,
 )
 from orbitscope.errors import InputError, UndefinedAnalysisError
+from orbitscope.network import build_network
 
 
 def seed(number=2):
@@ -89,3 +91,32 @@ def test_a_plane_of_another_network_is_refused():
     three = OrbitPlane(np.zeros(8), np.eye(8)[:3], np.ones(8))
     with pytest.raises(InputError, match="got 3 of 8"):
         require_plane(three, make_ring())
+
+
+def test_activity_has_the_same_coordinates_in_any_units_of_the_neurons():
+    network = build_network(3, hidden_size=12, input_size=8, generator=seed()).double()
+    paths = [draw_activity(one) for one in (network, change_units(network))]
+    planes = [fit_orbit_plane(path, scales=measure_active_scales(path)) for path in paths]
+    first, second = (plane.project(path) for plane, path in zip(planes, paths, strict=True))
+    torch.testing.assert_close(first, second)
+    np.testing.assert_allclose(planes[0].variances, planes[1].variances)
+    raw = [fit_orbit_plane(path).explained_variance_ratio[0] for path in paths]
+    assert abs(raw[0] - raw[1]) > 0.05  # the raw planes differ
+
+
+def test_scaled_axes_are_those_of_the_correlation_matrix():
+    activity = torch.randn(5000, 6, generator=seed()).double() @ torch.randn(6, 6, generator=seed(4)).double()
+    plane = fit_orbit_plane(activity, n_components=3, scales=measure_active_scales(activity))
+    values = np.linalg.eigvalsh(np.corrcoef(activity.T.numpy()))[::-1]
+    np.testing.assert_allclose(plane.variances, values)
+    z = plane.project(activity).numpy()
+    np.testing.assert_allclose(z.T @ z / len(z), np.diag(values[:3]), atol=1e-9)
+    np.testing.assert_allclose(z.mean(0), 0, atol=1e-9)
+
+
+def test_neurons_that_are_hardly_ever_active_have_no_scale():
+    activity = torch.rand(1000, 4, generator=seed()).double()
+    activity[10:, 1], activity[9:, 2], activity[:, 3] = 0.0, 0.0, 5.0
+    np.testing.assert_allclose(measure_scales(activity)[:3], activity[:, :3].std(0, correction=0))
+    assert measure_scales(activity)[3] == 0
+    assert np.isfinite(measure_active_scales(activity)).tolist() == [True, True, False, False]

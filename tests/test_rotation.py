@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from known_networks import make_linear, make_plane, make_ring, rotate
+from known_networks import change_units, make_linear, make_plane, make_quiet_ring, make_ring, rotate
 from scipy.linalg import solve_discrete_lyapunov
 
 from orbitscope.dynamics import untrained_networks
@@ -135,6 +135,42 @@ def test_rotation_does_not_depend_on_the_noise_of_a_homogeneous_network():
 
 
 # ---- paths and winding
+
+
+def test_a_quiet_loop_is_seen_where_all_neurons_count_alike():
+    network = make_quiet_ring(0.2)
+    assert float(run(network, n_trajectories=100).area_rate) < 0.02
+    result = run(network, standardise=True, n_trajectories=100)
+    assert float(result.area_rate) == pytest.approx(0.179, abs=0.012)
+    assert result.settings["standardise"]
+    assert result.status["n_neurons"] == 10
+
+
+def test_the_standardised_rotation_is_the_same_in_any_units():
+    network = build_network(
+        3, hidden_size=12, input_size=6, generator=torch.Generator().manual_seed(0)
+    ).double()
+    options = {"n_untrained": 20, "max_untrained": 20, "n_trajectories": 60}
+    other = change_units(network)
+    one, two = (run(each, standardise=True, **options) for each in (network, other))
+    for name in ("area_rate", "area_rate_low", "area_rate_high", "p_value", "null_quantile", "winding"):
+        np.testing.assert_allclose(getattr(one, name), getattr(two, name), rtol=1e-6)
+    assert abs(float(run(network).area_rate) - float(run(other).area_rate)) > 0.02
+
+
+def test_untrained_networks_are_standardised_with_the_network():
+    network = build_network(
+        3, hidden_size=12, input_size=6, generator=torch.Generator().manual_seed(0)
+    ).double()
+    raw, standardised = (run(network, standardise=s, n_untrained=20) for s in (False, True))
+    rates = raw.untrained_area_rates, standardised.untrained_area_rates
+    assert np.abs(rates[0] - rates[1]).max() > 0.01
+    assert np.corrcoef(*rates)[0, 1] > 0.5  # of the same networks
+
+
+def test_a_plane_that_is_given_has_its_units():
+    with pytest.raises(InputError, match="`standardise` must be False with a `plane`"):
+        run(make_linear(0.9 * rotate(0.2)), plane=make_plane(), standardise=True)
 
 
 def test_paths_are_those_of_the_first_trajectories():

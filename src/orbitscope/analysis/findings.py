@@ -136,7 +136,7 @@ def summarise_regional_exponents(result: RegionalExponentsResult) -> list[Findin
     at = result.region.tolist().index("kick"), result.region.tolist().index("slow")
     limits = (result.difference, result.difference_low, result.difference_high)
     beyond = format_interval(*(float(values[at]) for values in limits))
-    return [*findings, Finding("kick minus slow (1/step)", beyond, "0 by chance")]
+    return [*findings, Finding("kick minus slow (1/step)", beyond, "0 if alike")]
 
 
 def summarise_paths(result: OrbitPathsResult) -> list[Finding]:
@@ -162,8 +162,11 @@ def summarise_rotation(result: RotationResult) -> list[Finding]:
         f"{name} {format_number(float(q))} (p = {format_number(float(p), digits=2)})"
         for name, q, p in zip(result.null, result.null_quantile, result.p_value, strict=True)
     )
+    units = "standardised" if result.settings["standardise"] else "raw"
     return [
-        Finding("area rate |a| (1/step)", format_interval(*rate), f"95 % of nulls: {nulls}"),
+        Finding(
+            f"area rate |a|, {units} activity (1/step)", format_interval(*rate), f"95 % of nulls: {nulls}"
+        ),
         Finding("turns in 100 steps", format_interval(*winding), "0 if reversible"),
         Finding("irreversibility of the output (nat)", format_interval(*output), by_chance),
     ]

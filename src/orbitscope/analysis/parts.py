@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -190,6 +191,16 @@ PARTS: dict[str, Part] = {
             result=RotationResult,
             function=compute_rotation,
             figures={"rotation": (plot_rotation, describe_rotation)},
+            summarise=findings.summarise_rotation,
+            seconds=10.0,
+            quick={**_FIRST_LOOK, "n_untrained": 20, "max_untrained": 20, "n_null": 99},
+        ),
+        Part(
+            name="rotation_standardised",
+            question="and in the plane in which all neurons count alike?",
+            result=RotationResult,
+            function=partial(compute_rotation, standardise=True),
+            figures={"rotation_standardised": (plot_rotation, describe_rotation)},
             summarise=findings.summarise_rotation,
             seconds=10.0,
             quick={**_FIRST_LOOK, "n_untrained": 20, "max_untrained": 20, "n_null": 99},

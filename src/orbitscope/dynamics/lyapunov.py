@@ -13,6 +13,7 @@ from ..network import NoiseRNN
 from ..results import Result, axes
 from ..statistics import bootstrap_statistic, divide_sums
 from .driven_states import run_driven
+from .neuron_scales import measure_scales
 from .tangents import TangentBlocks, follow_tangents
 
 
@@ -102,7 +103,9 @@ def compute_lyapunov_exponents(
     Benettin et al. 1980, with a QR decomposition after every step. Tangent vectors advance by the exact
     Jacobian of the driven step, with the noise of that step. A diagonal entry of R below rounding counts as
     0 and its exponent as −inf: a ReLU step has no more directions than active neurons. For a network that
-    scales with its noise the result does not depend on ``noise_std``.
+    scales with its noise the result does not depend on ``noise_std``. Vectors are measured in units of the
+    standard deviation of each neuron, so that finite-time exponents do not depend on the units of single
+    neurons, which for a ReLU network are arbitrary; exponents of long paths depend on no units.
     """
     lengths = {"n_steps": n_steps, "align_steps": align_steps, "block_steps": block_steps}
     require_lengths(network, n_exponents, **lengths)
@@ -115,8 +118,15 @@ def compute_lyapunov_exponents(
     drive = {"burn_in": burn_in, "noise_std": noise_std}
     path = run_driven(network, n_trajectories, align_steps + n_steps, **drive, generator=generator)
     steps = zip([path.start, *path.states[:-1]], path.noise, strict=True)
+    scales = torch.from_numpy(measure_scales(path.states)).to(path.start)
     blocks = follow_tangents(
-        network, steps, n_exponents, align_steps=align_steps, block_steps=block_steps, generator=generator
+        network,
+        steps,
+        n_exponents,
+        align_steps=align_steps,
+        block_steps=block_steps,
+        scales=torch.where(scales > 0, scales, 1.0),
+        generator=generator,
     )
     resampling = {"n_resamples": n_resamples, "confidence": confidence}
     settings = {

@@ -37,8 +37,9 @@ class NoiseFreeExponentsResult(LyapunovResult):
     end_share : (end,)
         Share of the paths.
     end_mean, end_least, end_largest : (end, exponent)
-        Exponents of these paths: mean, smallest and largest; NaN where all are −inf. On a ray or at a point
-        they agree with each other, and are the logarithms of the sizes of the eigenvalues there.
+        Exponents of these paths: mean of the finite ones, smallest (−inf if a path has lost the direction)
+        and largest; NaN where all are −inf. On a ray or at a point they agree with each other, and are the
+        logarithms of the sizes of the eigenvalues there.
     trajectory_end : (trajectory,)
         Index of the end of each path.
     """
@@ -137,11 +138,13 @@ def _divide_by_end(growth: NoiseFreeGrowthResult, exponents: np.ndarray) -> dict
     def reduce(function: Any) -> np.ndarray:
         return np.where(is_empty, np.nan, function(np.where(is_empty[:, None], 0.0, known), axis=1))
 
+    least = np.fmin.reduce(np.where(is_at[..., None], exponents, np.inf), axis=1)
+
     return {
         "end": np.array(names),
         "end_share": is_at.mean(1),
         "end_mean": reduce(np.nanmean),
-        "end_least": reduce(np.nanmin),
+        "end_least": np.where(is_empty, np.nan, least),
         "end_largest": reduce(np.nanmax),
         "trajectory_end": index,
     }

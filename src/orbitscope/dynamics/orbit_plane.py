@@ -27,10 +27,11 @@ class OrbitPlane:
     mean : (hidden,)
         Mean activity, the origin of the plane.
     components : (component, hidden)
-        Orthonormal axes by falling variance. The entry of largest size of each is positive: the orientation
-        follows from the covariance of single states, never from their order in time.
+        Axes by falling variance, orthonormal in the units in which the plane was fitted. The entry of largest
+        size of each is positive: the orientation follows from the covariance of single states, never from
+        their order in time.
     variances : (hidden,)
-        Variance along every principal axis, the largest first.
+        Variance along every principal axis, the largest first, in these units.
     """
 
     mean: Float[np.ndarray, " hidden"]
@@ -98,8 +99,20 @@ def list_plane_fields(plane: OrbitPlane) -> dict[str, np.ndarray]:
     return {"mean": plane.mean, "components": plane.components, "variances": plane.variances}
 
 
-def fit_orbit_plane(activity: Float[Tensor, "*batch hidden"], *, n_components: int = 2) -> OrbitPlane:
+def fit_orbit_plane(
+    activity: Float[Tensor, "*batch hidden"],
+    *,
+    n_components: int = 2,
+    scales: Float[np.ndarray, " hidden"] | None = None,
+) -> OrbitPlane:
     """Principal axes of given hidden activity, in float64.
+
+    Parameters
+    ----------
+    activity : (..., hidden)
+    n_components : int
+    scales : (hidden,), optional
+        Units of the neurons, in which the axes are principal; infinite for a neuron that is left out.
 
     Raises
     ------
@@ -110,8 +123,9 @@ def fit_orbit_plane(activity: Float[Tensor, "*batch hidden"], *, n_components: i
 
     Notes
     -----
-    Paper: Torre et al. 2025, principal components of the activity. A plane is not invariant to the scale of
-    single neurons: networks that differ only by such a scale, and emit the same symbols, have different ones.
+    Paper: Torre et al. 2025, principal components of the activity. Without ``scales`` a plane depends on the
+    units of single neurons: networks that differ only by these, and emit the same symbols, have different
+    ones. With those of :func:`measure_active_scales` it does not: activity has the same coordinates in it.
     """
     points = activity.reshape(-1, activity.shape[-1])
     if not 1 <= n_components <= points.shape[1]:
@@ -120,7 +134,10 @@ def fit_orbit_plane(activity: Float[Tensor, "*batch hidden"], *, n_components: i
             "Use 2 for a plane."
         )
     mean, covariance = compute_covariance(points)
-    return _diagonalise(mean, covariance, n_components)
+    if scales is None:
+        return _diagonalise(mean, covariance, n_components)
+    plane = _diagonalise(mean, covariance / scales[:, None] / scales, n_components)
+    return replace(plane, components=plane.components / scales)
 
 
 def compute_covariance(
@@ -134,16 +151,28 @@ def compute_covariance(
     return mean.cpu().numpy(), covariance.cpu().numpy()
 
 
-def fit_leading_axes(activity: Float[Tensor, "*batch hidden"], *, most: int = 20) -> OrbitPlane:
+def fit_leading_axes(
+    activity: Float[Tensor, "*batch hidden"],
+    *,
+    most: int = 20,
+    scales: Float[np.ndarray, " hidden"] | None = None,
+) -> OrbitPlane:
     """An orbit plane with more of the principal axes behind its two, among which it can be fitted again.
+
+    Parameters
+    ----------
+    activity, scales
+        As in :func:`fit_orbit_plane`.
+    most : int >= 2
+        Largest number of axes.
 
     Raises
     ------
     UndefinedAnalysisError
         If activity varies along fewer than two directions.
     """
-    n_varying = fit_orbit_plane(activity).n_varying
-    return fit_orbit_plane(activity, n_components=min(most, n_varying))
+    n_varying = fit_orbit_plane(activity, scales=scales).n_varying
+    return fit_orbit_plane(activity, n_components=min(most, n_varying), scales=scales)
 
 
 def require_plane(plane: OrbitPlane, network: NoiseRNN) -> None:

@@ -101,7 +101,9 @@ def compute_regional_exponents(
     -----
     Own construction. The vector that is followed has turned to the direction of the first exponent before the
     first block, so the exponents of all blocks, weighted alike, average to that of the trajectory. A block
-    outlasts many residencies: it starts in a region and may end in another one.
+    outlasts many residencies: it starts in a region and may end in another one. Lengths are in units of the
+    standard deviation of each neuron (:func:`compute_lyapunov_exponents`): in others, such as raw activity,
+    the exponents of blocks differ by what their ends do, and with them the shares that expand.
     """
     noise_std = exponents.settings["noise_std"]
     if not noise_std > 0:

@@ -21,6 +21,7 @@ from .area_rate import (
     share_area,
 )
 from .driven_states import run_driven
+from .neuron_scales import measure_active_scales
 from .orbit_plane import OrbitPlane, PlaneResult, fit_leading_axes, list_plane_fields, require_plane
 from .output_reversal import WORD_LENGTH, OutputReversal, compare_with_reversed, draw_symbols
 from .rotation_nulls import (
@@ -129,6 +130,7 @@ def compute_rotation(
     burn_in: int = 500,
     noise_std: float = 1.0,
     plane: OrbitPlane | None = None,
+    standardise: bool = False,
     n_untrained: int = 100,
     max_untrained: int = 1000,
     n_null: int = 999,
@@ -147,6 +149,9 @@ def compute_rotation(
     plane : OrbitPlane, optional
         Two components. None fits it to the states that are measured; an intervened network is best seen in
         the plane of the intact one.
+    standardise : bool
+        Fit the plane to activity in units of the standard deviation of each neuron, those that are hardly
+        ever active left out (:func:`measure_active_scales`); untrained networks likewise.
     n_untrained : int
         Untrained networks with the same cell, sizes and biases, each measured in its own plane: at least 20,
         or 0 for no such null (NaN).
@@ -178,6 +183,11 @@ def compute_rotation(
     and is arbitrary where two axes carry equal variance. The winding, about the mean over all states, shares
     that sign.
 
+    *Units.* Within a plane the area rate does not depend on units or axes, but which plane is the leading one
+    depends on the units of the neurons, which for a ReLU network are arbitrary: a loop through quiet neurons
+    is not seen among loud ones (docs/log.md, 2026-11-27). With ``standardise`` all neurons count alike, and
+    the result is the same in any units. A claim about rotation should hold in both planes.
+
     Nulls. *Sign flips*: under reversibility a trajectory and its reverse are equally likely, and reversing it
     flips the sign of its contribution. *Reversible*: z(t + 1) = A z(t) + noise with the observed covariance Σ
     and the symmetric part of the observed AΣ, whose area rate is normal with the spread of
@@ -189,10 +199,14 @@ def compute_rotation(
     *Output.* Activity can turn one way while the symbols have no direction: the irreversibility D of symbols
     drawn along the same trajectories tells whether they do.
     """
+    if plane is not None and standardise:
+        raise InputError("`standardise` must be False with a `plane`, which has its units. Leave one out.")
     _check(network, plane, n_trajectories=n_trajectories, n_steps=n_steps, n_untrained=n_untrained)
     sizes = {"n_trajectories": n_trajectories, "n_steps": n_steps, "burn_in": burn_in}
     states = run_driven(network, **sizes, noise_std=noise_std, generator=generator).states
-    leading = plane or fit_leading_axes(states[..., : network.hidden_size])
+    hidden = states[..., : network.hidden_size]
+    scales = measure_active_scales(hidden) if standardise else None
+    leading = plane or fit_leading_axes(hidden, scales=scales)
     y = leading.project(states).transpose(0, 1).cpu().numpy()
     z = y[..., :2]
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
@@ -211,12 +225,13 @@ def compute_rotation(
     output = compare_with_reversed(symbols, network.n_symbols, n_null=n_null, confidence=confidence, rng=rng)
     observed = abs(float(area.estimate)) * (1 - _ROUNDING)
     counts = {"n_untrained": n_untrained, "max_untrained": max_untrained}
-    drive = {"noise_std": noise_std, "generator": generator}
+    drive = {"standardise": standardise, "noise_std": noise_std, "generator": generator}
     nulls["untrained_area_rates"] = draw_untrained_rates(network, observed, **counts, **drive)
     return RotationResult(
         settings=sizes
         | counts
         | {
+            "standardise": standardise,
             "noise_std": noise_std,
             "untrained_run": UNTRAINED_RUN,
             "n_null": n_null,
@@ -226,6 +241,7 @@ def compute_rotation(
         status={
             "plane": "fitted" if plane is None else "given",
             "reversible_coefficients": coefficients.tolist(),
+            "n_neurons": int(np.isfinite(scales).sum()) if scales is not None else network.hidden_size,
             "notes": _list_notes(network, n_untrained),
         },
         **_summarise_area(area, observed, list(nulls.values())),

@@ -8,6 +8,7 @@ from torch import Tensor
 from ..network import NoiseRNN
 from ..statistics import draw_until_decided
 from .area_rate import compute_area_rate
+from .neuron_scales import measure_active_scales
 from .orbit_plane import fit_orbit_plane
 from .untrained_networks import run_untrained
 
@@ -56,6 +57,7 @@ def draw_untrained_rates(
     *,
     n_untrained: int,
     max_untrained: int = 0,
+    standardise: bool = False,
     noise_std: float = 1.0,
     generator: torch.Generator,
 ) -> Float[np.ndarray, " network"]:
@@ -72,6 +74,8 @@ def draw_untrained_rates(
     max_untrained : int
         Up to so many are drawn while the p-value is too near the level to call, see
         :func:`draw_until_decided`.
+    standardise : bool
+        Whether planes are those of activity in units of the standard deviation of each neuron.
     noise_std : float > 0
         Standard deviation of the noise (dimensionless).
     generator
@@ -86,10 +90,11 @@ def draw_untrained_rates(
         return np.empty(0)
     most = max(n_untrained, max_untrained)
     runs = run_untrained(network, most, noise_std=noise_std, generator=generator)
-    rates = (abs(_measure_own_area(hidden)) for hidden in runs)
+    rates = (abs(_measure_own_area(hidden, standardise)) for hidden in runs)
     return draw_until_decided(rates, observed, n_first=n_untrained, n_max=most, level=1 - NULL_LEVEL)
 
 
-def _measure_own_area(hidden: Float[Tensor, "time trajectory hidden"]) -> float:
+def _measure_own_area(hidden: Float[Tensor, "time trajectory hidden"], standardise: bool) -> float:
     """Area rate in the plane of these very states."""
-    return compute_area_rate(fit_orbit_plane(hidden).project(hidden).transpose(0, 1).cpu().numpy())
+    plane = fit_orbit_plane(hidden, scales=measure_active_scales(hidden) if standardise else None)
+    return compute_area_rate(plane.project(hidden).transpose(0, 1).cpu().numpy())

@@ -34,6 +34,7 @@ def follow_tangents(
     *,
     align_steps: int,
     block_steps: int,
+    scales: Float[Tensor, " state"] | None = None,
     generator: torch.Generator,
 ) -> TangentBlocks:
     """Carry orthonormal vectors along a path, and measure their growth after ``align_steps``.
@@ -44,6 +45,9 @@ def follow_tangents(
     steps
         State before each step, and the noise of the step; ``align_steps`` and whole blocks of them.
     n_vectors, align_steps, block_steps : int
+    scales : (state,), optional
+        Units in which lengths and angles of vectors are measured, positive. They change what single blocks
+        add, by what the ends of a block do; over a long path their part vanishes.
     generator
         Source of the directions to start from, the same for every trajectory.
     """
@@ -52,7 +56,9 @@ def follow_tangents(
         if vectors is None:
             drawn = state.new_empty(n_vectors, state.shape[1]).normal_(generator=generator)
             vectors, _ = _orthonormalise(drawn.expand(len(state), -1, -1))
-        vectors, log_growth = _orthonormalise(push_tangents(network, state, noise, vectors))
+        units = torch.ones_like(state[0]) if scales is None else scales
+        pushed = push_tangents(network, state, noise, vectors * units) / units
+        vectors, log_growth = _orthonormalise(pushed)
         lost = log_growth.isneginf() if lost is None else lost | log_growth.isneginf()
         if step < 0:
             continue

@@ -74,7 +74,8 @@ def describe_regional_exponents(result: RegionalExponentsResult) -> str:
         f"region in which a block starts ({', '.join(map(str, result.n_blocks))} blocks). a, Means: {means}; "
         f"{say_differences(result)}. Below 0 (dotted) small differences between states shrink. b, Share of "
         f"blocks below each value; of those that start in a region expand: {shares}. A block may end in "
-        f"another region than it starts in. Intervals: {100 * result.settings['confidence']:.0f} %, "
+        f"another region than it starts in. Lengths are in units of the standard deviation of each neuron. "
+        f"Intervals: {100 * result.settings['confidence']:.0f} %, "
         f"bootstrap over trajectories.{_say_lost(result)}"
     )
 

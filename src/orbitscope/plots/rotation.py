@@ -137,7 +137,7 @@ def describe_rotation(result: RotationResult) -> str:
     )
     inside = format_number(100 * float(result.plane.explained_variance_ratio.sum()))
     return (
-        f"Rotation of driven activity in the orbit plane, which holds {inside} % of the variance "
+        f"Rotation of driven activity in {_describe_plane(result)}, which holds {inside} % of its variance "
         f"({settings['n_trajectories']} trajectories of {settings['n_steps']} steps). a, {len(result.path)} "
         f"trajectories; arrows: {min(_ARROW_STEPS, result.path.shape[1] - 1)} steps of one; cross: mean "
         f"activity. b, Net turns about the mean of these trajectories; over all "
@@ -154,6 +154,18 @@ def describe_rotation(result: RotationResult) -> str:
         f"p = {format_number(float(result.output_p_value))}).{_describe_limits(result)} Intervals: "
         f"{100 * settings['confidence']:.0f} %, bootstrap over trajectories, that of D from their jackknife."
     )
+
+
+def _describe_plane(result: RotationResult) -> str:
+    """Which plane, and what it depends on."""
+    if result.settings["standardise"]:
+        return (
+            "the plane of the two leading axes of activity in units of the standard deviation of each neuron "
+            f"({result.status['n_neurons']} that are active often enough), the same in any units"
+        )
+    if result.status["plane"] == "given":
+        return "a given plane"
+    return "the orbit plane (of raw activity: in other units of single neurons it is another plane)"
 
 
 def _describe_limits(result: RotationResult) -> str:
