@@ -38,6 +38,7 @@ def script(trained, monkeypatch, tmp_path, tiny_settings):
     shutil.copytree(trained, tmp_path / "table")
     monkeypatch.setattr(build_zoo, "RUNS", tmp_path / "table")
     monkeypatch.setattr(build_zoo, "ZOO", tmp_path / "zoo")
+    monkeypatch.setattr(build_zoo, "CANDIDATES", tmp_path / "candidates")
     monkeypatch.setattr(build_zoo.emulation_table, "ROWS", tmp_path / "emulation.jsonl")
     monkeypatch.setattr(build_zoo, "RECIPES", ("fast",))
     monkeypatch.setattr(build_zoo, "list_presets", lambda: ("linear-3",))
@@ -123,6 +124,24 @@ def test_runs_that_are_not_chosen_are_not_needed(script):
     assert RunFolder(script.ZOO / "linear-3-fast").read_settings().seed == 1
 
 
+def test_the_best_run_so_far_outlives_the_folder_of_runs(script):
+    set_validation(script, NAMES[0], [(0.2, 4.0)])
+    set_validation(script, NAMES[1], [(0.1, 4.0)])
+    rows = script.table.read_rows(script.emulation_table.ROWS)
+    for n_rows, kept in ((1, NAMES[0]), (2, NAMES[1])):
+        script.table.write_rows(script.emulation_table.ROWS, [r for r in rows if r["seed"] < n_rows])
+        script.main()
+        assert [path.name for path in script.CANDIDATES.iterdir()] == [kept]
+    shutil.rmtree(script.RUNS)
+    script.main()  # nothing is lost while the third is missing
+    script.table.write_rows(script.emulation_table.ROWS, rows)
+    script.main()
+    packed = RunFolder(script.ZOO / "linear-3-fast")
+    assert packed.read_settings().seed == 1
+    assert list(packed.list_checkpoints()) == [0, 1, 2, 4, 5]
+    assert list(script.CANDIDATES.iterdir()) == []
+
+
 def test_nothing_is_packed_before_all_candidates_have_rows(script, capsys):
     rows = [row for row in script.table.read_rows(script.emulation_table.ROWS) if row["seed"] != 1]
     script.table.write_rows(script.emulation_table.ROWS, rows)
@@ -136,7 +155,7 @@ def test_a_chosen_run_that_is_not_there_is_named(script, capsys, missing):
     set_validation(script, NAMES[1], [(0.1, 4.0)])
     (script.RUNS / NAMES[1] / missing).unlink()
     script.main()
-    assert f"{NAMES[1]} is to be the evaluated run" in capsys.readouterr().out
+    assert "evaluated run of seed 1 is not here" in capsys.readouterr().out
     assert not script.ZOO.exists()
 
 
@@ -146,7 +165,7 @@ def test_a_run_trained_anew_is_not_taken_for_that_of_the_row(script, capsys):
     set_validation(script, NAMES[1], [(0.2, 4.0)])
     script.table.write_rows(script.emulation_table.ROWS, rows)
     script.main()
-    assert f"{NAMES[1]} is to be the evaluated run" in capsys.readouterr().out
+    assert "evaluated run of seed 1 is not here" in capsys.readouterr().out
 
 
 def test_fewer_seeds_than_three_are_refused(script, monkeypatch):
