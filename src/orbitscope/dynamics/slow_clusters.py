@@ -18,7 +18,7 @@ from .driven_states import run_driven
 from .homogeneity import scales_with_noise
 from .points import require_points, scale_to_one
 from .region_labels import LABEL_ROLLOUTS, LABEL_STEPS, REGIONS, SLOW_ABOVE, label_states
-from .transfer_matrix import (
+from .state_clustering import (
     ClusterRule,
     TooFewStatesError,
     compare_halves,
