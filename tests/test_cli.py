@@ -128,6 +128,11 @@ def test_train_help_teaches_every_setting(capsys):
         (["sample", "linear-2", "--n-sequences", "0"], 1, "must be ≥ 1"),
         (["import"], 2, "a file to import is required"),
         (["import", "weights.pt"], 2, "Add --process NAME or --hmm FILE"),
+        (
+            ["import", "weights.pt", "--process", "linear-2"],
+            2,
+            "got none. The file does not tell; torch.nn.RNN is tanh unless made with nonlinearity='relu'.",
+        ),
         (["doctor", "--train.epochs", "3"], 2, "settings need a process"),
         (["train", "--settings", "none.toml"], 1, "`none.toml` must be a readable text file"),
     ],
@@ -364,7 +369,7 @@ def test_import_makes_a_run_of_a_state_dict(capsys):
     rnn, readout = torch.nn.RNN(4, 6, nonlinearity="relu", bias=False), torch.nn.Linear(6, 3, bias=False)
     weights = {f"rnn.{k}": v for k, v in rnn.state_dict().items()} | {"fc.weight": readout.weight.detach()}
     torch.save(weights, "net.pt")
-    command = ["import", "net.pt", "--process", "linear-2", "--out", "run"]
+    command = ["import", "net.pt", "--process", "linear-2", "--cell", "relu", "--out", "run"]
     assert run_command([*command, "--json"]) == 0
     assert read_json(capsys)["model"]["hidden_size"] == 6
     folder = RunFolder("run")
@@ -376,7 +381,7 @@ def test_import_makes_a_run_of_a_state_dict(capsys):
     assert len(folder.read_provenance()["source"]["sha256"]) == 64
     assert json.loads(Path("run/status.json").read_text())["status"] == "imported"
     assert run_command(command) == 1
-    assert run_command(["import", "net.pt", "--process", "ring-4x5", "--out", "other"]) == 1
+    assert run_command([*command[:2], "--process", "ring-4x5", "--cell", "relu", "--out", "other"]) == 1
     assert "same symbols" in capsys.readouterr().err
     assert not Path("other").exists()
 

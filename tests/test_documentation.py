@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from orbitscope.cli.main import _COMMANDS, app
 from orbitscope.hmm import list_presets
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,14 +49,41 @@ def list_public_names(tree):
             yield from ((field.target.id, field.lineno) for field in fields)  # type: ignore[union-attr]
 
 
-def test_the_quick_start_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+def read_commands(path):
+    """Lines of shell and code spans that call ``orbitscope``, without its name."""
+    text = path.read_text(encoding="utf-8")
+    return re.findall(r"^    orbitscope (\S.*)$|`orbitscope ([^`]+)`", text, flags=re.MULTILINE)
+
+
+def test_the_first_look_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (block,) = read_python_blocks(ROOT / "README.md")
-    assert len(block.strip().splitlines()) <= 8
+    look, _ = read_python_blocks(ROOT / "README.md")
+    assert len(look.strip().splitlines()) <= 8
+    exec(compile(look, "README.md", "exec"), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("zero symbol_matrix_error")
+    flux, low, high = map(float, lines[-1].split())
+    assert 0 < low < flux < high
+    for file in ("results/regions.nc", "results/analysis.json", "figures/analysis/captions.md"):
+        assert (tmp_path / "runs" / "zoo-linear-3" / file).is_file()
+
+
+def test_the_training_of_the_readme_runs_and_reports(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    _, block = read_python_blocks(ROOT / "README.md")
     toy = block.replace('build_settings("linear-2", seed=0)', f'build_settings("linear-2", changes={TOY})')
     assert toy != block
     exec(compile(toy, "README.md", "exec"), {})
-    assert "zero symbol_matrix_error" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("epoch 1 ")
+    assert lines[-1].startswith("100% ")
+
+
+def test_the_commands_of_the_readme_are_understood():
+    commands = ["".join(groups) for groups in read_commands(ROOT / "README.md")]
+    assert {command.split()[0] for command in commands} == set(_COMMANDS)
+    for command in commands:
+        app.parse_args(command, exit_on_error=False, print_error=False)  # does not run it
 
 
 def test_public_names_follow_the_glossary():

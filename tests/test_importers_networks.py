@@ -10,6 +10,7 @@ from torch import nn
 from orbitscope.errors import InputError
 from orbitscope.importers import import_state_dict
 from orbitscope.network import build_network, sample_symbols
+from orbitscope.run_import import import_run
 from orbitscope.runs import save_tensors
 
 
@@ -54,7 +55,7 @@ def run(network, noise):
 @pytest.mark.parametrize("name", ["network.pt", "network.pth", "network.safetensors"])
 def test_imported_network_does_what_the_original_did(tmp_path, noise, bias, readout_bias, name):
     original = make_published(bias=bias, readout_bias=readout_bias)
-    network = import_state_dict(save(tmp_path, original.state_dict(), name))
+    network = import_state_dict(save(tmp_path, original.state_dict(), name), cell="relu")
     torch.testing.assert_close(run(network, noise), original(noise).detach())
     assert (network.hidden_size, network.input_size, network.n_symbols) == (8, 5, 3)
     assert (network.cell.bias is not None) == (network.out_bias is not None) == (bias or readout_bias)
@@ -67,6 +68,15 @@ def test_tanh_networks_are_named_by_the_caller(tmp_path, noise):
     torch.testing.assert_close(run(import_state_dict(path, cell="tanh"), noise), original(noise).detach())
     with pytest.raises(InputError, match=r"unknown cell `lstm`.*Valid: relu, tanh"):
         import_state_dict(path, cell="lstm")
+
+
+def test_the_cell_has_no_default(tmp_path):
+    path = save(tmp_path, make_published().state_dict())
+    with pytest.raises(TypeError, match="keyword-only argument: 'cell'"):
+        import_state_dict(path)  # pyright: ignore[reportCallIssue]
+    with pytest.raises(TypeError, match="keyword-only argument: 'cell'"):
+        import_run(path, tmp_path / "run", process="linear-2")  # pyright: ignore[reportCallIssue]
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +95,7 @@ def test_tanh_networks_are_named_by_the_caller(tmp_path, noise):
 )
 def test_prefixes_nesting_and_names_of_the_readout_do_not_matter(tmp_path, noise, wrap):
     original = make_published()
-    network = import_state_dict(save(tmp_path, wrap(original.state_dict())))
+    network = import_state_dict(save(tmp_path, wrap(original.state_dict())), cell="relu")
     torch.testing.assert_close(run(network, noise), original(noise).detach())
 
 
@@ -94,7 +104,7 @@ def test_our_own_weights_are_read_back_exactly(tmp_path, bias):
     generator = torch.Generator().manual_seed(1)
     network = build_network(4, hidden_size=6, input_size=2, bias=bias, generator=generator)
     save_tensors(tmp_path / "weights.safetensors", network.state_dict(), {"epoch": 3})
-    restored = import_state_dict(tmp_path / "weights.safetensors")
+    restored = import_state_dict(tmp_path / "weights.safetensors", cell="relu")
     assert restored.state_dict().keys() == network.state_dict().keys()
     for name, weight in network.state_dict().items():
         assert torch.equal(restored.state_dict()[name], weight)
@@ -108,14 +118,18 @@ def test_prefix_chooses_among_several_networks(tmp_path, noise):
     first, second = make_published(), Published()
     both = {f"{tag}.{k}": v for tag, m in (("a", first), ("ab", second)) for k, v in m.state_dict().items()}
     path = save(tmp_path, both)
-    torch.testing.assert_close(run(import_state_dict(path, prefix="ab."), noise), second(noise).detach())
-    torch.testing.assert_close(run(import_state_dict(path, prefix="a."), noise), first(noise).detach())
+    torch.testing.assert_close(
+        run(import_state_dict(path, cell="relu", prefix="ab."), noise), second(noise).detach()
+    )
+    torch.testing.assert_close(
+        run(import_state_dict(path, cell="relu", prefix="a."), noise), first(noise).detach()
+    )
     with pytest.raises(
         InputError, match=r"one recurrent layer, got a\.rnn\.weight_hh_l0, ab\.rnn.*by `prefix`"
     ):
-        import_state_dict(path)
+        import_state_dict(path, cell="relu")
     with pytest.raises(InputError, match=r"`prefix` must begin the names .* got `c\.`\. Names there: a\.rnn"):
-        import_state_dict(path, prefix="c.")
+        import_state_dict(path, cell="relu", prefix="c.")
 
 
 @pytest.mark.parametrize(("layer", "words"), [(nn.LSTM, "4 gates.*an LSTM"), (nn.GRU, "3 gates.*a GRU")])
@@ -124,7 +138,7 @@ def test_gated_networks_are_recognised_and_refused(tmp_path, layer, words):
     with pytest.raises(
         InputError, match=rf"`rnn.weight_hh_l0` .*{words}\. Supported are the cells relu, tanh"
     ):
-        import_state_dict(path)
+        import_state_dict(path, cell="relu")
 
 
 @pytest.mark.parametrize(
@@ -173,28 +187,30 @@ def test_shapes_are_checked_by_name(tmp_path, changes, message):
     weights = make_published().state_dict() | changes
     path = save(tmp_path, {name: tensor for name, tensor in weights.items() if tensor is not None})
     with pytest.raises(InputError, match=message) as caught:
-        import_state_dict(path)
+        import_state_dict(path, cell="relu")
     assert str(path) in str(caught.value)
 
 
 def test_pickles_are_not_opened(tmp_path):
     path = save(tmp_path, make_published())
-    message = (
-        r"must hold tensors only, but torch.load\(weights_only=True\) refuses .*state_dict\(\).*safetensors"
-    )
-    with pytest.raises(InputError, match=message):
-        import_state_dict(path)
+    with pytest.raises(
+        InputError, match=r"must hold tensors only, got .* whole module.*state_dict\(\)"
+    ) as caught:
+        import_state_dict(path, cell="relu")
+    text = str(caught.value).removeprefix(f"`{path}` ")
+    assert "\x1b" not in text
+    assert "Weights only load failed" not in text
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path):
     with pytest.raises(InputError, match=r"must be an existing file, got none there\. Check"):
-        import_state_dict(tmp_path / "absent.pt")
+        import_state_dict(tmp_path / "absent.pt", cell="relu")
     with pytest.raises(InputError, match=r"must end in .pt, .pth, .ckpt or .safetensors, got `.pkl`\. Save"):
-        import_state_dict(tmp_path / "network.pkl")
+        import_state_dict(tmp_path / "network.pkl", cell="relu")
     with pytest.raises(InputError, match=r"mapping from names to tensors, got Tensor"):
-        import_state_dict(save(tmp_path, torch.zeros(3)))
+        import_state_dict(save(tmp_path, torch.zeros(3)), cell="relu")
     with pytest.raises(InputError, match=r"must hold the weights .*, got: none"):
-        import_state_dict(save(tmp_path, {"epoch": 3}))
+        import_state_dict(save(tmp_path, {"epoch": 3}), cell="relu")
 
 
 @pytest.mark.parametrize("name", ["network.pt", "network.safetensors"])
@@ -204,7 +220,7 @@ def test_truncated_files_are_refused(tmp_path, name):
     for length in (0, 1, 10, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:length])
         with pytest.raises(InputError, match=name):
-            import_state_dict(path)
+            import_state_dict(path, cell="relu")
 
 
 def test_reading_sequences_does_not_load_torch():

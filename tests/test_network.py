@@ -14,11 +14,13 @@ from orbitscope.network import (
     build_cell,
     build_network,
     draw_noise_,
+    fork_generator,
     iterate_rollout,
     rollout,
     sample_gumbel,
     sample_relaxed_symbols,
     sample_symbols,
+    spawn_rng,
 )
 
 ACTIVATIONS = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh}
@@ -344,6 +346,32 @@ def test_sampled_symbols_use_the_rollout_of_the_same_generator():
     expected = rollout(network, 30, 20, generator=again).logits.argmax(-1).T
     assert (symbols == expected).double().mean() > 0.99
     assert torch.equal(sample_symbols(network, 30, 20, generator=make_generator(7)), symbols)
+
+
+def test_spawned_streams_stay_as_they_were():
+    """One draw of the generator seeds the stream, so that results with a seed stay the same."""
+    generator, again = make_generator(3), make_generator(3)
+    for _ in range(2):
+        seed = int(torch.randint(2**62, (), generator=again))
+        np.testing.assert_array_equal(spawn_rng(generator).random(5), np.random.default_rng(seed).random(5))
+    seed = int(torch.randint(2**62, (), generator=again))
+    expected = torch.randn(5, generator=make_generator(seed))
+    assert torch.equal(torch.randn(5, generator=fork_generator(generator)), expected)
+
+
+@pytest.mark.parametrize("spawn", [spawn_rng, fork_generator])
+def test_seeds_of_streams_are_drawn_where_the_generator_is(monkeypatch, spawn):
+    devices = []
+    randint = torch.randint
+
+    def record(*arguments, **options):
+        devices.append(options.get("device"))
+        return randint(*arguments, **options)
+
+    monkeypatch.setattr(torch, "randint", record)
+    generator = make_generator()
+    spawn(generator)
+    assert devices == [generator.device]
 
 
 def test_more_than_256_symbols_are_kept():

@@ -102,7 +102,7 @@ def test_an_imported_network_cannot_be_resumed(tmp_path):
     network = build_network(3, hidden_size=8, input_size=4, generator=torch.Generator().manual_seed(0))
     file = tmp_path / "net.pt"
     torch.save(network.state_dict(), file)
-    import_run(file, tmp_path / "run", process="linear-3")
+    import_run(file, tmp_path / "run", cell="relu", process="linear-3")
     with pytest.raises(RunFolderError, match="holds a finished network without a training state"):
         pipeline.resume_run(tmp_path / "run")
 

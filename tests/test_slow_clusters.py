@@ -9,7 +9,7 @@ from orbitscope.dynamics.slow_clusters import (
     compute_slow_clusters,
     find_slow_clusters,
 )
-from orbitscope.dynamics.transfer_matrix import ClusterRule, TooFewStatesError, fit_clusters
+from orbitscope.dynamics.state_clustering import ClusterRule, TooFewStatesError, fit_clusters
 from orbitscope.errors import InputError
 from orbitscope.hmm import HMM
 from orbitscope.network import build_network

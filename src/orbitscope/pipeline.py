@@ -126,7 +126,7 @@ def evaluate_run(
     Parameters
     ----------
     path : path
-        Run folder, or a network of the zoo (``zoo:linear-2``), of which a copy is made.
+        Run folder, or a network of the zoo (``zoo:linear-3``), of which a copy is made.
     changes : mapping, optional
         Settings that differ from the run's, nested or dotted (``{"evaluate.n_matched": 200}``).
     progress : callable

@@ -18,10 +18,10 @@ def import_run(
     source: str | Path,
     out: str | Path,
     *,
+    cell: str,
     process: str | None = None,
     hmm: HMM | None = None,
     prefix: str | None = None,
-    cell: str = "relu",
     noise_std: float = 1.0,
 ) -> RunFolder:
     """Make a run folder of a saved PyTorch state dict, ready for evaluation and analyses.
@@ -32,14 +32,15 @@ def import_run(
         State dict, as :func:`orbitscope.import_state_dict` reads it.
     out : path
         Folder of the run; must be new or empty.
+    cell : str
+        ``relu`` or ``tanh``: the file does not tell, and ``torch.nn.RNN`` is tanh unless made with
+        ``nonlinearity="relu"``.
     process : str, optional
         Name of the process that the network emulates, or path of its HMM file.
     hmm : HMM, optional
         The process itself, when it has no such name.
     prefix : str, optional
         Text before the names of the weights, when it cannot be guessed.
-    cell : str
-        ``relu`` or ``tanh``: the file does not tell.
     noise_std : float >= 0
         Standard deviation of the input noise that the network was trained with.
 
@@ -57,7 +58,7 @@ def import_run(
     """
     if hmm is None:
         hmm = load_process(process or "")
-    network = import_state_dict(source, prefix=prefix, cell=cell)
+    network = import_state_dict(source, cell=cell, prefix=prefix)
     require_same_symbols(network, hmm)
     settings = _describe_settings(process or hmm.name or Path(source).stem, network, noise_std)
     origin = {"file": str(source), "sha256": hashlib.sha256(Path(source).read_bytes()).hexdigest()}

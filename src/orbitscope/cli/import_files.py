@@ -18,16 +18,16 @@ def import_files(
     out: Path | None = None,
     process: str | None = None,
     hmm: Path | None = None,
+    cell: str | None = None,
     prefix: str | None = None,
-    cell: str = "relu",
     noise_std: float = 1.0,
     json: Json = False,
 ) -> None:
     """Bring in a PyTorch network, or a hidden Markov model of another library.
 
-    `import FILE.pt --process linear-2 --out RUN` makes a run folder of a state dict (`rnn.weight_ih_l0`,
-    `rnn.weight_hh_l0`, `fc.weight`, biases optional). `import --hmm FILE` turns arrays saved from hmmlearn,
-    dynamax or ssm (.npz, .json, .toml, .mat) into an HMM file for `orbitscope train`.
+    `import FILE.pt --process linear-2 --cell tanh --out RUN` makes a run folder of a state dict
+    (`rnn.weight_ih_l0`, `rnn.weight_hh_l0`, `fc.weight`, biases optional). `import --hmm FILE` turns arrays
+    saved from hmmlearn, dynamax or ssm (.npz, .json, .toml, .mat) into an HMM file for `orbitscope train`.
 
     Parameters
     ----------
@@ -39,10 +39,11 @@ def import_files(
         Process that the network emulates: preset, name such as `linear-8`, or an HMM file.
     hmm
         Arrays of another library: the file to convert, or the process of FILE.
+    cell
+        `relu` or `tanh`, required for a network: the file does not tell, and torch.nn.RNN is tanh unless made
+        with nonlinearity='relu'.
     prefix
         Text before the names of the weights, when it cannot be guessed.
-    cell
-        `relu` or `tanh`: the file does not tell.
     noise_std
         Standard deviation of the input noise that the network was trained with.
     json
@@ -53,8 +54,9 @@ def import_files(
     if file is None:
         _convert(_read_process(process, hmm), out, json=json)
     else:
-        network = {"prefix": prefix, "cell": cell, "noise_std": noise_std}
-        _import_network(file, _read_process(process, hmm), process, out, network, json=json)
+        known = _read_process(process, hmm)
+        network = {"cell": _require_cell(cell), "prefix": prefix, "noise_std": noise_std}
+        _import_network(file, known, process, out, network, json=json)
 
 
 def _read_process(process: str | None, hmm: Path | None) -> "HMM":
@@ -67,6 +69,15 @@ def _read_process(process: str | None, hmm: Path | None) -> "HMM":
             + ("none. Add --process NAME or --hmm FILE." if hmm is None else "two. Drop --process or --hmm.")
         )
     return load_process(process) if process is not None else import_hmm(hmm)
+
+
+def _require_cell(cell: str | None) -> str:
+    if cell is None:
+        raise UsageError(
+            "`--cell` must be relu or tanh, got none. The file does not tell; torch.nn.RNN is tanh unless "
+            "made with nonlinearity='relu'."
+        )
+    return cell
 
 
 def _convert(hmm: "HMM", out: Path | None, *, json: bool) -> None:

@@ -35,7 +35,8 @@ def sample(
 ) -> None:
     """Sample symbol sequences from a run's network, or from a process.
 
-    Without `--out` the sequences go to standard output as CSV, one sequence per line.
+    Without `--out` the sequences go to standard output as CSV without a header: one sequence per line, each
+    symbol as its number, counted from 0 in the order of `symbol_names` of the process.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from scipy.optimize import linear_sum_assignment
 
 from ..hmm import HMM
 from ..statistics import BootstrapResult
-from .transfer_matrix import tabulate
+from .state_clustering import tabulate
 
 UNASSIGNED = -1
 """Label of a state that belongs to no cluster, and of an HMM state without one."""

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 
 from ..errors import InputError
-from ..network import NoiseRNN
+from ..network import NoiseRNN, spawn_rng
 from ..results import Result, axes
 from ..statistics import bootstrap_statistic, divide_sums
 from .driven_states import run_driven
@@ -144,7 +144,7 @@ def summarise_blocks(
 ) -> dict[str, Any]:
     """Status and arrays of a :class:`LyapunovResult`."""
     exponents = blocks.growth.mean(1).cpu().numpy()
-    rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator, device=generator.device)))
+    rng = spawn_rng(generator)
     is_finite = np.isfinite(exponents)
     sums = np.stack([np.where(is_finite, exponents, 0.0), is_finite], axis=1)
     mean = bootstrap_statistic(sums, divide_sums, rng=rng, n_resamples=n_resamples, confidence=confidence)

@@ -9,7 +9,7 @@ from jaxtyping import Float, Integer, Shaped
 from torch import Tensor
 
 from ..errors import InputError
-from ..network import NoiseRNN
+from ..network import NoiseRNN, spawn_rng
 from ..results import Result, axes
 from .points import require_points
 from .region_labels import LABEL_ROLLOUTS, LABEL_STEPS, REGIONS, SLOW_ABOVE, TRANSITION_BELOW
@@ -226,7 +226,7 @@ def compute_sensitivity_of_starts(
     log_ratio, entropy = compute_log_ratio(spread), compute_entropy(destination)
     is_defined = np.isfinite(log_ratio[:, :, 1:, 1:]).all(axis=(1, 2, 3))
     chosen = [np.flatnonzero(is_defined & (label == i)) for i in range(len(REGIONS))]
-    rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+    rng = spawn_rng(generator)
     average = partial(average_starts, rng=rng, n_resamples=n_resamples, confidence=confidence)
     return NoiseSensitivityResult(
         settings={

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from ..errors import InputError
-from ..network import NoiseRNN
+from ..network import NoiseRNN, draw_seed
 from ..results import Result, axes
 from ..statistics import bootstrap_statistic
 from .driven_states import run_driven
@@ -114,10 +114,12 @@ def compute_orbit_size(
             f"`noise_stds` must hold ≥ 2 different numbers > 0, got {list(noise_stds)}. Use (0.5, 1, 2)."
         )
     sizes = {"n_trajectories": n_trajectories, "n_steps": n_steps, "burn_in": burn_in}
-    seed = int(torch.randint(2**62, (), generator=generator))
+    seed = draw_seed(generator)
     parts = []
     for std in stds.tolist():
-        path = run_driven(network, **sizes, noise_std=std, generator=torch.Generator().manual_seed(seed))
+        path = run_driven(
+            network, **sizes, noise_std=std, generator=torch.Generator(generator.device).manual_seed(seed)
+        )
         parts.append(_collect_moments(path.states[..., : network.hidden_size]))
     moments = np.stack([moment for moment, _ in parts], axis=1)
     rng = np.random.default_rng(seed)

@@ -7,7 +7,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from torch import Tensor
 
-from ..network import NoiseRNN, ReLUCell, draw_noise_
+from ..network import NoiseRNN, ReLUCell, draw_noise_, spawn_rng
 from .driven_states import DrivenPath
 from .jacobians import Spectra, compute_active_spectra, compute_spectra
 from .points import require_points
@@ -171,7 +171,7 @@ def _find_nulls(
     if not isinstance(network.cell, ReLUCell):
         return dict.fromkeys(("unstable_null", "unstable_uniform"), np.full(len(states), np.nan))
     weights = network.cell.w_hh.cpu().numpy()
-    rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+    rng = spawn_rng(generator)
     after = network.step(states, states.new_zeros(len(states), network.input_size))
     frequency = (after > 0).double().mean(0).cpu().numpy()
     found = {}

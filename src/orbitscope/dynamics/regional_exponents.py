@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int, Integer, Shaped
 
 from ..errors import InputError
-from ..network import NoiseRNN
+from ..network import NoiseRNN, spawn_rng
 from ..results import Result, axes
 from ..statistics import bootstrap_statistic
 from .lyapunov import LyapunovResult
@@ -119,7 +119,7 @@ def compute_regional_exponents(
     found = compute_residency(network, states, **options, generator=generator)
     label = classify_regions(found.mean_steps).reshape(n_trajectories, n_blocks)
     exponent = exponents.local[..., 0]
-    rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+    rng = spawn_rng(generator)
     return RegionalExponentsResult(
         settings={
             **options,

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, Integer, Shaped
 from torch import Tensor
 
 from ..errors import InputError
-from ..network import NoiseRNN
+from ..network import NoiseRNN, spawn_rng
 from ..results import Result, axes
 from ..statistics import BootstrapResult, bootstrap_statistic, divide_sums
 from .driven_states import run_driven
@@ -171,7 +171,7 @@ def compute_regions(
     label = classify_regions(values["residency"])
     spectral_time = np.arange(0, n_steps, spectral_stride)
     local = measure_spectra(network, path, spectral_time, **noise)
-    rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+    rng = spawn_rng(generator)
     resample = partial(bootstrap_statistic, rng=rng, n_resamples=n_resamples, confidence=confidence)
     values["uncertain"] = find_uncertain(values["residency"], values["residency_error"])
     table = resample(_sum_by_region(label, values, spectral_time, local), divide_sums)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Shaped
 
 from ..errors import InputError
-from ..network import NoiseRNN
+from ..network import NoiseRNN, spawn_rng
 from ..results import axes
 from ..statistics import BootstrapResult, bootstrap_statistic, compute_permutation_p_value, flip_signs
 from .area_rate import (
@@ -209,7 +209,7 @@ def compute_rotation(
     leading = plane or fit_leading_axes(hidden, scales=scales)
     y = leading.project(states).transpose(0, 1).cpu().numpy()
     z = y[..., :2]
-    rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+    rng = spawn_rng(generator)
     resample = partial(bootstrap_statistic, rng=rng, n_resamples=n_resamples, confidence=confidence)
     moments, turns = collect_moments(z), accumulate_turns(z)
     area = resample(collect_products(y), refit_area)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..hmm import HMM
-from ..network import NoiseRNN, require_same_symbols
+from ..network import NoiseRNN, require_same_symbols, spawn_rng
 from ..results import Result, axes
 from ..statistics import bootstrap_statistic, compute_adjusted_rand_index
 from .cluster_symbols import UNASSIGNED, align_clusters, count_symbols, divide_by_last, sum_probabilities
@@ -18,7 +18,7 @@ from .driven_states import run_driven
 from .homogeneity import scales_with_noise
 from .points import require_points, scale_to_one
 from .region_labels import LABEL_ROLLOUTS, LABEL_STEPS, REGIONS, SLOW_ABOVE, label_states
-from .transfer_matrix import (
+from .state_clustering import (
     ClusterRule,
     TooFewStatesError,
     compare_halves,
@@ -176,7 +176,7 @@ def compute_slow_clusters(
         n_splits=n_splits,
         n_resamples=n_resamples,
         confidence=confidence,
-        rng=np.random.default_rng(int(torch.randint(2**62, (), generator=generator))),
+        rng=spawn_rng(generator),
     )
     labelling = {"label_steps": LABEL_STEPS, "label_rollouts": LABEL_ROLLOUTS, "slow_above": SLOW_ABOVE}
     return replace(result, settings=result.settings | path | {"noise_std": noise_std} | labelling)

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int, Integer, Shaped
 
 from ..errors import InputError, UndefinedAnalysisError
-from ..network import NoiseRNN
+from ..network import NoiseRNN, draw_seed
 from ..results import Result, axes
 from ..statistics import BootstrapResult, bootstrap_statistic
 from .checkpoint_measures import MEASURES, measure_checkpoint, measure_untrained
@@ -175,7 +175,7 @@ def compute_training_evolution(
     sizes = {"n_trajectories": n_trajectories, "n_steps": n_steps, "burn_in": burn_in, "noise_std": noise_std}
     spectral = {"spectral_stride": spectral_stride, "align_steps": align_steps}
     resampling = {"n_resamples": n_resamples, "confidence": confidence}
-    seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+    seed = draw_seed(generator)
     epochs = np.array(sorted(checkpoints))
     found = _measure_checkpoints(checkpoints, seed, generator.device, **sizes, **spectral, **resampling)
     if not found:

@@ -17,8 +17,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..hmm import HMM, sample_sequences
-from ..network import NoiseRNN, count_expected_pairs, iterate_rollout, sample_gumbel
-from ..network.model import fork_generator
+from ..network import NoiseRNN, count_expected_pairs, fork_generator, iterate_rollout, sample_gumbel
 from ..settings import EvaluationSettings
 
 Start = Literal["zero", "stationary"]

@@ -37,7 +37,7 @@ class _Names:
     biases: tuple[str, ...]
 
 
-def import_state_dict(path: str | Path, *, prefix: str | None = None, cell: str = "relu") -> NoiseRNN:
+def import_state_dict(path: str | Path, *, cell: str, prefix: str | None = None) -> NoiseRNN:
     """Build the network whose weights a file holds.
 
     Parameters
@@ -45,8 +45,9 @@ def import_state_dict(path: str | Path, *, prefix: str | None = None, cell: str 
     path                 .pt, .pth, .ckpt: a state dict saved by `torch.save`, on GPU or CPU, alone or inside
                          a checkpoint; .safetensors: the same tensors, or weights of a run folder. Names are
                          those of `torch.nn.RNN` and of one linear layer, each with any prefix
+    cell : str           `relu` or `tanh`: the file does not tell, and `torch.nn.RNN` is tanh unless made with
+                         `nonlinearity="relu"`
     prefix : str         read only the names that start with this; needed where a file holds several networks
-    cell : str           the file does not tell ReLU from tanh: name of the cell
 
     Returns
     -------
@@ -82,12 +83,11 @@ def _read(path: Path) -> Mapping[Any, Any]:
         raise InputError(f"`{path}` must be an existing file, got none there. Check the path.")
     try:
         loaded = load_file(path) if suffix == ".safetensors" else _load_pytorch(path)
-    except pickle.UnpicklingError as error:
-        reason = str(error).splitlines()[0]
+    except pickle.UnpicklingError:
         raise InputError(
-            f"`{path}` must hold tensors only, but torch.load(weights_only=True) refuses it ({reason}). "
-            "A pickle could run any code, so it is not opened. Where you trust it, load it and save it "
-            "again with torch.save(model.state_dict(), …) or safetensors.torch.save_file."
+            f"`{path}` must hold tensors only, got other objects, such as a whole module, or a damaged file. "
+            "A pickle could run any code, so it is not opened. Where you trust it, load it with "
+            "model = torch.load(…, weights_only=False) and save torch.save(model.state_dict(), …)."
         ) from None
     except (SafetensorError, RuntimeError, OSError, EOFError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else "it ends too early"

@@ -14,7 +14,10 @@ from .model import Rollout as Rollout
 from .model import RolloutChunk as RolloutChunk
 from .model import build_network as build_network
 from .model import draw_noise_ as draw_noise_
+from .model import draw_seed as draw_seed
+from .model import fork_generator as fork_generator
 from .model import iterate_rollout as iterate_rollout
 from .model import require_same_symbols as require_same_symbols
 from .model import rollout as rollout
 from .model import sample_symbols as sample_symbols
+from .model import spawn_rng as spawn_rng

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
@@ -131,10 +132,19 @@ def draw_noise_(noise: Float[Tensor, "time trajectory input"], noise_std: float,
     return noise if noise_std == 1.0 else noise.mul_(noise_std)
 
 
+def draw_seed(generator: torch.Generator) -> int:
+    """Seed of an independent stream, drawn from ``generator`` on whatever device it is."""
+    return int(torch.randint(2**62, (), generator=generator, device=generator.device))
+
+
 def fork_generator(generator: torch.Generator) -> torch.Generator:
     """Start an independent stream, seeded by a draw from ``generator``."""
-    seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-    return torch.Generator(generator.device).manual_seed(seed)
+    return torch.Generator(generator.device).manual_seed(draw_seed(generator))
+
+
+def spawn_rng(generator: torch.Generator) -> np.random.Generator:
+    """Start an independent stream of NumPy, seeded by a draw from ``generator``."""
+    return np.random.default_rng(draw_seed(generator))
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..dynamics.slow_clusters import SlowClusterResult
-from ..dynamics.transfer_matrix import find_timescales
+from ..dynamics.state_clustering import find_timescales
 from .style import (
     BAND_COLOR,
     EXACT_COLOR,
