@@ -28,7 +28,7 @@ class Toy:
     """Parts that count their calls: ``second`` needs ``first``."""
 
     def __init__(self):
-        self.calls, self.undefined = [], set()
+        self.calls, self.drawn, self.undefined = [], [], set()
         self.parts = {
             "first": self.build("first", self.compute_first),
             "second": self.build(
@@ -46,11 +46,15 @@ class Toy:
             question="how much?",
             result=SumResult,
             function=function,
-            figures={f"{name}_figure": (lambda result: Figure(), lambda result: f"Caption of {name}.")},
+            figures={f"{name}_figure": (self.plot, lambda *results: f"Caption of {name}.")},
             summarise=lambda result: [Finding("sum", f"{result.value.sum():g}")],
             seconds=1.0,
             **options,
         )
+
+    def plot(self, *results):
+        self.drawn.append([result.value.tolist() for result in results])
+        return Figure()
 
     def finish(self, name, value):
         self.calls.append(name)
@@ -58,13 +62,13 @@ class Toy:
             raise UndefinedAnalysisError(f"{name} does not exist here.")
         return SumResult(settings={}, status={}, value=np.array(value, dtype=float))
 
-    def compute_first(self, network, *, generator):
-        return self.finish("first", torch.rand(2, generator=generator).tolist())
+    def compute_first(self, network, *, n: int = 2, generator):
+        return self.finish("first", torch.rand(n, generator=generator).tolist())
 
     def compute_second(self, first):
         return self.finish("second", 2 * first.value)
 
-    def compute_third(self, network, *, noise_std=1.0, n=5):
+    def compute_third(self, network, *, noise_std=1.0, n: int = 5):
         return self.finish("third", [noise_std] * n)
 
 
@@ -72,7 +76,7 @@ class Toy:
 def toy(monkeypatch):
     toy = Toy()
     monkeypatch.setattr("orbitscope.analysis.parts.PARTS", toy.parts)
-    monkeypatch.setattr("orbitscope.run_analysis.PARTS", toy.parts)
+    monkeypatch.setattr("orbitscope.analysis_files.PARTS", toy.parts)
     return toy
 
 
@@ -135,14 +139,18 @@ def test_a_part_that_fails_leaves_the_finished_ones(toy, run, monkeypatch):
     assert toy.calls == ["first", "second", "third"]
 
 
-@pytest.mark.parametrize("change", ["weights", "settings", "noise", "redo", "damage"])
-def test_a_part_is_computed_anew_when_what_it_follows_from_has_changed(toy, run, change):
+@pytest.mark.parametrize("change", ["weights", "settings", "default", "noise", "code", "redo", "damage"])
+def test_a_part_is_computed_anew_when_what_it_follows_from_has_changed(toy, run, change, monkeypatch):
     analyse_run(run.path, only=["third"])
     options = {}
     if change == "weights":
         save_network(run, seed=1)
     if change == "settings":
         options["settings"] = {"third": {"n": 7}}
+    if change == "default":
+        toy.parts["third"] = toy.build("third", lambda network, *, n=6: toy.compute_third(network, n=n))
+    if change == "code":
+        monkeypatch.setattr("orbitscope.run_analysis.digest_code", lambda: "changed")
     if change == "noise":
         settings = run.read_settings().override({"model.noise_std": 2.0})
         run.config.write_text(settings.to_toml())
@@ -151,6 +159,59 @@ def test_a_part_is_computed_anew_when_what_it_follows_from_has_changed(toy, run,
     if change == "damage":
         (run.results / "third.nc").write_bytes(b"half")
     assert get_status(analyse_run(run.path, only=["third"], **options)) == [("third", "done")]
+
+
+def test_a_part_follows_from_the_settings_of_those_that_it_needs(toy, run):
+    """A first look at ``first`` must not stay in the full result of ``second``."""
+    analyse_run(run.path, settings={"first": {"n": 1}})
+    again = analyse_run(run.path)
+    assert get_status(again) == [("first", "done"), ("second", "done"), ("third", "kept")]
+    second = load_part(run.path, "second")
+    assert second.settings["source"]["needs"]["first"]["settings"] == {"n": 2}
+    np.testing.assert_array_equal(second.value, 2 * load_part(run.path, "first").value)
+
+
+def test_another_commit_of_the_same_code_keeps_results_with_the_commit_that_they_are_of(
+    toy, run, monkeypatch
+):
+    """Nor does a wheel, which has no commit, compute all anew."""
+    for status, commit in (("done", "abc1234"), ("kept", "def5678"), ("kept", None)):
+        monkeypatch.setattr("orbitscope.run_analysis.find_commit", lambda commit=commit: commit)
+        assert get_status(analyse_run(run.path, only=["third"])) == [("third", status)]
+        assert load_part(run.path, "third").settings["commit"] == "abc1234"
+
+
+def test_a_figure_that_shows_another_result_too_is_drawn_anew_with_it(toy, run):
+    toy.parts["third"] = toy.build("third", toy.compute_third, needs=("first",), draws_with=("first",))
+    analyse_run(run.path)
+    toy.drawn.clear()
+    analyse_run(run.path, only=["first"], settings={"first": {"n": 1}})
+    first = load_part(run.path, "first").value.tolist()
+    assert toy.drawn == [[first], [[0.5] * 5, first]]
+    toy.drawn.clear()
+    analyse_run(run.path, only=["first"], settings={"first": {"n": 1}})
+    assert toy.drawn == []
+
+
+def test_a_figure_never_outlives_its_result(toy, run, monkeypatch):
+    """Stopped between a new result and its figure, the next call draws it."""
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    analyse_run(run.path)
+    figure = run.figures / "analysis" / "third_figure.png"
+    with monkeypatch.context() as patch:
+        patch.setattr(toy, "plot", stop)
+        toy.parts["third"] = toy.build("third", toy.compute_third)
+        with pytest.raises(KeyboardInterrupt):
+            analyse_run(run.path, only=["third"], settings={"third": {"n": 1}})
+    assert not figure.exists()
+    toy.parts["third"] = toy.build("third", toy.compute_third)
+    assert get_status(analyse_run(run.path, only=["third"], settings={"third": {"n": 1}})) == [
+        ("third", "kept")
+    ]
+    assert figure.is_file()
 
 
 def test_noise_of_a_part_does_not_depend_on_the_other_parts(toy, run):
@@ -198,7 +259,7 @@ def test_wrong_names_and_runs_are_named(toy, run, tmp_path):
         analyse_run(run.path, only=["frist"])
     with pytest.raises(InputError, match="unknown part `frist`"):
         analyse_run(run.path, settings={"frist": {}})
-    with pytest.raises(InputError, match="unknown setting of the part `third` `m`"):
+    with pytest.raises(InputError, match="unknown setting `third.m`. Did you mean `third.n`"):
         analyse_run(run.path, settings={"third": {"m": 1}})
     with pytest.raises(InputError, match="`third` must be a table of settings, got 3"):
         analyse_run(run.path, settings={"third": 3})
@@ -209,5 +270,5 @@ def test_wrong_names_and_runs_are_named(toy, run, tmp_path):
 def test_settings_that_fit_no_part_are_refused_by_the_real_parts_too():
     for name, part in PARTS.items():
         assert resolve_settings([part], {}, quick=True)[name].keys() <= part.list_settings().keys()
-        assert set(part.needs) <= set(PARTS)
+        assert set(part.draws_with) <= set(part.needs) <= set(PARTS)
         assert [p.name for p in select_parts([name])][-1] == name

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from pydantic import Field, create_model
 
 from ..dynamics.circulation import CirculationResult, compute_circulation
 from ..dynamics.fixed_points import FixedPointResult
@@ -38,6 +39,7 @@ from ..plots.rotation import describe_rotation, plot_rotation
 from ..plots.slow_clusters import describe_slow_clusters, plot_slow_clusters
 from ..plots.training_evolution import describe_training_evolution, plot_training_evolution
 from ..results import Result
+from ..settings import Settings
 from ..training import measure_course
 from . import findings
 from .computations import (
@@ -114,9 +116,29 @@ class Part:
 
     def list_settings(self) -> dict[str, Any]:
         """Settings that a user can change, with their defaults."""
-        parameters = inspect.signature(self.function).parameters.values()
+        return {name: parameter.default for name, parameter in self._find_settable().items()}
+
+    def resolve_settings(self, changes: Mapping[str, Any], *, path: str = "") -> dict[str, Any]:
+        """All settings of the part, these changes on top of the defaults.
+
+        Raises
+        ------
+        InputError
+            If there is no such setting, or a value is not of its kind; ``path`` is the table that it names.
+        """
+        fields: dict[str, Any] = {}
+        for name, parameter in self._find_settable().items():
+            kind = Any if parameter.annotation is parameter.empty else parameter.annotation
+            limits = {"ge": 0} if kind in (int, float) else {}
+            about = f"{parameter.default} by default"
+            fields[name] = kind, Field(default=parameter.default, description=about, **limits)
+        model = create_model(self.name, __base__=Settings, **fields)
+        return model.build(changes, path=path or self.name).model_dump()
+
+    def _find_settable(self) -> dict[str, inspect.Parameter]:
         given = ("noise_std", "hmm", "plane")
-        return {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in given}
+        parameters = inspect.signature(self.function).parameters.items()
+        return {name: p for name, p in parameters if p.default is not p.empty and name not in given}
 
 
 def _plot_exponents(noise_free: NoiseFreeExponentsResult, driven: LyapunovResult) -> Figure:
@@ -315,12 +337,12 @@ def select_parts(only: Iterable[str] | None = None) -> list[Part]:
 def resolve_settings(
     parts: Iterable[Part], changes: Mapping[str, Any], *, quick: bool = False
 ) -> dict[str, dict[str, Any]]:
-    """Settings of each part: its own for a first look if asked for, and these changes on top.
+    """All settings of each part: defaults, its own for a first look if asked for, and these changes on top.
 
     Raises
     ------
     InputError
-        If a name is not that of a part, or of a setting of it.
+        If a name is not that of a part, or of a setting of it, or a value is not of its kind.
     """
     for name, values in changes.items():
         if name not in PARTS:
@@ -329,7 +351,8 @@ def resolve_settings(
             raise InputError(
                 f"`{name}` must be a table of settings, got {values!r}. Write {name}.KEY = VALUE."
             )
-        for key in values:
-            if key not in PARTS[name].list_settings():
-                raise unknown_name(f"setting of the part `{name}`", key, PARTS[name].list_settings())
-    return {part.name: {**(part.quick if quick else {}), **changes.get(part.name, {})} for part in parts}
+        PARTS[name].resolve_settings(values)
+    return {
+        part.name: part.resolve_settings({**(part.quick if quick else {}), **changes.get(part.name, {})})
+        for part in parts
+    }

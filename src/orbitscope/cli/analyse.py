@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from .options import Json, read_settings_file
 
 if TYPE_CHECKING:
-    from ..run_analysis import PartOutcome
+    from ..analysis_files import PartOutcome
 
 
 def analyse(
@@ -52,7 +52,8 @@ def analyse(
     from .display import ProgressDisplay, print_json
 
     with ProgressDisplay(f"Analysing {run}") as progress:
-        from ..run_analysis import analyse_run, describe_outcomes
+        from ..analysis_files import describe_outcomes
+        from ..run_analysis import analyse_run
 
         options = {"quick": quick, "redo": redo, "threads": threads, "progress": progress}
         outcomes = analyse_run(run, only=only, settings=read_settings_file(settings), **options)
