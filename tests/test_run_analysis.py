@@ -95,6 +95,10 @@ def save_network(folder, *, seed):
     folder.save_weights(network.state_dict(), {"epoch": 1})
 
 
+def read_outcomes(run):
+    return json.loads((run.results / "analysis.json").read_text())
+
+
 def get_status(outcomes):
     return [(outcome.part, outcome.status) for outcome in outcomes]
 
@@ -111,7 +115,7 @@ def test_every_part_is_saved_drawn_and_summarised(toy, run):
     assert all(file.is_file() for outcome in outcomes for file in outcome.files)
     captions = (run.figures / "analysis" / "captions.md").read_text()
     assert [captions.count(f"Caption of {name}.") for name in ("first", "second", "third")] == [1, 1, 1]
-    written = json.loads((run.results / "analysis.json").read_text())
+    written = read_outcomes(run)
     assert [part["status"] for part in written] == ["done"] * 3
     assert written[2]["findings"] == [{"what": "sum", "value": "2.5", "beside": ""}]
 
@@ -126,14 +130,17 @@ def test_what_is_there_is_kept_and_a_deleted_figure_is_drawn_again(toy, run):
     assert again[2].findings == [Finding("sum", "2.5")]
 
 
-def test_a_part_that_fails_leaves_the_finished_ones(toy, run, monkeypatch):
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+def test_a_part_that_fails_leaves_the_finished_ones(toy, run, error):
     def crash(*args, **options):
-        raise MemoryError
+        raise error
 
     good = toy.parts["third"]
     toy.parts["third"] = toy.build("third", crash)
-    with pytest.raises(MemoryError):
+    with pytest.raises(error):
         analyse_run(run.path)
+    assert "Caption of second." in (run.figures / "analysis" / "captions.md").read_text()
+    assert [part["part"] for part in read_outcomes(run)] == ["first", "second"]
     toy.parts["third"] = good
     assert get_status(analyse_run(run.path))[:2] == [("first", "kept"), ("second", "kept")]
     assert toy.calls == ["first", "second", "third"]

@@ -35,6 +35,8 @@ def analyse_run(
 ) -> list[PartOutcome]:
     """Compute the parts of an analysis, save each in ``results/`` and draw it in ``figures/analysis/``.
 
+    Stopped, it leaves the parts that are finished, with their captions and findings.
+
     Parameters
     ----------
     path : path or str
@@ -73,13 +75,15 @@ def analyse_run(
         origin = _describe_origin(folder, subject)
         report = _Report(progress, parts)
         outcomes = []
-        for part in parts:
-            analysis = _PartAnalysis(files, subject, part, chosen[part.name], origin)
-            outcomes.append(analysis.run(redo=redo, report=partial(report, part)))
-            report.finish(part)
-        files.draw_followers(outcomes)
-        files.write_captions()
-        files.write_outcomes(outcomes)
+        try:
+            for part in parts:
+                analysis = _PartAnalysis(files, subject, part, chosen[part.name], origin)
+                outcomes.append(analysis.run(redo=redo, report=partial(report, part)))
+                report.finish(part)
+            files.draw_followers(outcomes)
+        finally:
+            files.write_captions()
+            files.write_outcomes(outcomes)
     return outcomes
 
 

@@ -23,7 +23,7 @@ from ..dynamics.regions import RegionResult, compute_regions
 from ..dynamics.rotation import RotationResult, compute_rotation
 from ..dynamics.slow_clusters import SlowClusterResult, compute_slow_clusters
 from ..dynamics.training_evolution import EvolutionResult, compute_training_evolution
-from ..errors import InputError, unknown_name
+from ..errors import InputError, UndefinedAnalysisError, unknown_name
 from ..plots.circulation import describe_circulation, plot_circulation
 from ..plots.fixed_points import describe_fixed_points, plot_fixed_points
 from ..plots.lyapunov import describe_lyapunov, plot_lyapunov
@@ -87,6 +87,10 @@ class Part:
         Parts of which the figures show the results too, in this order.
     uses_checkpoints : bool
         Whether the result follows from the checkpoints too.
+    least_hidden : int
+        Neurons below which a network has no such thing: a plane needs two.
+    requires_noise : bool
+        Whether a network without noise has no such thing.
     """
 
     name: str
@@ -101,9 +105,18 @@ class Part:
     needs: tuple[str, ...] = ()
     draws_with: tuple[str, ...] = ()
     uses_checkpoints: bool = False
+    least_hidden: int = 1
+    requires_noise: bool = False
 
     def compute(self, subject: Subject, settings: Mapping[str, Any]) -> Result:
-        """Compute the result of a subject."""
+        """Compute the result of a subject.
+
+        Raises
+        ------
+        UndefinedAnalysisError
+            If the network has no such thing.
+        """
+        self._require_defined(subject)
         given = {
             "network": subject.network,
             "noise_std": subject.noise_std,
@@ -113,6 +126,17 @@ class Part:
         }
         taken = inspect.signature(self.function).parameters
         return self.function(**{name: value for name, value in given.items() if name in taken}, **settings)
+
+    def _require_defined(self, subject: Subject) -> None:
+        hidden_size = subject.network.hidden_size
+        if hidden_size < self.least_hidden:
+            raise UndefinedAnalysisError(
+                f"the network must have ≥ {self.least_hidden} neurons to span a plane, got {hidden_size}."
+            )
+        if self.requires_noise and subject.noise_std == 0:
+            raise UndefinedAnalysisError(
+                "the network must be driven by noise, but its `noise_std` is 0. Look at the noise-free parts."
+            )
 
     def list_settings(self) -> dict[str, Any]:
         """Settings that a user can change, with their defaults."""
@@ -182,6 +206,7 @@ PARTS: dict[str, Part] = {
             figures={},
             summarise=findings.summarise_exponents,
             seconds=4.0,
+            requires_noise=True,
             quick={"n_trajectories": 20, "n_steps": 100},
         ),
         Part(
@@ -204,6 +229,7 @@ PARTS: dict[str, Part] = {
             figures={"orbit_paths": (plot_orbit_paths, describe_orbit_paths)},
             summarise=findings.summarise_paths,
             seconds=2.0,
+            least_hidden=2,
             quick=_FIRST_LOOK,
         ),
         Part(
@@ -214,6 +240,7 @@ PARTS: dict[str, Part] = {
             figures={"rotation": (plot_rotation, describe_rotation)},
             summarise=findings.summarise_rotation,
             seconds=10.0,
+            least_hidden=2,
             quick={**_FIRST_LOOK, "n_untrained": 20, "max_untrained": 20, "n_null": 99},
         ),
         Part(
@@ -224,6 +251,7 @@ PARTS: dict[str, Part] = {
             figures={"orbit_size": (plot_orbit_size, describe_orbit_size)},
             summarise=findings.summarise_size,
             seconds=5.0,
+            least_hidden=2,
             quick=_FIRST_LOOK,
         ),
         Part(
@@ -234,6 +262,7 @@ PARTS: dict[str, Part] = {
             figures={"readout_alignment": (plot_readout_alignment, describe_readout_alignment)},
             summarise=findings.summarise_alignment,
             seconds=2.0,
+            least_hidden=2,
             quick=_FIRST_LOOK,
         ),
         Part(
@@ -247,6 +276,7 @@ PARTS: dict[str, Part] = {
             },
             summarise=findings.summarise_regions,
             seconds=10.0,
+            least_hidden=2,
             quick={"n_trajectories": 20, "n_steps": 50, "n_rollouts": 5},
         ),
         Part(
@@ -301,6 +331,7 @@ PARTS: dict[str, Part] = {
             figures={"training_evolution": (plot_training_evolution, describe_training_evolution)},
             summarise=findings.summarise_evolution,
             seconds=12.0,
+            least_hidden=2,
             quick={"n_trajectories": 20, "n_steps": 100, "n_untrained": 20, "n_resamples": 100},
             prepare=lambda subject: {
                 "checkpoints": subject.checkpoints,
