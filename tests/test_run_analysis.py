@@ -274,7 +274,48 @@ def test_wrong_names_and_runs_are_named(toy, run, tmp_path):
         analyse_run(tmp_path / "nothing")
 
 
-def test_settings_that_fit_no_part_are_refused_by_the_real_parts_too():
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("many", "input should be a valid integer.*, got 'many'. It is: 5 by default"),
+        (2.5, "input should be a valid integer.*, got 2.5. It is: 5 by default"),
+        (-1, "input should be greater than or equal to 0, got -1. It is: 5 by default"),
+    ],
+)
+def test_a_wrong_value_is_refused_before_anything_is_computed(toy, run, value, message):
+    """Even one of a part that is not asked for."""
+    with pytest.raises(InputError, match=f"`third.n`: {message}"):
+        analyse_run(run.path, only=["first"], settings={"third": {"n": value}})
+    assert toy.calls == []
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_threads_are_at_least_one(toy, run, threads):
+    with pytest.raises(InputError, match=f"`threads` must be ≥ 1, got {threads}. Leave it out"):
+        analyse_run(run.path, threads=threads)
+    assert toy.calls == []
+
+
+def test_settings_of_the_real_parts_are_checked_by_their_kind():
+    name = "regions"
+    assert resolve_settings([PARTS[name]], {name: {"n_steps": 7}})[name] == {
+        **PARTS[name].list_settings(),
+        "n_steps": 7,
+    }
+    assert resolve_settings([PARTS["orbit_size"]], {"orbit_size": {"noise_stds": [1, 2]}})["orbit_size"][
+        "noise_stds"
+    ] == [1.0, 2.0]
+    for name, key, value in (
+        ("regions", "n_trajectories", 2.5),
+        ("orbit_size", "noise_stds", 1.0),
+        ("rotation", "confidence", "high"),
+        ("circulation", "n_null", None),
+    ):
+        with pytest.raises(InputError, match=f"`{name}.{key}"):
+            resolve_settings([PARTS[name]], {name: {key: value}})
+
+
+def test_parts_and_first_looks_fit_together():
     for name, part in PARTS.items():
         assert resolve_settings([part], {}, quick=True)[name].keys() <= part.list_settings().keys()
         assert set(part.draws_with) <= set(part.needs) <= set(PARTS)

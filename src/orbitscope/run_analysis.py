@@ -70,7 +70,8 @@ def analyse_run(
     parts = select_parts(only)
     chosen = resolve_settings(parts, settings or {}, quick=quick)
     folder = open_writable_run(path)
-    with use_threads(threads or folder.read_settings().threads), folder.lock():
+    n_threads = folder.read_settings().threads if threads is None else threads
+    with use_threads(n_threads), folder.lock():
         subject, files = open_subject(folder), AnalysisFiles.of_run(folder)
         origin = _describe_origin(folder, subject)
         report = _Report(progress, parts)
