@@ -210,10 +210,11 @@ def test_the_tables_of_dynamics_are_those_of_their_rows(dynamics, table):
 def test_a_network_is_analysed_into_one_row_in_place_of_its_older_one(dynamics, table, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(dynamics, "analyse_run", partial(dynamics.analyse_run, quick=True, only=ANALYSED))
+    monkeypatch.setattr(dynamics, "load_part", partial(load_part, quick=True))
     dynamics.add_row(dynamics.compute_row("zoo:linear-3", 1))
     dynamics.add_row(dynamics.compute_row("zoo:linear-3", 1))
     (row,) = table.read_rows(dynamics.ROWS)
-    regions = load_part("zoo:linear-3", "regions")
+    regions = load_part("zoo:linear-3", "regions", quick=True)
     rows, names = regions.measure.tolist(), regions.region.tolist()
     expected = regions.estimate[rows.index("unstable"), names.index("kick")]
     assert row["regions"]["unstable"]["kick"][0] == pytest.approx(expected)

@@ -236,6 +236,8 @@ def test_what_does_not_exist_is_said_and_takes_its_followers_with_it(toy, run):
     assert outcomes[0].reason == "first does not exist here."
     assert outcomes[1].reason == "it needs first, which is undefined."
     assert not (run.results / "first.nc").exists()
+    figures = {file.stem for file in (run.figures / "analysis").iterdir()}
+    assert figures == {"third_figure", "captions"}
     assert "Caption of first" not in (run.figures / "analysis" / "captions.md").read_text()
 
 
@@ -247,9 +249,47 @@ def test_one_part_brings_what_it_needs_and_captions_of_the_others_stay(toy, run)
 
 def test_a_first_look_is_smaller_and_settings_win_over_it(toy, run):
     analyse_run(run.path, only=["third"], quick=True)
-    assert len(load_part(run.path, "third").value) == 2
+    assert len(load_part(run.path, "third", quick=True).value) == 2
     analyse_run(run.path, only=["third"], quick=True, settings={"third": {"n": 3}})
-    assert len(load_part(run.path, "third").value) == 3
+    assert len(load_part(run.path, "third", quick=True).value) == 3
+
+
+def test_a_first_look_leaves_the_full_analysis_alone(toy, run):
+    def read_files():
+        files = [file for place in (run.results, run.figures) for file in place.rglob("*")]
+        return {file: file.read_bytes() for file in files if file.is_file() and file.parent.name != "quick"}
+
+    analyse_run(run.path)
+    before = read_files()
+    toy.undefined.add("first")
+    outcomes = analyse_run(run.path, quick=True)
+    assert get_status(outcomes) == [("first", "undefined"), ("second", "undefined"), ("third", "done")]
+    assert read_files() == before
+    assert outcomes[2].files[0] == run.results / "quick" / "third.nc"
+    assert all(file.is_file() and file.parent.name == "quick" for file in outcomes[2].files)
+    assert "third" in (run.figures / "analysis" / "quick" / "captions.md").read_text()
+    assert [len(load_part(run.path, "third", quick=quick).value) for quick in (False, True)] == [5, 2]
+    assert [part["status"] for part in read_outcomes(run)] == ["done"] * 3
+
+
+def test_the_list_of_outcomes_keeps_parts_that_were_not_asked_for(toy, run):
+    analyse_run(run.path)
+    toy.undefined.add("third")
+    analyse_run(run.path, only=["third"], redo=True)
+    assert [(part["part"], part["status"]) for part in read_outcomes(run)] == [
+        *(("first", "done"), ("second", "done"), ("third", "undefined"))
+    ]
+    (run.results / "analysis.json").write_text("[half")
+    analyse_run(run.path, only=["first"])
+    assert [part["part"] for part in read_outcomes(run)] == ["first"]
+
+
+def test_looking_for_a_result_of_the_zoo_makes_no_copy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for quick, ending in ((False, "--only regions`"), (True, "--only regions --quick`")):
+        with pytest.raises(RunFolderError, match=f"Make it with `orbitscope analyse zoo:linear-3 {ending}"):
+            load_part("zoo:linear-3", "regions", quick=quick)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_progress_rises_to_one(toy, run):

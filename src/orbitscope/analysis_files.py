@@ -58,9 +58,10 @@ class AnalysisFiles:
     figures: Path
 
     @classmethod
-    def of_run(cls, folder: RunFolder) -> "AnalysisFiles":
-        """``results/`` and ``figures/analysis/`` of a run."""
-        return cls(folder.results, folder.figures / "analysis")
+    def of_run(cls, folder: RunFolder, *, quick: bool = False) -> "AnalysisFiles":
+        """``results/`` and ``figures/analysis/`` of a run; a first look has a folder ``quick`` in each."""
+        results, figures = folder.results, folder.figures / "analysis"
+        return cls(results / "quick", figures / "quick") if quick else cls(results, figures)
 
     def find_result(self, part: Part) -> Path:
         """File of a part's result, whether it is there or not."""
@@ -115,9 +116,17 @@ class AnalysisFiles:
         plots.write_captions(captions, self.figures)
 
     def write_outcomes(self, outcomes: Iterable[PartOutcome]) -> None:
-        """Write ``analysis.json``."""
-        text = json.dumps(describe_outcomes(outcomes), indent=2)
-        write_text(self.results / "analysis.json", text + "\n")
+        """Write ``analysis.json``: these outcomes, and the older ones of other parts."""
+        known = {entry["part"]: entry for entry in [*self._read_outcomes(), *describe_outcomes(outcomes)]}
+        ordered = [known[name] for name in PARTS if name in known]
+        write_text(self.results / "analysis.json", json.dumps(ordered, indent=2) + "\n")
+
+    def _read_outcomes(self) -> list[dict[str, Any]]:
+        """Outcomes written before; none if the file is not whole, since results can be read without it."""
+        try:
+            return json.loads((self.results / "analysis.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return []
 
     def _remove_figures(self, part: Part) -> None:
         """Remove the figures of a part, and those of other parts that show its result."""

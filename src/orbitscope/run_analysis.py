@@ -12,12 +12,12 @@ from typing import Any
 
 from .analysis import Part, Subject, resolve_settings, select_parts
 from .analysis_files import AnalysisFiles, PartOutcome
-from .errors import UndefinedAnalysisError
+from .errors import RunFolderError, UndefinedAnalysisError
 from .pipeline import use_threads
 from .progress import Progress, ProgressCallback, ignore_progress
 from .results import Result, load_result
 from .runs import RunFolder, digest_code, find_commit
-from .zoo import open_writable_run
+from .zoo import find_writable_run, open_writable_run
 
 DRAWING_SHARE = 0.15
 """Share of the time of a part that its figures take, for the progress."""
@@ -46,7 +46,8 @@ def analyse_run(
     settings : mapping of mappings, optional
         Settings by part, ``{"regions": {"n_trajectories": 50}}``.
     quick : bool
-        Smaller sizes for a first look; settings win over them.
+        Smaller sizes for a first look; settings win over them. It is saved in ``results/quick/`` and
+        ``figures/analysis/quick/``, beside a full analysis.
     redo : bool
         Compute anew what is there.
     threads : int, optional
@@ -72,7 +73,7 @@ def analyse_run(
     folder = open_writable_run(path)
     n_threads = folder.read_settings().threads if threads is None else threads
     with use_threads(n_threads), folder.lock():
-        subject, files = open_subject(folder), AnalysisFiles.of_run(folder)
+        subject, files = open_subject(folder), AnalysisFiles.of_run(folder, quick=quick)
         origin = _describe_origin(folder, subject)
         report = _Report(progress, parts)
         outcomes = []
@@ -101,10 +102,32 @@ def open_subject(folder: RunFolder) -> Subject:
     )
 
 
-def load_part(path: str | Path, name: str) -> Result:
-    """Read the result of one part of a run's analysis."""
+def load_part(path: str | Path, name: str, *, quick: bool = False) -> Result:
+    """Read the result of one part of a run's analysis.
+
+    Parameters
+    ----------
+    path : path or str
+        Run folder, or network of the zoo, whose results are in its copy in ``runs/``.
+    name : str
+        Part.
+    quick : bool
+        That of the first look.
+
+    Raises
+    ------
+    InputError
+        If there is no such part.
+    RunFolderError
+        If there is no such result, or no such run.
+    """
     (part,) = (part for part in select_parts([name]) if part.name == name)
-    return load_result(open_writable_run(path).results / f"{name}.nc", part.result)
+    folder = find_writable_run(path)
+    file = AnalysisFiles.of_run(folder, quick=quick).find_result(part)
+    if not file.is_file():
+        command = f"orbitscope analyse {path} --only {name}" + " --quick" * quick
+        raise RunFolderError(f"`{file}` must exist, but does not. Make it with `{command}`.")
+    return load_result(file, part.result)
 
 
 @dataclass(frozen=True)

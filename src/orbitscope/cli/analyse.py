@@ -38,7 +38,8 @@ def analyse(
         noise_free_exponents, orbit_paths, rotation, orbit_size, readout_alignment, regions,
         regional_exponents, circulation, noise_sensitivity, slow_clusters, training_evolution. [default: all]
     quick
-        Small sizes, for a first look: intervals are wide.
+        Small sizes, for a first look: intervals are wide. It is saved in folders `quick` beside the full
+        analysis.
     redo
         Compute anew what is there.
     settings
