@@ -329,6 +329,18 @@ def test_a_wrong_value_is_refused_before_anything_is_computed(toy, run, value, m
     assert toy.calls == []
 
 
+def test_settings_under_all_are_for_every_part_that_has_them(toy):
+    parts = toy.parts.values()
+    assert resolve_settings(parts, {"all": {"n": 3}}) == {"first": {"n": 3}, "second": {}, "third": {"n": 3}}
+    own = {"all": {"n": 3}, "third": {"n": 4}}
+    assert resolve_settings(parts, own, quick=True)["third"] == {"n": 4}
+    assert resolve_settings(parts, {"all": {"n": 3}}, quick=True)["third"] == {"n": 3}
+    with pytest.raises(InputError, match="unknown setting `all.m`. Did you mean `all.n`"):
+        resolve_settings(parts, {"all": {"m": 3}})
+    with pytest.raises(InputError, match="`all.n`: input should be a valid integer"):
+        resolve_settings(parts, {"all": {"n": "many"}})
+
+
 @pytest.mark.parametrize("threads", [0, -1])
 def test_threads_are_at_least_one(toy, run, threads):
     with pytest.raises(InputError, match=f"`threads` must be ≥ 1, got {threads}. Leave it out"):

@@ -44,7 +44,8 @@ def analyse_run(
     only : names, optional
         Parts; those that they need are computed too. All by default.
     settings : mapping of mappings, optional
-        Settings by part, ``{"regions": {"n_trajectories": 50}}``.
+        Settings by part, ``{"regions": {"n_trajectories": 50}}``; those under ``all`` are for every part
+        that has them.
     quick : bool
         Smaller sizes for a first look; settings win over them. It is saved in ``results/quick/`` and
         ``figures/analysis/quick/``, beside a full analysis.

@@ -365,10 +365,22 @@ def select_parts(only: Iterable[str] | None = None) -> list[Part]:
     return [part for name, part in PARTS.items() if name in chosen]
 
 
+ALL = "all"
+"""Table of settings for every part that has them."""
+
+
 def resolve_settings(
     parts: Iterable[Part], changes: Mapping[str, Any], *, quick: bool = False
 ) -> dict[str, dict[str, Any]]:
-    """All settings of each part: defaults, its own for a first look if asked for, and these changes on top.
+    """All settings of each part: defaults, its own for a first look if asked for, and changes on top.
+
+    Parameters
+    ----------
+    parts : parts
+    changes : mapping of mappings
+        By part; those under ``all`` are for every part that has such a setting, and those of the part itself
+        win over them.
+    quick : bool
 
     Raises
     ------
@@ -376,14 +388,31 @@ def resolve_settings(
         If a name is not that of a part, or of a setting of it, or a value is not of its kind.
     """
     for name, values in changes.items():
-        if name not in PARTS:
-            raise unknown_name("part", name, PARTS)
+        if name not in (ALL, *PARTS):
+            raise unknown_name("part", name, [ALL, *PARTS])
         if not isinstance(values, Mapping):
             raise InputError(
                 f"`{name}` must be a table of settings, got {values!r}. Write {name}.KEY = VALUE."
             )
-        PARTS[name].resolve_settings(values)
+        if name != ALL:
+            PARTS[name].resolve_settings(values)
+    shared = _share_settings(changes.get(ALL, {}))
     return {
-        part.name: part.resolve_settings({**(part.quick if quick else {}), **changes.get(part.name, {})})
+        part.name: part.resolve_settings(
+            {**(part.quick if quick else {}), **shared[part.name], **changes.get(part.name, {})}
+        )
         for part in parts
     }
+
+
+def _share_settings(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Settings under ``all`` by part."""
+    known = {key for part in PARTS.values() for key in part.list_settings()}
+    for key in values:
+        if key not in known:
+            raise unknown_name("setting", f"{ALL}.{key}", [f"{ALL}.{name}" for name in known])
+    shared = {}
+    for part in PARTS.values():
+        shared[part.name] = {key: value for key, value in values.items() if key in part.list_settings()}
+        part.resolve_settings(shared[part.name], path=ALL)
+    return shared

@@ -1,24 +1,27 @@
 """``orbitscope analyse``."""
 
+import sys
+from json import dumps as format_value
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from .options import Json, read_settings_file
+from .options import Json, UsageError, read_settings_file
 
 if TYPE_CHECKING:
     from ..analysis_files import PartOutcome
 
 
 def analyse(
-    run: Path,
+    run: Path | None = None,
     /,
     *,
     only: Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())] = None,
     quick: Annotated[bool, Parameter(negative=())] = False,
     redo: Annotated[bool, Parameter(negative=())] = False,
     settings: Path | None = None,
+    show: Annotated[bool, Parameter(name="--list", negative=())] = False,
     threads: int | None = None,
     json: Json = False,
 ) -> None:
@@ -43,8 +46,10 @@ def analyse(
     redo
         Compute anew what is there.
     settings
-        TOML file with a table for each part, `[regions]` and `n_trajectories = 200` below it; keys are the
-        arguments of the part's function.
+        TOML file with a table for each part, `[regions]` and `n_trajectories = 200` below it; `[all]` is for
+        every part that has such a setting.
+    show
+        List the parts and all their settings, in the form of such a file, and compute nothing.
     threads
         Threads. [default: those of the run]
     json
@@ -52,6 +57,11 @@ def analyse(
     """
     from .display import ProgressDisplay, print_json
 
+    if show:
+        list_parts(json=json)
+        return
+    if run is None:
+        raise UsageError("`RUN` is required. Name a run folder, or a network that `orbitscope zoo` lists.")
     with ProgressDisplay(f"Analysing {run}") as progress:
         from ..analysis_files import describe_outcomes
         from ..run_analysis import analyse_run
@@ -62,6 +72,24 @@ def analyse(
         print_json({"run": run, "parts": describe_outcomes(outcomes)})
     else:
         print_outcomes(outcomes)
+
+
+def list_parts(*, json: bool) -> None:
+    """Show what each part asks, how long it takes, and its settings: a settings file with all defaults."""
+    from ..analysis import PARTS
+    from .display import print_json
+
+    keys = ("name", "question", "seconds", "settings", "quick")
+    parts = [(p.name, p.question, p.seconds, p.list_settings(), dict(p.quick)) for p in PARTS.values()]
+    if json:
+        print_json({"parts": [dict(zip(keys, part, strict=True)) for part in parts]})
+        return
+    for name, question, seconds, settings, quick in parts:
+        lines = [f"# {question}", f"# about {seconds:g} s", f"[{name}]"]
+        for key, value in settings.items():
+            note = f"  # quick: {quick[key]}" if key in quick else ""
+            lines.append(f"{key} = {format_value(value)}{note}")
+        sys.stdout.write("\n".join(lines) + "\n\n")
 
 
 def print_outcomes(outcomes: "list[PartOutcome]") -> None:
