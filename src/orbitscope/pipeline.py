@@ -258,11 +258,16 @@ def _interrupted(folder: RunFolder) -> TrainingInterruptedError:
     return TrainingInterruptedError(f"{reason}. Continue with `orbitscope train --resume {folder.path}`.")
 
 
+def require_threads(n_threads: int) -> None:
+    """Check a number of threads, before anything is copied or computed."""
+    if n_threads < 1:
+        raise InputError(f"`threads` must be ≥ 1, got {n_threads}. Leave it out for those of the run.")
+
+
 @contextlib.contextmanager
 def use_threads(n_threads: int) -> Iterator[None]:
     """Run with a number of threads and put the old one back."""
-    if n_threads < 1:
-        raise InputError(f"`threads` must be ≥ 1, got {n_threads}. Leave it out for those of the run.")
+    require_threads(n_threads)
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
     try:

@@ -13,7 +13,7 @@ from typing import Any
 from .analysis import Part, Subject, resolve_settings, select_parts
 from .analysis_files import AnalysisFiles, PartOutcome
 from .errors import RunFolderError, UndefinedAnalysisError
-from .pipeline import use_threads
+from .pipeline import require_threads, use_threads
 from .progress import Progress, ProgressCallback, ignore_progress
 from .results import Result, load_result
 from .runs import RunFolder, digest_code, find_commit
@@ -71,6 +71,8 @@ def analyse_run(
     """
     parts = select_parts(only)
     chosen = resolve_settings(parts, settings or {}, quick=quick)
+    if threads is not None:
+        require_threads(threads)
     folder = open_writable_run(path)
     n_threads = folder.read_settings().threads if threads is None else threads
     with use_threads(n_threads), folder.lock():

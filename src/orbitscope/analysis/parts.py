@@ -153,9 +153,8 @@ class Part:
         fields: dict[str, Any] = {}
         for name, parameter in self._find_settable().items():
             kind = Any if parameter.annotation is parameter.empty else parameter.annotation
-            limits = {"ge": 0} if kind in (int, float) else {}
-            about = f"{parameter.default} by default"
-            fields[name] = kind, Field(default=parameter.default, description=about, **limits)
+            about, least = f"{parameter.default} by default", 0 if kind in (int, float) else None
+            fields[name] = kind, Field(default=parameter.default, description=about, ge=least)
         model = create_model(self.name, __base__=Settings, **fields)
         return model.build(changes, path=path or self.name).model_dump()
 
