@@ -15,7 +15,7 @@ parser.add_argument("--toy", action="store_true", help="smaller, for tests")
 arguments = parser.parse_args()
 
 osc.analyse_run(arguments.network, only=["regions"], quick=arguments.toy)
-regions = osc.load_part(arguments.network, "regions")
+regions = osc.load_part(arguments.network, "regions", quick=arguments.toy)
 rows = regions.measure.tolist()
 for i, name in enumerate(regions.region):
     share, unstable, null = (

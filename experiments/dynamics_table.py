@@ -2,6 +2,7 @@
 
     python experiments/dynamics_table.py
     python experiments/dynamics_table.py --networks zoo:linear-3
+    python experiments/dynamics_table.py --page
 
 Resumable: parts that are there are kept (`orbitscope analyse`), and docs/results.md is rewritten from the
 rows in docs/dynamics.jsonl after each network. Results and figures are in runs/zoo-NAME/.
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import rows as table
 
+from orbitscope.analysis_files import PartOutcome
 from orbitscope.errors import RunFolderError
 from orbitscope.results import Result
 from orbitscope.run_analysis import analyse_run, load_part
@@ -63,10 +65,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--networks", nargs="+", default=list_zoo(), help="names of the zoo")
+    parser.add_argument("--page", action="store_true", help="only rewrite the page")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--redo", action="store_true", help="compute anew what is there")
     arguments = parser.parse_args()
-    for network in arguments.networks:
+    for network in [] if arguments.page else arguments.networks:
         add_row(compute_row(network, arguments.threads, redo=arguments.redo))
         write_page()
     write_page()
@@ -78,7 +81,7 @@ def compute_row(network: str, threads: int, *, redo: bool = False) -> dict[str, 
     print(network, *(f"{o.part} {o.status} {o.seconds:.0f} s" for o in outcomes), sep="\n  ", flush=True)
     return {
         "network": network,
-        "commit": find_commit(),
+        "commit": find_commits(network, outcomes),
         "date": datetime.date.today().isoformat(),
         "threads": threads,
         "parts": {o.part: {"status": o.status, "reason": o.reason} for o in outcomes},
@@ -91,6 +94,12 @@ def compute_row(network: str, threads: int, *, redo: bool = False) -> dict[str, 
         "readout_alignment": describe(network, "readout_alignment", describe_readout),
         "training_evolution": describe(network, "training_evolution", describe_dates),
     }
+
+
+def find_commits(network: str, outcomes: list[PartOutcome]) -> str | None:
+    """Commit of the code that computed the results; several if some were kept that the same code computed."""
+    made = [load_part(network, o.part).settings["commit"] for o in outcomes if o.status != "undefined"]
+    return ", ".join(dict.fromkeys(filter(None, made))) or find_commit()
 
 
 def describe(network: str, part: str, collect: Any) -> Any:
@@ -204,11 +213,13 @@ def add_row(row: dict[str, Any]) -> None:
     table.write_rows(ROWS, sorted(rows, key=order))
 
 
-def order(row: dict[str, Any]) -> tuple[bool, int]:
-    """The published networks first, each recipe in the order of the presets."""
-    name = row["network"].removeprefix("zoo:")
-    is_faithful = name.endswith("-faithful")
-    return is_faithful, list(PUBLISHED_UNSTABLE).index(name.removesuffix("-faithful"))
+def order(row: dict[str, Any]) -> tuple[bool, int, str]:
+    """The published networks first, each recipe in the order of the presets; others last, by name."""
+    name, presets = row["network"].removeprefix("zoo:"), list(PUBLISHED_UNSTABLE)
+    preset = name.removesuffix("-faithful")
+    if preset not in presets:
+        return True, len(presets), name
+    return preset != name, presets.index(preset), name
 
 
 def write_page() -> None:
@@ -242,12 +253,14 @@ def render_local(rows: list[dict[str, Any]]) -> str:
     heads = ["network", "uncertain (%)", "entropy (nats)", "relative speed", "sign changes per step"]
     lines = [_head([*heads, "first exponent (1/step)", "kick minus slow"])]
     for row in rows:
-        found, exponents = row["regions"], row["regional_exponents"]
+        found, exponents = row["regions"], row.get("regional_exponents")  # not in rows of before
         cells = ["-"] * 6
         if found is not None:
             scales = {"uncertain": 100.0, "entropy": 1.0, "speed": 1.0, "logit_sign_rate": 1.0}
             cells[:4] = [
                 ", ".join(_number(found[measure][region][0], scale=scale) for region in REGIONS)
+                if measure in found
+                else "-"
                 for measure, scale in scales.items()
             ]
         if exponents is not None:

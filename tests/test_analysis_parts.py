@@ -42,11 +42,11 @@ ENOUGH = {
 """Sizes below which a part has nothing to say."""
 
 
-def make_network(*, cell="relu", gain=2.3):
+def make_network(*, cell="relu", gain=2.3, hidden_size=12):
     network = build_network(
         3,
         cell=cell,
-        hidden_size=12,
+        hidden_size=hidden_size,
         input_size=5,
         bias=cell == "tanh",
         generator=torch.Generator().manual_seed(0),
@@ -118,6 +118,40 @@ def test_a_silent_network_is_named_or_described(name):
     subject.checkpoints.clear()
     with pytest.raises(UndefinedAnalysisError):
         compute(PARTS[name], subject)
+
+
+def compute_all(subject):
+    """Reason of each part that is undefined, "" for the others."""
+    reasons = {}
+    for part in PARTS.values():
+        try:
+            if set(part.needs) - set(subject.found):
+                raise UndefinedAnalysisError("it needs another part")
+            subject.found[part.name] = compute(part, subject)
+            part.summarise(subject.found[part.name])
+            reasons[part.name] = ""
+        except UndefinedAnalysisError as error:
+            reasons[part.name] = str(error)
+    return reasons
+
+
+@pytest.mark.parametrize("cell", ["relu", "tanh"])
+def test_a_network_without_noise_has_the_parts_that_need_none(cell):
+    subject = dataclasses.replace(make_subject(cell=cell), noise_std=0.0)
+    reasons = compute_all(subject)
+    assert reasons["exponents"].startswith("the network must be driven by noise, but its `noise_std` is 0.")
+    assert reasons["fixed_points"] == reasons["noise_free_growth"] == ""
+
+
+@pytest.mark.parametrize("cell", ["relu", "tanh"])
+def test_a_network_of_one_neuron_has_the_parts_that_need_no_plane(cell):
+    subject = make_subject(cell=cell, hidden_size=1, gain=0.5)
+    subject.checkpoints.update({epoch: lambda: make_network(cell=cell, hidden_size=1) for epoch in (0, 40)})
+    reasons = compute_all(subject)
+    planes = ("orbit_paths", "rotation", "orbit_size", "readout_alignment", "regions", "training_evolution")
+    for name in planes:
+        assert reasons[name] == "the network must have ≥ 2 neurons to span a plane, got 1.", name
+    assert reasons["exponents"] == reasons["fixed_points"] == ""
 
 
 def test_each_network_part_and_seed_has_noise_of_its_own():

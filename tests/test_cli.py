@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 import orbitscope
+from orbitscope.analysis import PARTS
 from orbitscope.cli.display import (
     ProgressDisplay,
     RemainingTime,
@@ -124,6 +126,8 @@ def test_train_help_teaches_every_setting(capsys):
         (["evaluate", "nowhere"], 1, "`nowhere` must be a run folder"),
         (["analyse", "nowhere"], 1, "`nowhere` must be a run folder"),
         (["analyse", "nowhere", "--only", "region"], 1, "unknown part `region`. Did you mean `regions`"),
+        (["analyse"], 2, "`RUN` is required"),
+        (["analyse", "zoo:linear-3", "--threads", "0"], 1, "`threads` must be ≥ 1, got 0"),
         (["sample", "linear-2", "--out", "x.txt"], 1, "must end in .npy, .csv, .npz"),
         (["sample", "linear-2", "--n-sequences", "0"], 1, "must be ≥ 1"),
         (["import"], 2, "a file to import is required"),
@@ -311,6 +315,28 @@ def test_analyse_json_and_what_is_kept(trained, sizes, capsys):
     assert (part["part"], part["status"]) == ("regions", "kept")
     assert part["findings"][0].keys() == {"what", "value", "beside"}
     assert all(Path(file).is_file() for file in part["files"])
+
+
+def test_analyse_list_is_a_settings_file_of_all_defaults(capsys):
+    assert run_command(["analyse", "--list"]) == 0
+    shown = capsys.readouterr().out
+    tables = tomllib.loads(shown)
+    assert list(tables) == list(PARTS)
+    for part in PARTS.values():
+        assert tables[part.name] == json.loads(json.dumps(part.list_settings()))
+        assert f"# {part.question}\n# about {part.seconds:g} s\n[{part.name}]\n" in shown
+    assert "n_trajectories = 100  # quick: 20\n" in shown.partition("[regions]")[2].partition("[")[0]
+
+
+def test_analyse_list_json(capsys):
+    assert run_command(["analyse", "--list", "--json"]) == 0
+    parts = read_json(capsys)["parts"]
+    assert [part["name"] for part in parts] == list(PARTS)
+    for part in parts:
+        own = PARTS[part["name"]]
+        assert (part["question"], part["seconds"]) == (own.question, own.seconds)
+        assert part["settings"].keys() == own.list_settings().keys()
+        assert part["quick"] == own.quick
 
 
 # sample

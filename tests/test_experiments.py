@@ -204,16 +204,17 @@ def test_the_tables_of_dynamics_are_those_of_their_rows(dynamics, table):
         page.read_text().partition(start)[2].partition(end)[0] for page in (table.PAGE, docs / "results.md")
     )
     assert drawn == shipped
-    assert drawn.count("| linear-3 |") == 4
+    assert drawn.count("| linear-3 |") == 5
 
 
 def test_a_network_is_analysed_into_one_row_in_place_of_its_older_one(dynamics, table, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(dynamics, "analyse_run", partial(dynamics.analyse_run, quick=True, only=ANALYSED))
+    monkeypatch.setattr(dynamics, "load_part", partial(load_part, quick=True))
     dynamics.add_row(dynamics.compute_row("zoo:linear-3", 1))
     dynamics.add_row(dynamics.compute_row("zoo:linear-3", 1))
     (row,) = table.read_rows(dynamics.ROWS)
-    regions = load_part("zoo:linear-3", "regions")
+    regions = load_part("zoo:linear-3", "regions", quick=True)
     rows, names = regions.measure.tolist(), regions.region.tolist()
     expected = regions.estimate[rows.index("unstable"), names.index("kick")]
     assert row["regions"]["unstable"]["kick"][0] == pytest.approx(expected)
@@ -221,3 +222,30 @@ def test_a_network_is_analysed_into_one_row_in_place_of_its_older_one(dynamics, 
     assert row["rotation"] is None
     dynamics.write_page()
     assert f"{100 * regions.estimate[rows.index('share'), names.index('kick')]:.3g}" in table.PAGE.read_text()
+
+
+def test_a_row_holds_the_commit_of_its_results(dynamics, monkeypatch, tmp_path):
+    """Not that of the day on which they were only read."""
+    monkeypatch.chdir(tmp_path)
+    only = partial(dynamics.analyse_run, quick=True, only=["exponents"])
+    monkeypatch.setattr(dynamics, "analyse_run", only)
+    monkeypatch.setattr(dynamics, "load_part", partial(load_part, quick=True))
+    for commit in ("abc1234", "def5678"):
+        for module in ("orbitscope.run_analysis", "dynamics_table"):
+            monkeypatch.setattr(f"{module}.find_commit", lambda commit=commit: commit)
+        assert dynamics.compute_row("zoo:linear-3", 1)["commit"] == "abc1234"
+
+
+def test_the_page_alone_analyses_nothing(dynamics, table, monkeypatch):
+    monkeypatch.setattr(dynamics, "compute_row", lambda *_, **__: pytest.fail("nothing is to be analysed"))
+    monkeypatch.setattr(sys, "argv", ["dynamics_table.py", "--page"])
+    dynamics.main()
+    assert "No rows yet." in table.PAGE.read_text()
+
+
+def test_networks_that_are_no_presets_come_last(dynamics):
+    names = ["runs/mine", "zoo:linear-3-faithful", "zoo:ring-6", "zoo:cyclic-4", "zoo:linear-2"]
+    ordered = sorted(({"network": name} for name in names), key=dynamics.order)
+    assert [row["network"] for row in ordered] == [
+        *("zoo:linear-2", "zoo:cyclic-4", "zoo:linear-3-faithful", "zoo:ring-6", "runs/mine")
+    ]

@@ -46,7 +46,7 @@ def test_burn_in_is_the_beginning_of_the_same_path():
 
 
 def test_networks_without_a_stationary_regime_are_named():
-    with pytest.raises(NoStationaryRegimeError, match=r"below 1e\+12, but reached .*burn_in=0"):
+    with pytest.raises(NoStationaryRegimeError, match=r"below 1e\+12, but reached .*burn_in=0.*`--settings`"):
         run_driven(make_network(gain=20.0), 3, 5, burn_in=100, generator=torch.Generator().manual_seed(0))
     silent = make_network()
     with torch.no_grad():

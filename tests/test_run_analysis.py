@@ -28,7 +28,7 @@ class Toy:
     """Parts that count their calls: ``second`` needs ``first``."""
 
     def __init__(self):
-        self.calls, self.undefined = [], set()
+        self.calls, self.drawn, self.undefined = [], [], set()
         self.parts = {
             "first": self.build("first", self.compute_first),
             "second": self.build(
@@ -46,11 +46,15 @@ class Toy:
             question="how much?",
             result=SumResult,
             function=function,
-            figures={f"{name}_figure": (lambda result: Figure(), lambda result: f"Caption of {name}.")},
+            figures={f"{name}_figure": (self.plot, lambda *results: f"Caption of {name}.")},
             summarise=lambda result: [Finding("sum", f"{result.value.sum():g}")],
             seconds=1.0,
             **options,
         )
+
+    def plot(self, *results):
+        self.drawn.append([result.value.tolist() for result in results])
+        return Figure()
 
     def finish(self, name, value):
         self.calls.append(name)
@@ -58,13 +62,13 @@ class Toy:
             raise UndefinedAnalysisError(f"{name} does not exist here.")
         return SumResult(settings={}, status={}, value=np.array(value, dtype=float))
 
-    def compute_first(self, network, *, generator):
-        return self.finish("first", torch.rand(2, generator=generator).tolist())
+    def compute_first(self, network, *, n: int = 2, generator):
+        return self.finish("first", torch.rand(n, generator=generator).tolist())
 
     def compute_second(self, first):
         return self.finish("second", 2 * first.value)
 
-    def compute_third(self, network, *, noise_std=1.0, n=5):
+    def compute_third(self, network, *, noise_std=1.0, n: int = 5):
         return self.finish("third", [noise_std] * n)
 
 
@@ -72,7 +76,7 @@ class Toy:
 def toy(monkeypatch):
     toy = Toy()
     monkeypatch.setattr("orbitscope.analysis.parts.PARTS", toy.parts)
-    monkeypatch.setattr("orbitscope.run_analysis.PARTS", toy.parts)
+    monkeypatch.setattr("orbitscope.analysis_files.PARTS", toy.parts)
     return toy
 
 
@@ -91,6 +95,10 @@ def save_network(folder, *, seed):
     folder.save_weights(network.state_dict(), {"epoch": 1})
 
 
+def read_outcomes(run):
+    return json.loads((run.results / "analysis.json").read_text())
+
+
 def get_status(outcomes):
     return [(outcome.part, outcome.status) for outcome in outcomes]
 
@@ -107,7 +115,7 @@ def test_every_part_is_saved_drawn_and_summarised(toy, run):
     assert all(file.is_file() for outcome in outcomes for file in outcome.files)
     captions = (run.figures / "analysis" / "captions.md").read_text()
     assert [captions.count(f"Caption of {name}.") for name in ("first", "second", "third")] == [1, 1, 1]
-    written = json.loads((run.results / "analysis.json").read_text())
+    written = read_outcomes(run)
     assert [part["status"] for part in written] == ["done"] * 3
     assert written[2]["findings"] == [{"what": "sum", "value": "2.5", "beside": ""}]
 
@@ -122,27 +130,34 @@ def test_what_is_there_is_kept_and_a_deleted_figure_is_drawn_again(toy, run):
     assert again[2].findings == [Finding("sum", "2.5")]
 
 
-def test_a_part_that_fails_leaves_the_finished_ones(toy, run, monkeypatch):
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+def test_a_part_that_fails_leaves_the_finished_ones(toy, run, error):
     def crash(*args, **options):
-        raise MemoryError
+        raise error
 
     good = toy.parts["third"]
     toy.parts["third"] = toy.build("third", crash)
-    with pytest.raises(MemoryError):
+    with pytest.raises(error):
         analyse_run(run.path)
+    assert "Caption of second." in (run.figures / "analysis" / "captions.md").read_text()
+    assert [part["part"] for part in read_outcomes(run)] == ["first", "second"]
     toy.parts["third"] = good
     assert get_status(analyse_run(run.path))[:2] == [("first", "kept"), ("second", "kept")]
     assert toy.calls == ["first", "second", "third"]
 
 
-@pytest.mark.parametrize("change", ["weights", "settings", "noise", "redo", "damage"])
-def test_a_part_is_computed_anew_when_what_it_follows_from_has_changed(toy, run, change):
+@pytest.mark.parametrize("change", ["weights", "settings", "default", "noise", "code", "redo", "damage"])
+def test_a_part_is_computed_anew_when_what_it_follows_from_has_changed(toy, run, change, monkeypatch):
     analyse_run(run.path, only=["third"])
     options = {}
     if change == "weights":
         save_network(run, seed=1)
     if change == "settings":
         options["settings"] = {"third": {"n": 7}}
+    if change == "default":
+        toy.parts["third"] = toy.build("third", lambda network, *, n=6: toy.compute_third(network, n=n))
+    if change == "code":
+        monkeypatch.setattr("orbitscope.run_analysis.digest_code", lambda: "changed")
     if change == "noise":
         settings = run.read_settings().override({"model.noise_std": 2.0})
         run.config.write_text(settings.to_toml())
@@ -151,6 +166,59 @@ def test_a_part_is_computed_anew_when_what_it_follows_from_has_changed(toy, run,
     if change == "damage":
         (run.results / "third.nc").write_bytes(b"half")
     assert get_status(analyse_run(run.path, only=["third"], **options)) == [("third", "done")]
+
+
+def test_a_part_follows_from_the_settings_of_those_that_it_needs(toy, run):
+    """A first look at ``first`` must not stay in the full result of ``second``."""
+    analyse_run(run.path, settings={"first": {"n": 1}})
+    again = analyse_run(run.path)
+    assert get_status(again) == [("first", "done"), ("second", "done"), ("third", "kept")]
+    second = load_part(run.path, "second")
+    assert second.settings["source"]["needs"]["first"]["settings"] == {"n": 2}
+    np.testing.assert_array_equal(second.value, 2 * load_part(run.path, "first").value)
+
+
+def test_another_commit_of_the_same_code_keeps_results_with_the_commit_that_they_are_of(
+    toy, run, monkeypatch
+):
+    """Nor does a wheel, which has no commit, compute all anew."""
+    for status, commit in (("done", "abc1234"), ("kept", "def5678"), ("kept", None)):
+        monkeypatch.setattr("orbitscope.run_analysis.find_commit", lambda commit=commit: commit)
+        assert get_status(analyse_run(run.path, only=["third"])) == [("third", status)]
+        assert load_part(run.path, "third").settings["commit"] == "abc1234"
+
+
+def test_a_figure_that_shows_another_result_too_is_drawn_anew_with_it(toy, run):
+    toy.parts["third"] = toy.build("third", toy.compute_third, needs=("first",), draws_with=("first",))
+    analyse_run(run.path)
+    toy.drawn.clear()
+    analyse_run(run.path, only=["first"], settings={"first": {"n": 1}})
+    first = load_part(run.path, "first").value.tolist()
+    assert toy.drawn == [[first], [[0.5] * 5, first]]
+    toy.drawn.clear()
+    analyse_run(run.path, only=["first"], settings={"first": {"n": 1}})
+    assert toy.drawn == []
+
+
+def test_a_figure_never_outlives_its_result(toy, run, monkeypatch):
+    """Stopped between a new result and its figure, the next call draws it."""
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    analyse_run(run.path)
+    figure = run.figures / "analysis" / "third_figure.png"
+    with monkeypatch.context() as patch:
+        patch.setattr(toy, "plot", stop)
+        toy.parts["third"] = toy.build("third", toy.compute_third)
+        with pytest.raises(KeyboardInterrupt):
+            analyse_run(run.path, only=["third"], settings={"third": {"n": 1}})
+    assert not figure.exists()
+    toy.parts["third"] = toy.build("third", toy.compute_third)
+    assert get_status(analyse_run(run.path, only=["third"], settings={"third": {"n": 1}})) == [
+        ("third", "kept")
+    ]
+    assert figure.is_file()
 
 
 def test_noise_of_a_part_does_not_depend_on_the_other_parts(toy, run):
@@ -168,6 +236,8 @@ def test_what_does_not_exist_is_said_and_takes_its_followers_with_it(toy, run):
     assert outcomes[0].reason == "first does not exist here."
     assert outcomes[1].reason == "it needs first, which is undefined."
     assert not (run.results / "first.nc").exists()
+    figures = {file.stem for file in (run.figures / "analysis").iterdir()}
+    assert figures == {"third_figure", "captions"}
     assert "Caption of first" not in (run.figures / "analysis" / "captions.md").read_text()
 
 
@@ -179,9 +249,47 @@ def test_one_part_brings_what_it_needs_and_captions_of_the_others_stay(toy, run)
 
 def test_a_first_look_is_smaller_and_settings_win_over_it(toy, run):
     analyse_run(run.path, only=["third"], quick=True)
-    assert len(load_part(run.path, "third").value) == 2
+    assert len(load_part(run.path, "third", quick=True).value) == 2
     analyse_run(run.path, only=["third"], quick=True, settings={"third": {"n": 3}})
-    assert len(load_part(run.path, "third").value) == 3
+    assert len(load_part(run.path, "third", quick=True).value) == 3
+
+
+def test_a_first_look_leaves_the_full_analysis_alone(toy, run):
+    def read_files():
+        files = [file for place in (run.results, run.figures) for file in place.rglob("*")]
+        return {file: file.read_bytes() for file in files if file.is_file() and file.parent.name != "quick"}
+
+    analyse_run(run.path)
+    before = read_files()
+    toy.undefined.add("first")
+    outcomes = analyse_run(run.path, quick=True)
+    assert get_status(outcomes) == [("first", "undefined"), ("second", "undefined"), ("third", "done")]
+    assert read_files() == before
+    assert outcomes[2].files[0] == run.results / "quick" / "third.nc"
+    assert all(file.is_file() and file.parent.name == "quick" for file in outcomes[2].files)
+    assert "third" in (run.figures / "analysis" / "quick" / "captions.md").read_text()
+    assert [len(load_part(run.path, "third", quick=quick).value) for quick in (False, True)] == [5, 2]
+    assert [part["status"] for part in read_outcomes(run)] == ["done"] * 3
+
+
+def test_the_list_of_outcomes_keeps_parts_that_were_not_asked_for(toy, run):
+    analyse_run(run.path)
+    toy.undefined.add("third")
+    analyse_run(run.path, only=["third"], redo=True)
+    assert [(part["part"], part["status"]) for part in read_outcomes(run)] == [
+        *(("first", "done"), ("second", "done"), ("third", "undefined"))
+    ]
+    (run.results / "analysis.json").write_text("[half")
+    analyse_run(run.path, only=["first"])
+    assert [part["part"] for part in read_outcomes(run)] == ["first"]
+
+
+def test_looking_for_a_result_of_the_zoo_makes_no_copy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for quick, ending in ((False, "--only regions`"), (True, "--only regions --quick`")):
+        with pytest.raises(RunFolderError, match=f"Make it with `orbitscope analyse zoo:linear-3 {ending}"):
+            load_part("zoo:linear-3", "regions", quick=quick)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_progress_rises_to_one(toy, run):
@@ -198,7 +306,7 @@ def test_wrong_names_and_runs_are_named(toy, run, tmp_path):
         analyse_run(run.path, only=["frist"])
     with pytest.raises(InputError, match="unknown part `frist`"):
         analyse_run(run.path, settings={"frist": {}})
-    with pytest.raises(InputError, match="unknown setting of the part `third` `m`"):
+    with pytest.raises(InputError, match="unknown setting `third.m`. Did you mean `third.n`"):
         analyse_run(run.path, settings={"third": {"m": 1}})
     with pytest.raises(InputError, match="`third` must be a table of settings, got 3"):
         analyse_run(run.path, settings={"third": 3})
@@ -206,8 +314,61 @@ def test_wrong_names_and_runs_are_named(toy, run, tmp_path):
         analyse_run(tmp_path / "nothing")
 
 
-def test_settings_that_fit_no_part_are_refused_by_the_real_parts_too():
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("many", "input should be a valid integer.*, got 'many'. It is: 5 by default"),
+        (2.5, "input should be a valid integer.*, got 2.5. It is: 5 by default"),
+        (-1, "input should be greater than or equal to 0, got -1. It is: 5 by default"),
+    ],
+)
+def test_a_wrong_value_is_refused_before_anything_is_computed(toy, run, value, message):
+    """Even one of a part that is not asked for."""
+    with pytest.raises(InputError, match=f"`third.n`: {message}"):
+        analyse_run(run.path, only=["first"], settings={"third": {"n": value}})
+    assert toy.calls == []
+
+
+def test_settings_under_all_are_for_every_part_that_has_them(toy):
+    parts = toy.parts.values()
+    assert resolve_settings(parts, {"all": {"n": 3}}) == {"first": {"n": 3}, "second": {}, "third": {"n": 3}}
+    own = {"all": {"n": 3}, "third": {"n": 4}}
+    assert resolve_settings(parts, own, quick=True)["third"] == {"n": 4}
+    assert resolve_settings(parts, {"all": {"n": 3}}, quick=True)["third"] == {"n": 3}
+    with pytest.raises(InputError, match="unknown setting `all.m`. Did you mean `all.n`"):
+        resolve_settings(parts, {"all": {"m": 3}})
+    with pytest.raises(InputError, match="`all.n`: input should be a valid integer"):
+        resolve_settings(parts, {"all": {"n": "many"}})
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_threads_are_at_least_one(toy, run, threads):
+    with pytest.raises(InputError, match=f"`threads` must be ≥ 1, got {threads}. Leave it out"):
+        analyse_run(run.path, threads=threads)
+    assert toy.calls == []
+
+
+def test_settings_of_the_real_parts_are_checked_by_their_kind():
+    name = "regions"
+    assert resolve_settings([PARTS[name]], {name: {"n_steps": 7}})[name] == {
+        **PARTS[name].list_settings(),
+        "n_steps": 7,
+    }
+    assert resolve_settings([PARTS["orbit_size"]], {"orbit_size": {"noise_stds": [1, 2]}})["orbit_size"][
+        "noise_stds"
+    ] == [1.0, 2.0]
+    for name, key, value in (
+        ("regions", "n_trajectories", 2.5),
+        ("orbit_size", "noise_stds", 1.0),
+        ("rotation", "confidence", "high"),
+        ("circulation", "n_null", None),
+    ):
+        with pytest.raises(InputError, match=f"`{name}.{key}"):
+            resolve_settings([PARTS[name]], {name: {key: value}})
+
+
+def test_parts_and_first_looks_fit_together():
     for name, part in PARTS.items():
         assert resolve_settings([part], {}, quick=True)[name].keys() <= part.list_settings().keys()
-        assert set(part.needs) <= set(PARTS)
+        assert set(part.draws_with) <= set(part.needs) <= set(PARTS)
         assert [p.name for p in select_parts([name])][-1] == name

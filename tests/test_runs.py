@@ -14,7 +14,15 @@ from orbitscope.errors import DamagedFileError, InputError, RunFolderError
 from orbitscope.hmm import load_preset
 from orbitscope.network import build_network
 from orbitscope.recipes import build_settings
-from orbitscope.runs import RunFolder, describe_provenance, load_tensors, load_weights, save_tensors
+from orbitscope.runs import (
+    RunFolder,
+    describe_provenance,
+    find_commit,
+    load_tensors,
+    load_weights,
+    provenance,
+    save_tensors,
+)
 from orbitscope.training import Trainer, initialise_training, prepare_task
 
 HMM = load_preset("linear-3").hmm
@@ -536,3 +544,34 @@ def test_weights_of_an_unfinished_run_say_how_to_finish_it(tmp_path):
     folder.create(SETTINGS, HMM, {})
     with pytest.raises(RunFolderError, match="must be trained to the end.*--resume"):
         folder.load_network()
+
+
+# Provenance
+
+
+def test_the_commit_is_that_of_the_package_wherever_the_user_works(tmp_path, monkeypatch):
+    expected = find_commit()
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "other"]):
+        subprocess.run([*git, *arguments], check=True, capture_output=True)
+    monkeypatch.chdir(tmp_path)
+    assert find_commit() == expected
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path))
+    assert find_commit() == expected
+
+
+def test_the_code_has_another_checksum_when_a_file_changes_its_name_or_content(tmp_path, monkeypatch):
+    package = tmp_path / "package"
+    (package / "runs").mkdir(parents=True)
+    (package / "runs" / "provenance.py").write_text("")
+    (package / "model.py").write_text("a = 1\n")
+    monkeypatch.setattr(provenance, "__file__", str(package / "runs" / "provenance.py"))
+    found = [provenance.digest_code.__wrapped__()]
+    (package / "notes.txt").write_text("no code\n")
+    assert provenance.digest_code.__wrapped__() == found[0]
+    (package / "model.py").write_text("a = 2\n")
+    found.append(provenance.digest_code.__wrapped__())
+    (package / "model.py").rename(package / "network.py")
+    found.append(provenance.digest_code.__wrapped__())
+    assert len(set(found)) == 3

@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .analysis_files import PartOutcome as PartOutcome
     from .errors import InputError as InputError
     from .errors import OrbitscopeError as OrbitscopeError
     from .errors import RunFolderError as RunFolderError
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from .recipes import build_settings as build_settings
     from .results import load_result as load_result
     from .results import save_result as save_result
-    from .run_analysis import PartOutcome as PartOutcome
     from .run_analysis import analyse_run as analyse_run
     from .run_analysis import load_part as load_part
     from .run_import import import_run as import_run
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from .zoo import open_run as open_run
 
 _NAMES = {
+    "analysis_files": "PartOutcome",
     "errors": "InputError OrbitscopeError RunFolderError",
     "evaluation": "EvaluationResult evaluate_network tabulate",
     "hmm": "HMM Preset build_fully_connected build_linear_chain build_random build_ring fit_baum_welch "
@@ -71,7 +72,7 @@ _NAMES = {
     "progress": "Progress",
     "recipes": "build_settings",
     "results": "load_result save_result",
-    "run_analysis": "PartOutcome analyse_run load_part",
+    "run_analysis": "analyse_run load_part",
     "run_import": "import_run",
     "runs": "RunFolder",
     "settings": "RunSettings",

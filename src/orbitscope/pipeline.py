@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from . import plots
-from .errors import OrbitscopeError, RunFolderError
+from .errors import InputError, OrbitscopeError, RunFolderError
 from .evaluation import EvaluationResult, evaluate_network
 from .hmm import HMM, load_process
 from .loss import EpsilonChoice
@@ -258,9 +258,16 @@ def _interrupted(folder: RunFolder) -> TrainingInterruptedError:
     return TrainingInterruptedError(f"{reason}. Continue with `orbitscope train --resume {folder.path}`.")
 
 
+def require_threads(n_threads: int) -> None:
+    """Check a number of threads, before anything is copied or computed."""
+    if n_threads < 1:
+        raise InputError(f"`threads` must be ≥ 1, got {n_threads}. Leave it out for those of the run.")
+
+
 @contextlib.contextmanager
 def use_threads(n_threads: int) -> Iterator[None]:
     """Run with a number of threads and put the old one back."""
+    require_threads(n_threads)
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
     try:

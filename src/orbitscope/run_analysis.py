@@ -4,49 +4,23 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from . import plots
-from .analysis import PARTS, Finding, Part, Subject, resolve_settings, select_parts
-from .atomic_files import write_text
+from .analysis import Part, Subject, resolve_settings, select_parts
+from .analysis_files import AnalysisFiles, PartOutcome
 from .errors import RunFolderError, UndefinedAnalysisError
-from .pipeline import use_threads
+from .pipeline import require_threads, use_threads
 from .progress import Progress, ProgressCallback, ignore_progress
-from .results import Result, load_result, save_result
-from .runs import RunFolder
-from .zoo import open_writable_run
+from .results import Result, load_result
+from .runs import RunFolder, digest_code, find_commit
+from .zoo import find_writable_run, open_writable_run
 
 DRAWING_SHARE = 0.15
 """Share of the time of a part that its figures take, for the progress."""
-
-
-@dataclass(frozen=True)
-class PartOutcome:
-    """What became of one part.
-
-    Attributes
-    ----------
-    part : str
-    status : str
-        "done", "kept" (it was there already) or "undefined" (this network has no such thing: see ``reason``).
-    reason : str
-    seconds : float
-        Time that it took, figures included.
-    findings : list of Finding
-    files : list of Path
-        Result and figures.
-    """
-
-    part: str
-    status: Literal["done", "kept", "undefined"]
-    reason: str = ""
-    seconds: float = 0.0
-    findings: list[Finding] = field(default_factory=list)
-    files: list[Path] = field(default_factory=list)
 
 
 def analyse_run(
@@ -61,6 +35,8 @@ def analyse_run(
 ) -> list[PartOutcome]:
     """Compute the parts of an analysis, save each in ``results/`` and draw it in ``figures/analysis/``.
 
+    Stopped, it leaves the parts that are finished, with their captions and findings.
+
     Parameters
     ----------
     path : path or str
@@ -68,9 +44,11 @@ def analyse_run(
     only : names, optional
         Parts; those that they need are computed too. All by default.
     settings : mapping of mappings, optional
-        Settings by part, ``{"regions": {"n_trajectories": 50}}``.
+        Settings by part, ``{"regions": {"n_trajectories": 50}}``; those under ``all`` are for every part
+        that has them.
     quick : bool
-        Smaller sizes for a first look; settings win over them.
+        Smaller sizes for a first look; settings win over them. It is saved in ``results/quick/`` and
+        ``figures/analysis/quick/``, beside a full analysis.
     redo : bool
         Compute anew what is there.
     threads : int, optional
@@ -81,8 +59,8 @@ def analyse_run(
     Returns
     -------
     list of PartOutcome
-        In the order of the parts. A part that was computed from the same weights with the same settings by
-        the same version is kept.
+        In the order of the parts. A part that the same code computed from the same weights, settings and
+        results of other parts is kept.
 
     Raises
     ------
@@ -93,18 +71,24 @@ def analyse_run(
     """
     parts = select_parts(only)
     chosen = resolve_settings(parts, settings or {}, quick=quick)
+    if threads is not None:
+        require_threads(threads)
     folder = open_writable_run(path)
-    with use_threads(threads or folder.read_settings().threads), folder.lock():
-        subject = open_subject(folder)
+    n_threads = folder.read_settings().threads if threads is None else threads
+    with use_threads(n_threads), folder.lock():
+        subject, files = open_subject(folder), AnalysisFiles.of_run(folder, quick=quick)
+        origin = _describe_origin(folder, subject)
         report = _Report(progress, parts)
         outcomes = []
-        for part in parts:
-            source = _describe_source(folder, subject, part, chosen[part.name])
-            analysis = _PartAnalysis(folder, subject, part, chosen[part.name], source)
-            outcomes.append(analysis.run(redo=redo, report=partial(report, part)))
-            report.finish(part)
-        _write_captions(folder)
-        write_text(folder.results / "analysis.json", json.dumps(describe_outcomes(outcomes), indent=2) + "\n")
+        try:
+            for part in parts:
+                analysis = _PartAnalysis(files, subject, part, chosen[part.name], origin)
+                outcomes.append(analysis.run(redo=redo, report=partial(report, part)))
+                report.finish(part)
+            files.draw_followers(outcomes)
+        finally:
+            files.write_captions()
+            files.write_outcomes(outcomes)
     return outcomes
 
 
@@ -121,69 +105,88 @@ def open_subject(folder: RunFolder) -> Subject:
     )
 
 
-def load_part(path: str | Path, name: str) -> Result:
-    """Read the result of one part of a run's analysis."""
+def load_part(path: str | Path, name: str, *, quick: bool = False) -> Result:
+    """Read the result of one part of a run's analysis.
+
+    Parameters
+    ----------
+    path : path or str
+        Run folder, or network of the zoo, whose results are in its copy in ``runs/``.
+    name : str
+        Part.
+    quick : bool
+        That of the first look.
+
+    Raises
+    ------
+    InputError
+        If there is no such part.
+    RunFolderError
+        If there is no such result, or no such run.
+    """
     (part,) = (part for part in select_parts([name]) if part.name == name)
-    return load_result(open_writable_run(path).results / f"{name}.nc", part.result)
+    folder = find_writable_run(path)
+    file = AnalysisFiles.of_run(folder, quick=quick).find_result(part)
+    if not file.is_file():
+        command = f"orbitscope analyse {path} --only {name}" + " --quick" * quick
+        raise RunFolderError(f"`{file}` must exist, but does not. Make it with `{command}`.")
+    return load_result(file, part.result)
 
 
 @dataclass(frozen=True)
 class _PartAnalysis:
     """One part of one network: kept, computed, or found to be undefined."""
 
-    folder: RunFolder
+    files: AnalysisFiles
     subject: Subject
     part: Part
     settings: dict[str, Any]
-    source: dict[str, Any]
+    origin: dict[str, Any]
 
     def run(self, *, redo: bool, report: Callable[[float, str], None]) -> PartOutcome:
         """Compute what is missing, then draw it."""
-        start = time.perf_counter()
+        start, name = time.perf_counter(), self.part.name
         report(0.0, self.part.question)
-        missing = [name for name in self.part.needs if name not in self.subject.found]
-        kept = None if redo or missing else self._find_kept()
         try:
-            if missing:
-                raise UndefinedAnalysisError(f"it needs {', '.join(missing)}, which is undefined.")
-            result = kept or self._compute()
+            source = self._describe_source()
+            kept = None if redo else self._find_kept(source)
+            result = kept or self._compute(source)
         except UndefinedAnalysisError as error:
-            self._path.unlink(missing_ok=True)
-            return PartOutcome(self.part.name, "undefined", str(error), time.perf_counter() - start)
-        self.subject.found[self.part.name] = result
+            self.files.remove(self.part)
+            return PartOutcome(name, "undefined", str(error), time.perf_counter() - start)
+        self.subject.found[name] = result
         report(1.0 - DRAWING_SHARE, "drawing")
+        drawn = self.files.draw(self.part, self.subject.found)
         return PartOutcome(
-            self.part.name,
+            name,
             "done" if kept is None else "kept",
             seconds=time.perf_counter() - start,
             findings=self.part.summarise(result),
-            files=[self._path, *self._draw(result, is_new=kept is None)],
+            files=[self.files.find_result(self.part), *drawn],
         )
 
-    @property
-    def _path(self) -> Path:
-        return self.folder.results / f"{self.part.name}.nc"
+    def _describe_source(self) -> dict[str, Any]:
+        """Everything that the result follows from."""
+        missing = [name for name in self.part.needs if name not in self.subject.found]
+        if missing:
+            raise UndefinedAnalysisError(f"it needs {', '.join(missing)}, which is undefined.")
+        source = {
+            **self.origin,
+            "checkpoints": list(self.subject.checkpoints) if self.part.uses_checkpoints else [],
+            "settings": self.settings,
+            "needs": {name: self.subject.found[name].settings["source"] for name in self.part.needs},
+        }
+        return json.loads(json.dumps(source))
 
-    def _find_kept(self) -> Result | None:
-        result = _load(self.folder, self.part)
-        return result if result is not None and result.settings.get("source") == self.source else None
+    def _find_kept(self, source: dict[str, Any]) -> Result | None:
+        result = self.files.load(self.part)
+        return result if result is not None and result.settings.get("source") == source else None
 
-    def _compute(self) -> Result:
+    def _compute(self, source: dict[str, Any]) -> Result:
         result = self.part.compute(self.subject, self.settings)
-        result = replace(result, settings=result.settings | {"source": self.source})
-        save_result(result, self._path)
+        result = replace(result, settings=result.settings | {"source": source, "commit": find_commit()})
+        self.files.save(self.part, result)
         return result
-
-    def _draw(self, result: Result, *, is_new: bool) -> list[Path]:
-        """Draw the figures of a new result, and those that are missing."""
-        paths = []
-        for name, (plot, _) in self.part.figures.items():
-            files = plots.list_figure_files(_find_figures(self.folder), name)
-            if is_new or not all(file.is_file() for file in files):
-                shown = [self.subject.found[other] for other in self.part.draws_with]
-                plots.save_figure(plot(result, *shown), _find_figures(self.folder), name)
-            paths += files
-        return paths
 
 
 class _Report:
@@ -202,43 +205,17 @@ class _Report:
         self.progress(Progress("analyse", min(1.0, self.done / self.total), 1.0, f"{part.name}: done", {}))
 
 
-def _describe_source(
-    folder: RunFolder, subject: Subject, part: Part, settings: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Everything that a result follows from."""
+def _describe_origin(folder: RunFolder, subject: Subject) -> dict[str, Any]:
+    """What the results of all parts follow from: the code itself, whose commit can change without it."""
     return {
-        "weights": hashlib.sha256(folder.weights.read_bytes()).hexdigest(),
-        "checkpoints": list(subject.checkpoints) if part.uses_checkpoints else [],
+        "weights": _digest(folder.weights),
+        "process": _digest(folder.hmm_file),
         "noise_std": subject.noise_std,
         "seed": subject.seed,
-        "settings": json.loads(json.dumps(settings)),
         "version": version("orbitscope"),
+        "code": digest_code(),
     }
 
 
-def describe_outcomes(outcomes: Iterable[PartOutcome]) -> list[dict[str, Any]]:
-    """Plain form of outcomes, as in ``results/analysis.json``."""
-    return [asdict(outcome) | {"files": [str(file) for file in outcome.files]} for outcome in outcomes]
-
-
-def _find_figures(folder: RunFolder) -> Path:
-    return folder.figures / "analysis"
-
-
-def _write_captions(folder: RunFolder) -> None:
-    """Captions of every part that has a result, computed now or before."""
-    found = {part.name: _load(folder, part) for part in PARTS.values()}
-    captions = {}
-    for part in PARTS.values():
-        shown = [found[name] for name in (part.name, *part.draws_with)]
-        if None not in shown:
-            captions |= {name: describe(*shown) for name, (_, describe) in part.figures.items()}
-    plots.write_captions(captions, _find_figures(folder))
-
-
-def _load(folder: RunFolder, part: Part) -> Result | None:
-    """Result of a part, None if there is none that is whole."""
-    try:
-        return load_result(folder.results / f"{part.name}.nc", part.result)
-    except RunFolderError:
-        return None
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

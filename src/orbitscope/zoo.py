@@ -45,12 +45,28 @@ def open_writable_run(target: str | Path, *, runs: str | Path = "runs") -> RunFo
     RunFolderError
         If there is such a folder with another network.
     """
+    name, folder = _find_zoo_name(target), find_writable_run(target, runs=runs)
+    if name is None or folder.config.is_file():
+        return folder
+    return copy_run(RunFolder(_NETWORKS / name), folder.path)
+
+
+def find_writable_run(target: str | Path, *, runs: str | Path = "runs") -> RunFolder:
+    """Find the folder that :func:`open_writable_run` gives, whether it is there or not: nothing is copied.
+
+    Raises
+    ------
+    InputError
+        If the zoo has no network of that name.
+    RunFolderError
+        If there is such a folder with another network.
+    """
     name = _find_zoo_name(target)
     if name is None:
         return RunFolder(target)
     source, copy = RunFolder(_NETWORKS / name), RunFolder(Path(runs) / f"zoo-{name}")
     if not copy.config.is_file():
-        return copy_run(source, copy.path)
+        return copy
     if not copy.weights.is_file() or copy.weights.read_bytes() != source.weights.read_bytes():
         raise RunFolderError(
             f"`{copy.path}` must be a copy of {PREFIX}{name}, but holds another network, maybe that of "

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from pydantic import Field, create_model
 
 from ..dynamics.circulation import CirculationResult, compute_circulation
 from ..dynamics.fixed_points import FixedPointResult
@@ -23,7 +24,7 @@ from ..dynamics.regions import RegionResult, compute_regions
 from ..dynamics.rotation import RotationResult, compute_rotation
 from ..dynamics.slow_clusters import SlowClusterResult, compute_slow_clusters
 from ..dynamics.training_evolution import EvolutionResult, compute_training_evolution
-from ..errors import InputError, unknown_name
+from ..errors import InputError, UndefinedAnalysisError, unknown_name
 from ..plots.circulation import describe_circulation, plot_circulation
 from ..plots.fixed_points import describe_fixed_points, plot_fixed_points
 from ..plots.lyapunov import describe_lyapunov, plot_lyapunov
@@ -39,6 +40,7 @@ from ..plots.rotation import describe_rotation, plot_rotation
 from ..plots.slow_clusters import describe_slow_clusters, plot_slow_clusters
 from ..plots.training_evolution import describe_training_evolution, plot_training_evolution
 from ..results import Result
+from ..settings import Settings
 from ..training import measure_course
 from . import findings
 from .computations import (
@@ -86,6 +88,10 @@ class Part:
         Parts of which the figures show the results too, in this order.
     uses_checkpoints : bool
         Whether the result follows from the checkpoints too.
+    least_hidden : int
+        Neurons below which a network has no such thing: a plane needs two.
+    requires_noise : bool
+        Whether a network without noise has no such thing.
     """
 
     name: str
@@ -100,9 +106,18 @@ class Part:
     needs: tuple[str, ...] = ()
     draws_with: tuple[str, ...] = ()
     uses_checkpoints: bool = False
+    least_hidden: int = 1
+    requires_noise: bool = False
 
     def compute(self, subject: Subject, settings: Mapping[str, Any]) -> Result:
-        """Compute the result of a subject."""
+        """Compute the result of a subject.
+
+        Raises
+        ------
+        UndefinedAnalysisError
+            If the network has no such thing.
+        """
+        self._require_defined(subject)
         given = {
             "network": subject.network,
             "noise_std": subject.noise_std,
@@ -113,11 +128,41 @@ class Part:
         taken = inspect.signature(self.function).parameters
         return self.function(**{name: value for name, value in given.items() if name in taken}, **settings)
 
+    def _require_defined(self, subject: Subject) -> None:
+        hidden_size = subject.network.hidden_size
+        if hidden_size < self.least_hidden:
+            raise UndefinedAnalysisError(
+                f"the network must have ≥ {self.least_hidden} neurons to span a plane, got {hidden_size}."
+            )
+        if self.requires_noise and subject.noise_std == 0:
+            raise UndefinedAnalysisError(
+                "the network must be driven by noise, but its `noise_std` is 0. Look at the noise-free parts."
+            )
+
     def list_settings(self) -> dict[str, Any]:
         """Settings that a user can change, with their defaults."""
-        parameters = inspect.signature(self.function).parameters.values()
+        return {name: parameter.default for name, parameter in self._find_settable().items()}
+
+    def resolve_settings(self, changes: Mapping[str, Any], *, path: str = "") -> dict[str, Any]:
+        """All settings of the part, these changes on top of the defaults.
+
+        Raises
+        ------
+        InputError
+            If there is no such setting, or a value is not of its kind; ``path`` is the table that it names.
+        """
+        fields: dict[str, Any] = {}
+        for name, parameter in self._find_settable().items():
+            kind = Any if parameter.annotation is parameter.empty else parameter.annotation
+            about, least = f"{parameter.default} by default", 0 if kind in (int, float) else None
+            fields[name] = kind, Field(default=parameter.default, description=about, ge=least)
+        model = create_model(self.name, __base__=Settings, **fields)
+        return model.build(changes, path=path or self.name).model_dump()
+
+    def _find_settable(self) -> dict[str, inspect.Parameter]:
         given = ("noise_std", "hmm", "plane")
-        return {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in given}
+        parameters = inspect.signature(self.function).parameters.items()
+        return {name: p for name, p in parameters if p.default is not p.empty and name not in given}
 
 
 def _plot_exponents(noise_free: NoiseFreeExponentsResult, driven: LyapunovResult) -> Figure:
@@ -161,6 +206,7 @@ PARTS: dict[str, Part] = {
             figures={},
             summarise=findings.summarise_exponents,
             seconds=4.0,
+            requires_noise=True,
             quick={"n_trajectories": 20, "n_steps": 100},
         ),
         Part(
@@ -183,6 +229,7 @@ PARTS: dict[str, Part] = {
             figures={"orbit_paths": (plot_orbit_paths, describe_orbit_paths)},
             summarise=findings.summarise_paths,
             seconds=2.0,
+            least_hidden=2,
             quick=_FIRST_LOOK,
         ),
         Part(
@@ -193,6 +240,7 @@ PARTS: dict[str, Part] = {
             figures={"rotation": (plot_rotation, describe_rotation)},
             summarise=findings.summarise_rotation,
             seconds=10.0,
+            least_hidden=2,
             quick={**_FIRST_LOOK, "n_untrained": 20, "max_untrained": 20, "n_null": 99},
         ),
         Part(
@@ -213,6 +261,7 @@ PARTS: dict[str, Part] = {
             figures={"orbit_size": (plot_orbit_size, describe_orbit_size)},
             summarise=findings.summarise_size,
             seconds=5.0,
+            least_hidden=2,
             quick=_FIRST_LOOK,
         ),
         Part(
@@ -223,6 +272,7 @@ PARTS: dict[str, Part] = {
             figures={"readout_alignment": (plot_readout_alignment, describe_readout_alignment)},
             summarise=findings.summarise_alignment,
             seconds=2.0,
+            least_hidden=2,
             quick=_FIRST_LOOK,
         ),
         Part(
@@ -236,6 +286,7 @@ PARTS: dict[str, Part] = {
             },
             summarise=findings.summarise_regions,
             seconds=10.0,
+            least_hidden=2,
             quick={"n_trajectories": 20, "n_steps": 50, "n_rollouts": 5},
         ),
         Part(
@@ -290,6 +341,7 @@ PARTS: dict[str, Part] = {
             figures={"training_evolution": (plot_training_evolution, describe_training_evolution)},
             summarise=findings.summarise_evolution,
             seconds=12.0,
+            least_hidden=2,
             quick={"n_trajectories": 20, "n_steps": 100, "n_untrained": 20, "n_resamples": 100},
             prepare=lambda subject: {
                 "checkpoints": subject.checkpoints,
@@ -323,24 +375,54 @@ def select_parts(only: Iterable[str] | None = None) -> list[Part]:
     return [part for name, part in PARTS.items() if name in chosen]
 
 
+ALL = "all"
+"""Table of settings for every part that has them."""
+
+
 def resolve_settings(
     parts: Iterable[Part], changes: Mapping[str, Any], *, quick: bool = False
 ) -> dict[str, dict[str, Any]]:
-    """Settings of each part: its own for a first look if asked for, and these changes on top.
+    """All settings of each part: defaults, its own for a first look if asked for, and changes on top.
+
+    Parameters
+    ----------
+    parts : parts
+    changes : mapping of mappings
+        By part; those under ``all`` are for every part that has such a setting, and those of the part itself
+        win over them.
+    quick : bool
 
     Raises
     ------
     InputError
-        If a name is not that of a part, or of a setting of it.
+        If a name is not that of a part, or of a setting of it, or a value is not of its kind.
     """
     for name, values in changes.items():
-        if name not in PARTS:
-            raise unknown_name("part", name, PARTS)
+        if name not in (ALL, *PARTS):
+            raise unknown_name("part", name, [ALL, *PARTS])
         if not isinstance(values, Mapping):
             raise InputError(
                 f"`{name}` must be a table of settings, got {values!r}. Write {name}.KEY = VALUE."
             )
-        for key in values:
-            if key not in PARTS[name].list_settings():
-                raise unknown_name(f"setting of the part `{name}`", key, PARTS[name].list_settings())
-    return {part.name: {**(part.quick if quick else {}), **changes.get(part.name, {})} for part in parts}
+        if name != ALL:
+            PARTS[name].resolve_settings(values)
+    shared = _share_settings(changes.get(ALL, {}))
+    return {
+        part.name: part.resolve_settings(
+            {**(part.quick if quick else {}), **shared[part.name], **changes.get(part.name, {})}
+        )
+        for part in parts
+    }
+
+
+def _share_settings(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Settings under ``all`` by part."""
+    known = {key for part in PARTS.values() for key in part.list_settings()}
+    for key in values:
+        if key not in known:
+            raise unknown_name("setting", f"{ALL}.{key}", [f"{ALL}.{name}" for name in known])
+    shared = {}
+    for part in PARTS.values():
+        shared[part.name] = {key: value for key, value in values.items() if key in part.list_settings()}
+        part.resolve_settings(shared[part.name], path=ALL)
+    return shared

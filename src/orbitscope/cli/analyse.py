@@ -1,24 +1,27 @@
 """``orbitscope analyse``."""
 
+import sys
+from json import dumps as format_value
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from .options import Json, read_settings_file
+from .options import Json, UsageError, read_settings_file
 
 if TYPE_CHECKING:
-    from ..run_analysis import PartOutcome
+    from ..analysis_files import PartOutcome
 
 
 def analyse(
-    run: Path,
+    run: Path | None = None,
     /,
     *,
     only: Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())] = None,
     quick: Annotated[bool, Parameter(negative=())] = False,
     redo: Annotated[bool, Parameter(negative=())] = False,
     settings: Path | None = None,
+    show: Annotated[bool, Parameter(name="--list", negative=())] = False,
     threads: int | None = None,
     json: Json = False,
 ) -> None:
@@ -38,12 +41,15 @@ def analyse(
         noise_free_exponents, orbit_paths, rotation, orbit_size, readout_alignment, regions,
         regional_exponents, circulation, noise_sensitivity, slow_clusters, training_evolution. [default: all]
     quick
-        Small sizes, for a first look: intervals are wide.
+        Small sizes, for a first look: intervals are wide. It is saved in folders `quick` beside the full
+        analysis.
     redo
         Compute anew what is there.
     settings
-        TOML file with a table for each part, `[regions]` and `n_trajectories = 200` below it; keys are the
-        arguments of the part's function.
+        TOML file with a table for each part, `[regions]` and `n_trajectories = 200` below it; `[all]` is for
+        every part that has such a setting.
+    show
+        List the parts and all their settings, in the form of such a file, and compute nothing.
     threads
         Threads. [default: those of the run]
     json
@@ -51,8 +57,14 @@ def analyse(
     """
     from .display import ProgressDisplay, print_json
 
+    if show:
+        list_parts(json=json)
+        return
+    if run is None:
+        raise UsageError("`RUN` is required. Name a run folder, or a network that `orbitscope zoo` lists.")
     with ProgressDisplay(f"Analysing {run}") as progress:
-        from ..run_analysis import analyse_run, describe_outcomes
+        from ..analysis_files import describe_outcomes
+        from ..run_analysis import analyse_run
 
         options = {"quick": quick, "redo": redo, "threads": threads, "progress": progress}
         outcomes = analyse_run(run, only=only, settings=read_settings_file(settings), **options)
@@ -60,6 +72,24 @@ def analyse(
         print_json({"run": run, "parts": describe_outcomes(outcomes)})
     else:
         print_outcomes(outcomes)
+
+
+def list_parts(*, json: bool) -> None:
+    """Show what each part asks, how long it takes, and its settings: a settings file with all defaults."""
+    from ..analysis import PARTS
+    from .display import print_json
+
+    keys = ("name", "question", "seconds", "settings", "quick")
+    parts = [(p.name, p.question, p.seconds, p.list_settings(), dict(p.quick)) for p in PARTS.values()]
+    if json:
+        print_json({"parts": [dict(zip(keys, part, strict=True)) for part in parts]})
+        return
+    for name, question, seconds, settings, quick in parts:
+        lines = [f"# {question}", f"# about {seconds:g} s", f"[{name}]"]
+        for key, value in settings.items():
+            note = f"  # quick: {quick[key]}" if key in quick else ""
+            lines.append(f"{key} = {format_value(value)}{note}")
+        sys.stdout.write("\n".join(lines) + "\n\n")
 
 
 def print_outcomes(outcomes: "list[PartOutcome]") -> None:

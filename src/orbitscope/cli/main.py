@@ -61,7 +61,7 @@ def run(tokens: Sequence[str]) -> int:
     except CycloptsError as error:
         return _fail(tokens, USAGE, "UsageError", f"{error} See `{_help_command(tokens)}`.")
     except KeyboardInterrupt:
-        return _fail(tokens, INTERRUPTED, "Interrupted", "interrupted before there was anything to save.")
+        return _fail(tokens, INTERRUPTED, "Interrupted", "interrupted; only what was finished is saved.")
     except BrokenPipeError:  # the reader of our output has seen enough, as in `orbitscope sample … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SUCCESS

@@ -98,5 +98,6 @@ def _require_bounded(state: Tensor, step: int) -> None:
     if not largest <= LARGEST_STATE:
         raise NoStationaryRegimeError(
             f"activity must stay below {LARGEST_STATE:.0e}, but reached {largest:.3g} within {step} steps: "
-            "the network has no stationary regime. Analyse its training window with `burn_in=0`."
+            "the network has no stationary regime. Analyse its training window with `burn_in=0`; for "
+            "`orbitscope analyse`, write `burn_in = 0` below `[all]` in a file for `--settings`."
         )

@@ -68,7 +68,7 @@ def require_buildable(network: NoiseRNN, n_untrained: int) -> dict[str, Any]:
             f"untrained networks need a cell with a name among {', '.join(CELLS)}, got `{name}`. "
             "Use n_untrained=0 to leave this null out."
         )
-    has_bias = any("bias" in parameter for parameter, _ in cell.named_parameters())
+    has_bias = any("bias" in parameter and bool(bias.any()) for parameter, bias in cell.named_parameters())
     return {
         "cell": name,
         "hidden_size": cell.hidden_size,

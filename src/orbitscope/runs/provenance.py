@@ -1,5 +1,8 @@
 """Where a run came from: versions, machine, threads, seeds, commit."""
 
+import functools
+import hashlib
+import os
 import platform
 import subprocess
 import sys
@@ -57,6 +60,16 @@ def find_commit() -> str | None:
     return commit + ("+" if changed else "")
 
 
+@functools.cache
+def digest_code() -> str:
+    """Checksum of the package's Python files, the same in a checkout and a wheel."""
+    package, digest = Path(__file__).resolve().parent.parent, hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(package).as_posix()} {len(content)} ".encode() + content)
+    return digest.hexdigest()
+
+
 def find_processor() -> str:
     """Model name of the processor."""
     info = Path("/proc/cpuinfo")
@@ -68,5 +81,8 @@ def find_processor() -> str:
 
 
 def _run_git(folder: Path, *arguments: str) -> str:
+    """Output of git about a folder, whatever repository the environment names (it does within git hooks)."""
     command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return run.stdout.strip()
