@@ -43,6 +43,11 @@ REGION_TEXT = (
     "the network."
 )
 
+ROTATION_TEXT = (
+    "Area rates in the plane of the two leading axes of raw activity, which depends on the units of single "
+    "neurons, and of standardised activity, which does not; untrained networks in planes of the same kind."
+)
+
 LOCAL_TEXT = (
     "Transition, kick, slow in each cell. Uncertain: residency within two standard errors of a border of "
     "regions. First exponent: mean growth of the leading tangent vector over the five steps from a state on."
@@ -90,6 +95,7 @@ def compute_row(network: str, threads: int, *, redo: bool = False) -> dict[str, 
         "exponents": describe(network, "exponents", lambda r: read(r, 0, "estimate", "low", "high")),
         "regional_exponents": describe(network, "regional_exponents", describe_regional_exponents),
         "rotation": describe(network, "rotation", describe_rotation),
+        "rotation_standardised": describe(network, "rotation_standardised", describe_rotation),
         "circulation": describe(network, "circulation", describe_circulation),
         "readout_alignment": describe(network, "readout_alignment", describe_readout),
         "training_evolution": describe(network, "training_evolution", describe_dates),
@@ -225,7 +231,7 @@ def order(row: dict[str, Any]) -> tuple[bool, int, str]:
 def write_page() -> None:
     """Rewrite the generated part of docs/results.md."""
     rows = table.read_rows(ROWS)
-    parts = (render_regions, render_local, render_order, render_global, render_training)
+    parts = (render_regions, render_local, render_order, render_rotation, render_global, render_training)
     text = "\n".join(render(rows) for render in parts) if rows else "No rows yet.\n"
     table.write_section("dynamics tables", text)
 
@@ -295,39 +301,49 @@ def render_order(rows: list[dict[str, Any]]) -> str:
 
 
 def render_global(rows: list[dict[str, Any]]) -> str:
-    """Growth, exponents, rotation and readout."""
-    heads = [
-        "network",
-        "without noise",
-        "rate, largest (1/step)",
-        "driven exponent",
-        "area rate",
-        "untrained, 95 %",
-        "output irreversibility (nat)",
-    ]
-    lines = [
-        _head([*heads, "readout in the plane (p: permutations, signs)", "share of logits in it (p: signs)"])
-    ]
+    """Growth, exponents and readout."""
+    heads = ["network", "without noise", "rate, largest (1/step)", "driven exponent"]
+    readout_heads = ["readout in the plane (p: permutations, signs)", "share of logits in it (p: signs)"]
+    lines = [_head([*heads, *readout_heads])]
     for row in rows:
-        growth, rotation, readout = row["noise_free_growth"], row["rotation"], row["readout_alignment"]
-        cells = ["-"] * 8
+        growth, readout = row["noise_free_growth"], row["readout_alignment"]
+        cells = ["-"] * 5
         if growth is not None:
             cells[0] = ", ".join(filter(None, (growth["verdict"], growth["directions"])))
             cells[1] = f"{_number(growth['mean_rate'])}, {_number(growth['largest_rate'])}"
         if row["exponents"] is not None:
             cells[2] = _interval(row["exponents"])
-        if rotation is not None:
-            cells[3] = _interval(rotation["area_rate"])
-            quantile, p = (_number(rotation[key]["untrained"]) for key in ("null_quantile", "p_value"))
-            cells[4] = f"{quantile}, p = {p}"
-            if "irreversibility" in rotation:
-                *interval, p = rotation["irreversibility"]
-                cells[5] = f"{_interval(interval)}, p = {_number(p)}"
         if readout is not None:
-            cells[6] = _join(readout, "projection", "p_permutations", "p_signs")
-            cells[7] = _join(readout, "logit_share", "logit_p_signs")
+            cells[3] = _join(readout, "projection", "p_permutations", "p_signs")
+            cells[4] = _join(readout, "logit_share", "logit_p_signs")
         lines.append(_line([_name(row), *cells]))
     return "\n".join(lines) + "\n"
+
+
+def render_rotation(rows: list[dict[str, Any]]) -> str:
+    """Area rates in both planes beside untrained networks, and the direction of the output."""
+    heads = ["network"]
+    for units in ("raw", "standardised"):
+        heads += [f"area rate, {units} (1/step)", "untrained, 95 %", "variance in the plane"]
+    lines = [_head([*heads, "output irreversibility (nat)"])]
+    for row in rows:
+        cells: list[str] = []
+        for part in ("rotation", "rotation_standardised"):
+            cells += _describe_turn(row.get(part))
+        output = "-"
+        if row["rotation"] is not None:
+            *interval, p = row["rotation"]["irreversibility"]
+            output = f"{_interval(interval)}, p = {_number(p)}"
+        lines.append(_line([_name(row), *cells, output]))
+    return f"{ROTATION_TEXT}\n\n" + "\n".join(lines) + "\n"
+
+
+def _describe_turn(found: dict[str, Any] | None) -> list[str]:
+    """Area rate, untrained networks and variance of one plane."""
+    if found is None:
+        return ["-"] * 3
+    quantile, p = (_number(found[key]["untrained"]) for key in ("null_quantile", "p_value"))
+    return [_interval(found["area_rate"]), f"{quantile}, p = {p}", _number(sum(found["variance"]))]
 
 
 def render_training(rows: list[dict[str, Any]]) -> str:

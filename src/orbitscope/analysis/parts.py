@@ -251,6 +251,7 @@ PARTS: dict[str, Part] = {
             figures={"rotation_standardised": (plot_rotation, describe_rotation)},
             summarise=findings.summarise_rotation,
             seconds=10.0,
+            least_hidden=2,
             quick={**_FIRST_LOOK, "n_untrained": 20, "max_untrained": 20, "n_null": 99},
         ),
         Part(

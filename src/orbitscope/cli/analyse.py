@@ -38,8 +38,9 @@ def analyse(
         `orbitscope zoo` lists them.
     only
         Parts to compute, with those that they need: noise_free_growth, fixed_points, exponents,
-        noise_free_exponents, orbit_paths, rotation, orbit_size, readout_alignment, regions,
-        regional_exponents, circulation, noise_sensitivity, slow_clusters, training_evolution. [default: all]
+        noise_free_exponents, orbit_paths, rotation, rotation_standardised, orbit_size, readout_alignment,
+        regions, regional_exponents, circulation, noise_sensitivity, slow_clusters, training_evolution.
+        [default: all]
     quick
         Small sizes, for a first look: intervals are wide. It is saved in folders `quick` beside the full
         analysis.
