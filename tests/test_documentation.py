@@ -55,6 +55,7 @@ def read_commands(path):
     return re.findall(r"^    orbitscope (\S.*)$|`orbitscope ([^`]+)`", text, flags=re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_the_first_look_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     look, _ = read_python_blocks(ROOT / "README.md")
