@@ -1,6 +1,5 @@
 """Parts that need driven states, a plane, or the results of other parts: from a network to the result."""
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -12,7 +11,7 @@ from ..dynamics.noise_free_exponents import NoiseFreeExponentsResult, compute_no
 from ..dynamics.noise_free_growth import NoiseFreeGrowthResult, compute_noise_free_growth
 from ..dynamics.orbit_plane import compute_covariance, fit_orbit_plane
 from ..dynamics.readout_alignment import ReadoutAlignmentResult, compute_readout_alignment
-from ..network import NoiseRNN
+from ..network import NoiseRNN, spawn_rng
 
 
 def compute_growth(
@@ -104,7 +103,7 @@ def align_readout(
     states = run_driven(network, n_trajectories, n_steps, burn_in=burn_in, **noise).states
     hidden = states[..., : network.hidden_size]
     plane, (_, covariance) = fit_orbit_plane(hidden), compute_covariance(hidden)
-    rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+    rng = spawn_rng(generator)
     return compute_readout_alignment(network, plane, covariance, rng=rng, n_null=n_null)
 
 
