@@ -1,3 +1,4 @@
+import copy
 import itertools
 from functools import partial
 
@@ -7,7 +8,7 @@ import torch
 
 from orbitscope.dynamics import training_evolution
 from orbitscope.dynamics.area_rate import compute_area_rate
-from orbitscope.dynamics.checkpoint_measures import MEASURES, measure_checkpoint
+from orbitscope.dynamics.checkpoint_measures import MEASURES, measure_checkpoint, measure_untrained
 from orbitscope.dynamics.driven_states import run_driven
 from orbitscope.dynamics.orbit_plane import fit_orbit_plane
 from orbitscope.dynamics.training_dates import find_onset
@@ -102,10 +103,41 @@ def test_measures_are_those_of_each_state_in_turn(cell):
     assert found["transition_rate"] == pytest.approx(1 / np.mean(dwells))
     assert found["mean_inverse_dwell"] == pytest.approx(np.mean(1 / np.array(dwells)))
     hidden = path.states.flatten(0, 1)
-    shift = hidden.mean(0).norm() / (hidden - hidden.mean(0)).square().sum(1).mean().sqrt()
+    sd = hidden.std(0, correction=0)
+    shift = (hidden.mean(0)[sd > 0] / sd[sd > 0]).square().mean().sqrt()
     assert found["mean_shift"] == pytest.approx(float(shift))
     z = fit_orbit_plane(hidden).project(path.states).transpose(0, 1).numpy()
     assert found["area_rate"] == pytest.approx(abs(compute_area_rate(z)))
+
+
+def test_the_mean_shift_does_not_depend_on_the_scale_of_neurons():
+    network, scale = (
+        make_network(1.5),
+        torch.exp(3 * torch.randn(12, generator=torch.Generator().manual_seed(3)).double()),
+    )
+    scaled = copy.deepcopy(network)
+    with torch.no_grad():
+        scaled.cell.w_hh.mul_(scale[:, None] / scale)
+        scaled.cell.w_ih.mul_(scale[:, None])
+        scaled.w_out.div_(scale)
+    values = [measure(each)[1] for each in (network, scaled)]
+    for name in ("mean_shift", "unstable_share", "transition_rate"):
+        assert values[0][name] == pytest.approx(values[1][name], rel=1e-10)
+
+
+def test_the_mean_shift_of_known_activity():
+    """Means 1 and 4 with standard deviations 1 and 3; silent and constant neurons have no part in it."""
+    time = torch.arange(8)[:, None].expand(8, 3)
+    fast, slow = (time % 2).double(), (time // 2 % 2).double()
+    hidden = torch.stack([2 * fast, 1 + 6 * slow, 0 * fast, 0 * fast + 0.1], dim=2)
+    _, shift = measure_untrained(hidden)
+    assert shift == pytest.approx(np.sqrt((1 + 16 / 9) / 2))
+
+
+def test_the_mean_shift_of_rectified_noise():
+    """Without recurrence h is a rectified normal variable: mean 1/√(2π), variance 1/2 − 1/(2π)."""
+    _, found, _ = measure(make_network(0.0), n_trajectories=400, n_steps=101)
+    assert found["mean_shift"] == pytest.approx(1 / np.sqrt(np.pi - 1), abs=0.01)
 
 
 def test_the_exponent_is_the_growth_of_a_small_difference():

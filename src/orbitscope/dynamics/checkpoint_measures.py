@@ -26,11 +26,14 @@ MEASURES = {
     "critical_share": ("share of steps with a critical pair", "1"),
     "exponent": ("largest Lyapunov exponent, driven", "1/step"),
     "area_rate": ("|a|, area swept per step in the orbit plane", "1/step"),
-    "mean_shift": ("‖E h‖ / √E‖h − E h‖²", "1"),
+    "mean_shift": ("root mean square over neurons of mean / sd", "1"),
 }
 """Measures of a checkpoint: description and unit."""
 
 _ROW = {name: row for row, name in enumerate(MEASURES)}
+
+_CONSTANT = 1e-12
+"""A variance that is smaller, relative to the mean square, is rounding."""
 
 
 def measure_checkpoint(
@@ -58,6 +61,12 @@ def measure_checkpoint(
         Source of the first tangent vector.
     resample
         :func:`bootstrap_statistic` with its settings.
+
+    Notes
+    -----
+    The mean shift is √(mean over neurons of (E h / sd h)²), over neurons that vary. It does not depend on the
+    scale of neurons: for a positive diagonal D, (D W_hh D⁻¹, D W_ih, W_out D⁻¹) is the same network, of which
+    the length of E h over the size of the fluctuations is not the same.
     """
     hidden = path.states[..., : network.hidden_size].double()
     parts = [
@@ -119,9 +128,9 @@ def _refit_area(sums: np.ndarray) -> np.ndarray:
 
 
 def _sum_activity(hidden: Tensor) -> np.ndarray:
-    """Mean activity of each neuron, mean squared norm, and 1 for each trajectory."""
-    size = hidden.square().sum(2).mean(0)[:, None]
-    return torch.cat([hidden.mean(0), size, torch.ones_like(size)], dim=1).cpu().numpy()
+    """Mean activity of each neuron, mean square of each, and 1 for each trajectory."""
+    one = torch.ones_like(hidden[0, :, :1])
+    return torch.cat([hidden.mean(0), hidden.square().mean(0), one], dim=1).cpu().numpy()
 
 
 def _compute(sums: np.ndarray, *, edges: np.ndarray) -> np.ndarray:
@@ -140,9 +149,13 @@ def _compute(sums: np.ndarray, *, edges: np.ndarray) -> np.ndarray:
 
 
 def _divide_shift(sums: np.ndarray) -> np.ndarray:
-    *_, size, n_trajectories = sums.T
-    square_of_mean = np.square(sums[:, :-2] / n_trajectories[:, None]).sum(1)
-    return np.sqrt(square_of_mean / (size / n_trajectories - square_of_mean))
+    """Root mean square of mean / sd over the neurons that vary; NaN if none does."""
+    mean, square = np.split(sums[:, :-1] / sums[:, -1:], 2, axis=1)
+    variance = square - mean**2
+    varies = variance > _CONSTANT * square
+    ratios = np.divide(mean**2, variance, out=np.zeros_like(mean), where=varies)
+    with np.errstate(invalid="ignore"):
+        return np.sqrt(ratios.sum(1) / varies.sum(1))
 
 
 def _bound_area(found: BootstrapResult) -> BootstrapResult:
