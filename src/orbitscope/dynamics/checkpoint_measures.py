@@ -30,17 +30,36 @@ MEASURES = {
 }
 """Measures of a checkpoint: description and unit."""
 
+SHARES = ("unstable_share", "critical_share")
+"""Measures that are shares of the spectra, in the order of :func:`count_spectra`."""
+
 _ROW = {name: row for row, name in enumerate(MEASURES)}
 
 _CONSTANT = 1e-12
 """A variance that is smaller, relative to the mean square, is rounding."""
 
 
+def count_spectra(network: NoiseRNN, path: DrivenPath, *, stride: int) -> Float[np.ndarray, "trajectory 3"]:
+    """Count the spectra of each trajectory, those with an unstable eigenvalue, and with a critical pair.
+
+    Parameters
+    ----------
+    network : NoiseRNN
+    path : DrivenPath
+    stride : int >= 1
+        Spectra are taken at every so many steps, with the noise of the step that follows.
+    """
+    states, noise = path.states[:-1:stride], path.noise[1::stride]
+    spectra = compute_spectra(network, states.flatten(0, 1), noise.flatten(0, 1))
+    flags = [spectra.n_active >= 0, spectra.count_unstable() > 0, spectra.count_critical_pairs() > 0]
+    return np.stack([flag.reshape(len(states), -1).sum(0) for flag in flags], axis=1).astype(float)
+
+
 def measure_checkpoint(
     network: NoiseRNN,
     path: DrivenPath,
+    spectra: Float[np.ndarray, "trajectory 3"],
     *,
-    stride: int,
     align_steps: int,
     generator: torch.Generator,
     resample: Callable[..., BootstrapResult],
@@ -53,8 +72,8 @@ def measure_checkpoint(
     ----------
     network : NoiseRNN
     path : DrivenPath
-    stride : int >= 1
-        Spectra are taken at every so many steps, with the noise of the step that follows.
+    spectra : (trajectory, 3)
+        Of :func:`count_spectra`.
     align_steps : int >= 0
         First steps, which do not count for the exponent.
     generator
@@ -71,7 +90,7 @@ def measure_checkpoint(
     hidden = path.states[..., : network.hidden_size].double()
     parts = [
         _sum_dwells(network, path.states),
-        _sum_spectra(network, path, stride),
+        spectra,
         _sum_growth(network, path, align_steps, generator),
         _sum_areas(hidden),
         _sum_activity(hidden),
@@ -92,14 +111,6 @@ def _sum_dwells(network: NoiseRNN, states: Tensor) -> np.ndarray:
     runs = find_complete_runs(symbols)
     weights = (None, runs.length, 1 / runs.length)
     return np.stack([np.bincount(runs.sequence, w, minlength=len(symbols)) for w in weights], axis=1)
-
-
-def _sum_spectra(network: NoiseRNN, path: DrivenPath, stride: int) -> np.ndarray:
-    """Number of spectra, of those with an unstable eigenvalue, and of those with a critical pair."""
-    states, noise = path.states[:-1:stride], path.noise[1::stride]
-    spectra = compute_spectra(network, states.flatten(0, 1), noise.flatten(0, 1))
-    flags = [spectra.n_active >= 0, spectra.count_unstable() > 0, spectra.count_critical_pairs() > 0]
-    return np.stack([flag.reshape(len(states), -1).sum(0) for flag in flags], axis=1)
 
 
 def _sum_growth(
