@@ -8,6 +8,7 @@ from orbitscope.dynamics.training_evolution import compute_training_evolution
 from orbitscope.network import build_network
 from orbitscope.plots.training_evolution import (
     choose_orbits,
+    describe_lag,
     describe_training_evolution,
     plot_course,
     plot_measures_over_training,
@@ -83,9 +84,16 @@ def test_the_caption_has_the_dates_their_lag_and_what_is_missing(result):
     assert "Without a stationary regime: 25." in caption
     assert "Loss drop: epoch 20." in caption
     assert "Onset of unstable: epoch" in caption
-    assert "epochs after the loss" in caption
+    assert "epochs after the loss drop" in caption
+    assert "takes 7 trajectories with an event, a share of at least 0.035" in caption
     assert "grey: the middle 90 % of 20 untrained networks" in caption
     still = run({epoch: 0.5 for epoch in GAINS}, n_untrained=0)
     assert "untrained" not in describe_training_evolution(still)
     assert "Onset of unstable_share undefined" in describe_training_evolution(still)
     plot_training_evolution(still)
+
+
+def test_a_lag_is_put_in_words_on_either_side_of_the_drop():
+    assert describe_lag(5, 15) == "5 to 15 epochs after the loss drop"
+    assert describe_lag(-30, -20) == "30 to 20 epochs before the loss drop"
+    assert describe_lag(-5, 10) == "from 5 epochs before to 10 after the loss drop"

@@ -1,3 +1,4 @@
+import copy
 import itertools
 from functools import partial
 
@@ -5,12 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from orbitscope.dynamics import training_evolution
 from orbitscope.dynamics.area_rate import compute_area_rate
-from orbitscope.dynamics.checkpoint_measures import MEASURES, measure_checkpoint
+from orbitscope.dynamics.checkpoint_measures import (
+    MEASURES,
+    count_spectra,
+    measure_checkpoint,
+    measure_untrained,
+)
 from orbitscope.dynamics.driven_states import run_driven
 from orbitscope.dynamics.orbit_plane import fit_orbit_plane
-from orbitscope.dynamics.training_dates import find_onset
 from orbitscope.dynamics.training_evolution import EvolutionResult, compute_training_evolution
 from orbitscope.errors import InputError, UndefinedAnalysisError
 from orbitscope.network import build_network
@@ -57,7 +61,7 @@ def measure(network, n_trajectories=8, n_steps=41, align_steps=5, **options):
     path = run_driven(network, n_trajectories, n_steps, generator=torch.Generator().manual_seed(1), **options)
     resample = partial(bootstrap_statistic, rng=np.random.default_rng(0), n_resamples=50)
     options = {"align_steps": align_steps, "generator": torch.Generator(), "resample": resample}
-    found = measure_checkpoint(network, path, stride=4, **options)
+    found = measure_checkpoint(network, path, count_spectra(network, path, stride=4), **options)
     return path, dict(zip(MEASURES, found.estimate, strict=True)), found
 
 
@@ -102,10 +106,41 @@ def test_measures_are_those_of_each_state_in_turn(cell):
     assert found["transition_rate"] == pytest.approx(1 / np.mean(dwells))
     assert found["mean_inverse_dwell"] == pytest.approx(np.mean(1 / np.array(dwells)))
     hidden = path.states.flatten(0, 1)
-    shift = hidden.mean(0).norm() / (hidden - hidden.mean(0)).square().sum(1).mean().sqrt()
+    sd = hidden.std(0, correction=0)
+    shift = (hidden.mean(0)[sd > 0] / sd[sd > 0]).square().mean().sqrt()
     assert found["mean_shift"] == pytest.approx(float(shift))
     z = fit_orbit_plane(hidden).project(path.states).transpose(0, 1).numpy()
     assert found["area_rate"] == pytest.approx(abs(compute_area_rate(z)))
+
+
+def test_the_mean_shift_does_not_depend_on_the_scale_of_neurons():
+    network, scale = (
+        make_network(1.5),
+        torch.exp(3 * torch.randn(12, generator=torch.Generator().manual_seed(3)).double()),
+    )
+    scaled = copy.deepcopy(network)
+    with torch.no_grad():
+        scaled.cell.w_hh.mul_(scale[:, None] / scale)
+        scaled.cell.w_ih.mul_(scale[:, None])
+        scaled.w_out.div_(scale)
+    values = [measure(each)[1] for each in (network, scaled)]
+    for name in ("mean_shift", "unstable_share", "transition_rate"):
+        assert values[0][name] == pytest.approx(values[1][name], rel=1e-10)
+
+
+def test_the_mean_shift_of_known_activity():
+    """Means 1 and 4 with standard deviations 1 and 3; silent and constant neurons have no part in it."""
+    time = torch.arange(8)[:, None].expand(8, 3)
+    fast, slow = (time % 2).double(), (time // 2 % 2).double()
+    hidden = torch.stack([2 * fast, 1 + 6 * slow, 0 * fast, 0 * fast + 0.1], dim=2)
+    _, shift = measure_untrained(hidden)
+    assert shift == pytest.approx(np.sqrt((1 + 16 / 9) / 2))
+
+
+def test_the_mean_shift_of_rectified_noise():
+    """Without recurrence h is a rectified normal variable: mean 1/√(2π), variance 1/2 − 1/(2π)."""
+    _, found, _ = measure(make_network(0.0), n_trajectories=400, n_steps=101)
+    assert found["mean_shift"] == pytest.approx(1 / np.sqrt(np.pi - 1), abs=0.01)
 
 
 def test_the_exponent_is_the_growth_of_a_small_difference():
@@ -138,56 +173,37 @@ def test_the_limits_of_the_area_rate_are_those_of_its_size():
 # ---- dates
 
 
-def find(shares, *, least=0.01, before=20.0, error=0.005, shared=0.0):
-    """Onset of shares whose resamples vary, each on its own and all alike."""
-    rng = np.random.default_rng(0)
-    samples = (
-        np.array(shares) + error * rng.standard_normal((2000, 6)) + shared * rng.standard_normal((2000, 1))
-    )
-    return find_onset(np.array([0, 10, 20, 30, 40, 50]), samples, least=least, before=before)
+def test_what_it_takes_to_see_a_rise_is_said():
+    """Six trajectories are the fewest for which p = 2^−6 is below .05 / 3, for three later checkpoints."""
+    status = run({**GAINS, 20: 1e3}, n_trajectories=30, n_steps=40, spectral_stride=8).status
+    assert status["least_trajectories"] == 6
+    assert status["least_share"] == 6 / (30 * 5)
+    assert (1 - status["unseen_share"]) ** 30 == pytest.approx(0.05)
 
 
-def test_an_onset_lies_between_two_checkpoints():
-    shares = [0, 0, 0.04, 0.1, 0.2, 0.3]
-    assert find(shares) == (30, 20, 30)
-    assert find(shares, least=0.15) == (40, 30, 40)
-    assert find([0, 0, 0.15, 0.1, 0.2, 0.3]) == (40, 30, 40)
-    assert find(shares, before=45.0) == (50, 40, 50)
+def test_instability_before_the_drop_of_the_loss_has_a_lag_below_0():
+    result = run({0: 0.5, 5: 0.5, 10: 2.5, 30: 2.5, 40: 2.5}, make_course(drop=25))
+    rows = {event: row for row, event in enumerate(result.event)}
+    drop, onset = rows["loss drop"], rows["unstable_share"]
+    assert (result.date[onset], result.date_low[onset], result.date_high[onset]) == (10, 5, 10)
+    assert result.lag[onset] == -15
+    assert result.lag_low[onset] == 5 - result.date_high[drop]
+    assert result.lag_high[onset] == 10 - result.date_low[drop] < 0
 
 
-def test_a_rise_is_a_difference_of_pairs():
-    """Variation that all checkpoints share does not hide a rise; as much variation of each one does."""
-    shares = [0.4, 0.4, 0.4, 0.46, 0.46, 0.46]
-    assert find(shares, error=0.005, shared=0.05) == (30, 20, 30)
-    assert np.isnan(find(shares, error=0.05)).all()
+def test_the_loss_does_not_move_the_onset():
+    dates = [run(course=course).date[1:] for course in (make_course(12), make_course(35), np.ones(40))]
+    np.testing.assert_array_equal(dates[0], dates[1])
+    np.testing.assert_array_equal(dates[0], dates[2])
 
 
-def test_an_onset_has_to_last_and_may_be_missing():
-    assert find([0, 0, 0, 0.1, 0, 0.3]) == (50, 40, 50)
-    assert np.isnan(find([0, 0, 0, 0.1, 0.1, 0])).all()
-    assert np.isnan(find([0.5, 0.4, 0.3, 0.2, 0.2, 0.2])).all()
-
-
-def test_without_a_drop_the_first_checkpoint_is_the_former_level_and_gaps_are_passed_over():
-    shares = [0, 0.1, 0.2, np.nan, 0.3, 0.4]
-    assert find(shares, before=np.nan) == (10, 0, 10)
-    assert find(shares, before=20.0) == (40, 20, 40)
-
-
-def test_events_that_were_not_seen_are_limited_by_the_number_of_trajectories(monkeypatch):
-    """The worst case, where a trajectory has an event at all steps or at none, is missed in 5 % of runs."""
-    limits = []
-
-    def record(*args, least, **options):
-        limits.append(least)
-        return (np.nan, np.nan, np.nan)
-
-    monkeypatch.setattr(training_evolution, "find_onset", record)
-    for n, stride in ((12, 2), (12, 20), (30, 20)):
-        run(n_trajectories=n, spectral_stride=stride)
-    assert limits[0] == limits[2] > limits[4]
-    events = np.random.default_rng(0).random((20000, 12)) < limits[0]
-    assert 1 - events.any(1).mean() == pytest.approx(0.05, abs=0.006)
+def test_a_network_that_is_unstable_from_the_start_has_no_onset():
+    gains = dict(zip(GAINS, (2.5, 2.5, 2.5, 2.5, 3.0), strict=True))
+    result = run(gains)
+    assert np.isnan(result.date[1])
+    assert any("at the first checkpoint already" in note for note in result.status["notes"])
+    assert result.settings["most_at_start"] == 0.1
+    assert np.isfinite(run(gains, most_at_start=1.0).date[1])
 
 
 def test_drop_and_onset_are_dated_apart():
@@ -207,7 +223,7 @@ def test_what_cannot_be_dated_is_said():
     assert np.isnan(result.date).all()
     assert any("the loss curve has the status on_plateau" in note for note in result.status["notes"])
     assert any(
-        "unstable_share undefined: it does not rise for good" in note for note in result.status["notes"]
+        "unstable_share undefined: it is raised at no checkpoint" in note for note in result.status["notes"]
     )
     assert "no history" in run(course=np.empty(0)).status["notes"][0]
 
@@ -277,7 +293,7 @@ def test_too_few_checkpoints_explosions_and_bad_numbers_are_named():
         run({0: 0.5, 1: 0.6})
     with pytest.raises(UndefinedAnalysisError, match="no checkpoint has a stationary regime"):
         run({epoch: 1e3 for epoch in GAINS})
-    for options in ({"spectral_stride": 0}, {"align_steps": 40}):
+    for options in ({"spectral_stride": 0}, {"align_steps": 40}, {"most_at_start": 1.5}):
         with pytest.raises(InputError, match="must be"):
             run(**options)
 

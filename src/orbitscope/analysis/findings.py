@@ -20,6 +20,7 @@ from ..dynamics.rotation import RotationResult
 from ..dynamics.slow_clusters import SlowClusterResult
 from ..dynamics.training_evolution import COMPARED, EvolutionResult
 from ..plots.style import format_number
+from ..plots.training_evolution import describe_lag
 
 
 @dataclass(frozen=True)
@@ -243,9 +244,8 @@ def summarise_evolution(result: EvolutionResult) -> list[Finding]:
     findings = []
     for i, event in enumerate(result.event):
         limits = [float(values[i]) for values in (result.lag_low, result.lag_high)]
-        low, high = map(format_number, limits)
-        beside = f"{low} to {high} epochs after the loss drop"
-        beside = "" if event == "loss drop" or not np.isfinite(limits).all() else beside
+        has_lag = event != "loss drop" and np.isfinite(limits).all()
+        beside = describe_lag(*limits) if has_lag else ""
         date = (float(values[i]) for values in (result.date, result.date_low, result.date_high))
         what = str(event) if event == "loss drop" else f"onset of {str(event).replace('_', ' ')}"
         findings.append(Finding(f"{what} (epoch)", format_interval(*date), beside))

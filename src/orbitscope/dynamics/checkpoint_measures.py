@@ -26,18 +26,40 @@ MEASURES = {
     "critical_share": ("share of steps with a critical pair", "1"),
     "exponent": ("largest Lyapunov exponent, driven", "1/step"),
     "area_rate": ("|a|, area swept per step in the orbit plane", "1/step"),
-    "mean_shift": ("‖E h‖ / √E‖h − E h‖²", "1"),
+    "mean_shift": ("root mean square over neurons of mean / sd", "1"),
 }
 """Measures of a checkpoint: description and unit."""
 
+SHARES = ("unstable_share", "critical_share")
+"""Measures that are shares of the spectra, in the order of :func:`count_spectra`."""
+
 _ROW = {name: row for row, name in enumerate(MEASURES)}
+
+_CONSTANT = 1e-12
+"""A variance that is smaller, relative to the mean square, is rounding."""
+
+
+def count_spectra(network: NoiseRNN, path: DrivenPath, *, stride: int) -> Float[np.ndarray, "trajectory 3"]:
+    """Count the spectra of each trajectory, those with an unstable eigenvalue, and with a critical pair.
+
+    Parameters
+    ----------
+    network : NoiseRNN
+    path : DrivenPath
+    stride : int >= 1
+        Spectra are taken at every so many steps, with the noise of the step that follows.
+    """
+    states, noise = path.states[:-1:stride], path.noise[1::stride]
+    spectra = compute_spectra(network, states.flatten(0, 1), noise.flatten(0, 1))
+    flags = [spectra.n_active >= 0, spectra.count_unstable() > 0, spectra.count_critical_pairs() > 0]
+    return np.stack([flag.reshape(len(states), -1).sum(0) for flag in flags], axis=1).astype(float)
 
 
 def measure_checkpoint(
     network: NoiseRNN,
     path: DrivenPath,
+    spectra: Float[np.ndarray, "trajectory 3"],
     *,
-    stride: int,
     align_steps: int,
     generator: torch.Generator,
     resample: Callable[..., BootstrapResult],
@@ -50,19 +72,25 @@ def measure_checkpoint(
     ----------
     network : NoiseRNN
     path : DrivenPath
-    stride : int >= 1
-        Spectra are taken at every so many steps, with the noise of the step that follows.
+    spectra : (trajectory, 3)
+        Of :func:`count_spectra`.
     align_steps : int >= 0
         First steps, which do not count for the exponent.
     generator
         Source of the first tangent vector.
     resample
         :func:`bootstrap_statistic` with its settings.
+
+    Notes
+    -----
+    The mean shift is √(mean over neurons of (E h / sd h)²), over neurons that vary. It does not depend on the
+    scale of neurons: for a positive diagonal D, (D W_hh D⁻¹, D W_ih, W_out D⁻¹) is the same network, of which
+    the length of E h over the size of the fluctuations is not the same.
     """
     hidden = path.states[..., : network.hidden_size].double()
     parts = [
         _sum_dwells(network, path.states),
-        _sum_spectra(network, path, stride),
+        spectra,
         _sum_growth(network, path, align_steps, generator),
         _sum_areas(hidden),
         _sum_activity(hidden),
@@ -83,14 +111,6 @@ def _sum_dwells(network: NoiseRNN, states: Tensor) -> np.ndarray:
     runs = find_complete_runs(symbols)
     weights = (None, runs.length, 1 / runs.length)
     return np.stack([np.bincount(runs.sequence, w, minlength=len(symbols)) for w in weights], axis=1)
-
-
-def _sum_spectra(network: NoiseRNN, path: DrivenPath, stride: int) -> np.ndarray:
-    """Number of spectra, of those with an unstable eigenvalue, and of those with a critical pair."""
-    states, noise = path.states[:-1:stride], path.noise[1::stride]
-    spectra = compute_spectra(network, states.flatten(0, 1), noise.flatten(0, 1))
-    flags = [spectra.n_active >= 0, spectra.count_unstable() > 0, spectra.count_critical_pairs() > 0]
-    return np.stack([flag.reshape(len(states), -1).sum(0) for flag in flags], axis=1)
 
 
 def _sum_growth(
@@ -119,9 +139,9 @@ def _refit_area(sums: np.ndarray) -> np.ndarray:
 
 
 def _sum_activity(hidden: Tensor) -> np.ndarray:
-    """Mean activity of each neuron, mean squared norm, and 1 for each trajectory."""
-    size = hidden.square().sum(2).mean(0)[:, None]
-    return torch.cat([hidden.mean(0), size, torch.ones_like(size)], dim=1).cpu().numpy()
+    """Mean activity of each neuron, mean square of each, and 1 for each trajectory."""
+    one = torch.ones_like(hidden[0, :, :1])
+    return torch.cat([hidden.mean(0), hidden.square().mean(0), one], dim=1).cpu().numpy()
 
 
 def _compute(sums: np.ndarray, *, edges: np.ndarray) -> np.ndarray:
@@ -140,9 +160,13 @@ def _compute(sums: np.ndarray, *, edges: np.ndarray) -> np.ndarray:
 
 
 def _divide_shift(sums: np.ndarray) -> np.ndarray:
-    *_, size, n_trajectories = sums.T
-    square_of_mean = np.square(sums[:, :-2] / n_trajectories[:, None]).sum(1)
-    return np.sqrt(square_of_mean / (size / n_trajectories - square_of_mean))
+    """Root mean square of mean / sd over the neurons that vary; NaN if none does."""
+    mean, square = np.split(sums[:, :-1] / sums[:, -1:], 2, axis=1)
+    variance = square - mean**2
+    varies = variance > _CONSTANT * square
+    ratios = np.divide(mean**2, variance, out=np.zeros_like(mean), where=varies)
+    with np.errstate(invalid="ignore"):
+        return np.sqrt(ratios.sum(1) / varies.sum(1))
 
 
 def _bound_area(found: BootstrapResult) -> BootstrapResult:

@@ -13,17 +13,14 @@ from ..errors import InputError, UndefinedAnalysisError
 from ..network import NoiseRNN, draw_seed
 from ..results import Result, axes
 from ..statistics import BootstrapResult, bootstrap_statistic
-from .checkpoint_measures import MEASURES, measure_checkpoint, measure_untrained
+from .checkpoint_measures import MEASURES, SHARES, count_spectra, measure_checkpoint, measure_untrained
 from .driven_states import DrivenPath, NoStationaryRegimeError, run_driven
 from .orbit_plane import OrbitPlane, fit_orbit_plane
-from .training_dates import date_drop, find_onset, subtract_dates
+from .training_dates import bound_unseen, count_least_raised, date_drop, find_onset, subtract_dates
 from .untrained_networks import UNTRAINED_RUN, run_untrained
 
 LEAST_CHECKPOINTS = 5
 """Fewer checkpoints cannot date an onset."""
-
-ONSETS = ("unstable_share", "critical_share")
-"""Measures whose onset is dated."""
 
 COMPARED = ("area_rate", "mean_shift")
 """Measures that are compared with those of untrained networks."""
@@ -40,7 +37,9 @@ class EvolutionResult(Result):
     """The dynamics of the checkpoints of a training run.
 
     ``status`` holds ``without_regime`` (epochs of checkpoints that have no stationary regime, whose measures
-    are NaN) and ``notes`` (what could not be dated, and why).
+    are NaN), ``notes`` (what could not be dated, and why), and what it takes to see a rise of a share of
+    which nothing was seen at first: ``least_trajectories`` with an event, and the ``least_share`` of steps
+    that these can be. ``unseen_share`` is the upper limit of a share of which nothing is seen.
 
     Attributes
     ----------
@@ -58,12 +57,13 @@ class EvolutionResult(Result):
     loss : (epoch,)
         Relative to that of symbols without memory.
     event : (event,)
-        "loss drop", and the onset of each of ``ONSETS``.
+        "loss drop", and the onset of each of ``SHARES``.
     date, date_low, date_high : (event,)
         Epoch in which the loss leaves its plateau, with its block-bootstrap interval; first checkpoint of an
-        onset, with the one before it as lower limit: the onset lies between these. NaN without one.
+        onset, with the last one before it without any sign of a rise as lower limit (a share below
+        ``unseen_share`` may have been there already). NaN without one.
     lag, lag_low, lag_high : (event,)
-        Date minus that of the drop of the loss; limits from the limits of both.
+        Date minus that of the drop of the loss, below 0 if this is later; limits from the limits of both.
     orbit : (checkpoint, orbit_time, component)
         One driven trajectory of each checkpoint in the orbit plane of the last one, in units of the root mean
         square activity of its checkpoint; NaN without a stationary regime.
@@ -117,6 +117,7 @@ def compute_training_evolution(
     burn_in: int = 300,
     spectral_stride: int = 50,
     align_steps: int = 50,
+    most_at_start: float = 0.1,
     n_untrained: int = 50,
     n_resamples: int = 500,
     confidence: float = 0.95,
@@ -136,11 +137,14 @@ def compute_training_evolution(
         Spectra are taken at every so many steps.
     align_steps : int >= 0
         First steps, which turn the tangent vector and do not count for the exponent.
+    most_at_start : float in [0, 1]
+        A share that is larger at the first checkpoint has no onset: the events were there before training.
     n_untrained : int
         Untrained networks of the same kind whose area rate and mean shift are measured: at least 20, or 0 for
         none (NaN).
     n_resamples, confidence
-        Of the bootstrap over trajectories, and over blocks of epochs for the loss.
+        Of the bootstrap over trajectories, and over blocks of epochs for the loss; onsets are tested at the
+        level 1 − confidence.
     generator
         Source of all noise; same seed, same result.
 
@@ -154,24 +158,18 @@ def compute_training_evolution(
     Notes
     -----
     Paper: Torre et al. 2025, dynamics over training. Differs: drop of the loss and onset of instability are
-    dated by a rule each, and their lag has limits; the paper reads both off one figure. An onset is the first
-    checkpoint from which on a share stays above what it was before the loss dropped (before any change, if
-    the loss does not). It is known as well as checkpoints are dense, and says nothing about other seeds.
-
-    *Above* means two things. The lower limit of its difference from the largest share until then exceeds 0:
-    checkpoints share noise and resampled trajectories, so the difference is one of pairs. And its own lower
-    limit exceeds the upper limit of a share of which nothing was seen, to which the bootstrap gives no width.
-    How much the spectra of one trajectory depend on each other cannot be seen where there was no event;
-    however much it is, a share p leaves n trajectories without any with a probability of at most (1 − p)^n.
-    So trajectories are the units and the limit is 1 − (1 − confidence)^(1/n), about 3 / n. Hence many
-    trajectories with few spectra each.
+    dated by a rule each, neither of which looks at the other, and their lag has limits and a sign; the paper
+    reads both off one figure. An onset is the first checkpoint from which on a share is raised over that at
+    the first checkpoint, by exact tests of pairs of trajectories with the same noise (:func:`find_onset`). It
+    is known as well as checkpoints are dense, and says nothing about other seeds. Trajectories are the units,
+    as spectra of one trajectory may depend on each other; hence many trajectories with few spectra each.
 
     Complete dwells within the window are counted, which favours short ones alike in all checkpoints. Area
     rate and mean shift are far from 0 in untrained networks, so they are shown beside these (runs of
     ``UNTRAINED_RUN``). Each resample has a plane of its own: early in training the second and the third
     variance are close, and the plane is hardly determined.
     """
-    _check(len(checkpoints), n_steps, spectral_stride, align_steps)
+    _check(len(checkpoints), n_steps, spectral_stride, align_steps, most_at_start)
     sizes = {"n_trajectories": n_trajectories, "n_steps": n_steps, "burn_in": burn_in, "noise_std": noise_std}
     spectral = {"spectral_stride": spectral_stride, "align_steps": align_steps}
     resampling = {"n_resamples": n_resamples, "confidence": confidence}
@@ -184,19 +182,24 @@ def compute_training_evolution(
     untrained = _measure_untrained(network, n_untrained, noise_std=noise_std, generator=generator)
     rows = [found.get(epoch) for epoch in epochs.tolist()]
     measured = _stack_measures(rows)
-    dates, notes = date_drop(course, np.random.default_rng(seed), n_resamples, confidence)
-    least = 1 - (1 - confidence) ** (1 / n_trajectories)
-    for name in ONSETS:
-        samples = _stack_samples(rows, name, n_resamples)
-        before = dates["loss drop"][0]
-        dates[name] = find_onset(epochs, samples, least=least, before=before, confidence=confidence)
-        if np.isnan(dates[name][0]):
-            notes.append(f"onset of {name} undefined: it does not rise for good")
+    drop, note = date_drop(course, np.random.default_rng(seed), n_resamples, confidence)
+    dates, notes = {"loss drop": drop}, [note] if note else []
+    onset = {"level": 1 - confidence, "most_at_start": most_at_start}
+    for name, shares in zip(SHARES, _stack_shares(rows), strict=True):
+        dates[name], reason = find_onset(epochs, shares, **onset)
+        notes += [f"onset of {name} undefined: {reason}"] if reason else []
+    least = count_least_raised(len(found), 1 - confidence)
     return EvolutionResult(
-        settings=sizes | spectral | {"n_untrained": n_untrained, "untrained_run": UNTRAINED_RUN} | resampling,
+        settings=sizes
+        | spectral
+        | {"most_at_start": most_at_start, "n_untrained": n_untrained, "untrained_run": UNTRAINED_RUN}
+        | resampling,
         status={
             "without_regime": [epoch for epoch in epochs.tolist() if epoch not in found],
             "notes": notes + _list_undefined(epochs, rows),
+            "least_trajectories": least,
+            "unseen_share": bound_unseen(n_trajectories, confidence),
+            "least_share": least / (n_trajectories * len(range(0, n_steps, spectral_stride))),
         },
         checkpoint_epoch=epochs,
         measure=np.array(list(MEASURES)),
@@ -215,9 +218,10 @@ def compute_training_evolution(
 
 @dataclass(frozen=True)
 class _Checkpoint:
-    """Measures of a checkpoint with a stationary regime, and one of its trajectories."""
+    """Measures of a checkpoint with a stationary regime, shares of each trajectory, and one trajectory."""
 
     measures: BootstrapResult
+    shares: Float[np.ndarray, "share trajectory"]
     orbit: Float[np.ndarray, "orbit_time component"]
     symbols: Integer[np.ndarray, " orbit_time"]
 
@@ -247,11 +251,11 @@ def _measure_checkpoints(
             path = run_driven(network, n_trajectories, n_steps + 1, **drive)
             resample = partial(bootstrap_statistic, **options)
             tangents = {"align_steps": align_steps, "generator": source}
-            measures = measure_checkpoint(
-                network, path, stride=spectral_stride, **tangents, resample=resample
-            )
+            spectra = count_spectra(network, path, stride=spectral_stride)
+            measures = measure_checkpoint(network, path, spectra, **tangents, resample=resample)
+            shares = (spectra[:, 1:] / spectra[:, :1]).T
             plane = plane or fit_orbit_plane(path.states[..., : network.hidden_size])
-            found[epoch] = _Checkpoint(measures, *_trace_orbit(network, path, plane))
+            found[epoch] = _Checkpoint(measures, shares, *_trace_orbit(network, path, plane))
     return found
 
 
@@ -293,9 +297,9 @@ def _stack_measures(rows: list[_Checkpoint | None]) -> dict[str, np.ndarray]:
     }
 
 
-def _stack_samples(rows: list[_Checkpoint | None], name: str, n_resamples: int) -> np.ndarray:
-    column, none = list(MEASURES).index(name), np.full(n_resamples, np.nan)
-    return np.stack([found.measures.samples[:, column] if found else none for found in rows], axis=1)
+def _stack_shares(rows: list[_Checkpoint | None]) -> Float[np.ndarray, "share trajectory checkpoint"]:
+    none = np.full_like(next(found.shares for found in rows if found), np.nan)
+    return np.stack([found.shares if found else none for found in rows], axis=2)
 
 
 def _list_undefined(epochs: np.ndarray, rows: list[_Checkpoint | None]) -> list[str]:
@@ -320,7 +324,9 @@ def _stack_orbits(rows: list[_Checkpoint | None]) -> dict[str, np.ndarray]:
     }
 
 
-def _check(n_checkpoints: int, n_steps: int, spectral_stride: int, align_steps: int) -> None:
+def _check(
+    n_checkpoints: int, n_steps: int, spectral_stride: int, align_steps: int, most_at_start: float
+) -> None:
     if n_checkpoints < LEAST_CHECKPOINTS:
         raise UndefinedAnalysisError(
             f"dating needs ≥ {LEAST_CHECKPOINTS} checkpoints, got {n_checkpoints}. Train with a smaller "
@@ -331,3 +337,5 @@ def _check(n_checkpoints: int, n_steps: int, spectral_stride: int, align_steps: 
             f"`spectral_stride` must be ≥ 1 and `align_steps` in 0 … n_steps - 1, got {spectral_stride} and "
             f"{align_steps} for {n_steps} steps. Use 50 and 50."
         )
+    if not 0 <= most_at_start <= 1:
+        raise InputError(f"`most_at_start` must be in 0 … 1, got {most_at_start}. Use 0.1.")

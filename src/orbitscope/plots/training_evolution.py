@@ -153,17 +153,21 @@ def describe_training_evolution(result: EvolutionResult) -> str:
     n_untrained = len(result.untrained_area_rates)
     untrained = f", grey: the middle 90 % of {n_untrained} untrained networks" if n_untrained else ""
     notes = "".join(f" {note[0].upper()}{note[1:]}." for note in result.status["notes"])
+    unseen, least = (format_number(result.status[name]) for name in ("unseen_share", "least_share"))
     return (
         f"The dynamics of {len(result.checkpoint_epoch)} checkpoints, each from {settings['n_trajectories']} "
         f"driven trajectories of {settings['n_steps']} steps with the same noise.{left_out} a, Training loss "
         "relative to that of symbols without memory; black line: it leaves its plateau. b, Rate at which the "
         "most probable symbol changes, in two definitions. c, Share of driven steps with an unstable "
         "direction (|λ| > 1) or a critical pair. d, Largest Lyapunov exponent under the noise; below 0 paths "
-        "with the same noise meet. e, Area swept per step in the orbit plane of each checkpoint, and f, "
-        f"length of the mean activity over the size of its fluctuations{untrained}. g, One trajectory of "
-        "some checkpoints in the orbit plane of the last one, scaled to equal activity; colours are symbols. "
-        "Dotted: onset, the first checkpoint from which on a share stays above what it was before the loss "
-        f"dropped; shaded from the checkpoint before it. {_list_dates(result)} Bands: "
+        "with the same noise meet. e, Area swept per step in the orbit plane of each checkpoint, and f, root "
+        "mean square over neurons of mean over standard deviation of a neuron, on which the scale of neurons "
+        f"has no influence{untrained}. g, One trajectory of some checkpoints in the orbit plane of the last "
+        "one, scaled to equal activity; colours are symbols. Dotted: onset, the first checkpoint from which "
+        "on a share is raised over that at the first one (sign tests over trajectories; where nothing was "
+        f"seen at first this takes {result.status['least_trajectories']} trajectories with an event, a share "
+        f"of at least {least}); shaded from the last checkpoint before it without any sign of a rise (up to "
+        f"{unseen} may go unseen). {_list_dates(result)} Bands: "
         f"{settings['confidence']:.0%} bootstrap intervals over trajectories, the same ones for all "
         f"checkpoints; for the loss over blocks of epochs.{notes}"
     )
@@ -177,8 +181,16 @@ def _list_dates(result: EvolutionResult) -> str:
         name = event if event == "loss drop" else f"onset of {_LABELS[event]}"
         line = f"{name[0].upper()}{name[1:]}: epoch {format_number(float(result.date[row]))}"
         if event != "loss drop" and np.isfinite(result.lag_low[row]):
-            lags = (result.lag, result.lag_low, result.lag_high)
-            _, low, high = (format_number(float(values[row])) for values in lags)
-            line += f", {low} to {high} epochs after the loss"
+            line += f", {describe_lag(float(result.lag_low[row]), float(result.lag_high[row]))}"
         lines.append(line + ".")
     return " ".join(lines)
+
+
+def describe_lag(low: float, high: float) -> str:
+    """Limits of a lag behind the drop of the loss in words, both before it, both after it, or around it."""
+    first, last = format_number(abs(low)), format_number(abs(high))
+    if high <= 0:
+        return f"{first} to {last} epochs before the loss drop"
+    if low < 0:
+        return f"from {first} epochs before to {last} after the loss drop"
+    return f"{first} to {last} epochs after the loss drop"
