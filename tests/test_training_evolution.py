@@ -14,6 +14,7 @@ from orbitscope.dynamics.checkpoint_measures import (
     measure_untrained,
 )
 from orbitscope.dynamics.driven_states import run_driven
+from orbitscope.dynamics.neuron_scales import measure_active_scales
 from orbitscope.dynamics.orbit_plane import fit_orbit_plane
 from orbitscope.dynamics.training_evolution import EvolutionResult, compute_training_evolution
 from orbitscope.errors import InputError, UndefinedAnalysisError
@@ -109,7 +110,8 @@ def test_measures_are_those_of_each_state_in_turn(cell):
     sd = hidden.std(0, correction=0)
     shift = (hidden.mean(0)[sd > 0] / sd[sd > 0]).square().mean().sqrt()
     assert found["mean_shift"] == pytest.approx(float(shift))
-    z = fit_orbit_plane(hidden).project(path.states).transpose(0, 1).numpy()
+    plane = fit_orbit_plane(hidden, scales=measure_active_scales(hidden))
+    z = plane.project(path.states).transpose(0, 1).numpy()
     assert found["area_rate"] == pytest.approx(abs(compute_area_rate(z)))
 
 
@@ -160,7 +162,7 @@ def test_the_limits_of_the_area_rate_are_those_of_its_size():
     row, signs = list(MEASURES).index("area_rate"), set()
     for seed in range(6):
         path, _, found = measure(make_network(1.5, seed=seed))
-        plane = fit_orbit_plane(path.states)
+        plane = fit_orbit_plane(path.states, scales=measure_active_scales(path.states))
         signed = compute_area_rate(plane.project(path.states).transpose(0, 1).numpy())
         signs.add(np.sign(signed))
         assert found.estimate[row] == pytest.approx(abs(signed))

@@ -16,6 +16,7 @@ from ..statistics import BootstrapResult
 from .area_rate import bound_size, collect_products, refit_area
 from .driven_states import DrivenPath
 from .jacobians import compute_spectra
+from .neuron_scales import measure_active_scales
 from .orbit_plane import fit_leading_axes
 from .tangents import follow_tangents
 
@@ -25,7 +26,7 @@ MEASURES = {
     "unstable_share": ("share of steps with an eigenvalue |λ| > 1", "1"),
     "critical_share": ("share of steps with a critical pair", "1"),
     "exponent": ("largest Lyapunov exponent, driven", "1/step"),
-    "area_rate": ("|a|, area swept per step in the orbit plane", "1/step"),
+    "area_rate": ("|a|, area swept per step in the plane of standardised activity", "1/step"),
     "mean_shift": ("root mean square over neurons of mean / sd", "1"),
 }
 """Measures of a checkpoint: description and unit."""
@@ -129,7 +130,8 @@ def _sum_growth(
 
 def _sum_areas(hidden: Tensor) -> np.ndarray:
     """Products of the leading coordinates, in which each resample has a plane of its own."""
-    products = collect_products(fit_leading_axes(hidden).project(hidden).transpose(0, 1).cpu().numpy())
+    axes = fit_leading_axes(hidden, scales=measure_active_scales(hidden))
+    products = collect_products(axes.project(hidden).transpose(0, 1).cpu().numpy())
     return products.reshape(len(products), -1)
 
 
