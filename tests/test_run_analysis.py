@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from orbitscope.analysis import PARTS, Finding, Part
 from orbitscope.analysis.parts import resolve_settings, select_parts
 from orbitscope.errors import InputError, RunFolderError, UndefinedAnalysisError
-from orbitscope.hmm import load_process
+from orbitscope.hmm import dump_hmm, load_process
 from orbitscope.network import build_network
 from orbitscope.recipes import build_settings
 from orbitscope.results import Result, axes, load_result
@@ -146,7 +146,9 @@ def test_a_part_that_fails_leaves_the_finished_ones(toy, run, error):
     assert toy.calls == ["first", "second", "third"]
 
 
-@pytest.mark.parametrize("change", ["weights", "settings", "default", "noise", "code", "redo", "damage"])
+@pytest.mark.parametrize(
+    "change", ["weights", "settings", "default", "noise", "process", "code", "redo", "damage"]
+)
 def test_a_part_is_computed_anew_when_what_it_follows_from_has_changed(toy, run, change, monkeypatch):
     analyse_run(run.path, only=["third"])
     options = {}
@@ -156,6 +158,8 @@ def test_a_part_is_computed_anew_when_what_it_follows_from_has_changed(toy, run,
         options["settings"] = {"third": {"n": 7}}
     if change == "default":
         toy.parts["third"] = toy.build("third", lambda network, *, n=6: toy.compute_third(network, n=n))
+    if change == "process":
+        run.hmm_file.write_text(dump_hmm(load_process("fully-connected-3")))
     if change == "code":
         monkeypatch.setattr("orbitscope.run_analysis.digest_code", lambda: "changed")
     if change == "noise":

@@ -549,10 +549,15 @@ def test_weights_of_an_unfinished_run_say_how_to_finish_it(tmp_path):
 # Provenance
 
 
+@pytest.mark.checkout
 def test_the_commit_is_that_of_the_package_wherever_the_user_works(tmp_path, monkeypatch):
+    head = ["git", "-C", os.path.dirname(provenance.__file__), "rev-parse", "--short", "HEAD"]
     expected = find_commit()
+    assert expected is not None
+    assert expected.removesuffix("+") == subprocess.check_output(head, text=True).strip()
     git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@example.org"]
-    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "other"]):
+    (tmp_path / "provenance.py").write_text("another one\n")
+    for arguments in (["init", "-q"], ["add", "provenance.py"], ["commit", "-q", "-m", "other"]):
         subprocess.run([*git, *arguments], check=True, capture_output=True)
     monkeypatch.chdir(tmp_path)
     assert find_commit() == expected
