@@ -94,6 +94,6 @@ def test_the_caption_has_the_dates_their_lag_and_what_is_missing(result):
 
 
 def test_a_lag_is_put_in_words_on_either_side_of_the_drop():
-    assert describe_lag(5, 15) == "5 to 15 epochs after the loss drop"
-    assert describe_lag(-30, -20) == "30 to 20 epochs before the loss drop"
-    assert describe_lag(-5, 10) == "from 5 epochs before to 10 after the loss drop"
+    assert describe_lag(5.0, 15.0) == "5 to 15 epochs after the loss drop"
+    assert describe_lag(-30.0, -20.0) == "30 to 20 epochs before the loss drop"
+    assert describe_lag(-5.0, 10.0) == "from 5 epochs before to 10 after the loss drop"

@@ -177,3 +177,9 @@ def test_the_drop_of_the_loss_has_limits_if_resamples_agree_that_there_is_one():
     lag = subtract_dates((50.0, 40.0, 50.0), (found, *limits))
     assert lag[0] == 50 - found
     assert np.isnan(lag[1:]).all()
+
+
+def test_a_lag_has_the_widest_limits_that_both_dates_allow():
+    drop = (60.0, 55.0, 70.0)
+    assert subtract_dates((20.0, 10.0, 20.0), drop) == (-40, -60, -35)
+    assert subtract_dates(drop, drop) == (0, 0, 0)
