@@ -37,6 +37,12 @@ SHOWN = (
 )
 """Measures of the regions that the rows keep."""
 
+TRAINING_TEXT = (
+    "Networks with checkpoints. Onsets lie between the last checkpoint without any sign of a rise over the "
+    "first one and the first with a significant one, whatever the loss does; a lag below 0: an onset before "
+    "the drop. The recipe `faithful` has no plateau of the loss to drop from."
+)
+
 REGION_TEXT = (
     "Transition, kick, slow in each cell. Unstable directions: eigenvalues with |λ| > 1 of the noise-free "
     "map, mean over the states of a region; random sets have as many active neurons, each as frequent as in "
@@ -347,20 +353,19 @@ def _describe_turn(found: dict[str, Any] | None) -> list[str]:
 
 
 def render_training(rows: list[dict[str, Any]]) -> str:
-    """Dates of the phase transition, and how much later stability changes."""
-    lines = [
-        _head(
-            ["network", "loss drop (epoch)", "critical pairs, epochs later", "unstable steps, epochs later"]
-        )
-    ]
+    """Dates of the phase transition and of the onset of instability, and the lag between them."""
+    heads = ["network", "loss drop (epoch)"]
+    for what in ("critical pairs", "unstable steps"):
+        heads += [f"{what} set in (epoch)", "epochs after the drop"]
+    lines = [_head(heads)]
     for row in rows:
         dates = row["training_evolution"]
         if dates is not None:
-            lags = [_range(dates[event]["lag"]) for event in ("critical_share", "unstable_share")]
-            lines.append(_line([_name(row), _interval(dates["loss drop"]["date"]), *lags]))
-    return (
-        "Networks with checkpoints; limits hold the spacing of the checkpoints:\n\n" + "\n".join(lines) + "\n"
-    )
+            cells = [_interval(dates["loss drop"]["date"])]
+            for event in ("critical_share", "unstable_share"):
+                cells += [_range(dates[event]["date"]), _range(dates[event]["lag"])]
+            lines.append(_line([_name(row), *cells]))
+    return f"{TRAINING_TEXT}\n\n" + "\n".join(lines) + "\n"
 
 
 def _name(row: dict[str, Any]) -> str:

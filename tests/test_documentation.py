@@ -65,7 +65,11 @@ def test_the_first_look_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     assert lines[0].startswith("zero symbol_matrix_error")
     flux, low, high = map(float, lines[-1].split())
     assert 0 < low < flux < high
-    for file in ("results/regions.nc", "results/analysis.json", "figures/analysis/captions.md"):
+    for file in (
+        "results/quick/regions.nc",
+        "results/quick/analysis.json",
+        "figures/analysis/quick/captions.md",
+    ):
         assert (tmp_path / "runs" / "zoo-linear-3" / file).is_file()
 
 

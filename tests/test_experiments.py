@@ -204,7 +204,7 @@ def test_the_tables_of_dynamics_are_those_of_their_rows(dynamics, table):
         page.read_text().partition(start)[2].partition(end)[0] for page in (table.PAGE, docs / "results.md")
     )
     assert drawn == shipped
-    assert drawn.count("| linear-3 |") == 5
+    assert drawn.count("| linear-3 |") == 6
 
 
 def test_a_network_is_analysed_into_one_row_in_place_of_its_older_one(dynamics, table, monkeypatch, tmp_path):
