@@ -173,9 +173,9 @@ def render_pairs(pairs: np.ndarray) -> str:
 
 
 def compute_p_value(pairs: np.ndarray) -> float:
-    """Two-sided p-value of all sign flips of the paired differences."""
+    """Two-sided p-value of all sign flips of the paired differences: 64 of six pairs, so none is drawn."""
     difference = pairs[:, 1] - pairs[:, 0]
-    test = stats.permutation_test((difference,), np.mean, permutation_type="samples", n_resamples=np.inf)
+    test = stats.permutation_test((difference,), np.mean, permutation_type="samples", n_resamples=10**6)
     return float(test.pvalue)
 
 

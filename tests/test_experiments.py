@@ -23,7 +23,7 @@ EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 def table(monkeypatch, tmp_path):
     """The module of rows, with a page of its own."""
     monkeypatch.syspath_prepend(str(EXPERIMENTS))
-    for name in ("rows", "paired_losses", "emulation_table", "dynamics_table"):
+    for name in ("rows", "paired_losses", "emulation_table", "dynamics_page", "dynamics_table"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     import rows  # pyright: ignore[reportMissingImports]
 
@@ -245,7 +245,7 @@ def test_the_page_alone_analyses_nothing(dynamics, table, monkeypatch):
 
 def test_networks_that_are_no_presets_come_last(dynamics):
     names = ["runs/mine", "zoo:linear-3-faithful", "zoo:ring-6", "zoo:cyclic-4", "zoo:linear-2"]
-    ordered = sorted(({"network": name} for name in names), key=dynamics.order)
+    ordered = sorted(({"network": name} for name in names), key=dynamics.dynamics_page.order)
     assert [row["network"] for row in ordered] == [
         *("zoo:linear-2", "zoo:cyclic-4", "zoo:linear-3-faithful", "zoo:ring-6", "runs/mine")
     ]
