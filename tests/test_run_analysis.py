@@ -376,3 +376,9 @@ def test_parts_and_first_looks_fit_together():
         assert resolve_settings([part], {}, quick=True)[name].keys() <= part.list_settings().keys()
         assert set(part.draws_with) <= set(part.needs) <= set(PARTS)
         assert [p.name for p in select_parts([name])][-1] == name
+
+
+def test_results_hold_the_names_of_the_symbols_of_the_process(toy, run):
+    analyse_run(run.path, only=["first"])
+    names = load_result(run.results / "first.nc", SumResult).settings["symbol_names"]
+    assert tuple(names) == run.read_hmm().symbol_names

@@ -184,7 +184,9 @@ class _PartAnalysis:
 
     def _compute(self, source: dict[str, Any]) -> Result:
         result = self.part.compute(self.subject, self.settings)
-        result = replace(result, settings=result.settings | {"source": source, "commit": find_commit()})
+        names = list(self.subject.hmm.symbol_names)
+        record = {"source": source, "commit": find_commit(), "symbol_names": names}
+        result = replace(result, settings=result.settings | record)
         self.files.save(self.part, result)
         return result
 

@@ -20,6 +20,7 @@ from ..dynamics.rotation import RotationResult
 from ..dynamics.slow_clusters import SlowClusterResult
 from ..dynamics.training_evolution import COMPARED, EvolutionResult
 from ..plots.style import format_number
+from ..plots.symbol_names import name_symbol
 from ..plots.training_evolution import describe_lag
 
 
@@ -193,7 +194,7 @@ def summarise_alignment(result: ReadoutAlignmentResult) -> list[Finding]:
         )
 
     findings = []
-    for i, symbol in enumerate(result.symbol):
+    for i, symbol in enumerate(name_symbol(result, int(s)) for s in result.symbol):
         for row, power, what in (
             (centred, 1, f"readout of symbol {symbol} in the orbit plane"),
             (logit, 2, f"share of the variance of logit {symbol} in the orbit plane"),

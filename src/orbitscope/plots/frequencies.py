@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..evaluation import EvaluationResult
-from .selection import find_source, find_start, get_margin, list_symbols
+from .selection import find_source, find_start, get_margin
 from .style import (
     BAND_COLOR,
     EXACT_COLOR,
@@ -19,6 +19,7 @@ from .style import (
     get_symbol_color,
     with_style,
 )
+from .symbol_names import list_symbols
 
 _OFFSETS = {"network": -0.14, "floor": 0.14}
 

@@ -19,6 +19,7 @@ from .style import (
     set_log_y,
     with_style,
 )
+from .symbol_names import name_symbol
 
 _ARROW_SHARE = 0.75
 """Length of the longest readout arrow as a share of the distance of the farthest state."""
@@ -112,13 +113,13 @@ def _scatter_symbols(ax: Axes, path: np.ndarray, symbol: np.ndarray, *, size: fl
 
 
 def _draw_readout(ax: Axes, result: OrbitPathsResult) -> None:
-    """One arrow for each symbol with its number, all to one scale."""
+    """One arrow for each symbol with its name, all to one scale."""
     for symbol, tip in enumerate(_find_tips(result)):
         color = get_symbol_color(symbol)
         arrow = {"arrowstyle": "-|>", "color": color, "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0}
         ax.annotate("", tip, xytext=(0, 0), arrowprops=arrow, annotation_clip=False, zorder=4)
         ax.annotate(
-            str(symbol),
+            name_symbol(result, symbol),
             (1 + _LABEL_SHARE) * tip,
             color=color,
             ha="center",

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ..evaluation import EvaluationResult
-from .selection import find_sampled_source, find_start, list_symbols
+from .selection import find_sampled_source, find_start
 from .style import START_LABELS, WIDTH, build_figure, get_axes, get_symbol_color, with_style
+from .symbol_names import list_symbols
 
 _HALF_HEIGHT = 0.42
 _TITLES = {"network": "network", "floor": "HMM"}

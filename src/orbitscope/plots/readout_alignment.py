@@ -16,6 +16,7 @@ from .style import (
     label_panels,
     with_style,
 )
+from .symbol_names import name_symbol
 
 _LABELS = {
     "centred": "projection of the centred row",
@@ -56,7 +57,7 @@ def plot_projections(
             ax.annotate(text, at, xycoords=("axes fraction", "data"), va="center", fontsize=7)
     if variant != "logit":
         ax.axvline(float(result.chance), color=MUTED_COLOR, linestyle=":", zorder=1)
-    ax.set_yticks(places, [str(symbol) for symbol in result.symbol])
+    ax.set_yticks(places, [name_symbol(result, int(symbol)) for symbol in result.symbol])
     ax.tick_params(axis="y", length=0)
     ax.set(xlabel=_LABELS[variant], ylabel="symbol", xlim=(0, 1), ylim=(-0.6, len(places) - 0.4))
     return ax
@@ -101,7 +102,7 @@ def describe_readout_alignment(result: ReadoutAlignmentResult) -> str:
 def _say_rows(result: ReadoutAlignmentResult, row: int) -> str:
     """Projection of each symbol with the quantiles of both nulls, and the totals."""
     symbols = ", ".join(
-        f"symbol {symbol} {format_number(float(result.projection[row, i]))} ("
+        f"symbol {name_symbol(result, int(symbol))} {format_number(float(result.projection[row, i]))} ("
         f"{' and '.join(format_number(float(q)) for q in result.null_quantile[row, :, i])})"
         for i, symbol in enumerate(result.symbol)
     )

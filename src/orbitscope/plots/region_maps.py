@@ -20,6 +20,7 @@ from .style import (
     label_panels,
     with_style,
 )
+from .symbol_names import name_symbol
 
 _MOST_COUNTED = 5
 """Unstable directions from which on one colour stands for all."""
@@ -61,7 +62,9 @@ def plot_symbol_map(result: RegionResult, *, ax: Axes | None = None) -> Axes:
     for value in np.unique(symbol):
         chosen = position[symbol == value]
         color = get_symbol_color(int(value))
-        ax.scatter(*chosen.T, s=2, color=color, linewidth=0, rasterized=True, label=str(value))
+        ax.scatter(
+            *chosen.T, s=2, color=color, linewidth=0, rasterized=True, label=name_symbol(result, int(value))
+        )
     ax.legend(title="symbol", markerscale=3, loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.1)
     return _label_plane(ax)
 

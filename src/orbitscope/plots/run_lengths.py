@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..evaluation import EvaluationResult
-from .selection import find_start, list_symbols
+from .selection import find_start
 from .style import (
     SMALL,
     SOURCE_LABELS,
@@ -19,6 +19,7 @@ from .style import (
     set_log_y,
     with_style,
 )
+from .symbol_names import list_symbols
 
 _COLUMNS = 4
 _X_LABEL, _Y_LABEL = "length ℓ (steps)", "share of runs ≥ ℓ"

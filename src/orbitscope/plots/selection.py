@@ -5,18 +5,10 @@ import numpy as np
 from ..errors import unknown_name
 from ..evaluation import EvaluationResult
 
-_LONGEST_NAME = 12
-
 
 def find_start(result: EvaluationResult, start: str) -> int:
     """Index of a start of the window ("zero", "stationary")."""
     return _find("start", result.start.tolist(), start)
-
-
-def list_symbols(result: EvaluationResult) -> list[str]:
-    """Names of the symbols, long ones cut."""
-    names = [str(name) for name in result.symbol]
-    return [name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…" for name in names]
 
 
 def find_source(result: EvaluationResult, source: str) -> int:

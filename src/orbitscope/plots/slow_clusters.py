@@ -20,6 +20,7 @@ from .style import (
     set_log_y,
     with_style,
 )
+from .symbol_names import name_symbol
 
 
 @with_style
@@ -68,7 +69,8 @@ def plot_cluster_symbols(result: SlowClusterResult, *, ax: Axes | None = None) -
     bottom = np.zeros(len(result.cluster))
     for symbol, counts in enumerate(result.table.T):
         color = get_symbol_color(symbol)
-        ax.bar(result.cluster, counts, bottom=bottom, width=0.7, color=color, linewidth=0, label=str(symbol))
+        label = name_symbol(result, symbol)
+        ax.bar(result.cluster, counts, bottom=bottom, width=0.7, color=color, linewidth=0, label=label)
         bottom += counts
     ax.set(xlabel="cluster", ylabel="slow states")
     ax.set_xticks(result.cluster)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from ..evaluation import EvaluationResult
-from .selection import find_source, find_start, get_margin, list_symbols
+from .selection import find_source, find_start, get_margin
 from .style import (
     FLOOR_COLOR,
     SMALL,
@@ -21,6 +21,7 @@ from .style import (
     get_figure,
     with_style,
 )
+from .symbol_names import list_symbols
 
 _PROBABILITIES = colormaps["Greys"].with_extremes(bad="white")
 _DIFFERENCES = colormaps["PuOr_r"].with_extremes(bad="white")
