@@ -22,6 +22,9 @@ from .style import (
 )
 from .symbol_names import name_symbol
 
+_LEGEND_WIDTH = 25
+"""Characters beside each other in the legend of symbols, four for each patch."""
+
 
 @with_style
 def plot_slow_clusters(result: SlowClusterResult) -> Figure:
@@ -66,18 +69,20 @@ def plot_timescales(result: SlowClusterResult, *, ax: Axes | None = None) -> Axe
 def plot_cluster_symbols(result: SlowClusterResult, *, ax: Axes | None = None) -> Axes:
     """Slow states of each cluster by their most probable symbol."""
     ax = get_axes(ax)
-    bottom = np.zeros(len(result.cluster))
+    bottom, names = np.zeros(len(result.cluster)), []
     for symbol, counts in enumerate(result.table.T):
-        color = get_symbol_color(symbol)
-        label = name_symbol(result, symbol)
+        color, label = get_symbol_color(symbol), name_symbol(result, symbol)
+        names.append(label)
         ax.bar(result.cluster, counts, bottom=bottom, width=0.7, color=color, linewidth=0, label=label)
         bottom += counts
     ax.set(xlabel="cluster", ylabel="slow states")
     ax.set_xticks(result.cluster)
     ax.tick_params(axis="x", length=0)
-    ax.set_ylim(0, 1.4 * bottom.max())
+    n_columns = max(1, min(5, _LEGEND_WIDTH // (max(map(len, names)) + 4)))
+    n_rows = -(-len(names) // n_columns)
+    ax.set_ylim(0, (1.25 + 0.15 * n_rows) * bottom.max())
     ax.set_title(f"adjusted Rand {format_number(float(result.adjusted_rand), digits=2)}", loc="right")
-    ax.legend(title="symbol", loc="upper right", ncols=5, handlelength=0.8, columnspacing=0.8)
+    ax.legend(title="symbol", loc="upper right", ncols=n_columns, handlelength=0.8, columnspacing=0.8)
     return ax
 
 
