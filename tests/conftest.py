@@ -30,6 +30,12 @@ def tiny_settings():
     return TINY
 
 
+@pytest.fixture
+def one_figure(monkeypatch):
+    """Draw the training curve alone: the figures of an evaluation take seconds."""
+    monkeypatch.setattr("orbitscope.plots.figures.draw_evaluation_figures", lambda result: {})
+
+
 @pytest.fixture(scope="session")
 def train_tiny_run():
     """Train and evaluate a run of five tiny epochs, checkpoints at 0, 1, 2, 4, 5."""

@@ -260,7 +260,7 @@ def test_evaluate_prints_a_table_and_saves_it(trained, capsys):
     assert f"{result.floor[0, 0]:.4f}" in shown
 
 
-def test_infinite_values_stand_in_the_table_and_in_json(trained, capsys):
+def test_infinite_values_stand_in_the_table_and_in_json(trained, one_figure, capsys):
     assert run_command(["evaluate", str(trained)]) == 0
     capsys.readouterr()
     result = orbitscope.load_evaluation(trained)
@@ -274,7 +274,7 @@ def test_infinite_values_stand_in_the_table_and_in_json(trained, capsys):
     assert read_json(capsys)["measures"][0]["estimate"] == "inf"
 
 
-def test_evaluate_json_and_overrides(trained, capsys):
+def test_evaluate_json_and_overrides(trained, one_figure, capsys):
     assert run_command(["evaluate", str(trained), "--json", "--evaluate.confidence", "0.8"]) == 0
     document = read_json(capsys)
     names = [row["measure"] for row in document["evaluation"]["measures"]]

@@ -1,4 +1,5 @@
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -129,7 +130,8 @@ def test_choice_is_saved_with_its_figure(choice, tmp_path):
     assert f"Dotted: the ε = {format_number(choice.chosen)} at which" in caption
 
 
-def test_command_prints_what_it_chose(tmp_path, capsys):
+def test_command_prints_what_it_chose(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("orbitscope.loss.choose_epsilon", partial(choose_epsilon, epsilons=(4.0, 9.0)))
     options = ["--n-steps", "8", "--batch-size", "64", "--repeats", "2", "--out", str(tmp_path / "e")]
     assert run(["choose-epsilon", "linear-2", *options, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

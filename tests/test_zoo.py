@@ -70,7 +70,7 @@ def test_an_unknown_name_lists_the_known_ones(function, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_writing_goes_to_a_copy(networks, tmp_path):
+def test_writing_goes_to_a_copy(networks, one_figure, tmp_path):
     before = list_files(networks)
     result = evaluate_run("zoo:pond", changes={"evaluate.n_trajectories": 40})
     draw_run_figures("zoo:pond")
@@ -105,7 +105,7 @@ def test_the_command_lists_process_recipe_and_error(capsys):
     assert "zoo:pond-faithful" in capsys.readouterr().out
 
 
-def test_commands_take_a_name_for_a_run(networks, capsys):
+def test_commands_take_a_name_for_a_run(networks, one_figure, capsys):
     before = list_files(networks)
     assert run_command(["evaluate", "zoo:pond", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["run"] == "runs/zoo-pond"

@@ -102,12 +102,16 @@ def save_figures(figures: Mapping[str, CaptionedFigure], folder: Path) -> list[P
 
 @with_style
 def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write one figure as SVG and PNG, each in one step."""
-    paths = list_figure_files(folder, name)
-    for path in paths:
-        extension = path.suffix.removeprefix(".")
-        with replace_file(path) as temporary:
-            figure.savefig(temporary, format=extension, metadata=_METADATA[extension])
+    """Write one figure as SVG and PNG, each in one step, with one layout: it takes longer than drawing."""
+    paths, engine = list_figure_files(folder, name), figure.get_layout_engine()
+    try:
+        for path in paths:
+            extension = path.suffix.removeprefix(".")
+            with replace_file(path) as temporary:
+                figure.savefig(temporary, format=extension, metadata=_METADATA[extension])
+            figure.set_layout_engine("none")
+    finally:
+        figure.set_layout_engine(engine)
     return paths
 
 
