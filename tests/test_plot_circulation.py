@@ -40,7 +40,7 @@ def test_circulation_stands_with_its_interval_beside_zero_and_a_half():
     verticals = [line.get_xdata()[0] for line in ax.lines if line.get_marker() != "o"]
     assert verticals == [0, 0.5]
     assert ax.get_xlim() == (-1, 1)
-    assert [text.get_text() for text in ax.texts] == ["reversible", "one-way"]
+    assert [text.get_text() for text in ax.texts] == ["reversible", "> ½: one-way"]
 
 
 def test_the_caption_has_the_numbers_of_the_result():
@@ -64,4 +64,4 @@ def test_missing_cycles_are_said_to_be_missing():
     labels = np.zeros((30, 8), dtype=int)
     labels[0] = [0, 1, 2, 0, 2, 1, 0, 0]
     texts = [text.get_text() for text in plot_net_circulation(run(labels)).texts]
-    assert texts == ["reversible", "one-way"]
+    assert texts == ["reversible", "> ½: one-way"]

@@ -56,7 +56,7 @@ def plot_cycle_counts(result: CirculationResult, *, ax: Axes | None = None) -> A
 
 @with_style
 def plot_net_circulation(result: CirculationResult, *, ax: Axes | None = None) -> Axes:
-    """(N₊ − N₋)/(N₊ + N₋) with its interval, beside 0 (reversible) and ½ (one-way)."""
+    """(N₊ − N₋)/(N₊ + N₋) with its interval, beside 0 (reversible) and ½ (above: one-way)."""
     ax = get_axes(ax)
     places = np.arange(len(result.cycle))[::-1]
     ax.axvline(0, color=MUTED_COLOR, linewidth=0.6, zorder=1)
@@ -70,7 +70,7 @@ def plot_net_circulation(result: CirculationResult, *, ax: Axes | None = None) -
     ax.set_yticks(places, [str(name) for name in result.cycle])
     ax.tick_params(axis="y", length=0)
     ax.set(xlabel="net circulation", ylim=(-0.6, len(places) - 0.4), xlim=(-1, 1))
-    for value, label in ((0, "reversible"), (ONE_WAY, "one-way")):
+    for value, label in ((0, "reversible"), (ONE_WAY, "> ½: one-way")):
         ax.annotate(
             label,
             (value, 1.01),
