@@ -23,9 +23,9 @@ from orbitscope.network import (
     require_same_symbols,
     sample_symbols,
 )
-from orbitscope.pipeline import use_threads
 from orbitscope.random_streams import derive_seed
 from orbitscope.recipes import build_settings
+from orbitscope.threads import use_threads
 from orbitscope.training import (
     Trainer,
     TrainingDivergedError,

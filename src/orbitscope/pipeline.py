@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from . import plots
-from .errors import InputError, OrbitscopeError, RunFolderError
+from .errors import OrbitscopeError, RunFolderError
 from .evaluation import EvaluationResult, evaluate_network
 from .hmm import HMM, load_process
 from .loss import EpsilonChoice
@@ -23,6 +21,7 @@ from .results import load_result, save_result
 from .runs import RunFolder, describe_provenance
 from .settings import RunSettings
 from .statistics import ChangePoint
+from .threads import use_threads
 from .training import (
     EpochRecord,
     Trainer,
@@ -256,24 +255,6 @@ def _interrupted(folder: RunFolder) -> TrainingInterruptedError:
     )
     folder.write_status("interrupted", saved, reason)
     return TrainingInterruptedError(f"{reason}. Continue with `orbitscope train --resume {folder.path}`.")
-
-
-def require_threads(n_threads: int) -> None:
-    """Check a number of threads, before anything is copied or computed."""
-    if n_threads < 1:
-        raise InputError(f"`threads` must be ≥ 1, got {n_threads}. Leave it out for those of the run.")
-
-
-@contextlib.contextmanager
-def use_threads(n_threads: int) -> Iterator[None]:
-    """Run with a number of threads and put the old one back."""
-    require_threads(n_threads)
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager

@@ -13,10 +13,10 @@ from typing import Any
 from .analysis import Part, Subject, resolve_settings, select_parts
 from .analysis_files import AnalysisFiles, PartOutcome
 from .errors import RunFolderError, UndefinedAnalysisError
-from .pipeline import require_threads, use_threads
 from .progress import Progress, ProgressCallback, ignore_progress
 from .results import Result, load_result
 from .runs import RunFolder, digest_code, find_commit
+from .threads import require_threads, use_threads
 from .zoo import find_writable_run, open_writable_run
 
 DRAWING_SHARE = 0.15

@@ -47,8 +47,9 @@ def choose(
     """
     from ..hmm import load_process
     from ..loss import choose_epsilon
-    from ..pipeline import draw_epsilon_choice, use_threads
+    from ..pipeline import draw_epsilon_choice
     from ..recipes import build_settings
+    from ..threads import use_threads
     from .display import ProgressDisplay, print_json
 
     hmm = load_process(process)

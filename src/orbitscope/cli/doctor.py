@@ -41,7 +41,7 @@ def doctor(
     json
         Print one JSON document on standard output.
     """
-    from ..pipeline import use_threads
+    from ..threads import use_threads
     from .display import print_json
 
     changes = collect_changes(settings, overrides)
@@ -96,8 +96,8 @@ def describe_machine(n_threads: int) -> dict[str, Any]:
 
 
 def _estimate(process: str, recipe: str, threads: int, changes: dict[str, Any]) -> "TrainingEstimate":
-    from ..pipeline import use_threads
     from ..recipes import build_settings
+    from ..threads import use_threads
     from ..training_estimate import measure_training
     from .display import ProgressDisplay
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Complex, Float, Int
-from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from ..errors import InputError
 from ..network import ElementwiseCell, NoiseRNN, ReLUCell
+from ..threads import limit_blas
 from .points import require_points
 
 CRITICAL_IMAGINARY = 0.06
@@ -134,7 +134,7 @@ def compute_active_spectra(
             eigenvalues[rows, :size] = _find_eigenvalues(blocks)
 
     with (
-        threadpool_limits(1, user_api="blas"),
+        limit_blas(),
         ThreadPoolExecutor(n_threads or torch.get_num_threads()) as pool,
     ):
         list(pool.map(solve, _group_by_size(sizes)))

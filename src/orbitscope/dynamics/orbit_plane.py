@@ -10,6 +10,7 @@ from torch import Tensor
 from ..errors import InputError, UndefinedAnalysisError
 from ..network import NoiseRNN
 from ..results import Result, axes
+from ..threads import limit_blas
 
 _BLOCK = 1_000
 """States that are converted to float64 together: a block of 150 neurons stays in the cache of one core."""
@@ -143,9 +144,10 @@ def compute_covariance(
     points = activity.reshape(-1, activity.shape[-1])
     mean = points.mean(0, dtype=torch.float64)
     covariance = np.zeros((points.shape[1], points.shape[1]))
-    for block in points.split(_BLOCK):
-        centred = (block.double() - mean).cpu().numpy()
-        covariance += centred.T @ centred  # half the work of torch, which does not use the symmetry
+    with limit_blas():
+        for block in points.split(_BLOCK):
+            centred = (block.double() - mean).cpu().numpy()
+            covariance += centred.T @ centred  # half the work of torch, which does not use the symmetry
     return mean.cpu().numpy(), covariance / len(points)
 
 
@@ -191,7 +193,8 @@ def _diagonalise(
 ) -> OrbitPlane:
     """Principal axes in these units, signs by rule, as vectors by which raw activity is multiplied."""
     units = np.ones_like(mean) if scales is None else scales
-    values, vectors = np.linalg.eigh(covariance / units[:, None] / units)
+    with limit_blas():
+        values, vectors = np.linalg.eigh(covariance / units[:, None] / units)
     components = vectors.T[::-1][:n_components]
     largest = np.abs(components).argmax(axis=1)
     signs = np.sign(components[np.arange(n_components), largest])

@@ -1,0 +1,52 @@
+"""Threads: those of torch do the work, the BLAS of NumPy and SciPy has one."""
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from threadpoolctl import ThreadpoolController
+
+from .errors import InputError
+
+
+def require_threads(n_threads: int) -> None:
+    """Check a number of threads, before anything is copied or computed."""
+    if n_threads < 1:
+        raise InputError(f"`threads` must be ≥ 1, got {n_threads}. Leave it out for those of the run.")
+
+
+@contextlib.contextmanager
+def use_threads(n_threads: int) -> Iterator[None]:
+    """Run with a number of threads and put the old one back."""
+    require_threads(n_threads)
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        with limit_blas():
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def limit_blas() -> contextlib.AbstractContextManager[object]:
+    """One thread for the BLAS of NumPy and SciPy.
+
+    It has a pool of its own beside that of torch. Where calls of the two alternate, as in many small
+    covariances, each pool waits for cores on which threads of the other one spin: two threads each took four
+    times as long as one (docs/log.md, 2026-11-28).
+    """
+    return _find_blas().limit(limits=1)
+
+
+@functools.cache
+def _find_blas() -> ThreadpoolController:
+    """Libraries of NumPy and SciPy, not one that comes with torch."""
+    import scipy.linalg  # noqa: F401, loads its library
+
+    everything = ThreadpoolController()
+    of_torch = Path(torch.__file__).parent
+    pools = (pool for pool in everything.info() if pool["user_api"] == "blas")
+    files = [pool["filepath"] for pool in pools if of_torch not in Path(pool["filepath"]).parents]
+    return everything.select(filepath=files)
