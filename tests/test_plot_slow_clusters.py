@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -54,6 +56,20 @@ def test_timescales_with_the_null_and_the_gap(result):
     assert band.get_width() == 1
     assert ax.get_yscale() == "log"
     assert ax.get_ylabel() == "timescale (slow states)"
+
+
+def test_the_legend_has_the_names_of_symbols_and_room_for_long_ones(result):
+    legends, tops = [], []
+    for names in (None, ["grooming", "turn left", "explore far away"]):
+        named = replace(result, settings=result.settings | {"symbol_names": names})
+        ax = plot_cluster_symbols(named)
+        legends.append(ax.get_legend())
+        tops.append(ax.get_ylim()[1])
+    short, long = ([text.get_text() for text in legend.get_texts()] for legend in legends)
+    assert short == ["0", "1", "2"]
+    assert long == ["grooming", "turn left", "explore far…"]
+    assert [legend._ncols for legend in legends] == [5, 1]
+    assert tops[1] > tops[0]
 
 
 def test_bars_are_the_table_in_the_colours_of_symbols(result):

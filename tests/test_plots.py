@@ -560,6 +560,17 @@ def test_saved_figures_are_repeatable_and_their_text_stays_text(tmp_path, evalua
     ]
 
 
+def test_a_figure_is_laid_out_once_for_both_files_and_keeps_its_layout(tmp_path, monkeypatch):
+    figure = plots.draw_run_figures(build_history(), PAST)["training"].figure
+    engine, calls = figure.get_layout_engine(), []
+    assert engine is not None
+    lay_out = engine.execute
+    monkeypatch.setattr(engine, "execute", lambda fig: calls.append(fig) or lay_out(fig))
+    plots.save_figure(figure, tmp_path, "training")
+    assert calls == [figure]
+    assert figure.get_layout_engine() is engine
+
+
 def test_axes_given_are_used_and_settings_stay_as_they_were(evaluation):
     before = mpl.rcParams.copy()
     ax = Figure().add_subplot()

@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -9,7 +8,8 @@ from orbitscope.threads import limit_blas, use_threads
 
 @pytest.fixture(autouse=True)
 def _two_threads():
-    np.linalg.eigh(np.eye(3))
+    if not list_blas_threads():
+        pytest.skip("NumPy's BLAS has no threads that can be set here, as Accelerate on macOS")
     with threadpool_limits(2, user_api="blas"):
         yield
 
@@ -27,7 +27,7 @@ def test_torch_has_the_threads_and_numpy_one_until_it_is_over():
     assert 2 in blas_before
     with use_threads(2):
         assert torch.get_num_threads() == 2
-        assert set(list_blas_threads()) <= {1}
+        assert set(list_blas_threads()) == {1}
     assert torch.get_num_threads() == before
     assert list_blas_threads() == blas_before
 
@@ -37,6 +37,7 @@ def test_threads_of_numpy_come_back_after_an_error():
 
     def crash():
         with limit_blas():
+            assert set(list_blas_threads()) == {1}
             raise ValueError
 
     with pytest.raises(ValueError):

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,8 +44,7 @@ def limit_blas() -> contextlib.AbstractContextManager[object]:
 @functools.cache
 def _find_blas() -> ThreadpoolController:
     """Libraries of NumPy and SciPy, not one that comes with torch."""
-    import scipy.linalg  # noqa: F401, loads its library
-
+    importlib.import_module("scipy.linalg")  # which loads its library
     everything = ThreadpoolController()
     of_torch = Path(torch.__file__).parent
     pools = (pool for pool in everything.info() if pool["user_api"] == "blas")
