@@ -3,7 +3,14 @@ import pytest
 import torch
 
 from orbitscope.dynamics.driven_states import NoStationaryRegimeError, run_driven
-from orbitscope.dynamics.jacobians import Spectra, compute_active_spectra, compute_jacobians, compute_spectra
+from orbitscope.dynamics.jacobians import (
+    LEAST_CRITICAL,
+    Spectra,
+    bound_radius,
+    compute_active_spectra,
+    compute_jacobians,
+    compute_spectra,
+)
 from orbitscope.errors import InputError
 from orbitscope.network import build_network
 
@@ -130,6 +137,42 @@ def test_active_submatrix_of_a_known_spectrum():
     np.testing.assert_array_equal(spectra.n_active, [3, 2, 0, 3])
     np.testing.assert_array_equal(spectra.count_unstable(), [2, 0, 0, 2])
     np.testing.assert_allclose(spectra.find_radius(), [1.1, 0.5, 0, 1.1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("gain", [0.6, 1.2, 1.8])
+def test_spectra_that_are_not_wanted_change_no_count(gain):
+    """Sets in which all eigenvalues are surely small have none computed; others are as before."""
+    network = make_network(gain=gain)
+    states, noise = draw_states(network, 300)
+    whole = compute_spectra(network, states, noise)
+    found = compute_spectra(network, states, noise, beyond=LEAST_CRITICAL)
+    np.testing.assert_array_equal(found.count_unstable(), whole.count_unstable())
+    np.testing.assert_array_equal(found.count_critical_pairs(), whole.count_critical_pairs())
+    is_left = np.isfinite(found.eigenvalues).all(1)
+    np.testing.assert_array_equal(found.eigenvalues[is_left], whole.eigenvalues[is_left])
+    assert (whole.find_radius()[~is_left] < LEAST_CRITICAL).all()
+    assert gain > 0.6 or not is_left.all()
+    assert gain < 1.8 or is_left.any()
+
+
+def test_the_bound_of_a_radius_is_above_it_and_near():
+    matrices = np.random.default_rng(0).standard_normal((50, 8, 8))
+    radius = np.abs(np.linalg.eigvals(matrices)).max(1)
+    ratio = bound_radius(matrices) / radius
+    assert (ratio >= 1).all()
+    assert ratio.max() < 1.2
+    assert not (bound_radius(np.full((1, 2, 2), 1e30, dtype=np.float32)) < 1).any()
+
+
+def test_critical_pairs_are_as_large_as_their_limit_says():
+    """On a grid of the half plane after the Möbius map."""
+    real, imaginary = np.meshgrid(np.linspace(-0.0999, 0.0999, 40), np.geomspace(0.0601, 10, 200))
+    mapped = (real + 1j * imaginary).ravel()
+    eigenvalues = (1 + mapped) / (1 - mapped)
+    spectra = Spectra(eigenvalues[:, None].astype(np.complex64), np.ones(len(mapped), dtype=int))
+    assert spectra.count_critical_pairs().all()
+    assert np.abs(eigenvalues).min() == pytest.approx(LEAST_CRITICAL, abs=2e-3)
+    assert np.abs(eigenvalues).min() > LEAST_CRITICAL
 
 
 def test_critical_pairs_lie_near_the_unit_circle_away_from_one():

@@ -12,9 +12,10 @@ from orbitscope.dynamics.noise_sensitivity import (
 from orbitscope.dynamics.shared_noise import GAMMAS, RULES, measure_fans, record_fans
 from orbitscope.dynamics.spread_ratios import compute_entropy
 from orbitscope.errors import InputError
-from orbitscope.network import build_network, draw_noise_
+from orbitscope.network import build_network, draw_noise_, fork_generator
 from orbitscope.network.cells import Cell
 from orbitscope.results import load_result, save_result
+from orbitscope.threads import use_threads
 
 SMALL = {"n_steps": 6, "n_rollouts": 5, "n_resamples": 50}
 
@@ -89,9 +90,9 @@ def run(follow, network, states, *, n_steps=6, n_rollouts=5, noise_std=1.0, seed
 # ---- rollouts that share noise
 
 
-def roll_out_by_hand(network, states, *, std):
+@torch.no_grad()
+def roll_out_by_hand(network, states, generator, *, std):
     """Paths (rule, gamma, rollout, time, point, state) one step at a time."""
-    generator = torch.Generator().manual_seed(2)
     old = draw_noise_(torch.empty(6, len(states), 5, dtype=torch.float64), std, generator)
     fresh = [draw_noise_(torch.empty_like(old), std, generator) for _ in range(5)]
     paths = torch.empty(2, 3, 5, 7, *states.shape, dtype=torch.float64)
@@ -107,19 +108,37 @@ def roll_out_by_hand(network, states, *, std):
 def test_rollouts_against_a_loop():
     network = make_network()
     states, _ = draw_starts(network, 7)
-    with torch.no_grad():
-        paths = roll_out_by_hand(network, states, std=0.7)
-        logits = network.compute_logits(paths).numpy()
+    generator = torch.Generator().manual_seed(2)
+    paths = roll_out_by_hand(network, states, fork_generator(generator), std=0.7)
     spread, destination = run(measure_fans, network, states, noise_std=0.7)
-    nominal, fans = run(record_fans, network, states, noise_std=0.7)
     expected = paths.numpy().var(axis=2, ddof=1).sum(-1)
     np.testing.assert_allclose(spread, np.moveaxis(expected, -1, 0), atol=1e-12)
-    ends = logits[:, :, :, -1].argmax(-1)
+    ends = network.compute_logits(paths[:, :, :, -1]).argmax(-1).numpy()
     shares = np.stack([(ends == symbol).mean(2) for symbol in range(3)], -1)
     np.testing.assert_allclose(destination, np.moveaxis(shares, 2, 0))
+    assert len(np.unique(destination)) > 2
+
+
+def test_chunks_of_starts_have_noise_of_their_own_whatever_the_number_of_threads(monkeypatch):
+    monkeypatch.setattr(shared_noise, "_CHUNK_STARTS", 2)
+    network = make_network()
+    states = draw_starts(network, 1)[0].expand(8, -1)
+    spreads = []
+    for n_threads in (1, 2):
+        with use_threads(n_threads):
+            spreads.append(run(measure_fans, network, states)[0])
+    np.testing.assert_array_equal(*spreads)
+    assert len(np.unique(spreads[0][:, 0, 2, 1])) == 8
+
+
+def test_recorded_rollouts_against_a_loop():
+    network = make_network()
+    states, _ = draw_starts(network, 7)
+    paths = roll_out_by_hand(network, states, torch.Generator().manual_seed(2), std=0.7)
+    nominal, fans = run(record_fans, network, states, noise_std=0.7)
+    logits = network.compute_logits(paths).detach().numpy()
     np.testing.assert_allclose(fans, logits.transpose(4, 0, 1, 2, 3, 5), atol=1e-12)
     np.testing.assert_allclose(nominal, logits[0, 0, 0].swapaxes(0, 1), atol=1e-12)
-    assert len(np.unique(destination)) > 2
 
 
 def test_traces_of_a_linear_network_are_known():

@@ -6,12 +6,11 @@ import torch
 
 from orbitscope.dynamics.lyapunov import LyapunovResult, compute_lyapunov_exponents
 from orbitscope.dynamics.noise_free_exponents import compute_noise_free_exponents
-from orbitscope.dynamics.region_labels import REGIONS, classify_regions
+from orbitscope.dynamics.region_labels import REGIONS, classify_regions, label_states
 from orbitscope.dynamics.regional_exponents import (
     RegionalExponentsResult,
     compute_regional_exponents,
 )
-from orbitscope.dynamics.residency import compute_residency
 from orbitscope.errors import InputError
 from orbitscope.network import build_network
 from orbitscope.plots.regional_exponents import (
@@ -47,13 +46,12 @@ def driven(network):
 
 @pytest.fixture(scope="module")
 def result(network, driven):
-    return compute_regional_exponents(network, driven, n_rollouts=5, n_resamples=200, generator=seeded(2))
+    return compute_regional_exponents(network, driven, n_resamples=200, generator=seeded(2))
 
 
 def test_blocks_have_the_region_of_the_state_at_their_start(network, driven, result):
     states = torch.tensor(driven.block_states).flatten(0, 1)
-    steps = compute_residency(network, states, n_rollouts=5, generator=seeded(2)).mean_steps
-    label = classify_regions(steps).reshape(12, 12)
+    label = label_states(network, states, generator=seeded(2)).reshape(12, 12)
     np.testing.assert_array_equal(result.label, label)
     for index in range(len(REGIONS)):
         values = driven.local[..., 0][(label == index) & np.isfinite(driven.local[..., 0])]
@@ -101,7 +99,7 @@ def test_exponents_that_differ_by_construction():
     region = classify_regions(10.0 - place % 10)
     local = np.choose(region, [-0.2, 0.3, -0.1]) + 0.05 * rng.standard_normal((40, 1))
     blocks = build_blocks(local[..., None], np.eye(30)[place])
-    found = compute_regional_exponents(network, blocks, n_rollouts=1, generator=seeded())
+    found = compute_regional_exponents(network, blocks, generator=seeded())
     np.testing.assert_array_equal(found.label, region)
     np.testing.assert_allclose(found.estimate, [-0.2, 0.3, -0.1], atol=0.03)
     assert (found.low < [-0.2, 0.3, -0.1]).all()
@@ -117,7 +115,7 @@ def test_lost_vectors_are_counted_apart_and_empty_regions_named():
     local = np.where(place == 0, 0.1, -0.1)
     local[:2, 1] = -np.inf
     found = compute_regional_exponents(
-        network, build_blocks(local[..., None], np.eye(30)[place]), n_rollouts=1, generator=seeded()
+        network, build_blocks(local[..., None], np.eye(30)[place]), generator=seeded()
     )
     assert found.n_blocks.tolist() == [12, 10, 0]
     assert found.n_lost.tolist() == [0, 2, 0]
@@ -132,7 +130,7 @@ def test_lost_vectors_are_counted_apart_and_empty_regions_named():
 
 
 def test_same_seed_same_result_and_back_from_its_file(network, driven, result, tmp_path):
-    again = compute_regional_exponents(network, driven, n_rollouts=5, n_resamples=200, generator=seeded(2))
+    again = compute_regional_exponents(network, driven, n_resamples=200, generator=seeded(2))
     assert again == result
     save_result(result, tmp_path / "x.nc")
     assert load_result(tmp_path / "x.nc", RegionalExponentsResult) == result

@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 import torch
 
+from orbitscope.dynamics import residency
 from orbitscope.dynamics.driven_states import run_driven
 from orbitscope.dynamics.residency import _SignCounter, compute_residency
 from orbitscope.errors import InputError
-from orbitscope.network import build_network
+from orbitscope.network import build_network, fork_generator
+from orbitscope.threads import use_threads
 
 
 def make_network(*, seed=0, hidden_size=10):
@@ -56,7 +58,7 @@ def test_rollouts_against_a_loop():
         n_rollouts=n_rollouts,
         generator=torch.Generator().manual_seed(2),
     )
-    generator = torch.Generator().manual_seed(2)
+    generator = fork_generator(torch.Generator().manual_seed(2))
     alive, noises = list(range(18)), [[] for _ in range(18)]
     with torch.no_grad():
         for _ in range(max_steps):
@@ -73,6 +75,42 @@ def test_rollouts_against_a_loop():
     np.testing.assert_allclose(found.margin_sign_changes, expected[:, 3])
     assert 0 < expected[:, 1].mean() < 1
     assert expected[:, 2:].max() > 0
+
+
+def test_chunks_have_noise_of_their_own_whatever_the_number_of_threads(monkeypatch):
+    """Many copies of one state in chunks of five: the same result with one and two threads, no two alike."""
+    monkeypatch.setattr(residency, "_CHUNK_ROLLOUTS", 20)
+    network = make_network()
+    state = run_driven(network, 1, 1, burn_in=20, generator=torch.Generator().manual_seed(1)).states[0]
+    found = []
+    for n_threads in (1, 2):
+        with use_threads(n_threads):
+            generator = torch.Generator().manual_seed(2)
+            found.append(compute_residency(network, state.expand(40, -1), n_rollouts=4, generator=generator))
+    assert found[0] == found[1]
+    chunks = found[0].mean_steps.reshape(8, 5)
+    assert len(np.unique(chunks, axis=0)) == 8
+
+
+def test_states_are_followed_until_their_residency_is_sure_to_be_enough():
+    """Of a telegraph: the same share of states above the limit, those above it stop just there."""
+    network, limit = make_telegraph(0.5), 3.0
+    states = torch.tensor([[0.0, 0.0, 1.0]]).double().expand(20_000, -1)
+    whole, brief = (
+        compute_residency(
+            network, states, n_rollouts=2, enough=enough, generator=torch.Generator().manual_seed(seed)
+        )
+        for seed, enough in ((0, None), (1, limit))
+    )
+    assert (brief.mean_steps > limit).mean() == pytest.approx((whole.mean_steps > limit).mean(), abs=0.02)
+    assert brief.mean_steps.max() == limit + 1
+    is_below = [found.mean_steps <= limit for found in (whole, brief)]
+    counts = [
+        np.bincount((2 * found.mean_steps[below]).astype(int), minlength=7)
+        for found, below in zip((whole, brief), is_below, strict=True)
+    ]
+    np.testing.assert_allclose(*counts, atol=5 * np.sqrt(2 * max(counts[0])))
+    assert brief.settings["enough"] == limit
 
 
 def test_a_flat_step_between_rise_and_fall_hides_no_change_of_sign():

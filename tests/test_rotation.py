@@ -13,6 +13,7 @@ from orbitscope.dynamics.rotation_nulls import compute_reversible_spread, draw_u
 from orbitscope.errors import InputError, UndefinedAnalysisError
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
+from orbitscope.threads import use_threads
 
 SMALL = {
     "n_trajectories": 30,
@@ -284,7 +285,8 @@ def test_untrained_networks_are_of_the_same_kind_and_measured_alike(bias, monkey
         return built[-1]
 
     monkeypatch.setattr(untrained_networks, "build_network", record)
-    result = run(network, n_untrained=20)
+    with use_threads(1):  # in the order in which they are built
+        result = run(network, n_untrained=20)
     assert len({each.cell.w_hh[0, 0].item() for each in built}) == 20
     for each in built:
         assert (each.cell.name, each.hidden_size, each.input_size, each.n_symbols) == ("tanh", 6, 3, 4)

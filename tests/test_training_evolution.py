@@ -11,7 +11,7 @@ from orbitscope.dynamics.checkpoint_measures import (
     MEASURES,
     count_spectra,
     measure_checkpoint,
-    measure_untrained,
+    measure_control,
 )
 from orbitscope.dynamics.driven_states import run_driven
 from orbitscope.dynamics.neuron_scales import measure_active_scales
@@ -135,7 +135,7 @@ def test_the_mean_shift_of_known_activity():
     time = torch.arange(8)[:, None].expand(8, 3)
     fast, slow = (time % 2).double(), (time // 2 % 2).double()
     hidden = torch.stack([2 * fast, 1 + 6 * slow, 0 * fast, 0 * fast + 0.1], dim=2)
-    _, shift = measure_untrained(hidden)
+    _, shift = measure_control(hidden)
     assert shift == pytest.approx(np.sqrt((1 + 16 / 9) / 2))
 
 
@@ -254,12 +254,12 @@ def test_a_checkpoint_that_explodes_is_left_out_and_named():
 
 
 def test_untrained_networks_are_those_of_the_kind_and_measured_like_checkpoints():
-    """Checkpoints that are untrained themselves: nine of ten lie between the limits."""
+    """Checkpoints that are untrained themselves: nine of ten lie between the limits (standard error .06)."""
     untrained = {seed: partial(make_network, 1.0, seed=seed) for seed in range(30)}
     result = compute_training_evolution(
-        untrained, np.empty(0), generator=torch.Generator().manual_seed(0), **(SMALL | {"n_untrained": 40})
+        untrained, np.empty(0), generator=torch.Generator().manual_seed(0), **(SMALL | {"n_untrained": 200})
     )
-    assert len(result.untrained_area_rates) == len(result.untrained_mean_shifts) == 40
+    assert len(result.untrained_area_rates) == len(result.untrained_mean_shifts) == 200
     for name, values in (
         ("area_rate", result.untrained_area_rates),
         ("mean_shift", result.untrained_mean_shifts),
@@ -268,7 +268,7 @@ def test_untrained_networks_are_those_of_the_kind_and_measured_like_checkpoints(
         low, high = result.untrained_low[row], result.untrained_high[row]
         np.testing.assert_allclose([low, high], np.quantile(values, [0.05, 0.95]))
         inside = (result.estimate[row] >= low) & (result.estimate[row] <= high)
-        assert 0.75 < inside.mean() < 1
+        assert inside.mean() > 0.66
     others = [name not in ("area_rate", "mean_shift") for name in result.measure]
     assert np.isnan(result.untrained_low[others]).all()
     assert np.isnan(run().untrained_low).all()

@@ -1,15 +1,20 @@
-"""Threads: those of torch do the work, the BLAS of NumPy and SciPy has one."""
+"""Threads: those of torch do the work, the BLAS of NumPy and SciPy has one; independent work has one each."""
 
 import contextlib
 import functools
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from threadpoolctl import ThreadpoolController
 
 from .errors import InputError
+
+Item = TypeVar("Item")
+Value = TypeVar("Value")
 
 
 def require_threads(n_threads: int) -> None:
@@ -29,6 +34,32 @@ def use_threads(n_threads: int) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
+
+
+def map_parallel(function: Callable[[Item], Value], items: Iterable[Item]) -> list[Value]:
+    """Value of a function for each item, in their order: as many at once as torch has threads.
+
+    Each call has a single thread, in which small products are as fast as in many, and what has no threads of
+    its own, random numbers and Python itself, is done side by side. Each item needs a source of randomness of
+    its own; values then do not depend on the number of threads. Within a call it is a plain loop. After an
+    error no further item is begun.
+    """
+    n_threads, has_grad = torch.get_num_threads(), torch.is_grad_enabled()
+    if n_threads == 1:
+        return [function(item) for item in items]
+
+    def call(item: Item) -> Value:
+        with torch.set_grad_enabled(has_grad):
+            return function(item)
+
+    try:
+        with (
+            limit_blas(),
+            ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+        ):
+            return list(pool.map(call, items))
+    finally:
+        torch.set_num_threads(n_threads)  # that of a worker is the default of threads to come
 
 
 def limit_blas() -> contextlib.AbstractContextManager[object]:

@@ -180,7 +180,7 @@ PARTS: dict[str, Part] = {
             figures={"regional_exponents": (plot_regional_exponents, describe_regional_exponents)},
             summarise=findings.summarise_regional_exponents,
             seconds=4.0,
-            quick={"n_rollouts": 5},
+            quick={"n_resamples": 200},
             prepare=lambda subject: {"exponents": subject.found["exponents"]},
             needs=("exponents",),
         ),

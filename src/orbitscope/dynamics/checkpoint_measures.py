@@ -15,7 +15,7 @@ from ..sequences import find_complete_runs
 from ..statistics import BootstrapResult
 from .area_rate import bound_size, collect_products, refit_area
 from .driven_states import DrivenPath
-from .jacobians import compute_spectra
+from .jacobians import LEAST_CRITICAL, compute_spectra
 from .neuron_scales import measure_active_scales
 from .orbit_plane import fit_leading_axes
 from .tangents import follow_tangents
@@ -51,7 +51,7 @@ def count_spectra(network: NoiseRNN, path: DrivenPath, *, stride: int) -> Float[
         Spectra are taken at every so many steps, with the noise of the step that follows.
     """
     states, noise = path.states[:-1:stride], path.noise[1::stride]
-    spectra = compute_spectra(network, states.flatten(0, 1), noise.flatten(0, 1))
+    spectra = compute_spectra(network, states.flatten(0, 1), noise.flatten(0, 1), beyond=LEAST_CRITICAL)
     flags = [spectra.n_active >= 0, spectra.count_unstable() > 0, spectra.count_critical_pairs() > 0]
     return np.stack([flag.reshape(len(states), -1).sum(0) for flag in flags], axis=1).astype(float)
 
@@ -100,8 +100,8 @@ def measure_checkpoint(
     return _bound_area(resample(np.concatenate(parts, axis=1), partial(_compute, edges=edges)))
 
 
-def measure_untrained(hidden: Float[Tensor, "time trajectory hidden"]) -> tuple[float, float]:
-    """|a| and mean shift, as of a checkpoint: both are far from 0 in untrained networks."""
+def measure_control(hidden: Float[Tensor, "time trajectory hidden"]) -> tuple[float, float]:
+    """|a| and mean shift of an untrained network, as of a checkpoint: both are far from 0."""
     activity = _sum_activity(hidden.double()).sum(0)[None]
     return abs(float(_refit_area(_sum_areas(hidden).sum(0)[None])[0])), float(_divide_shift(activity)[0])
 

@@ -88,7 +88,6 @@ def find_fixed_points(
     fixed_tolerance: float = 1e-20,
     gradient_tolerance: float = 1e-4,
     merge_distance: float = 1e-3,
-    n_threads: int | None = None,
 ) -> FixedPointResult:
     """Find fixed and slow points of the noise-free map from many states at once.
 
@@ -109,8 +108,6 @@ def find_fixed_points(
         Largest ‖∇q‖/‖F(h) − h‖ of a converged slow point.
     merge_distance : float >= 0
         Ends closer than this share of the scale to the one with the least q are one point.
-    n_threads : int, optional
-        As in :func:`compute_spectra`.
 
     Raises
     ------
@@ -147,7 +144,7 @@ def find_fixed_points(
     columns, reached = _tabulate(search, ends, second[first])
     if on_sphere:
         columns, reached = _add_origin(columns, reached, is_silent.cpu().numpy())
-    radius, n_unstable = _compute_spectra(network, torch.from_numpy(columns["points"]), scale, n_threads)
+    radius, n_unstable = _compute_spectra(network, torch.from_numpy(columns["points"]), scale)
     return FixedPointResult(
         settings={"n_starts": len(states), **settings},
         status={
@@ -203,14 +200,12 @@ def _add_origin(
     return {name: np.concatenate([[origin[name]], column]) for name, column in columns.items()}, rows
 
 
-def _compute_spectra(
-    network: NoiseRNN, points: Tensor, scale: float, n_threads: int | None
-) -> tuple[np.ndarray, np.ndarray]:
+def _compute_spectra(network: NoiseRNN, points: Tensor, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """Spectral radius and unstable eigenvalues; NaN at a kink."""
     is_smooth = ~_find_kinks(network, points, _KINK_REACH * scale).numpy()
     found = np.full((2, len(points)), np.nan)
     if is_smooth.any():
-        spectra = compute_spectra(network, points[torch.from_numpy(is_smooth)], n_threads=n_threads)
+        spectra = compute_spectra(network, points[torch.from_numpy(is_smooth)])
         sizes = np.abs(spectra.eigenvalues)
         found[:, is_smooth] = sizes.max(1), (sizes > _UNSTABLE_ABOVE).sum(1)
     return found[0], found[1]

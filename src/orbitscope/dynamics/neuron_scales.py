@@ -8,7 +8,7 @@ from torch import Tensor
 LEAST_ACTIVE = 0.01
 """A neuron that is active in a smaller share of the states has no scale where all neurons count alike."""
 
-_BLOCK = 10_000
+_BLOCK = 1000
 """States that are converted to float64 together."""
 
 
@@ -35,6 +35,6 @@ def measure_active_scales(states: Float[Tensor, "*batch neuron"]) -> Float[np.nd
     speak of, and would count as much as any other.
     """
     points = states.reshape(-1, states.shape[-1])
-    is_active = (points != 0).double().mean(0).cpu().numpy() >= LEAST_ACTIVE
+    is_active = points.count_nonzero(0).cpu().numpy() >= LEAST_ACTIVE * len(points)
     scales = measure_scales(points)
     return np.where(is_active & (scales > 0), scales, np.inf)

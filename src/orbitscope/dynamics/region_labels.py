@@ -23,9 +23,6 @@ LABEL_STEPS = 60
 LABEL_ROLLOUTS = 20
 """Residencies behind a label: those of the regions of Torre et al. 2025."""
 
-_BRIEF_STEPS = {SLOW_ABOVE: 10, TRANSITION_BELOW: 4}
-"""A residency cut here is a lower bound of the whole one: steps that suffice to see it exceed a limit."""
-
 
 def classify_regions(
     mean_steps: Float[np.ndarray, "*shape"],
@@ -62,7 +59,7 @@ def label_states(
     only_transition: bool = False,
     generator: torch.Generator,
 ) -> Int[np.ndarray, " point"]:
-    """Index into ``REGIONS`` of each state, at about a third of the cost of its residency.
+    """Index into ``REGIONS`` of each state: that of its residency, which is followed only as far as it takes.
 
     Parameters
     ----------
@@ -71,7 +68,7 @@ def label_states(
     noise_std : float >= 0
         Standard deviation of the noise (dimensionless).
     only_transition : bool
-        Do not tell slow states from kick ones: both are ``UNDEFINED``, which is cheaper still.
+        Do not tell slow states from kick ones: both are ``UNDEFINED``, which takes fewer steps.
     generator
         Source of the noise; same seed, same labels.
 
@@ -82,19 +79,13 @@ def label_states(
 
     Notes
     -----
-    Own construction. Brief rollouts come first: a state whose residency exceeds the limit even when cut there
-    is above it. Every other one gets a residency from fresh rollouts, as :func:`compute_regions` has it. Only
-    states at a limit can differ from those labels: they have two chances to be above it.
+    Own construction. Steps so far are a lower bound of a residency: a state is left once they exceed the
+    limit. Labels have the same law as those of whole residencies.
     """
-    residency = {"n_rollouts": LABEL_ROLLOUTS, "noise_std": noise_std, "generator": generator}
     limit = TRANSITION_BELOW if only_transition else SLOW_ABOVE
-    brief = compute_residency(network, states, max_steps=_BRIEF_STEPS[limit], **residency)
-    labels = np.full(len(states), UNDEFINED if only_transition else REGIONS.index("slow"))
-    is_open = brief.mean_steps <= limit
-    if is_open.any():
-        chosen = states[torch.from_numpy(is_open)]
-        steps = compute_residency(network, chosen, max_steps=LABEL_STEPS, **residency).mean_steps
-        labels[is_open] = classify_regions(steps)
+    rollouts = {"max_steps": LABEL_STEPS, "n_rollouts": LABEL_ROLLOUTS, "enough": limit}
+    found = compute_residency(network, states, **rollouts, noise_std=noise_std, generator=generator)
+    labels = classify_regions(found.mean_steps)
     if only_transition:
         labels[labels != REGIONS.index("transition")] = UNDEFINED
     return labels

@@ -12,8 +12,7 @@ from ..network import NoiseRNN, spawn_rng
 from ..results import Result, axes
 from ..statistics import bootstrap_statistic
 from .lyapunov import LyapunovResult
-from .region_labels import REGIONS, classify_regions
-from .residency import compute_residency
+from .region_labels import LABEL_ROLLOUTS, LABEL_STEPS, REGIONS, label_states
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,8 +69,6 @@ def compute_regional_exponents(
     network: NoiseRNN,
     exponents: LyapunovResult,
     *,
-    max_steps: int = 60,
-    n_rollouts: int = 20,
     n_resamples: int = 1000,
     confidence: float = 0.95,
     generator: torch.Generator,
@@ -84,8 +81,6 @@ def compute_regional_exponents(
         The one that the exponents belong to.
     exponents : LyapunovResult
         Of :func:`compute_lyapunov_exponents`; residencies are taken under its noise.
-    max_steps, n_rollouts
-        As in :func:`compute_residency`.
     n_resamples, confidence
         Of the bootstrap over trajectories.
     generator
@@ -115,14 +110,15 @@ def compute_regional_exponents(
             f"{width}. Compute both from the same network."
         )
     states = torch.from_numpy(exponents.block_states.copy()).to(network.w_out).flatten(0, 1)
-    options = {"max_steps": max_steps, "n_rollouts": n_rollouts, "noise_std": noise_std}
-    found = compute_residency(network, states, **options, generator=generator)
-    label = classify_regions(found.mean_steps).reshape(n_trajectories, n_blocks)
+    label = label_states(network, states, noise_std=noise_std, generator=generator)
+    label = label.reshape(n_trajectories, n_blocks)
     exponent = exponents.local[..., 0]
     rng = spawn_rng(generator)
     return RegionalExponentsResult(
         settings={
-            **options,
+            "noise_std": noise_std,
+            "label_steps": LABEL_STEPS,
+            "label_rollouts": LABEL_ROLLOUTS,
             "n_resamples": n_resamples,
             "confidence": confidence,
             "block_steps": exponents.settings["block_steps"],

@@ -8,12 +8,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..errors import InputError
-from ..network import NoiseRNN, draw_noise_
+from ..network import NoiseRNN, draw_noise_, fork_generator
 from ..results import Result, axes
+from ..threads import map_parallel
 from .points import require_points
 
-_CHUNK_ROLLOUTS = 16_384
-"""Rollouts that advance together: their states and noise stay below about 20 MB."""
+_CHUNK_ROLLOUTS = 8192
+"""Rollouts that advance together; each chunk has noise of its own."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,6 +58,7 @@ def compute_residency(
     noise_std: float = 1.0,
     max_steps: int = 60,
     n_rollouts: int = 20,
+    enough: float | None = None,
     generator: torch.Generator,
 ) -> ResidencyResult:
     """Mean number of steps before the most probable symbol changes, over rollouts with fresh noise.
@@ -72,6 +74,9 @@ def compute_residency(
         Longer residencies are cut at this number of steps.
     n_rollouts : int >= 1
         Rollouts from each state.
+    enough : float >= 0, optional
+        A state is followed no further once its mean residency is sure to exceed this number of steps; what is
+        measured of it then is that of the steps so far, and its residency a lower bound.
     generator
         Source of the noise; same seed, same result.
 
@@ -86,17 +91,25 @@ def compute_residency(
     are dropped from the batch. Sign changes of the margin are ours: a logit alone is not invariant to adding
     the same vector to all rows of the readout. A tie counts for the symbol with the smaller number.
     """
-    _check(network, states, max_steps=max_steps, n_rollouts=n_rollouts, noise_std=noise_std)
+    _check(network, states, max_steps=max_steps, n_rollouts=n_rollouts, noise_std=noise_std, enough=enough)
     per_chunk = max(1, _CHUNK_ROLLOUTS // n_rollouts)
-    options = {"noise_std": noise_std, "max_steps": max_steps, "generator": generator}
-    parts = [
-        _follow(network, part.repeat_interleave(n_rollouts, 0), **options) for part in states.split(per_chunk)
-    ]
-    sums = torch.cat(parts, dim=1).unflatten(1, (len(states), n_rollouts))
+    chunks = [(part, fork_generator(generator)) for part in states.split(per_chunk)]
+
+    def follow(chunk: tuple[Tensor, torch.Generator]) -> Tensor:
+        start = chunk[0].repeat_interleave(n_rollouts, 0)
+        limits = {"max_steps": max_steps, "n_rollouts": n_rollouts, "enough": enough}
+        return _follow(network, start, noise_std=noise_std, **limits, generator=chunk[1])
+
+    sums = torch.cat(map_parallel(follow, chunks), dim=1).unflatten(1, (len(states), n_rollouts))
     steps, censored, logit_changes, margin_changes = sums.double().mean(2).cpu().numpy()
     error = sums[0].double().std(1).cpu().numpy() / np.sqrt(n_rollouts) if n_rollouts > 1 else steps * np.nan
     return ResidencyResult(
-        settings={"noise_std": noise_std, "max_steps": max_steps, "n_rollouts": n_rollouts},
+        settings={
+            "noise_std": noise_std,
+            "max_steps": max_steps,
+            "n_rollouts": n_rollouts,
+            "enough": enough,
+        },
         status={},
         symbol=network.compute_logits(states).argmax(1).cpu().numpy(),
         mean_steps=steps,
@@ -125,11 +138,22 @@ class _SignCounter:
 
 
 def _follow(
-    network: NoiseRNN, state: Tensor, *, noise_std: float, max_steps: int, generator: torch.Generator
+    network: NoiseRNN,
+    state: Tensor,
+    *,
+    noise_std: float,
+    max_steps: int,
+    n_rollouts: int,
+    enough: float | None,
+    generator: torch.Generator,
 ) -> Tensor:
-    """Run rollouts to the end of their residency: (steps, censored, sign changes twice) x rollout."""
+    """Run rollouts to the end of their residency: (steps, censored, sign changes twice) x rollout.
+
+    ``n_rollouts`` successive ones start from the same state; they end once their mean is sure to be enough.
+    """
     found = state.new_zeros(4, len(state))
-    found[0], found[1] = max_steps, 1.0
+    found[1] = 1.0
+    total = torch.zeros(len(state) // n_rollouts, dtype=torch.int64, device=state.device)
     logits = network.compute_logits(state)
     symbol, index = logits.argmax(1), torch.arange(len(state), device=state.device)
     counters = [_SignCounter(values) for values in _measure(logits, symbol)]
@@ -140,9 +164,13 @@ def _follow(
         for row, counter, values in zip((2, 3), counters, _measure(logits, symbol), strict=True):
             counter.add(values)
             found[row, index] = counter.count
+        found[0, index] = step
         stays = logits.argmax(1) == symbol
-        ended = index[~stays]
-        found[0, ended], found[1, ended] = step, 0.0
+        found[1, index[~stays]] = 0.0
+        if enough is not None:
+            owner = index // n_rollouts
+            total += torch.bincount(owner, minlength=len(total))
+            stays &= total[owner] <= enough * n_rollouts
         state, symbol, index = state[stays], symbol[stays], index[stays]
         for counter in counters:
             counter.keep(stays)
@@ -158,12 +186,21 @@ def _measure(logits: Tensor, symbol: Tensor) -> tuple[Tensor, Tensor]:
     return chosen[:, 0], chosen[:, 0] - others
 
 
-def _check(network: NoiseRNN, states: Tensor, *, max_steps: int, n_rollouts: int, noise_std: float) -> None:
+def _check(
+    network: NoiseRNN,
+    states: Tensor,
+    *,
+    max_steps: int,
+    n_rollouts: int,
+    noise_std: float,
+    enough: float | None,
+) -> None:
     require_points(network, states)
     for name, value, least in (
         ("max_steps", max_steps, 1),
         ("n_rollouts", n_rollouts, 1),
         ("noise_std", noise_std, 0),
+        ("enough", 0 if enough is None else enough, 0),
     ):
         if not value >= least:
             raise InputError(f"`{name}` must be ≥ {least}, got {value}.")

@@ -1,5 +1,7 @@
 """Area rates without training or without rotation: what chance gives a network of this kind and size."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -10,7 +12,7 @@ from ..statistics import draw_until_decided
 from .area_rate import compute_area_rate
 from .neuron_scales import measure_active_scales
 from .orbit_plane import fit_orbit_plane
-from .untrained_networks import run_untrained
+from .untrained_networks import measure_untrained
 
 NULL_LEVEL = 0.95
 """Quantile of a null that is reported; the level of its test is the rest."""
@@ -89,12 +91,12 @@ def draw_untrained_rates(
     if not n_untrained:
         return np.empty(0)
     most = max(n_untrained, max_untrained)
-    runs = run_untrained(network, most, noise_std=noise_std, generator=generator)
-    rates = (abs(_measure_own_area(hidden, standardise)) for hidden in runs)
+    measure = partial(_measure_own_area, standardise=standardise)
+    rates = measure_untrained(network, most, measure, noise_std=noise_std, generator=generator)
     return draw_until_decided(rates, observed, n_first=n_untrained, n_max=most, level=1 - NULL_LEVEL)
 
 
-def _measure_own_area(hidden: Float[Tensor, "time trajectory hidden"], standardise: bool) -> float:
-    """Area rate in the plane of these very states."""
+def _measure_own_area(hidden: Float[Tensor, "time trajectory hidden"], *, standardise: bool) -> float:
+    """Size of the area rate in the plane of these very states."""
     plane = fit_orbit_plane(hidden, scales=measure_active_scales(hidden) if standardise else None)
-    return compute_area_rate(plane.project(hidden).transpose(0, 1).cpu().numpy())
+    return abs(compute_area_rate(plane.project(hidden).transpose(0, 1).cpu().numpy()))

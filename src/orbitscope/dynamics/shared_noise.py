@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..network import NoiseRNN, draw_noise_
+from ..network import NoiseRNN, draw_noise_, fork_generator
+from ..threads import map_parallel
 
 RULES = ("published", "variance-preserving")
 """(1 − γ)·old + γ·new, whose variance dips between 0 and 1, and √(1 − γ²)·old + γ·new, whose does not."""
@@ -25,8 +26,8 @@ _DIFFERENT = tuple(dict.fromkeys(_MIXTURES))
 _PLACE = np.array([_DIFFERENT.index(mixture) for mixture in _MIXTURES]).reshape(len(RULES), len(GAMMAS))
 """Where the coefficients (old, new) of each rule and γ stand among the different ones."""
 
-_CHUNK_STARTS = 128
-"""Starts that are followed together: their paths and noise stay below about 20 MB."""
+_CHUNK_STARTS = 300
+"""Starts that are followed together; each chunk has noise of its own."""
 
 
 def measure_fans(
@@ -50,22 +51,31 @@ def measure_fans(
     destination : (point, rule, gamma, symbol)
         Share of the rollouts with this most probable symbol after the last step.
     """
-    noise = {"noise_std": noise_std, "generator": generator}
-    spreads, destinations = [], []
-    for start in states.split(_CHUNK_STARTS):
-        old = draw_noise_(start.new_empty(n_steps, len(start), network.input_size), **noise)
-        running = [_RunningSpread() for _ in _DIFFERENT]
-        counts = start.new_zeros(len(_DIFFERENT), len(start), network.n_symbols)
-        for paths in _iterate_fans(network, start, old, n_rollouts, **noise):
-            for spread, count, path in zip(running, counts, paths, strict=True):
-                spread.add(path[..., : network.hidden_size])
-                symbol = network.compute_logits(path[-1]).argmax(1, keepdim=True)
-                count.scatter_add_(1, symbol, torch.ones_like(symbol, dtype=count.dtype))
-        trace = torch.stack([spread.find_trace() for spread in running]).permute(2, 0, 1)
-        spreads.append(torch.nn.functional.pad(trace, (1, 0)))
-        destinations.append(counts.transpose(0, 1) / n_rollouts)
-    spread, destination = (torch.cat(parts).double().cpu().numpy() for parts in (spreads, destinations))
+
+    def measure(chunk: tuple[Tensor, torch.Generator]) -> tuple[Tensor, Tensor]:
+        noise = {"noise_std": noise_std, "generator": chunk[1]}
+        return _measure_chunk(network, chunk[0], n_steps=n_steps, n_rollouts=n_rollouts, **noise)
+
+    chunks = [(start, fork_generator(generator)) for start in states.split(_CHUNK_STARTS)]
+    columns = zip(*map_parallel(measure, chunks), strict=True)
+    spread, destination = (torch.cat(parts).double().cpu().numpy() for parts in columns)
     return spread[:, _PLACE], destination[:, _PLACE]
+
+
+def _measure_chunk(
+    network: NoiseRNN, start: Tensor, *, n_steps: int, n_rollouts: int, **noise
+) -> tuple[Float[Tensor, "point mixture time"], Float[Tensor, "point mixture symbol"]]:
+    """Spread and destinations of the rollouts from some states, under each of the different mixtures."""
+    old = draw_noise_(start.new_empty(n_steps, len(start), network.input_size), **noise)
+    running = [_RunningSpread() for _ in _DIFFERENT]
+    counts = start.new_zeros(len(_DIFFERENT), len(start), network.n_symbols)
+    for paths in _iterate_fans(network, start, old, n_rollouts, **noise):
+        for spread, count, path in zip(running, counts, paths, strict=True):
+            spread.add(path[..., : network.hidden_size])
+            symbol = network.compute_logits(path[-1]).argmax(1, keepdim=True)
+            count.scatter_add_(1, symbol, torch.ones_like(symbol, dtype=count.dtype))
+    trace = torch.stack([spread.find_trace() for spread in running]).permute(2, 0, 1)
+    return torch.nn.functional.pad(trace, (1, 0)), counts.transpose(0, 1) / n_rollouts
 
 
 def record_fans(
@@ -95,13 +105,15 @@ def _iterate_fans(
 ) -> Iterator[list[Tensor]]:
     """Paths of one rollout after another, one path for each of the different mixtures.
 
-    Rollouts follow each other, so that every product has the shape that it has on the nominal path: γ = 0
-    replays it bit for bit.
+    Without fresh noise that is the nominal path every time; it is followed once.
     """
-    new = torch.empty_like(old)
+    new, nominal = torch.empty_like(old), network.unroll(start, old)
     for _ in range(n_rollouts):
         draw_noise_(new, **noise)
-        yield [network.unroll(start, torch.add(fresh * new, old, alpha=kept)) for kept, fresh in _DIFFERENT]
+        yield [
+            network.unroll(start, torch.add(fresh * new, old, alpha=kept)) if fresh else nominal
+            for kept, fresh in _DIFFERENT
+        ]
 
 
 class _RunningSpread:

@@ -1,8 +1,7 @@
 """How the dynamics change over training, and whether instability sets in when the loss drops."""
 
-import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -13,11 +12,12 @@ from ..errors import InputError, UndefinedAnalysisError
 from ..network import NoiseRNN, draw_seed
 from ..results import Result, axes
 from ..statistics import BootstrapResult, bootstrap_statistic
-from .checkpoint_measures import MEASURES, SHARES, count_spectra, measure_checkpoint, measure_untrained
+from ..threads import map_parallel
+from .checkpoint_measures import MEASURES, SHARES, count_spectra, measure_checkpoint, measure_control
 from .driven_states import DrivenPath, NoStationaryRegimeError, run_driven
-from .orbit_plane import OrbitPlane, fit_orbit_plane
+from .orbit_plane import fit_orbit_plane
 from .training_dates import bound_unseen, count_least_raised, date_drop, find_onset, subtract_dates
-from .untrained_networks import UNTRAINED_RUN, run_untrained
+from .untrained_networks import UNTRAINED_RUN, measure_untrained
 
 LEAST_CHECKPOINTS = 5
 """Fewer checkpoints cannot date an onset."""
@@ -176,8 +176,6 @@ def compute_training_evolution(
     seed = draw_seed(generator)
     epochs = np.array(sorted(checkpoints))
     found = _measure_checkpoints(checkpoints, seed, generator.device, **sizes, **spectral, **resampling)
-    if not found:
-        raise UndefinedAnalysisError("no checkpoint has a stationary regime: all grow without bound.")
     network = checkpoints[max(found)]()
     untrained = _measure_untrained(network, n_untrained, noise_std=noise_std, generator=generator)
     rows = [found.get(epoch) for epoch in epochs.tolist()]
@@ -222,7 +220,7 @@ class _Checkpoint:
 
     measures: BootstrapResult
     shares: Float[np.ndarray, "share trajectory"]
-    orbit: Float[np.ndarray, "orbit_time component"]
+    orbit: Float[np.ndarray, "orbit_time axis"]
     symbols: Integer[np.ndarray, " orbit_time"]
 
 
@@ -241,30 +239,40 @@ def _measure_checkpoints(
     confidence: float,
 ) -> dict[int, _Checkpoint]:
     """Measure the checkpoints that have a stationary regime, each with the same noise and resamples."""
-    found: dict[int, _Checkpoint] = {}
-    plane = None
-    for epoch in sorted(checkpoints, reverse=True):
+    drive = partial(run_driven, burn_in=burn_in, noise_std=noise_std)
+
+    def run(epoch: int) -> tuple[NoiseRNN, DrivenPath, torch.Generator]:
         network, source = checkpoints[epoch](), torch.Generator(device).manual_seed(seed)
-        drive = {"burn_in": burn_in, "noise_std": noise_std, "generator": source}
-        options = {"n_resamples": n_resamples, "confidence": confidence, "rng": np.random.default_rng(seed)}
-        with contextlib.suppress(NoStationaryRegimeError):
-            path = run_driven(network, n_trajectories, n_steps + 1, **drive)
-            resample = partial(bootstrap_statistic, **options)
-            tangents = {"align_steps": align_steps, "generator": source}
-            spectra = count_spectra(network, path, stride=spectral_stride)
-            measures = measure_checkpoint(network, path, spectra, **tangents, resample=resample)
-            shares = (spectra[:, 1:] / spectra[:, :1]).T
-            plane = plane or fit_orbit_plane(path.states[..., : network.hidden_size])
-            found[epoch] = _Checkpoint(measures, shares, *_trace_orbit(network, path, plane))
-    return found
+        return network, drive(network, n_trajectories, n_steps + 1, generator=source), source
+
+    def measure(epoch: int) -> _Checkpoint | None:
+        try:
+            network, path, source = run(epoch)
+        except NoStationaryRegimeError:
+            return None
+        rng = np.random.default_rng(seed)
+        resample = partial(bootstrap_statistic, n_resamples=n_resamples, confidence=confidence, rng=rng)
+        spectra = count_spectra(network, path, stride=spectral_stride)
+        tangents = {"align_steps": align_steps, "generator": source}
+        measures = measure_checkpoint(network, path, spectra, **tangents, resample=resample)
+        return _Checkpoint(measures, (spectra[:, 1:] / spectra[:, :1]).T, *_trace_orbit(network, path))
+
+    epochs = sorted(checkpoints)
+    rows = zip(epochs, map_parallel(measure, epochs), strict=True)
+    found = {epoch: row for epoch, row in rows if row is not None}
+    if not found:
+        raise UndefinedAnalysisError("no checkpoint has a stationary regime: all grow without bound.")
+    network, path, _ = run(max(found))
+    axes_of_last = fit_orbit_plane(path.states[..., : network.hidden_size]).components.T
+    return {epoch: replace(row, orbit=row.orbit @ axes_of_last) for epoch, row in found.items()}
 
 
 def _measure_untrained(
     network: NoiseRNN, n_untrained: int, *, noise_std: float, generator: torch.Generator
 ) -> dict[str, np.ndarray]:
     """Area rate and mean shift of untrained networks, and where the middle nine tenths of them are."""
-    runs = run_untrained(network, n_untrained, noise_std=noise_std, generator=generator)
-    values = np.array([measure_untrained(hidden) for hidden in runs]).reshape(-1, len(COMPARED)).T
+    found = measure_untrained(network, n_untrained, measure_control, noise_std=noise_std, generator=generator)
+    values = np.array(list(found)).reshape(-1, len(COMPARED)).T
     limits = np.full((2, len(MEASURES)), np.nan)
     if n_untrained:
         limits[:, [list(MEASURES).index(name) for name in COMPARED]] = np.quantile(values, _MIDDLE, axis=1)
@@ -277,12 +285,12 @@ def _measure_untrained(
 
 
 @torch.no_grad()
-def _trace_orbit(network: NoiseRNN, path: DrivenPath, plane: OrbitPlane) -> tuple[np.ndarray, np.ndarray]:
-    """First trajectory in a plane, in units of the root mean square activity, and its symbols."""
+def _trace_orbit(network: NoiseRNN, path: DrivenPath) -> tuple[np.ndarray, np.ndarray]:
+    """First trajectory, in units of the root mean square activity, and its symbols."""
     states = path.states[:_ORBIT_STEPS, 0]
     size = path.states[..., : network.hidden_size].double().square().sum(2).mean().sqrt()
     around = (states[:, : network.hidden_size].double() / size).cpu().numpy()
-    return around @ plane.components.T, network.compute_logits(states).argmax(1).cpu().numpy()
+    return around, network.compute_logits(states).argmax(1).cpu().numpy()
 
 
 def _tabulate(name: str, rows: list[tuple[float, float, float]]) -> dict[str, np.ndarray]:

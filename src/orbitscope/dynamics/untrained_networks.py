@@ -1,14 +1,15 @@
 """Untrained networks of the kind of a given one: what initial weights do without training."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import InputError
-from ..network import CELLS, NoiseRNN, build_network
+from ..network import CELLS, NoiseRNN, build_network, fork_generator
+from ..threads import map_parallel
 from .driven_states import run_driven
 
 LEAST_UNTRAINED = 20
@@ -17,18 +18,30 @@ LEAST_UNTRAINED = 20
 UNTRAINED_RUN = {"n_trajectories": 100, "n_steps": 100, "burn_in": 30}
 """Run of each untrained network: with a spectral radius near 1/√3 it forgets its start within 30 steps."""
 
+_AT_A_TIME = 20
+"""Networks that are measured before the next ones are asked for."""
 
-def run_untrained(
-    network: NoiseRNN, n_untrained: int, *, noise_std: float = 1.0, generator: torch.Generator
-) -> Iterator[Float[Tensor, "time trajectory hidden"]]:
-    """Driven hidden states of untrained networks of the same kind, one after another.
+Value = TypeVar("Value")
+
+
+def measure_untrained(
+    network: NoiseRNN,
+    n_untrained: int,
+    measure: Callable[[Float[Tensor, "time trajectory hidden"]], Value],
+    *,
+    noise_std: float = 1.0,
+    generator: torch.Generator,
+) -> Iterator[Value]:
+    """What a function finds in the driven hidden states of untrained networks of the same kind.
 
     Parameters
     ----------
     network : NoiseRNN
         Gives cell, sizes and whether there are biases.
     n_untrained : int
-        Networks at most: each is built and run when it is asked for.
+        Networks at most: they are built and run when they are asked for, some at a time.
+    measure : callable
+        Called with the states of each network, of several at once (:func:`map_parallel`).
     noise_std : float > 0
         Standard deviation of the noise (dimensionless).
     generator
@@ -45,10 +58,15 @@ def run_untrained(
     mean square of the area rate by 2 %.
     """
     kind = require_buildable(network, n_untrained)
-    for _ in range(n_untrained):
-        untrained = build_network(network.n_symbols, **kind, generator=generator).to(network.w_out)
-        path = run_driven(untrained, **UNTRAINED_RUN, noise_std=noise_std, generator=generator)
-        yield path.states[..., : network.hidden_size]
+
+    def measure_one(source: torch.Generator) -> Value:
+        untrained = build_network(network.n_symbols, **kind, generator=source).to(network.w_out)
+        path = run_driven(untrained, **UNTRAINED_RUN, noise_std=noise_std, generator=source)
+        return measure(path.states[..., : network.hidden_size])
+
+    for first in range(0, n_untrained, _AT_A_TIME):
+        sources = [fork_generator(generator) for _ in range(min(_AT_A_TIME, n_untrained - first))]
+        yield from map_parallel(measure_one, sources)
 
 
 def require_buildable(network: NoiseRNN, n_untrained: int) -> dict[str, Any]:

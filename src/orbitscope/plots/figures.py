@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from matplotlib import rcParams
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from ..atomic_files import replace_file, write_text
@@ -20,8 +23,6 @@ from .run_lengths import plot_run_length_laws
 from .style import with_style
 from .symbol_matrices import plot_symbol_matrices
 from .training_curve import plot_training_curve
-
-_METADATA = {"svg": {"Date": None}, "png": {}}
 
 
 class CaptionedFigure(NamedTuple):
@@ -102,22 +103,41 @@ def save_figures(figures: Mapping[str, CaptionedFigure], folder: Path) -> list[P
 
 @with_style
 def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write one figure as SVG and PNG, each in one step, with one layout: it takes longer than drawing."""
-    paths, engine = list_figure_files(folder, name), figure.get_layout_engine()
+    """Write one figure as SVG and PNG, each in one step.
+
+    It is laid out once and drawn once for each file: ``Figure.savefig`` would draw four times.
+    """
+    paths = list_figure_files(folder, name)
+    canvas, dpi, engine = figure.canvas, figure.dpi, figure.get_layout_engine()
     try:
+        figure.dpi = rcParams["savefig.dpi"]
+        if engine is not None:
+            engine.execute(figure)
+        figure.set_layout_engine("none")
         for path in paths:
-            extension = path.suffix.removeprefix(".")
+            figure.dpi = rcParams["savefig.dpi"]  # print_svg sets its own
             with replace_file(path) as temporary:
-                figure.savefig(temporary, format=extension, metadata=_METADATA[extension])
-            figure.set_layout_engine("none")
+                _WRITERS[path.suffix](figure, temporary)
     finally:
+        figure.canvas, figure.dpi = canvas, dpi
         figure.set_layout_engine(engine)
     return paths
 
 
+def _write_svg(figure: Figure, path: Path) -> None:
+    FigureCanvasSVG(figure).print_svg(path, metadata={"Date": None})
+
+
+def _write_png(figure: Figure, path: Path) -> None:
+    FigureCanvasAgg(figure).print_png(path)
+
+
+_WRITERS = {".svg": _write_svg, ".png": _write_png}
+
+
 def list_figure_files(folder: Path, name: str) -> list[Path]:
     """Files of a figure, whether they are there or not."""
-    return [folder / f"{name}.{extension}" for extension in _METADATA]
+    return [folder / f"{name}{suffix}" for suffix in _WRITERS]
 
 
 def write_captions(captions: Mapping[str, str], folder: Path) -> Path:
