@@ -25,7 +25,7 @@ from orbitscope.cli.display import (
 )
 from orbitscope.cli.evaluate import describe_evaluation, print_evaluation
 from orbitscope.cli.main import run as run_command
-from orbitscope.cli.options import count_usable_cores
+from orbitscope.cores import count_usable_cores
 from orbitscope.errors import RunFolderError
 from orbitscope.importers import load_sequences
 from orbitscope.plain_json import make_plain

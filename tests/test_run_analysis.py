@@ -17,6 +17,7 @@ from orbitscope.recipes import build_settings
 from orbitscope.results import Result, axes, load_result
 from orbitscope.run_analysis import analyse_run, load_part
 from orbitscope.runs import RunFolder
+from orbitscope.threads import use_threads
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -350,6 +351,23 @@ def test_threads_are_at_least_one(toy, run, threads):
     with pytest.raises(InputError, match=f"`threads` must be ≥ 1, got {threads}. Leave it out"):
         analyse_run(run.path, threads=threads)
     assert toy.calls == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "torch_has", "cores", "expected"),
+    [(None, 8, 8, 4), (None, 2, 8, 2), (None, 8, 3, 3), (6, 2, 1, 6)],
+)
+def test_threads_by_default_are_those_of_the_machine(
+    toy, run, monkeypatch, asked, torch_has, cores, expected
+):
+    """Not those of the run, which may have been trained beside others with a single one."""
+    seen = []
+    monkeypatch.setattr(toy, "plot", lambda *results: seen.append(torch.get_num_threads()) or Figure())
+    toy.parts["first"] = toy.build("first", toy.compute_first)
+    monkeypatch.setattr("orbitscope.run_analysis.count_usable_cores", lambda: cores)
+    with use_threads(torch_has):
+        analyse_run(run.path, only=["first"], threads=asked)
+    assert seen == [expected]
 
 
 def test_settings_of_the_real_parts_are_checked_by_their_kind():

@@ -105,9 +105,9 @@ class AnalysisFiles:
                 if len(whole) == len(found):
                     self.draw(part, whole)
 
-    def write_captions(self) -> None:
-        """Write the captions of every part that has a result, computed now or before."""
-        found = {part.name: self.load(part) for part in PARTS.values()}
+    def write_captions(self, known: Mapping[str, Result]) -> None:
+        """Write the captions of every part that has a result, known now or in its file."""
+        found = {part.name: known.get(part.name) or self.load(part) for part in PARTS.values()}
         captions = {}
         for part in PARTS.values():
             shown = [found[name] for name in (part.name, *part.draws_with)]

@@ -10,14 +10,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from .analysis import Part, Subject, resolve_settings, select_parts
 from .analysis_files import AnalysisFiles, PartOutcome
+from .cores import count_usable_cores
 from .errors import RunFolderError, UndefinedAnalysisError
 from .progress import Progress, ProgressCallback, ignore_progress
 from .results import Result, load_result
 from .runs import RunFolder, digest_code, find_commit
 from .threads import require_threads, use_threads
 from .zoo import find_writable_run, open_writable_run
+
+MOST_THREADS = 4
+"""Threads by default: more save little, and each holds a checkpoint's trajectories in memory (0.1 GB)."""
 
 DRAWING_SHARE = 0.15
 """Share of the time of a part that its figures take, for the progress."""
@@ -52,7 +58,7 @@ def analyse_run(
     redo : bool
         Compute anew what is there.
     threads : int, optional
-        By default those of the run.
+        By default those of torch, up to the cores that this process may use and to ``MOST_THREADS``.
     progress : callable
         Called before and after each part.
 
@@ -74,8 +80,9 @@ def analyse_run(
     if threads is not None:
         require_threads(threads)
     folder = open_writable_run(path)
-    n_threads = folder.read_settings().threads if threads is None else threads
-    with use_threads(n_threads), folder.lock():
+    folder.read_settings()  # a folder that is no run must not get a lock file
+    usual = min(torch.get_num_threads(), count_usable_cores(), MOST_THREADS)
+    with use_threads(usual if threads is None else threads), folder.lock():
         subject, files = open_subject(folder), AnalysisFiles.of_run(folder, quick=quick)
         origin = _describe_origin(folder, subject)
         report = _Report(progress, parts)
@@ -87,7 +94,7 @@ def analyse_run(
                 report.finish(part)
             files.draw_followers(outcomes)
         finally:
-            files.write_captions()
+            files.write_captions(subject.found)
             files.write_outcomes(outcomes)
     return outcomes
 

@@ -20,7 +20,7 @@ Value = TypeVar("Value")
 def require_threads(n_threads: int) -> None:
     """Check a number of threads, before anything is copied or computed."""
     if n_threads < 1:
-        raise InputError(f"`threads` must be ≥ 1, got {n_threads}. Leave it out for those of the run.")
+        raise InputError(f"`threads` must be ≥ 1, got {n_threads}. Leave it out for the default.")
 
 
 @contextlib.contextmanager

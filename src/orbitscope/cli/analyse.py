@@ -52,7 +52,7 @@ def analyse(
     show
         List the parts and all their settings, in the form of such a file, and compute nothing.
     threads
-        Threads. [default: those of the run]
+        Threads. [default: one for each core, up to 4]
     json
         Print one JSON document on standard output.
     """

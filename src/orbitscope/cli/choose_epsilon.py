@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .options import Json, count_usable_cores
+from ..cores import count_usable_cores
+from .options import Json
 
 if TYPE_CHECKING:
     from ..loss import EpsilonChoice

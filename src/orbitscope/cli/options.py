@@ -1,13 +1,10 @@
 """Options and checks that several commands share. No torch import here."""
 
-import math
-import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import psutil
 from cyclopts import Parameter
 
 from ..errors import InputError
@@ -19,20 +16,6 @@ Json = Annotated[bool, Parameter(name="--json", negative=())]
 
 class UsageError(InputError):
     """Options that are missing or do not go together; exit code 2."""
-
-
-def count_usable_cores() -> int:
-    """Physical cores that this process may use: affinity mask and container quota included."""
-    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
-    return max(1, min(physical, affinity, _read_quota() or physical))
-
-
-def _read_quota() -> int | None:
-    """Cores granted by a Linux container, rounded up; None without a limit."""
-    file = Path("/sys/fs/cgroup/cpu.max")
-    quota, period = file.read_text().split() if file.is_file() else ("max", "1")
-    return None if quota == "max" else math.ceil(int(quota) / int(period))
 
 
 def read_settings_file(path: Path | None) -> dict[str, Any]:

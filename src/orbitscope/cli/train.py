@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from .options import Json, UsageError, collect_changes, count_usable_cores
+from ..cores import count_usable_cores
+from .options import Json, UsageError, collect_changes
 from .overrides import TrainOverrides
 
 if TYPE_CHECKING:

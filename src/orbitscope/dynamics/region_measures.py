@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..network import NoiseRNN, ReLUCell, draw_noise_, spawn_rng
 from .driven_states import DrivenPath
-from .jacobians import Spectra, compute_active_spectra, compute_spectra
+from .jacobians import LEAST_CRITICAL, Spectra, compute_active_spectra, compute_spectra
 from .points import require_points
 from .residency import compute_residency
 
@@ -77,7 +77,8 @@ def measure_spectra(
     """What needs a spectrum or many draws, at chosen steps of a path, (trajectory, chosen step)."""
     chosen = torch.from_numpy(spectral_time)
     points, noise = path.states[chosen].flatten(0, 1), path.noise[chosen + 1].flatten(0, 1)
-    free, driven = compute_spectra(network, points), compute_spectra(network, points, noise)
+    free = compute_spectra(network, points, beyond=LEAST_CRITICAL)
+    driven = compute_spectra(network, points, noise, beyond=1.0)
     found = {
         "unstable": free.count_unstable(),
         "unstable_driven": driven.count_unstable(),
@@ -177,5 +178,5 @@ def _find_nulls(
     found = {}
     for name, shares in (("unstable_null", frequency), ("unstable_uniform", np.full(len(frequency), 0.5))):
         active = draw_active_sets(spectra.n_active, shares, rng=rng)
-        found[name] = compute_active_spectra(weights, active).count_unstable().astype(float)
+        found[name] = compute_active_spectra(weights, active, beyond=1.0).count_unstable().astype(float)
     return found

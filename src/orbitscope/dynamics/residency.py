@@ -121,7 +121,7 @@ def compute_residency(
 
 
 class _SignCounter:
-    """Counts how often the step difference of a series changes its sign, for many series at once."""
+    """Counts how often the step difference of a series changes its sign, for many (..., rollout) at once."""
 
     def __init__(self, start: Tensor):
         self.last, self.sign = start, torch.zeros_like(start)
@@ -133,8 +133,10 @@ class _SignCounter:
         self.sign = torch.where(sign == 0, self.sign, sign)
         self.last = values
 
-    def keep(self, chosen: Tensor) -> None:
-        self.last, self.sign, self.count = self.last[chosen], self.sign[chosen], self.count[chosen]
+    def keep(self, rollouts: Int[Tensor, " rollout"]) -> None:
+        self.last, self.sign, self.count = (
+            values.index_select(-1, rollouts) for values in (self.last, self.sign, self.count)
+        )
 
 
 def _follow(
@@ -156,34 +158,33 @@ def _follow(
     total = torch.zeros(len(state) // n_rollouts, dtype=torch.int64, device=state.device)
     logits = network.compute_logits(state)
     symbol, index = logits.argmax(1), torch.arange(len(state), device=state.device)
-    counters = [_SignCounter(values) for values in _measure(logits, symbol)]
+    counter = _SignCounter(_measure(logits, symbol))
     for step in range(1, max_steps + 1):
         noise = draw_noise_(state.new_empty(1, len(state), network.input_size), noise_std, generator)[0]
         state = network.step(state, noise)
         logits = network.compute_logits(state)
-        for row, counter, values in zip((2, 3), counters, _measure(logits, symbol), strict=True):
-            counter.add(values)
-            found[row, index] = counter.count
+        counter.add(_measure(logits, symbol))
         found[0, index] = step
+        found[2:, index] = counter.count
         stays = logits.argmax(1) == symbol
         found[1, index[~stays]] = 0.0
         if enough is not None:
             owner = index // n_rollouts
             total += torch.bincount(owner, minlength=len(total))
             stays &= total[owner] <= enough * n_rollouts
-        state, symbol, index = state[stays], symbol[stays], index[stays]
-        for counter in counters:
-            counter.keep(stays)
+        kept = stays.nonzero()[:, 0]
+        state, symbol, index = (values.index_select(0, kept) for values in (state, symbol, index))
+        counter.keep(kept)
         if len(index) == 0:
             break
     return found
 
 
-def _measure(logits: Tensor, symbol: Tensor) -> tuple[Tensor, Tensor]:
+def _measure(logits: Tensor, symbol: Tensor) -> Float[Tensor, "2 rollout"]:
     """Logit of a symbol, and its margin over the best other one."""
     chosen = logits.gather(1, symbol[:, None])
-    others = logits.scatter(1, symbol[:, None], -torch.inf).max(1).values
-    return chosen[:, 0], chosen[:, 0] - others
+    others = logits.scatter(1, symbol[:, None], -torch.inf).amax(1)
+    return torch.stack([chosen[:, 0], chosen[:, 0] - others])
 
 
 def _check(
