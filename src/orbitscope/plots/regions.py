@@ -19,7 +19,7 @@ from .style import (
 _PANELS = ("unstable", "logit_sign_changes", "entropy", "speed")
 _TITLES = {
     "unstable": "unstable directions",
-    "logit_sign_changes": "sign changes of the logit",
+    "logit_sign_changes": "sign changes of logit",
     "entropy": "entropy (nats)",
     "speed": "relative speed",
 }

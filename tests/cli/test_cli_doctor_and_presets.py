@@ -1,0 +1,32 @@
+"""`orbitscope doctor` and `orbitscope presets`."""
+
+import torch
+from command_line import NETWORK, TRAINING, read_json
+
+import orbitscope
+from orbitscope.cli.main import run as run_command
+
+
+def test_doctor_describes_the_machine_and_estimates_a_run(capsys):
+    tiny = [*NETWORK, *TRAINING, "--train.epochs", "10", "--train.final-batch-size", "30"]
+    assert run_command(["doctor", "linear-2", "--threads", "1", *tiny, "--json"]) == 0
+    found = read_json(capsys)
+    assert found["versions"]["torch"] == torch.__version__
+    assert found["operations_per_second"] > 0
+    needs = found["run"]
+    assert needs["fits"]
+    assert needs["epochs"] == 10
+    assert 0 < needs["last_epoch_seconds"] < needs["total_seconds"]
+    assert run_command(["doctor", "linear-2", "--threads", "1", *tiny]) == 0
+    assert "10 epochs, about" in capsys.readouterr().out
+
+
+def test_presets(capsys):
+    assert run_command(["presets"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in (*orbitscope.list_presets(), "random-6x4@7", "ring-6"))
+    assert run_command(["presets", "--json"]) == 0
+    document = read_json(capsys)
+    assert [row["name"] for row in document["presets"]] == list(orbitscope.list_presets())
+    for family in document["families"]:
+        assert orbitscope.load_process(family["example"]).n_states > 0

@@ -1,0 +1,110 @@
+"""`orbitscope evaluate` and `orbitscope analyse`."""
+
+import json
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import read_json
+
+import orbitscope
+from orbitscope.analysis import PARTS
+from orbitscope.cli.display import (
+    print_json,
+)
+from orbitscope.cli.evaluate import describe_evaluation, print_evaluation
+from orbitscope.cli.main import run as run_command
+from orbitscope.runs import RunFolder
+
+
+def test_evaluate_prints_a_table_and_saves_it(trained, capsys):
+    assert run_command(["evaluate", str(trained)]) == 0
+    shown = capsys.readouterr().out
+    for words in (
+        "Started from h = 0",
+        "Started after a burn-in",
+        "symbol matrix error",
+        "Verdict",
+        "figures",
+    ):
+        assert words in shown
+    result = orbitscope.load_evaluation(trained)
+    assert f"{result.floor[0, 0]:.4f}" in shown
+
+
+def test_infinite_values_stand_in_the_table_and_in_json(trained, one_figure, capsys):
+    assert run_command(["evaluate", str(trained)]) == 0
+    capsys.readouterr()
+    result = orbitscope.load_evaluation(trained)
+    infinite = replace(result, estimate=np.full_like(result.estimate, np.inf), high=np.inf + result.high)
+    print_evaluation(trained, infinite)
+    shown = capsys.readouterr().out
+    rows = [line for line in shown.splitlines() if line.startswith("cross entropy gap")]
+    assert len(rows) == 2
+    assert all(row.count("∞") == 2 for row in rows)
+    print_json(describe_evaluation(infinite))
+    assert read_json(capsys)["measures"][0]["estimate"] == "inf"
+
+
+def test_evaluate_json_and_overrides(trained, one_figure, capsys):
+    assert run_command(["evaluate", str(trained), "--json", "--evaluate.confidence", "0.8"]) == 0
+    document = read_json(capsys)
+    names = [row["measure"] for row in document["evaluation"]["measures"]]
+    assert names[0] == "symbol_matrix_error"
+    assert document["evaluation"]["settings"]["evaluation"]["confidence"] == 0.8
+    assert RunFolder(trained).read_settings().evaluate.confidence == 0.95
+
+
+@pytest.fixture
+def sizes(tmp_path):
+    """Settings file that makes two parts small."""
+    path = tmp_path / "sizes.toml"
+    tiny = {"n_trajectories": 6, "n_steps": 20, "burn_in": 10, "n_resamples": 20}
+    tables = {"regions": {**tiny, "n_rollouts": 2, "max_steps": 10}, "circulation": {"n_null": 9}}
+    lines = (
+        f"[{part}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items()) for part, keys in tables.items()
+    )
+    path.write_text("\n".join(lines))
+    return ["--settings", str(path)]
+
+
+def test_analyse_prints_findings_and_saves_parts(trained, sizes, capsys):
+    assert run_command(["analyse", str(trained), "--only", "circulation", *sizes]) == 0
+    shown = capsys.readouterr().out
+    for words in ("Part", "Beside it", "regions", "of states, unstable directions", "circulation", "figures"):
+        assert words in shown
+    assert orbitscope.load_part(trained, "regions").settings["n_trajectories"] == 6
+
+
+def test_analyse_json_and_what_is_kept(trained, sizes, capsys):
+    assert run_command(["analyse", str(trained), "--only", "regions", *sizes, "--json"]) == 0
+    capsys.readouterr()
+    assert run_command(["analyse", str(trained), "--only", "regions", *sizes, "--json"]) == 0
+    (part,) = read_json(capsys)["parts"]
+    assert (part["part"], part["status"]) == ("regions", "kept")
+    assert part["findings"][0].keys() == {"what", "value", "beside"}
+    assert all(Path(file).is_file() for file in part["files"])
+
+
+def test_analyse_list_is_a_settings_file_of_all_defaults(capsys):
+    assert run_command(["analyse", "--list"]) == 0
+    shown = capsys.readouterr().out
+    tables = tomllib.loads(shown)
+    assert list(tables) == list(PARTS)
+    for part in PARTS.values():
+        assert tables[part.name] == json.loads(json.dumps(part.list_settings()))
+        assert f"# {part.question}\n# about {part.seconds:g} s\n[{part.name}]\n" in shown
+    assert "n_trajectories = 100  # quick: 20\n" in shown.partition("[regions]")[2].partition("[")[0]
+
+
+def test_analyse_list_json(capsys):
+    assert run_command(["analyse", "--list", "--json"]) == 0
+    parts = read_json(capsys)["parts"]
+    assert [part["name"] for part in parts] == list(PARTS)
+    for part in parts:
+        own = PARTS[part["name"]]
+        assert (part["question"], part["seconds"]) == (own.question, own.seconds)
+        assert part["settings"].keys() == own.list_settings().keys()
+        assert part["quick"] == own.quick

@@ -1,0 +1,103 @@
+"""Help of all commands, and errors: one message and a code."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import orbitscope
+from orbitscope.cli.main import run as run_command
+from orbitscope.errors import RunFolderError
+from orbitscope.recipes import RECIPES
+from orbitscope.settings import RunSettings, Settings
+
+
+@pytest.mark.parametrize(
+    "tokens", [["--help"], ["train", "--help"], ["evaluate", "-h"], ["analyse", "-h"], ["presets", "--json"]]
+)
+def test_no_heavy_import_before_there_is_work(tokens):
+    heavy = ("torch", "xarray", "matplotlib", "scipy", "h5py")
+    code = (
+        "import sys; from orbitscope.cli.main import run; code = run(sys.argv[1:]); "
+        f"sys.exit(code or ' '.join(m for m in {heavy} if m in sys.modules) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *tokens], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_help_lists_the_commands(capsys):
+    assert run_command(["--help"]) == 0
+    shown = capsys.readouterr().out
+    for name in ("presets", "train", "evaluate", "analyse", "sample", "import", "doctor"):
+        assert f" {name} " in shown
+
+
+def test_train_help_teaches_every_setting(capsys):
+    assert run_command(["train", "-h"]) == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for table, field in RunSettings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
+            for key, inner in field.annotation.model_fields.items():
+                assert f"--{table}.{key.replace('_', '-')} " in shown
+                assert inner.description in shown
+    defaults = {name: find(None)["train"]["epochs"] for name, find in RECIPES.items()}
+    pattern = ", ".join(rf"{value}( or the preset's)? \({name}\)" for name, value in defaults.items())
+    assert re.search(rf"passes over the training sequences \[default: {pattern}\]", shown)
+
+
+# Errors and exit codes
+
+
+@pytest.mark.parametrize(
+    ("tokens", "code", "message"),
+    [
+        (["train", "linear-2", "--train.epoks", "3"], 2, "Did you mean --train.epochs?"),
+        (["train", "linear-2", "--train.epochs", "many"], 2, "many"),
+        (["trian"], 2, 'Did you mean "train"?'),
+        (["train"], 2, "a process is required"),
+        (["train", "linear2"], 1, "Did you mean `linear-2`"),
+        (["train", "linear-2", "--recipe", "quick"], 1, "unknown recipe `quick`"),
+        (["train", "linear-2", "--train.epochs", "0"], 1, "`train.epochs`"),
+        (["train", "linear-2", "--device", "nonsense"], 1, "Use cpu."),
+        (["train", "--resume", "run", "--seed", "3", "--train.epochs", "4"], 2, "--seed, --train.epochs"),
+        (["evaluate", "nowhere"], 1, "`nowhere` must be a run folder"),
+        (["analyse", "nowhere"], 1, "`nowhere` must be a run folder"),
+        (["analyse", "nowhere", "--only", "region"], 1, "unknown part `region`. Did you mean `regions`"),
+        (["analyse"], 2, "`RUN` is required"),
+        (["analyse", "zoo:linear-3", "--threads", "0"], 1, "`threads` must be ≥ 1, got 0"),
+        (["sample", "linear-2", "--out", "x.txt"], 1, "must end in .npy, .csv, .npz"),
+        (["sample", "linear-2", "--n-sequences", "0"], 1, "must be ≥ 1"),
+        (["import"], 2, "a file to import is required"),
+        (["import", "weights.pt"], 2, "Add --process NAME or --hmm FILE"),
+        (
+            ["import", "weights.pt", "--process", "linear-2"],
+            2,
+            "got none. The file does not tell; torch.nn.RNN is tanh unless made with nonlinearity='relu'.",
+        ),
+        (["doctor", "--train.epochs", "3"], 2, "settings need a process"),
+        (["train", "--settings", "none.toml"], 1, "`none.toml` must be a readable text file"),
+    ],
+)
+def test_errors_are_one_message_and_a_code(tokens, code, message, capsys):
+    assert run_command([*tokens, "--json"]) == code
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.err.startswith("error: ")
+    error = json.loads(captured.out)["error"]
+    assert error["code"] == code
+    assert message in error["message"]
+    assert not list(Path().iterdir())
+
+
+def test_without_json_a_failure_leaves_standard_output_empty(capsys):
+    assert run_command(["train", "linear2"]) == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_run_folder_errors_are_ours():
+    assert issubclass(RunFolderError, orbitscope.OrbitscopeError)

@@ -1,0 +1,81 @@
+"""`orbitscope sample` and `orbitscope import`."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from command_line import read_json
+
+import orbitscope
+from orbitscope.cli.main import run as run_command
+from orbitscope.importers import load_sequences
+from orbitscope.runs import RunFolder
+
+
+def test_sample_of_a_process_goes_to_standard_output(capsys):
+    assert run_command(["sample", "ring-6", "--n-sequences", "3", "--n-steps", "7"]) == 0
+    captured = capsys.readouterr()
+    rows = [[int(symbol) for symbol in line.split(",")] for line in captured.out.splitlines()]
+    assert np.shape(rows) == (3, 7)
+    assert captured.err == ""
+    expected = orbitscope.sample_sequences(
+        orbitscope.load_process("ring-6"), 3, 7, rng=np.random.default_rng(0)
+    )
+    np.testing.assert_array_equal(rows, expected.symbols)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".csv", ".npz"])
+def test_sample_of_a_run_can_be_read_back(trained, suffix, capsys):
+    out = f"sequences{suffix}"
+    assert run_command(["sample", str(trained), "--n-sequences", "5", "--seed", "2", "--out", out]) == 0
+    loaded = load_sequences(out)
+    assert np.shape(loaded.sequences) == (5, 8)  # the training length
+    network = RunFolder(trained).load_network()
+    generator = torch.Generator().manual_seed(2)
+    expected = orbitscope.sample_symbols(network, 5, 8, generator=generator).numpy()
+    np.testing.assert_array_equal(loaded.sequences, expected)
+    assert run_command(["sample", str(trained), "--out", out]) == 1
+    assert "must be a new file" in capsys.readouterr().err
+
+
+def test_sample_json_holds_the_symbols(trained, capsys):
+    assert run_command(["sample", str(trained), "--n-sequences", "2", "--epoch", "0", "--json"]) == 0
+    assert np.shape(read_json(capsys)["symbols"]) == (2, 8)
+
+
+def test_import_converts_an_hmm_of_another_library(capsys):
+    hmm = orbitscope.load_preset("linear-2").hmm
+    np.savez(
+        "theirs.npz",
+        startprob_=hmm.initial_probs,
+        transmat_=hmm.transition_matrix,
+        emissionprob_=hmm.emission_probs,
+    )
+    assert run_command(["import", "--hmm", "theirs.npz", "--out", "ours.toml"]) == 0
+    np.testing.assert_array_equal(orbitscope.load_hmm_file("ours.toml").emission_probs, hmm.emission_probs)
+    assert "orbitscope train ours.toml" in capsys.readouterr().out
+    assert run_command(["import", "--hmm", "theirs.npz"]) == 0
+    assert "transition_matrix" in capsys.readouterr().out
+
+
+def test_import_makes_a_run_of_a_state_dict(capsys):
+    rnn, readout = torch.nn.RNN(4, 6, nonlinearity="relu", bias=False), torch.nn.Linear(6, 3, bias=False)
+    weights = {f"rnn.{k}": v for k, v in rnn.state_dict().items()} | {"fc.weight": readout.weight.detach()}
+    torch.save(weights, "net.pt")
+    command = ["import", "net.pt", "--process", "linear-2", "--cell", "relu", "--out", "run"]
+    assert run_command([*command, "--json"]) == 0
+    assert read_json(capsys)["model"]["hidden_size"] == 6
+    folder = RunFolder("run")
+    network = folder.load_network()
+    assert torch.equal(network.cell.w_hh, rnn.weight_hh_l0)
+    assert torch.equal(network.w_out, readout.weight)
+    assert folder.read_settings().data.n_steps == 100
+    assert folder.read_settings().recipe == "imported"
+    assert len(folder.read_provenance()["source"]["sha256"]) == 64
+    assert json.loads(Path("run/status.json").read_text())["status"] == "imported"
+    assert run_command(command) == 1
+    assert run_command([*command[:2], "--process", "ring-4x5", "--cell", "relu", "--out", "other"]) == 1
+    assert "same symbols" in capsys.readouterr().err
+    assert not Path("other").exists()
