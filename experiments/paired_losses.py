@@ -13,8 +13,10 @@ because symbols are drawn from the same stream; and batches of 1000 bias the fir
 paper's 4096. Growth of activity is not penalised in either.
 
 Fixed in advance: the size of the cross-entropy gap is the primary measure, one test per process, once all
-pairs are there (smallest possible p: 2/64). All other measures have an interval and no test. A process that
-has lost a pair to a network that diverged is not tested: what is left are not random pairs.
+pairs are there (smallest possible p: 2/64). All other measures have an interval and no test.
+
+Decided after a network of linear-2 had diverged, as follows from "once all pairs are there": a process that
+has lost a pair is not tested. Those that are left are not random pairs.
 
 Resumable: a row in docs/paired_losses.jsonl is not computed again, a killed run continues where it was. Each
 finished run is packed into experiments/paired_runs/ (final weights, history, evaluation, checkpoints in half

@@ -129,7 +129,7 @@ def test_exponents_are_summarised_by_end_and_by_region():
     assert mean.what == "largest exponent (1/step)"
     assert [end.value for end in ends] == [format_number(float(v)) for v in free.end_mean[:, 0]]
     assert all("50% of the paths" in end.what for end in ends)
-    regional = compute_regional_exponents(network, driven, n_rollouts=4, generator=generator)
+    regional = compute_regional_exponents(network, driven, generator=generator)
     *regions, contrast = findings.summarise_regional_exponents(regional)
     assert regions[0].what == "slow: first exponent of 5 steps (1/step)"
     assert regions[2].value.startswith(format_number(float(regional.estimate[2])))

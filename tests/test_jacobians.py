@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from orbitscope.dynamics import jacobians
 from orbitscope.dynamics.driven_states import NoStationaryRegimeError, run_driven
 from orbitscope.dynamics.jacobians import (
     LEAST_CRITICAL,
@@ -13,6 +14,7 @@ from orbitscope.dynamics.jacobians import (
 )
 from orbitscope.errors import InputError
 from orbitscope.network import build_network
+from orbitscope.threads import use_threads
 
 
 def make_network(cell="relu", *, seed=0, gain=1.0, **options):
@@ -161,7 +163,28 @@ def test_the_bound_of_a_radius_is_above_it_and_near():
     ratio = bound_radius(matrices) / radius
     assert (ratio >= 1).all()
     assert ratio.max() < 1.2
-    assert not (bound_radius(np.full((1, 2, 2), 1e30, dtype=np.float32)) < 1).any()
+
+
+@pytest.mark.parametrize("radius", [0.0, 1e-6, 0.1, 1.0, 1e6, 1e15])
+def test_the_bound_of_a_radius_holds_at_any_size_in_single_precision(radius):
+    direction = np.random.default_rng(0).standard_normal((200, 40, 1))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    outer = (radius * direction @ direction.transpose(0, 2, 1)).astype(np.float32)
+    diagonal = (radius * np.eye(40))[None].astype(np.float32)
+    assert (bound_radius(outer) >= radius).all()
+    assert (bound_radius(outer) <= 1.002 * radius).all()
+    assert radius <= bound_radius(diagonal)[0] <= 1.2 * radius
+
+
+def test_blocks_of_spectra_are_the_same_side_by_side(monkeypatch):
+    monkeypatch.setattr(jacobians, "_BLOCK", 7)
+    network = make_network(gain=1.2)
+    states, noise = draw_states(network, 200)
+    found = []
+    for n_threads in (1, 2):
+        with use_threads(n_threads):
+            found.append(compute_spectra(network, states, noise, beyond=LEAST_CRITICAL).eigenvalues)
+    np.testing.assert_array_equal(*found)
 
 
 def test_critical_pairs_are_as_large_as_their_limit_says():

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from orbitscope import plots
 from orbitscope.errors import InputError
 from orbitscope.evaluation import EvaluationResult
-from orbitscope.plots.style import FLOOR_COLOR, NETWORK_COLOR, format_number
+from orbitscope.plots.style import FLOOR_COLOR, NETWORK_COLOR, build_figure, format_number
 from orbitscope.statistics import ChangePoint
 from orbitscope.training import EpochRecord
 
@@ -569,6 +569,24 @@ def test_a_figure_is_laid_out_once_for_both_files_and_keeps_its_layout(tmp_path,
     plots.save_figure(figure, tmp_path, "training")
     assert calls == [figure]
     assert figure.get_layout_engine() is engine
+
+
+def test_a_figure_is_drawn_once_for_each_file_on_white_and_stays_as_it_was(tmp_path, monkeypatch):
+    with mpl.rc_context({"figure.facecolor": "black"}):
+        figure = plots.draw_run_figures(build_history(), PAST)["training"].figure
+        before, draw, calls = (figure.canvas, figure.dpi), Figure.draw, []
+        monkeypatch.setattr(Figure, "draw", lambda self, renderer: calls.append(self) or draw(self, renderer))
+        paths = plots.save_figure(figure, tmp_path, "training")
+    assert calls == [figure, figure]
+    assert (figure.canvas, figure.dpi) == before
+    (pixels,) = (mpl.image.imread(path) for path in paths if path.suffix == ".png")
+    assert pixels[0, 0, :3].tolist() == [1, 1, 1]
+    assert pixels.shape[1] == round(300 * figure.get_figwidth())
+
+
+def test_a_figure_without_axes_is_saved(tmp_path, recwarn):
+    assert all(path.stat().st_size for path in plots.save_figure(build_figure(2, 2), tmp_path, "empty"))
+    assert not recwarn.list
 
 
 def test_axes_given_are_used_and_settings_stay_as_they_were(evaluation):

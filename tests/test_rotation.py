@@ -300,6 +300,15 @@ def test_untrained_networks_are_of_the_same_kind_and_measured_alike(bias, monkey
     assert result.p_value[2] == pytest.approx((larger + 1) / 21)
 
 
+def test_untrained_networks_are_the_same_side_by_side():
+    network, rates = make_ring(), []
+    for n_threads in (1, 2):
+        with use_threads(n_threads):
+            generator = torch.Generator().manual_seed(0)
+            rates.append(draw_untrained_rates(network, 0.0, n_untrained=30, generator=generator))
+    np.testing.assert_allclose(*rates, rtol=1e-6)
+
+
 def test_untrained_networks_get_the_noise_of_the_network():
     """Saturated units turn otherwise than linear ones."""
     network = build_network(3, cell="tanh", hidden_size=6, input_size=3, generator=torch.Generator())

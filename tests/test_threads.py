@@ -72,7 +72,7 @@ def test_as_many_calls_at_once_as_torch_has_threads(n_threads):
 
     def meet(_):
         try:
-            barrier.wait(timeout=0.5)
+            barrier.wait(timeout=0.3 if n_threads == 1 else 30)
         except threading.BrokenBarrierError:
             return False
         return True
@@ -95,6 +95,25 @@ def test_an_error_ends_all_calls(n_threads):
             map_parallel(fail, range(100))
         assert torch.get_num_threads() == n_threads
     assert len(begun) < 20
+
+
+def test_an_error_is_seen_before_the_items_ahead_of_it_end():
+    begun = []
+
+    def fail_second(i):
+        begun.append(i)
+        time.sleep(0.5 if i == 0 else 0.02)
+        if i == 1:
+            raise ValueError(i)
+
+    with use_threads(2), pytest.raises(ValueError, match="1"):
+        map_parallel(fail_second, range(100))
+    assert len(begun) < 10
+
+
+def test_a_single_item_has_all_threads():
+    with use_threads(2):
+        assert map_parallel(lambda _: torch.get_num_threads(), range(1)) == [2]
 
 
 def test_calls_record_gradients_only_where_the_caller_does():

@@ -21,6 +21,7 @@ from orbitscope.errors import InputError, UndefinedAnalysisError
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
 from orbitscope.statistics import bootstrap_statistic
+from orbitscope.threads import use_threads
 
 GAINS = {0: 0.5, 10: 0.5, 20: 0.6, 30: 1.5, 40: 2.5}
 SMALL = {
@@ -251,6 +252,15 @@ def test_a_checkpoint_that_explodes_is_left_out_and_named():
     assert np.isnan(result.orbit[row]).all()
     assert (result.orbit_symbol[row] == -1).all()
     assert np.isfinite(result.date[:2]).all()
+
+
+def test_checkpoints_and_controls_are_the_same_side_by_side():
+    found = []
+    for n_threads in (1, 2):
+        with use_threads(n_threads):
+            found.append(run(n_untrained=20))
+    for name in ("estimate", "low", "high", "orbit", "untrained_area_rates", "untrained_mean_shifts"):
+        np.testing.assert_allclose(*(getattr(result, name) for result in found), rtol=1e-6, atol=1e-9)
 
 
 def test_untrained_networks_are_those_of_the_kind_and_measured_like_checkpoints():

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import importlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,12 +41,13 @@ def map_parallel(function: Callable[[Item], Value], items: Iterable[Item]) -> li
 
     Each call has a single thread, in which small products are as fast as in many, and what has no threads of
     its own, random numbers and Python itself, is done side by side. Each item needs a source of randomness of
-    its own; values then do not depend on the number of threads. Within a call it is a plain loop. After an
-    error no further item is begun.
+    its own; values then depend on the number of threads by rounding only. One item, or one thread, is a plain
+    loop, and so is a call within a call. After an error no further item is begun.
     """
-    n_threads, has_grad = torch.get_num_threads(), torch.is_grad_enabled()
-    if n_threads == 1:
-        return [function(item) for item in items]
+    items, n_threads, has_grad = list(items), torch.get_num_threads(), torch.is_grad_enabled()
+    if n_threads == 1 or len(items) < 2:
+        with limit_blas():
+            return [function(item) for item in items]
 
     def call(item: Item) -> Value:
         with torch.set_grad_enabled(has_grad):
@@ -57,9 +58,19 @@ def map_parallel(function: Callable[[Item], Value], items: Iterable[Item]) -> li
             limit_blas(),
             ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
         ):
-            return list(pool.map(call, items))
+            return _collect([pool.submit(call, item) for item in items])
     finally:
         torch.set_num_threads(n_threads)  # that of a worker is the default of threads to come
+
+
+def _collect(futures: list[Future[Value]]) -> list[Value]:
+    """Results in order; those that are not begun are cancelled at the first error, or when interrupted."""
+    try:
+        wait(futures, return_when=FIRST_EXCEPTION)
+    finally:
+        for future in futures:
+            future.cancel()
+    return [future.result() for future in futures]
 
 
 def limit_blas() -> contextlib.AbstractContextManager[object]:

@@ -52,7 +52,7 @@ def analyse(
     show
         List the parts and all their settings, in the form of such a file, and compute nothing.
     threads
-        Threads. [default: one for each core, up to 4]
+        Threads. [default: those of torch, up to the usable cores and to 4]
     json
         Print one JSON document on standard output.
     """

@@ -30,7 +30,8 @@ class ResidencyResult(Result):
     standard_error : (point,)
         Of this mean over rollouts; NaN from a single one.
     censored_share : (point,)
-        Share of rollouts in which it never was; they count with ``max_steps``.
+        Share of rollouts in which it never was; they count with ``max_steps``. With ``enough`` also of those
+        that were left early; they count with their steps so far, and the standard error means nothing.
     logit_sign_changes, margin_sign_changes : (point,)
         Mean number of sign changes of the step difference of the start symbol's logit, and of its margin over
         the best other symbol, from the state to the step that ends the residency.

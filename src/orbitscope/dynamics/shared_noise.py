@@ -26,7 +26,7 @@ _DIFFERENT = tuple(dict.fromkeys(_MIXTURES))
 _PLACE = np.array([_DIFFERENT.index(mixture) for mixture in _MIXTURES]).reshape(len(RULES), len(GAMMAS))
 """Where the coefficients (old, new) of each rule and γ stand among the different ones."""
 
-_CHUNK_STARTS = 300
+_CHUNK_STARTS = 150
 """Starts that are followed together; each chunk has noise of its own."""
 
 

@@ -111,7 +111,7 @@ def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
     canvas, dpi, engine = figure.canvas, figure.dpi, figure.get_layout_engine()
     try:
         figure.dpi = rcParams["savefig.dpi"]
-        if engine is not None:
+        if engine is not None and figure.axes:
             engine.execute(figure)
         figure.set_layout_engine("none")
         for path in paths:

@@ -87,7 +87,7 @@ _STYLE: dict[Any, Any] = {
     "lines.markeredgewidth": 0.8,
     "figure.dpi": 150,
     "savefig.dpi": 300,
-    "savefig.facecolor": "white",
+    "figure.facecolor": "white",
     "svg.fonttype": "none",
     "svg.hashsalt": "orbitscope",
     "figure.constrained_layout.use": False,
