@@ -585,7 +585,7 @@ def test_a_figure_is_drawn_once_for_each_file_on_white_and_stays_as_it_was(tmp_p
 
 
 def test_a_figure_without_axes_is_saved(tmp_path, recwarn):
-    assert all(path.stat().st_size for path in plots.save_figure(build_figure(2, 2), tmp_path, "empty"))
+    assert all(path.stat().st_size for path in plots.save_figure(build_figure(2.0, 2.0), tmp_path, "empty"))
     assert not recwarn.list
 
 
