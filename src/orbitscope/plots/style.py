@@ -1,8 +1,8 @@
 """One style for every figure: colours, line styles, sizes, number formats.
 
 Colour means a symbol, a region or the network. The process itself is black, a sample of it grey. Symbols
-differ under simulated deuteranopia, protanopia and tritanopia (tests/plots/test_plot_style.py); beyond ten they only
-differ from their neighbours.
+differ under simulated deuteranopia, protanopia and tritanopia (tests/plots/test_plot_style.py); beyond ten
+they only differ from their neighbours.
 """
 
 import colorsys
