@@ -28,10 +28,23 @@ def test_evaluate_prints_a_table_and_saves_it(trained, capsys):
         "symbol matrix error",
         "Verdict",
         "figures",
+        f"orbitscope analyse {trained}",
+        "more measures, which have no margin, with --all",
     ):
         assert words in shown
+    assert "emulate" in shown.strip().splitlines()[0]
+    assert "sinkhorn loss" not in shown
     result = orbitscope.load_evaluation(trained)
     assert f"{result.floor[0, 0]:.4f}" in shown
+
+
+def test_all_measures_are_shown_when_asked_for(trained, one_figure, capsys):
+    assert run_command(["evaluate", str(trained), "--all"]) == 0
+    shown = capsys.readouterr().out
+    assert (
+        shown.index("run length distance") < shown.index("ngram divergence 1") < shown.index("sinkhorn loss")
+    )
+    assert "--all" not in shown
 
 
 def test_infinite_values_stand_in_the_table_and_in_json(trained, one_figure, capsys):
@@ -44,13 +57,17 @@ def test_infinite_values_stand_in_the_table_and_in_json(trained, one_figure, cap
     rows = [line for line in shown.splitlines() if line.startswith("cross entropy gap")]
     assert len(rows) == 2
     assert all(row.count("∞") == 2 for row in rows)
-    print_json(describe_evaluation(infinite))
+    assert "∞: the network emits sequences that the process cannot emit" in shown
+    print_json(describe_evaluation(trained, infinite))
     assert read_json(capsys)["measures"][0]["estimate"] == "inf"
 
 
 def test_evaluate_json_and_overrides(trained, one_figure, capsys):
     assert run_command(["evaluate", str(trained), "--json", "--evaluate.confidence", "0.8"]) == 0
     document = read_json(capsys)
+    emulation = document["evaluation"]["emulation"]
+    assert emulation["n_judged"] == 8
+    assert emulation["worst"]["measure"] in [row["measure"] for row in document["evaluation"]["measures"]]
     names = [row["measure"] for row in document["evaluation"]["measures"]]
     assert names[0] == "symbol_matrix_error"
     assert document["evaluation"]["settings"]["evaluation"]["confidence"] == 0.8

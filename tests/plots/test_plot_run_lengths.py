@@ -14,7 +14,7 @@ from orbitscope import plots
 def test_run_lengths_show_the_survival_of_every_source(evaluation, symbol):
     ax = plots.plot_run_lengths(evaluation, symbol=symbol)
     laws = evaluation.run_law[0] if symbol is None else evaluation.symbol_run_law[0, :, symbol]
-    labels = ["network", "HMM sample (floor)", "HMM, exact"]
+    labels = ["network", "process sample (floor)", "process, exact"]
     for label, law in zip(labels, laws, strict=True):
         line = find_line(ax, label)
         assert np.allclose(line.get_ydata(), [law[i:].sum() for i in range(len(law))])
@@ -61,5 +61,5 @@ def test_a_raster_covers_every_step_once_in_the_colour_of_its_symbol(evaluation)
 
 def test_rasters_have_the_process_above_the_network_and_a_legend(evaluation):
     figure = plots.plot_rasters(evaluation)
-    assert [ax.get_ylabel().split("\n")[0] for ax in figure.axes] == ["HMM", "network"]
+    assert [ax.get_ylabel().split("\n")[0] for ax in figure.axes] == ["process", "network"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["0", "1", "2"]

@@ -49,7 +49,7 @@ def test_many_symbols_get_two_rows_with_the_hmm_sample():
     result = build_evaluation(7)
     figure = plots.plot_symbol_matrices(result)
     titles = [ax.get_title(loc="left") for ax in figure.axes[:4]]
-    assert titles == ["network", "HMM, exact", "HMM sample (floor)", "network − exact"]
+    assert titles == ["network", "process, exact", "process sample (floor)", "network − exact"]
     assert list_texts(figure.axes[0])[0] == f"{result.symbol_matrix[0, 0, 0, 0]:.2f}".replace("0.", ".", 1)
 
 
@@ -68,7 +68,7 @@ def test_frequencies_show_each_source_per_symbol(evaluation):
     ax = plots.plot_frequencies(evaluation)
     network, floor, exact = evaluation.frequencies[0]
     assert np.array_equal(find_line(ax, "network").get_ydata(), network)
-    assert np.array_equal(find_line(ax, "HMM sample (floor)").get_ydata(), floor)
+    assert np.array_equal(find_line(ax, "process sample (floor)").get_ydata(), floor)
     assert np.array_equal([bar.get_height() for bar in ax.patches], exact)
     colors = [bar.get_facecolor()[:3] for bar in ax.patches]
     assert colors == [to_rgb(plots.get_symbol_color(i)) for i in range(3)]

@@ -15,7 +15,7 @@ def test_the_loss_is_drawn_beside_its_floor_and_the_level_without_memory_of_each
     ax = plots.plot_loss(history, PAST)
     drawn = {label: np.array(find_line(ax, label).get_xydata()) for label in ("network, training",)}
     assert np.array_equal(drawn["network, training"], [(r.epoch, r.loss) for r in history])
-    floor = find_line(ax, "HMM sample (floor), training")
+    floor = find_line(ax, "process sample (floor), training")
     assert set(floor.get_ydata()) == {5.1, 4.8, 4.6}
     assert floor.get_color() == FLOOR_COLOR
     assert set(find_line(ax, "symbols without memory").get_ydata()) == {7.3}
@@ -24,8 +24,8 @@ def test_the_loss_is_drawn_beside_its_floor_and_the_level_without_memory_of_each
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
         "network, training",
         "network, validation",
-        "HMM sample (floor), training",
-        "HMM sample (floor), validation",
+        "process sample (floor), training",
+        "process sample (floor), validation",
         "symbols without memory",
     ]
 
@@ -34,7 +34,7 @@ def test_validation_is_drawn_where_it_happened_and_only_there():
     history = build_history(validate_every=20)
     ax = plots.plot_loss(history, PAST)
     assert find_line(ax, "network, validation").get_xdata().tolist() == [20, 40, 60]
-    assert find_line(ax, "HMM sample (floor), validation").get_ydata().tolist() == [4.6] * 3
+    assert find_line(ax, "process sample (floor), validation").get_ydata().tolist() == [4.6] * 3
     ax = plots.plot_loss(build_history(validate_every=0), PAST)
     assert not any("validation" in str(line.get_label()) for line in ax.lines)
 

@@ -50,7 +50,7 @@ def test_captions_carry_the_numbers(evaluation):
     assert "No plateau" in plots.describe_training(build_history(3), NO_PLATEAU)
     assert "no validation" in plots.describe_training(build_history(validate_every=0), PAST)
     assert (
-        "0.015 [0.012, 0.018], HMM sample 0.0015; margin 0.02, equivalent."
+        "0.015 [0.012, 0.018], process sample 0.0015; margin 0.02, equivalent."
         in plots.describe_symbol_matrices(evaluation, "zero")
     )
     assert "1 equivalent, 1 inconclusive, 3 different" in plots.describe_measures(evaluation, "stationary")

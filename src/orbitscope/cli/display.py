@@ -52,6 +52,13 @@ def print_blank() -> None:
     sys.stdout.write("\n")
 
 
+def print_sentences(sentences: Iterable[str]) -> None:
+    """Write sentences on standard output, one a line; the first one, the conclusion, in bold."""
+    console = get_console()
+    for index, sentence in enumerate(sentences):
+        console.print(Text(sentence, "" if index else "bold"))
+
+
 def print_facts(facts: Mapping[str, Any]) -> None:
     """Write names and values in two columns on standard output."""
     grid = Table.grid(padding=(0, 2))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from ..cores import count_usable_cores
+from ..openmp import describe_waiting
 from .options import Json, UsageError, collect_changes
 from .overrides import TrainOverrides
 
@@ -88,6 +89,7 @@ def describe_machine(n_threads: int) -> dict[str, Any]:
         "usable_cores": count_usable_cores(),
         "load": psutil.getloadavg()[0],
         "threads": n_threads,
+        "waiting_threads": describe_waiting(),
         "thread_pools": pools,
         "mkl": torch.backends.mkl.is_available(),
         "memory_bytes": memory.total,
@@ -117,8 +119,10 @@ def _show(machine: dict[str, Any], needs: "TrainingEstimate | None") -> None:
             "System": machine["system"],
             "Processor": f"{machine['processor']} ({machine['instructions']})",
             "Cores": f"{machine['usable_cores']} usable, {machine['physical_cores']} physical, "
-            f"{machine['logical_cores']} logical; load {machine['load']:.1f}",
+            f"{machine['logical_cores']} logical",
+            "Load": _describe_load(machine["load"], machine["usable_cores"]),
             "Threads": f"{machine['threads']} for training; pools: {pools}",
+            "Waiting": machine["waiting_threads"] or "as OpenMP likes: threads spin long before they sleep",
             "BLAS": "MKL" if machine["mkl"] else "not MKL: matrix products may be slower",
             "Device": "cpu" + (" (CUDA found)" if machine["cuda"] else "; no CUDA device"),
             "Memory": f"{format_bytes(machine['available_bytes'])} available of "
@@ -128,6 +132,14 @@ def _show(machine: dict[str, Any], needs: "TrainingEstimate | None") -> None:
     )
     print_blank()
     print_facts(_describe_needs(needs) if needs else {"Next": "orbitscope doctor linear-2 estimates a run"})
+
+
+def _describe_load(load: float, usable: int) -> str:
+    """Processes that want a core, on average over the last minute, and what follows."""
+    text = f"{load:.1f} processes on average over the last minute"
+    if load < usable / 2:
+        return text
+    return f"{text}: this machine is busy. Expect all to be slower; `--threads 1` suffers least"
 
 
 def _describe_needs(needs: "TrainingEstimate") -> dict[str, str]:

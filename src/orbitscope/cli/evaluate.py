@@ -1,6 +1,7 @@
 """``orbitscope evaluate``."""
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,27 +11,31 @@ from .options import Json
 from .overrides import EvaluateOverrides
 
 if TYPE_CHECKING:
-    from ..evaluation import EvaluationResult
+    from ..evaluation import Emulation, EvaluationResult
 
 
 def evaluate(
     run: Path,
     /,
     *,
+    all: Annotated[bool, Parameter(negative=())] = False,
     threads: int | None = None,
     json: Json = False,
     overrides: Annotated[EvaluateOverrides | None, Parameter(name="*")] = None,
 ) -> None:
-    """Compare a run's network with its process: table and figures.
+    """Does a run's network emulate its process? Conclusion, table and figures.
 
-    Saves `results/evaluation.nc` and `figures/` in the run folder; of a network of the zoo a copy is made in
-    `runs/zoo-NAME`.
+    Each measure stands beside that of a sample of the process (its floor) and the margin within which a
+    difference counts as none. Saves `results/evaluation.nc` and `figures/` in the run folder; of a network of
+    the zoo a copy is made in `runs/zoo-NAME`.
 
     Parameters
     ----------
     run
         Run folder, made by `orbitscope train` or `orbitscope import`, or a network of the zoo, as
         `orbitscope zoo` lists them.
+    all
+        Show the measures without a margin, too.
     threads
         Threads. [default: those of the run]
     json
@@ -43,9 +48,9 @@ def evaluate(
     changes: dict[str, Any] = {**(overrides or {}), **({} if threads is None else {"threads": threads})}
     result = evaluate_and_draw(run, changes)
     if json:
-        print_json({"run": run, "evaluation": describe_evaluation(result)})
+        print_json({"run": run, "evaluation": describe_evaluation(run, result)})
     else:
-        print_evaluation(run, result)
+        print_evaluation(run, result, everything=all)
 
 
 def evaluate_and_draw(run: Path, changes: dict[str, Any] | None = None) -> "EvaluationResult":
@@ -63,48 +68,102 @@ def evaluate_and_draw(run: Path, changes: dict[str, Any] | None = None) -> "Eval
     return result
 
 
-def describe_evaluation(result: "EvaluationResult") -> dict[str, Any]:
-    """JSON form of an evaluation: its table, what it was computed with, and how that went."""
+def describe_evaluation(run: Path, result: "EvaluationResult") -> dict[str, Any]:
+    """JSON form of an evaluation: conclusion, table, what it was computed with, and how that went."""
     from ..evaluation import tabulate
 
-    return {"measures": tabulate(result), "settings": result.settings, "status": result.status}
+    emulation = asdict(conclude(run, result))
+    return {
+        "emulation": emulation,
+        "measures": tabulate(result),
+        "settings": result.settings,
+        "status": result.status,
+    }
 
 
-def print_evaluation(run: Path, result: "EvaluationResult") -> None:
-    """Show one table per start, and where the files are."""
+def conclude(run: Path, result: "EvaluationResult") -> "Emulation":
+    """Whether the network emulates, from h = 0 as in training."""
+    from ..evaluation import conclude_emulation
+    from ..runs import RunFolder
+
+    return conclude_emulation(result, loss=RunFolder(run).read_settings().loss)
+
+
+def print_evaluation(run: Path, result: "EvaluationResult", *, everything: bool = False) -> None:
+    """Show the conclusion, one table per start, what comes next, and where the files are."""
     from ..evaluation import tabulate
-    from .display import print_blank, print_facts, print_table
+    from .display import print_blank, print_facts, print_sentences, print_table
 
-    rows = tabulate(result)
+    emulation = conclude(run, result)
+    print_blank()
+    print_sentences(emulation.sentences)
+    rows = [row for row in tabulate(result) if row["estimate"] is not None]
+    judged = [row for row in rows if row["margin"] is not None]
+    others = [row for row in rows if row["margin"] is None]
+    shown = judged + others if everything else judged
     for start in dict.fromkeys(row["start"] for row in rows):
         print_blank()
-        lines = [_format_row(row) for row in rows if row["start"] == start and row["estimate"] is not None]
+        lines = [_format_row(row) for row in shown if row["start"] == start]
         print_table(_COLUMNS, lines, title=_TITLES[start], numbers=_COLUMNS[1:5])
     print_blank()
-    for note in result.status.get("notes", ()):
+    for note in _list_notes(
+        result, shown, n_left_out=0 if everything else len({row["measure"] for row in others})
+    ):
         print_facts({"Note": note})
     print_facts({"Figures": run / "figures", "Result": run / "results" / "evaluation.nc"})
+    print_blank()
+    print_next(run, emulation)
 
 
-_COLUMNS = ("Measure", "Network", "Interval", "HMM", "Margin", "Verdict")
+def print_next(run: Path, emulation: "Emulation") -> None:
+    """Show the commands that come next."""
+    from ..runs import RunFolder
+    from .display import print_facts
+
+    settings = RunFolder(run).read_settings()
+    steps = {f"orbitscope analyse {run}": "look inside the network (about a minute)"}
+    if emulation.verdict != "emulates" and settings.recipe in ("fast", "published"):
+        better = f"orbitscope train {settings.process} --recipe faithful"
+        steps[better] = "closer to the process, by another loss"
+    print_facts({"Next": ""} | {f"  {command}": what for command, what in steps.items()})
+
+
+def _list_notes(result: "EvaluationResult", shown: list[dict[str, Any]], *, n_left_out: int) -> list[str]:
+    notes = list(result.status.get("notes", ()))
+    if any(math.isinf(value) for row in shown for value in row.values() if isinstance(value, float)):
+        notes.append("∞: the network emits sequences that the process cannot emit")
+    if n_left_out:
+        notes.append(f"{n_left_out} more measures, which have no margin, with --all")
+    return notes
+
+
+_COLUMNS = ("Measure", "Network", "Interval", "Process", "Margin", "Verdict")
+_LABELS = {"classifier_auc": "classifier AUC (chance: 0.5)"}
 _TITLES = {
-    "zero": "Started from h = 0, as in training (HMM: a sample of the process)",
-    "stationary": "Started after a burn-in (HMM: a stationary sample)",
+    "zero": "Started from h = 0, as in training (process: a sample observed in the same way)",
+    "stationary": "Started after a burn-in (process: a stationary sample)",
 }
 
 
 def _format_row(row: dict[str, Any]) -> tuple[str, ...]:
+    from ..evaluation import VERDICT_WORDS
+
     interval = "" if row["low"] is None else f"{_format_number(row['low'])} … {_format_number(row['high'])}"
-    verdict = "" if row["margin"] is None else row["verdict"]
     numbers = [_format_number(row[key]) for key in ("estimate", "floor", "margin")]
-    return (row["measure"].replace("_", " "), numbers[0], interval, *numbers[1:], verdict)
+    verdict = VERDICT_WORDS.get(row["verdict"], "")
+    return (
+        _LABELS.get(row["measure"], row["measure"].replace("_", " ")),
+        numbers[0],
+        interval,
+        *numbers[1:],
+        verdict,
+    )
 
 
 def _format_number(value: float | int | None) -> str:
+    """Four decimals, for every number of a column alike."""
     if value is None:
         return ""
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    if value == 0 or 1e-4 <= abs(value) < 100:
-        return f"{value:.4f}" if abs(value) < 1 else f"{value:.3f}"
-    return f"{value:.2g}"
+    return f"{value:.4f}".replace("-0.0000", "0.0000").replace("-", "−")

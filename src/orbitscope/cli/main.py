@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError
 
 from .. import __version__
 from ..errors import OrbitscopeError
+from ..openmp import limit_spinning
 
 SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -50,6 +51,7 @@ for _order, (_name, (_target, _help)) in enumerate(_COMMANDS.items()):
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    limit_spinning()  # before a command loads torch
     sys.exit(run(sys.argv[1:]))
 
 

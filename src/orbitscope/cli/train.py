@@ -140,7 +140,14 @@ def _report(run: "TrainedRun", *, evaluate: bool, json: bool) -> None:
         print_facts(_describe(summary))
     evaluation = evaluate_and_draw(run.folder.path) if evaluate else None
     if json:
-        print_json({**summary, "evaluation": None if evaluation is None else describe_evaluation(evaluation)})
+        print_json(
+            {
+                **summary,
+                "evaluation": None
+                if evaluation is None
+                else describe_evaluation(run.folder.path, evaluation),
+            }
+        )
     elif evaluation is None:
         print_facts({"Next": f"orbitscope evaluate {run.folder.path}"})
     else:

@@ -4,6 +4,9 @@ Network and HMM are observed by the same design and measured by the same functio
 floor of the network's. `evaluate_network` does all of it; the parts work on any `Observation`.
 """
 
+from .emulation import VERDICT_WORDS as VERDICT_WORDS
+from .emulation import Emulation as Emulation
+from .emulation import conclude_emulation as conclude_emulation
 from .evaluate import evaluate_emulator as evaluate_emulator
 from .evaluate import evaluate_network as evaluate_network
 from .expected_counts import combine_matrix_errors_as_published as combine_matrix_errors_as_published

@@ -59,7 +59,7 @@ def evaluate_network(
     seed: int,
     progress: Progress | None = None,
 ) -> EvaluationResult:
-    """Compare a network with the process that it should emulate, beside the floor of HMM samples.
+    """Compare a network with the process that it should emulate, beside the floor of process samples.
 
     Parameters
     ----------

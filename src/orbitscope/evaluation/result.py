@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, Integer, Shaped
 from ..results import Result, axes
 
 SOURCES = ("network", "floor", "exact")
-"""The network, an HMM sample observed in the same way, and the exact values of the process."""
+"""The network, an process sample observed in the same way, and the exact values of the process."""
 
 _CELL = ("start", "measure")
 _SAMPLED = ("start", "sampled_source", "raster_sequence", "step")
@@ -32,7 +32,7 @@ class EvaluationResult(Result):
     estimate, low, high : (start, measure)
         Value and confidence interval; NaN where the measure is undefined.
     floor, floor_low, floor_high : (start, measure)
-        The same for the HMM sample.
+        The same for the process sample.
     test_low, test_high : (start, measure)
         Interval of level 1 − 2α that the verdict compares with the margin; NaN where none was stored.
     verdict : (start, measure)
@@ -70,7 +70,7 @@ class EvaluationResult(Result):
     low: Float[np.ndarray, "start measure"] = axes("start", "measure", description="lower confidence limit")
     high: Float[np.ndarray, "start measure"] = axes("start", "measure", description="upper confidence limit")
     floor: Float[np.ndarray, "start measure"] = axes(
-        "start", "measure", description="value for an HMM sample"
+        "start", "measure", description="value for an process sample"
     )
     floor_low: Float[np.ndarray, "start measure"] = axes(
         "start", "measure", description="lower limit of floor"

@@ -32,7 +32,7 @@ def describe_training(history: list[EpochRecord], transition: ChangePoint) -> st
         _describe_validation(history),
         "(b) Largest error of the symbol matrix from softmax probabilities of the training batches; "
         f"last epoch {format_number(last.symbol_matrix_error)}. Vertical lines: changes of batch size.",
-        "(c) Memory: dependence of consecutive symbols as a share of that of the HMM; last epoch "
+        "(c) Memory: dependence of consecutive symbols as a share of that of the process; last epoch "
         f"{format_number(last.memory)}.",
         f"(d) Schedule: batch size {_list_changes([record.batch_size for record in history])}, learning rate "
         f"{_list_changes([record.learning_rate for record in history])}{_describe_self_weight(history)}.",
@@ -43,14 +43,14 @@ def describe_training(history: list[EpochRecord], transition: ChangePoint) -> st
 def _describe_loss(history: list[EpochRecord]) -> str:
     if history[-1].is_of_words:
         return (
-            "(a) Loss: χ² divergence of the laws of words, in nats, for the network (red), for the HMM "
+            "(a) Loss: χ² divergence of the laws of words, in nats, for the network (red), for the process "
             "(floor, dashed: 0) and for symbols without memory (dash-dotted). Estimates are unbiased, so "
             "values below 0 occur."
         )
     return (
         "(a) Loss: Sinkhorn divergence in mismatched symbols per sequence, for the network (red), for fresh "
-        "sequences of the HMM in the same batches (floor, dashed; it changes with the batch size) and for "
-        "symbols without memory (dash-dotted; the level of the plateau)."
+        "sequences of the process in the same batches (floor, dashed; it changes with the batch size) and "
+        "for symbols without memory (dash-dotted; the level of the plateau)."
     )
 
 
@@ -97,8 +97,8 @@ def describe_frequencies(result: EvaluationResult) -> str:
         for start in result.start.tolist()
     ]
     return (
-        "Share of steps of each symbol: exact (bar and line), network (red), HMM sample observed in the same "
-        f"way (grey). Below: the same minus the exact value; the band is the margin. {' '.join(found)}"
+        "Share of steps of each symbol: exact (bar and line), network (red), process sample observed in the "
+        f"same way (grey). Below: the same minus the exact value; the band is the margin. {' '.join(found)}"
     )
 
 
@@ -106,9 +106,9 @@ def describe_run_lengths(result: EvaluationResult, start: str) -> str:
     """Caption of the run-length laws."""
     return (
         "Share of complete runs of a symbol that last at least ℓ steps, within windows of "
-        f"{_get_n_steps(result)} steps, {_STARTS[start]}: network, HMM sample observed in the same way, and "
-        "the exact law of the same window (symbol runs of an HMM are phase-type, not geometric in general). "
-        "The axis ends where the samples end. "
+        f"{_get_n_steps(result)} steps, {_STARTS[start]}: network, process sample observed in the same way, "
+        "and the exact law of the same window (symbol runs of an HMM are phase-type, not geometric in "
+        "general). The axis ends where the samples end. "
         + _describe_measure(result, start, "run_length_distance", "Total variation, pooled")
     )
 
@@ -117,7 +117,7 @@ def describe_rasters(result: EvaluationResult, start: str) -> str:
     """Caption of the rasters."""
     n_sequences, n_steps = result.raster.shape[2:]
     return (
-        f"{_count(n_sequences, 'sequence')} of {n_steps} steps sampled from the HMM (above) and from the "
+        f"{_count(n_sequences, 'sequence')} of {n_steps} steps sampled from the process (above) and from the "
         f"network (below), {_STARTS[start]}; one row per sequence, one colour per symbol. Rows are not "
         "matched. "
         + _describe_measure(result, start, "volatility_error", "Volatility over the exact one, minus 1")
@@ -135,9 +135,9 @@ def describe_measures(result: EvaluationResult, start: str) -> str:
     confidence = result.settings.get("evaluation", {}).get("confidence", 0.95)
     return (
         f"Every measure, {_STARTS[start]}: network (red) with its {confidence:.0%} confidence interval, and "
-        "the HMM sample observed in the same way (grey squares: the floor). Above: deviation from a perfect "
-        "emulator in units of the margin, linear within the margins (band) and logarithmic beyond; verdicts "
-        f"of two one-sided tests (thick line: their interval): {', '.join(counts)}. "
+        "the process sample observed in the same way (grey squares: the floor). Above: deviation from a "
+        "perfect emulator in units of the margin, linear within the margins (band) and logarithmic beyond; "
+        f"verdicts of two one-sided tests (thick line: their interval): {', '.join(counts)}. "
         "Below: measures without a margin, in their own units, linear near 0 and logarithmic beyond. Numbers "
         "on the right: value and interval of the network in the unit of the measure."
     )
@@ -185,7 +185,7 @@ def _describe_measure(result: EvaluationResult, start: str, measure: str, label:
     interval = "" if math.isnan(low + high) else f" [{format_number(low)}, {format_number(high)}]"
     verdict = f"; margin {format_number(float(result.margin[j]))}, {result.verdict[i, j]}"
     verdict = verdict if math.isfinite(result.margin[j]) else ""
-    return f"{label}: {format_number(value)}{interval}, HMM sample {format_number(floor)}{verdict}."
+    return f"{label}: {format_number(value)}{interval}, process sample {format_number(floor)}{verdict}."
 
 
 def _get_n_steps(result: EvaluationResult) -> int:

@@ -13,12 +13,12 @@ from .style import START_LABELS, WIDTH, build_figure, get_axes, get_symbol_color
 from .symbol_names import list_symbols
 
 _HALF_HEIGHT = 0.42
-_TITLES = {"network": "network", "floor": "HMM"}
+_TITLES = {"network": "network", "floor": "process"}
 
 
 @with_style
 def plot_rasters(result: EvaluationResult, *, start: str = "zero") -> Figure:
-    """HMM sequences over network sequences, one row each, one colour per symbol.
+    """Process sequences over network sequences, one row each, one colour per symbol.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def plot_raster(
     ----------
     result : EvaluationResult
     source : str
-        "network" or "floor" (the HMM sample).
+        "network" or "floor" (the process sample).
     start : str
     ax : Axes, optional
     """

@@ -1,4 +1,4 @@
-"""Run-length laws of network, HMM sample and exact law."""
+"""Run-length laws of network, process sample and exact law."""
 
 import numpy as np
 from matplotlib.axes import Axes

@@ -43,7 +43,7 @@ FLOOR_COLOR = "#8A8A8A"
 MUTED_COLOR = "#6E6E6E"
 BAND_COLOR = "#ECECEC"
 
-SOURCE_LABELS = {"network": "network", "floor": "HMM sample (floor)", "exact": "HMM, exact"}
+SOURCE_LABELS = {"network": "network", "floor": "process sample (floor)", "exact": "process, exact"}
 SOURCE_MARKERS: dict[str, dict[str, Any]] = {
     "network": {"color": NETWORK_COLOR, "marker": "o", "zorder": 4},
     "floor": {"color": FLOOR_COLOR, "marker": "s", "markerfacecolor": "white", "zorder": 3},

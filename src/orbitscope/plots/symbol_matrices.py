@@ -40,7 +40,7 @@ def plot_symbol_matrices(result: EvaluationResult, *, start: str = "zero") -> Fi
     start : str
         "zero" or "stationary".
 
-    Many symbols need larger cells: their matrices stand in two rows, with that of the HMM sample as the
+    Many symbols need larger cells: their matrices stand in two rows, with that of the process sample as the
     fourth.
     """
     is_large = len(result.symbol) > _LARGEST_IN_ROW

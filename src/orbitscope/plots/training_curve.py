@@ -36,8 +36,8 @@ SCHEDULE = {"batch_size": "batch size", "learning_rate": "learning rate", "self_
 _LEGEND = (
     "network, training",
     "network, validation",
-    "HMM sample (floor), training",
-    "HMM sample (floor), validation",
+    "process sample (floor), training",
+    "process sample (floor), validation",
     "symbols without memory",
 )
 _HEADROOM = 0.16
@@ -89,7 +89,7 @@ def plot_loss(history: list[EpochRecord], transition: ChangePoint, *, ax: Axes |
     ax.plot(epochs, values[0], color=NETWORK_COLOR, label="network, training", zorder=3, **single)
     if any(record.validation_loss is not None for record in history):
         values += _plot_validation(ax, history)
-    ax.step(epochs, values[1], linestyle="--", label="HMM sample (floor), training", **sample, **single)
+    ax.step(epochs, values[1], linestyle="--", label="process sample (floor), training", **sample, **single)
     sample["color"] = MUTED_COLOR
     ax.step(epochs, values[2], linestyle="-.", label="symbols without memory", **sample, **single)
     choose_y_scale(ax, np.concatenate(values))
@@ -133,7 +133,7 @@ def _plot_validation(ax: Axes, history: list[EpochRecord]) -> list[np.ndarray]:
     )
     single: dict[str, Any] = {"marker": "s"} if len(epochs) == 1 else {}
     ax.plot(
-        epochs, floors, color=FLOOR_COLOR, linestyle=":", label="HMM sample (floor), validation", **single
+        epochs, floors, color=FLOOR_COLOR, linestyle=":", label="process sample (floor), validation", **single
     )
     return [losses, floors]
 
@@ -166,7 +166,7 @@ def plot_memory(history: list[EpochRecord], transition: ChangePoint, *, ax: Axes
     ax.plot(epochs, memory, color=NETWORK_COLOR, marker="o" if len(history) == 1 else "none")
     _mark_transition(ax, history, transition, text=False)
     _format_epochs(ax, epochs)
-    ax.set_ylabel("memory\n(HMM: 1)")
+    ax.set_ylabel("memory\n(process: 1)")
     return ax
 
 

@@ -9,6 +9,7 @@ from .symbol_pairs import compute_memory as compute_memory
 from .task import EmulationTask as EmulationTask
 from .task import prepare_task as prepare_task
 from .trainer import LARGEST_ACTIVITY as LARGEST_ACTIVITY
+from .trainer import PLATEAU_MEMORY as PLATEAU_MEMORY
 from .trainer import Trainer as Trainer
 from .trainer import TrainingDivergedError as TrainingDivergedError
 from .trainer import TrainingState as TrainingState

@@ -27,7 +27,7 @@ LARGEST_ACTIVITY = 1e15
 Networks pass high activities near their phase transition and go on learning (4e6 in linear-2, docs/log.md).
 """
 
-_EXIT_MEMORY = 0.25
+PLATEAU_MEMORY = 0.25
 """The plateau counts as left when consecutive symbols carry this share of the memory of the process.
 
 The loss itself cannot decide: it dips for output of low diversity, and for some processes the loss of symbols
@@ -138,7 +138,7 @@ class Trainer:
             seconds=time.perf_counter() - started,
         )
         state.epoch = epoch
-        if not state.plateau_exit_epoch and record.memory >= _EXIT_MEMORY:
+        if not state.plateau_exit_epoch and record.memory >= PLATEAU_MEMORY:
             state.plateau_exit_epoch = epoch
         return record
 
@@ -218,7 +218,7 @@ class Trainer:
         paper, wherever the batch has a quarter of the memory of the process.
         """
         memory = max(0.0, compute_memory(pairs, self.task.symbol_pairs, self.task.memoryless_pairs))
-        return weight + (1.0 - weight) * min(1.0, memory / _EXIT_MEMORY)
+        return weight + (1.0 - weight) * min(1.0, memory / PLATEAU_MEMORY)
 
     def _run_network(self, network: NoiseRNN, n_sequences: int, generator: torch.Generator):
         data, model = self.settings.data, self.settings.model
