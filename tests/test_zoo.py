@@ -70,6 +70,16 @@ def test_an_unknown_name_lists_the_known_ones(function, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("function", [open_run, open_writable_run, load_evaluation])
+def test_a_name_without_its_prefix_is_recognised(function, networks):
+    with pytest.raises(
+        InputError, match="Did you mean the trained network `zoo:pond`.*orbitscope train pond"
+    ):
+        function("pond")
+    copytree(networks / "pond", "pond")  # a folder of that name is what it says
+    assert open_run("pond").read_settings().process == "linear-3"
+
+
 def test_writing_goes_to_a_copy(networks, one_figure, tmp_path):
     before = list_files(networks)
     result = evaluate_run("zoo:pond", changes={"evaluate.n_trajectories": 40})

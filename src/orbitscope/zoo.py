@@ -75,10 +75,20 @@ def find_writable_run(target: str | Path, *, runs: str | Path = "runs") -> RunFo
     return copy
 
 
+def _refuse_bare_name(text: str) -> None:
+    """A name of the zoo without its prefix is a slip, unless there is such a folder."""
+    if PREFIX + text in list_zoo() and not Path(text).exists():
+        raise InputError(
+            f"`{text}` must be a run folder, but there is none. Did you mean the trained network "
+            f"`{PREFIX}{text}`? To train one of your own: `orbitscope train {text}`."
+        )
+
+
 def _find_zoo_name(target: str | Path) -> str | None:
     """Name without prefix of a network of the zoo, None for a path."""
     text = str(target)
     if not text.startswith(PREFIX):
+        _refuse_bare_name(text)
         return None
     if not list_zoo():
         raise InputError(f"`{text}` must be a network of the zoo, but this version comes without any.")

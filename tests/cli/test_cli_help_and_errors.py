@@ -37,7 +37,7 @@ def test_help_lists_the_commands(capsys):
 
 
 def test_train_help_teaches_every_setting(capsys):
-    assert run_command(["train", "-h"]) == 0
+    assert run_command(["train", "--help-all"]) == 0
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
     for table, field in RunSettings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
@@ -47,6 +47,22 @@ def test_train_help_teaches_every_setting(capsys):
     defaults = {name: find(None)["train"]["epochs"] for name, find in RECIPES.items()}
     pattern = ", ".join(rf"{value}( or the preset's)? \({name}\)" for name, value in defaults.items())
     assert re.search(rf"passes over the training sequences \[default: {pattern}\]", shown)
+
+
+def test_short_help_shows_essentials_and_counts_the_rest(capsys):
+    assert run_command(["train", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "--recipe" in shown
+    assert "--train.batch-size" not in shown
+    n_settings = len(RunSettings.model_fields["train"].annotation.model_fields)
+    assert f"Settings: train: {n_settings} settings like --train.epochs; --help-all lists them." in shown
+
+
+def test_american_spelling_is_the_same_command(capsys):
+    assert run_command(["analyze", "--list"]) == 0
+    american = capsys.readouterr().out
+    assert run_command(["analyse", "--list"]) == 0
+    assert capsys.readouterr().out == american
 
 
 # Errors and exit codes

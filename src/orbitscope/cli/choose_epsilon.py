@@ -65,7 +65,7 @@ def choose(
     if json:
         print_json(_describe(choice) | {"out": folder})
     else:
-        _show(choice, folder)
+        _show(choice, folder, process)
 
 
 def _describe(choice: "EpsilonChoice") -> dict[str, Any]:
@@ -78,7 +78,7 @@ def _describe(choice: "EpsilonChoice") -> dict[str, Any]:
     }
 
 
-def _show(choice: "EpsilonChoice", folder: Path) -> None:
+def _show(choice: "EpsilonChoice", folder: Path, process: str) -> None:
     from .display import print_blank, print_facts, print_table
 
     columns = ("Blur", "ε", *(name.capitalize() for name in choice.alternative.tolist()), "")
@@ -93,4 +93,10 @@ def _show(choice: "EpsilonChoice", folder: Path) -> None:
     ]
     print_table(columns, rows, title="Loss / loss of the process itself", numbers=columns[:-1])
     print_blank()
-    print_facts({"Chosen ε": f"{choice.chosen:g}", "Figure": folder / "epsilon.svg"})
+    print_facts(
+        {
+            "Chosen ε": f"{choice.chosen:g}",
+            "Figure": folder / "epsilon.svg",
+            "Next": f"orbitscope train {process} --loss.epsilon {choice.chosen:g}",
+        }
+    )

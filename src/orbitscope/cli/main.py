@@ -14,14 +14,16 @@ from cyclopts import App, CycloptsError
 from .. import __version__
 from ..errors import OrbitscopeError
 from ..openmp import limit_spinning
+from .options import HELP_ALL
 
 SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 _CODES = {"TrainingInterruptedError": INTERRUPTED, "UsageError": USAGE}
 
 _EPILOGUE = (
-    "Start with: orbitscope train linear-2. Every command takes --json: one document on standard output, "
-    "everything else on standard error. Exit codes: 0 done, 1 error, 2 wrong usage, 130 interrupted."
+    "Start with: orbitscope train linear-2. Every command takes --help (--help-all where it has many "
+    "settings) and --json: one document on standard output, everything else on standard error. Exit codes: "
+    "0 done, 1 error, 2 wrong usage, 130 interrupted."
 )
 
 app = App(
@@ -45,8 +47,12 @@ _COMMANDS = {
     "doctor": ("doctor:doctor", "Describe this machine, and what a run will need on it."),
 }
 
+_ALIASES = {"analyse": "analyze"}
+
 for _order, (_name, (_target, _help)) in enumerate(_COMMANDS.items()):
-    app.command(f"orbitscope.cli.{_target}", name=_name, help=_help, sort_key=_order)
+    app.command(
+        f"orbitscope.cli.{_target}", name=_name, alias=_ALIASES.get(_name), help=_help, sort_key=_order
+    )
 
 
 def main() -> None:
@@ -57,6 +63,14 @@ def main() -> None:
 
 def run(tokens: Sequence[str]) -> int:
     """Run one command; returns the exit code."""
+    token = HELP_ALL.set("--help-all" in tokens)
+    try:
+        return _run(["--help" if word == "--help-all" else word for word in tokens])
+    finally:
+        HELP_ALL.reset(token)
+
+
+def _run(tokens: Sequence[str]) -> int:
     try:
         app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()

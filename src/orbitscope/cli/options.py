@@ -2,16 +2,33 @@
 
 import tomllib
 from collections.abc import Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.help import DefaultFormatter, HelpPanel
+from rich.console import Console, ConsoleOptions
 
 from ..errors import InputError
 from ..settings import merge_settings
 
 Json = Annotated[bool, Parameter(name="--json", negative=())]
 """Print one JSON document on standard output instead of text."""
+
+
+HELP_ALL: ContextVar[bool] = ContextVar("HELP_ALL", default=False)
+"""Whether help lists every setting (``--help-all``), or only how many there are (``--help``)."""
+
+
+def fold_settings(console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
+    """Show a table of settings in the help of a command as one line, unless all is asked for."""
+    if HELP_ALL.get():
+        DefaultFormatter()(console, options, panel)
+        return
+    first = panel.entries[0].names[0]
+    count = "1 setting" if len(panel.entries) == 1 else f"{len(panel.entries)} settings"
+    console.print(f"{panel.title}: {count} like {first}; --help-all lists them.")
 
 
 class UsageError(InputError):

@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 from ..hmm import list_presets, load_preset
 from ..recipes import RECIPES
 from ..settings import RunSettings, Settings
+from .options import fold_settings
 
 
 def build_overrides(*tables: str) -> Any:
@@ -24,8 +25,12 @@ def build_overrides(*tables: str) -> Any:
     for order, table in enumerate(tables):
         model = RunSettings.model_fields[table].annotation
         if isinstance(model, type) and issubclass(model, Settings):
-            keys[table] = _build_table(model, table, Group(f"Settings: {table}", sort_key=100 + order))
+            keys[table] = _build_table(model, table, _build_group(table, 100 + order))
     return TypedDict("Overrides", keys, total=False)  # type: ignore[operator]
+
+
+def _build_group(table: str, sort_key: int) -> Group:
+    return Group(f"Settings: {table}", sort_key=sort_key, help_formatter=fold_settings)
 
 
 def _build_table(model: type[Settings], table: str, group: Group) -> Any:

@@ -79,7 +79,12 @@ def sample(
     if json:
         print_json(summary if out else {**summary, "symbols": symbols})
     elif out:
-        print_facts({"Saved": f"{n_sequences} sequences of {symbols.shape[1]} symbols in {out}"})
+        print_facts(
+            {
+                "Saved": f"{n_sequences} sequences of {symbols.shape[1]} symbols in {out}",
+                "Next": f"orbitscope.load_sequences({str(out)!r}) reads them in Python",
+            }
+        )
     else:
         sys.stdout.writelines(_format_csv(symbols))
 

@@ -20,6 +20,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from ..number_format import format_number as format_number
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -94,8 +96,6 @@ _STYLE: dict[Any, Any] = {
     "axes.prop_cycle": "cycler('color', ['#0072B2', '#E8A317', '#62CFC0', '#651B3C'])",
 }
 _LARGEST_LINEAR_RATIO = 4.0
-_SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-3, 1e5
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def with_style(function: Callable[P, T]) -> Callable[P, T]:
@@ -134,21 +134,6 @@ def get_figure(ax: Axes) -> Figure:
     figure = ax.get_figure(root=True)
     assert figure is not None
     return figure
-
-
-def format_number(value: float | int, *, digits: int = 3) -> str:
-    """Write a number with a few significant digits: "0.0123", "5×10⁻⁵", "10⁻⁴", "−3", "∞", "undefined"."""
-    if math.isnan(value):
-        return "undefined"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    is_plain = value == 0 or _SMALLEST_PLAIN <= abs(value) < _LARGEST_PLAIN
-    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
-    if is_plain:
-        return f"{float(f'{mantissa}e{exponent}'):.10g}".replace("-", "−")
-    mantissa = f"{float(mantissa):g}".replace("-", "−")
-    power = f"10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
-    return {"1": power, "−1": f"−{power}"}.get(mantissa, f"{mantissa}×{power}")
 
 
 def choose_y_scale(ax: Axes, values: Float[np.ndarray, " value"]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Real
 
-from orbitscope.errors import InputError
+from ..errors import InputError
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 BLOCK_BYTES = 64_000_000  # memory of one block of resampling weights

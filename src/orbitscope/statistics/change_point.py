@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import median_filter
 
-from orbitscope.errors import InputError
+from ..errors import InputError
 
 Status = Literal["no_plateau", "on_plateau", "past_transition"]
 MAX_STEPS = 20  # refinements of the plateau level against the end of the plateau

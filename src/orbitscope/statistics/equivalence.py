@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtr, ndtri
 
-from orbitscope.errors import InputError
+from ..errors import InputError
 
 Verdict = Literal["equivalent", "different", "inconclusive"]
 

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from orbitscope.errors import InputError
+from ..errors import InputError
 
 
 @dataclass(frozen=True)

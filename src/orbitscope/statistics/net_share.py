@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 from scipy.special import betaincinv
 
-from orbitscope.errors import InputError
+from ..errors import InputError
 
 
 @dataclass(frozen=True)

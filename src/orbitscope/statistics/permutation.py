@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Real
 from scipy.special import bdtr, bdtrc
 
-from orbitscope.errors import InputError
+from ..errors import InputError
 
 
 def compute_permutation_p_value(

@@ -1,0 +1,106 @@
+"""Numbers with their intervals, what stands beside them, and how both are shown and stored."""
+
+import json
+
+import numpy as np
+import pytest
+
+from orbitscope.errors import InputError
+from orbitscope.quantity import Quantity, Reference
+from orbitscope.statistics import Estimate, Null
+
+
+@pytest.mark.parametrize(
+    ("numbers", "spec", "text"),
+    [
+        ((0.12345, 0.1, 0.15), "", "0.123 [0.1, 0.15]"),
+        ((0.12345, 0.1, 0.15), "2", "0.12 [0.1, 0.15]"),
+        ((0.12345, 0.1, 0.15), "%", "12.3 [10, 15] %"),
+        ((0.5,), "%", "50 %"),
+        ((-3e-7,), "", "−3×10⁻⁷"),
+        ((np.nan,), "", "–"),
+        ((np.inf, 2.0, np.inf), "", "∞ [2, ∞]"),
+    ],
+)
+def test_an_estimate_is_written_with_its_interval(numbers, spec, text):
+    assert format(Estimate(*numbers), spec) == text
+
+
+def test_an_array_of_estimates_gives_single_ones():
+    several = Estimate([[1.0, 2.0]], [[0.5, np.nan]], [[1.5, np.nan]])
+    assert f"{several[0, 0]}" == "1 [0.5, 1.5]"
+    assert f"{several[0, 1]}" == "2"
+    assert float(several[0, 1]) == 2.0
+    assert several.to_plain() == {"value": [[1.0, 2.0]], "low": [[0.5, None]], "high": [[1.5, None]]}
+    with pytest.raises(ValueError, match="read-only"):
+        several.value[0, 0] = 3.0
+
+
+def test_an_estimate_does_not_change_with_the_array_it_was_made_from():
+    values = np.array([1.0, 2.0])
+    estimate = Estimate(values)
+    values[0] = 9.0
+    assert estimate.value.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("limits", "number", "excluded"),
+    [
+        ((0.1, 0.2), 0.0, True),
+        ((-0.1, 0.2), 0.0, False),
+        ((0.0, 0.2), 0.0, False),
+        ((np.nan, np.nan), 0.0, False),
+    ],
+)
+def test_what_an_interval_excludes(limits, number, excluded):
+    assert Estimate(0.1, *limits).excludes(number) is excluded
+
+
+def test_limits_must_fit():
+    with pytest.raises(InputError, match="other way round"):
+        Estimate(1.0, 2.0, 0.0)
+    with pytest.raises(InputError, match=r"`low` must have the shape \(2,\) of `value`, got \(3,\)"):
+        Estimate([1.0, 2.0], [0.0, 1.0, 2.0], [3.0, 4.0])
+
+
+def test_a_null_has_the_quantile_and_the_p_value_of_its_draws():
+    null = Null.of_draws("shuffled weights", 98.5, np.arange(100.0))
+    assert null.quantile == pytest.approx(np.quantile(np.arange(100.0), 0.95))
+    assert null.p_value == 2 / 101  # 99 alone is as large, and the observed value counts
+    assert str(null) == "95 % of shuffled weights: 94 (p = 0.02)"
+    assert str(Null("untrained networks", 0.02)) == "95 % of untrained networks: 0.02"
+
+
+def test_a_quantity_shows_and_stores_the_same_number():
+    beside = (Null("untrained networks", 0.02, 0.01), Reference("if reversible", Estimate(0.0)))
+    quantity = Quantity("rotation.area_rate", "area rate", Estimate(0.1, 0.05, 0.15), "1/step", beside)
+    assert str(quantity) == "0.1 [0.05, 0.15] 1/step"
+    assert quantity.describe_beside() == "95 % of untrained networks: 0.02 (p = 0.01), if reversible: 0"
+    plain = quantity.to_plain()
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    assert (plain["key"], plain["value"], plain["low"], plain["unit"]) == (
+        "rotation.area_rate",
+        0.1,
+        0.05,
+        "1/step",
+    )
+    assert plain["beside"][0] == {
+        "kind": "null",
+        "name": "untrained networks",
+        "quantile": 0.02,
+        "level": 0.95,
+        "p_value": 0.01,
+    }
+    assert plain["beside"][1]["value"] == 0.0
+
+
+def test_a_share_is_stored_as_it_is_and_shown_in_percent():
+    share = Quantity("regions.share[slow]", "share of states", Estimate(0.25), "share")
+    assert str(share) == "25 %"
+    assert share.to_plain()["value"] == 0.25
+
+
+def test_a_kind_is_a_word():
+    kind = Quantity("noise_free_growth.verdict", "without noise", word="decays")
+    assert str(kind) == "decays"
+    assert (kind.to_plain()["word"], kind.to_plain()["value"]) == ("decays", None)
