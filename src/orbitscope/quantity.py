@@ -31,6 +31,11 @@ class Reference:
         return {"kind": "reference", "name": self.name, **self.estimate.to_plain(), "unit": self.unit}
 
 
+def known_value(name: str, value: float | int) -> tuple[Reference]:
+    """What a quantity would be under a condition, as the ``beside`` of a quantity."""
+    return (Reference(name, Estimate(value)),)
+
+
 @dataclass(frozen=True)
 class Quantity:
     """One line of a summary.

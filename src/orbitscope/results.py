@@ -15,6 +15,7 @@ import xarray as xr
 
 from .atomic_files import replace_file
 from .errors import InputError, RunFolderError
+from .quantity import Quantity
 
 FORMAT_VERSION = 1
 
@@ -71,6 +72,18 @@ class Result:
         return plain and all(_is_equal(getattr(self, name), getattr(other, name)) for name in names)
 
     __hash__ = None  # type: ignore[assignment]
+
+    def headline(self) -> list[Quantity]:
+        """Main numbers, which a reader may quote, each with what it is to be compared with.
+
+        Their keys are those of the result alone: an analysis puts the name of the part before them.
+        """
+        return []
+
+    def name_symbol(self, symbol: int) -> str:
+        """Name of a symbol if the analysis knew the process, else its number."""
+        names = self.settings.get("symbol_names")
+        return names[symbol] if names else str(symbol)
 
 
 def list_array_fields(cls: type[Result]) -> dict[str, Mapping[str, Any]]:

@@ -148,16 +148,11 @@ _TITLES = {
 def _format_row(row: dict[str, Any]) -> tuple[str, ...]:
     from ..evaluation import VERDICT_WORDS
 
+    label = _LABELS.get(row["measure"], str(row["measure"]).replace("_", " "))
     interval = "" if row["low"] is None else f"{_format_number(row['low'])} … {_format_number(row['high'])}"
     numbers = [_format_number(row[key]) for key in ("estimate", "floor", "margin")]
     verdict = VERDICT_WORDS.get(row["verdict"], "")
-    return (
-        _LABELS.get(row["measure"], row["measure"].replace("_", " ")),
-        numbers[0],
-        interval,
-        *numbers[1:],
-        verdict,
-    )
+    return (label, numbers[0], interval, *numbers[1:], verdict)
 
 
 def _format_number(value: float | int | None) -> str:

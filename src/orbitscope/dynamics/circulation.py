@@ -6,8 +6,9 @@ import numpy as np
 from jaxtyping import Float, Int, Integer, Shaped
 
 from ..errors import InputError
+from ..quantity import Quantity, Reference, known_value
 from ..results import Result, axes
-from ..statistics import compute_net_share, compute_permutation_p_value, flip_signs
+from ..statistics import Estimate, compute_net_share, compute_permutation_p_value, flip_signs
 from .region_labels import REGIONS, UNDEFINED
 
 CYCLES = ("direct", "any")
@@ -45,6 +46,21 @@ class CirculationResult(Result):
     n_forward: Int[np.ndarray, " cycle"] = axes("cycle", description="slow, kick, transition, slow")
     n_backward: Int[np.ndarray, " cycle"] = axes("cycle", description="slow, transition, kick, slow")
     n_excursions: Int[np.ndarray, ""] = axes(description="stretches between visits to slow")
+
+    def headline(self) -> list[Quantity]:
+        """Net circulation and number of cycles each way, for each kind of cycle."""
+        circulation = Estimate(self.circulation, self.low, self.high)
+        reversible = known_value("if reversible", 0.0)
+        quantities = []
+        for i, cycle in enumerate(self.cycle.tolist()):
+            beside = (*reversible, Reference("p", Estimate(self.p_value[i])))
+            forward, backward = Estimate(self.n_forward[i]), Estimate(self.n_backward[i])
+            quantities += [
+                Quantity(f"net[{cycle}]", f"net circulation, {cycle} cycles", circulation[i], "1", beside),
+                Quantity(f"n_forward[{cycle}]", f"{cycle} cycles forward", forward),
+                Quantity(f"n_backward[{cycle}]", f"{cycle} cycles backward", backward),
+            ]
+        return quantities
 
 
 def compute_circulation(

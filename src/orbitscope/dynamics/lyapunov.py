@@ -10,8 +10,9 @@ from jaxtyping import Float
 
 from ..errors import InputError
 from ..network import NoiseRNN, spawn_rng
+from ..quantity import Quantity, known_value
 from ..results import Result, axes
-from ..statistics import bootstrap_statistic, divide_sums
+from ..statistics import Estimate, bootstrap_statistic, divide_sums
 from .driven_states import run_driven
 from .neuron_scales import measure_scales
 from .tangents import TangentBlocks, follow_tangents
@@ -51,6 +52,23 @@ class LyapunovResult(Result):
     block_states: Float[np.ndarray, "trajectory block state"] = axes(
         "trajectory", "block", "state", description="state at the start of a block"
     )
+
+    def headline(self) -> list[Quantity]:
+        """Largest exponent and verdict."""
+        lost, n_paths = self.status["n_collapsed"][0], len(self.per_trajectory)
+        return [
+            Quantity("verdict", "small differences between paths", word=self.status["verdict"]),
+            Quantity(
+                "largest",
+                "largest exponent",
+                Estimate(self.estimate, self.low, self.high)[0],
+                "1/step",
+                known_value("if differences stay", 0.0),
+            ),
+            Quantity(
+                "share_lost", "paths on which all differences vanish", Estimate(lost / n_paths), "share"
+            ),
+        ]
 
 
 def compute_lyapunov_exponents(

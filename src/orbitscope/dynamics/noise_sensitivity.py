@@ -10,7 +10,9 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..network import NoiseRNN, spawn_rng
+from ..quantity import Quantity, Reference, known_value
 from ..results import Result, axes
+from ..statistics import Estimate
 from .points import require_points
 from .region_labels import LABEL_ROLLOUTS, LABEL_STEPS, REGIONS, SLOW_ABOVE, TRANSITION_BELOW
 from .region_starts import SPACING, draw_region_starts
@@ -103,6 +105,28 @@ class NoiseSensitivityResult(Result):
     example_nominal_logits: Float[np.ndarray, "example time symbol"] = axes(
         "example", "time", "symbol", description="logits along the nominal path"
     )
+
+    def headline(self) -> list[Quantity]:
+        """Growth of the spread over five steps of entirely fresh noise, and slow against transition."""
+        rule, gamma, late = 0, int(np.argmax(self.gamma)), self.step.tolist().index(5)
+        ratios = Estimate(self.spread_ratio, self.spread_ratio_low, self.spread_ratio_high)
+        quantities = [
+            Quantity(
+                f"spread_ratio[{name}]",
+                f"{name}: spread after 5 steps over that after 1",
+                ratios[i, rule, gamma, late],
+                "1",
+                (Reference("starts", Estimate(self.n_starts[i])),),
+            )
+            for i, name in enumerate(self.region.tolist())
+        ]
+        slow, transition = (self.region.tolist().index(name) for name in ("slow", "transition"))
+        contrasts = Estimate(self.contrast, self.contrast_low, self.contrast_high)
+        contrast, alike = contrasts[slow, transition, rule, gamma], known_value("if alike", 1.0)
+        return [
+            *quantities,
+            Quantity("slow_over_transition", "slow over transition", contrast, "1", alike),
+        ]
 
 
 def compute_noise_sensitivity(

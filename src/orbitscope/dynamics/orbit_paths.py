@@ -9,7 +9,9 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..network import NoiseRNN, iterate_rollout
+from ..quantity import Quantity
 from ..results import axes
+from ..statistics import Estimate
 from .driven_states import run_driven
 from .orbit_plane import OrbitPlane, PlaneResult, fit_orbit_plane, list_plane_fields, require_plane
 
@@ -55,6 +57,17 @@ class OrbitPathsResult(PlaneResult):
     origin: Float[np.ndarray, " component"] = axes(
         "component", unit="activity", description="coordinates of h = 0"
     )
+
+    def headline(self) -> list[Quantity]:
+        """Variance in the plane, and what is left of activity some steps after the noise stops."""
+        first, last = np.median(self.free_norm[:, [0, -1]], axis=0)
+        n_steps = self.free_norm.shape[1] - 1
+        share = Estimate(self.plane.explained_variance_ratio.sum())
+        left = Estimate(last / first if first else np.nan)
+        return [
+            Quantity("plane_share", "variance in the orbit plane", share, "share"),
+            Quantity("left", f"median ‖h‖ {n_steps} steps after the noise, of that before", left, "share"),
+        ]
 
 
 @torch.no_grad()

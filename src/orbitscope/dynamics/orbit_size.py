@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..network import NoiseRNN, draw_seed
+from ..quantity import Quantity, known_value
 from ..results import Result, axes
-from ..statistics import bootstrap_statistic
+from ..statistics import Estimate, bootstrap_statistic
 from .driven_states import run_driven
 from .homogeneity import scales_with_noise
 from .orbit_plane import fit_orbit_plane
@@ -64,6 +65,13 @@ class OrbitSizeResult(Result):
         "noise_std", "component", description="share of the variance along an axis"
     )
     is_identity: Bool[np.ndarray, ""] = axes(description="slope 1 by construction")
+
+    def headline(self) -> list[Quantity]:
+        """Slope of the total size against the noise."""
+        row = self.measure.tolist().index("total")
+        slope = Estimate(self.slope, self.slope_low, self.slope_high)[row]
+        identity = known_value("identity", 1.0) if self.is_identity else ()
+        return [Quantity("slope", "slope of log size against log noise_std", slope, "1", identity)]
 
 
 def compute_orbit_size(

@@ -9,8 +9,9 @@ from jaxtyping import Float, Shaped
 
 from ..errors import InputError, UndefinedAnalysisError
 from ..network import NoiseRNN
+from ..quantity import Quantity
 from ..results import Result, axes
-from ..statistics import adjust_holm, compute_permutation_p_value
+from ..statistics import Estimate, Null, adjust_holm, compute_permutation_p_value
 from .orbit_plane import OrbitPlane
 
 VARIANTS = ("centred", "raw", "logit")
@@ -90,6 +91,26 @@ class ReadoutAlignmentResult(Result):
         "variant", "null", description="large totals count"
     )
     chance: Float[np.ndarray, ""] = axes(description="root mean square for random directions")
+
+    def headline(self) -> list[Quantity]:
+        """Projection of each centred row on the plane, and share of its logit's variance, beside nulls."""
+        quantities = []
+        for i, symbol in enumerate(self.symbol.tolist()):
+            name = self.name_symbol(int(symbol))
+            row = self._compare("centred", i, power=1), f"readout of symbol {name} in the orbit plane"
+            logit = self._compare("logit", i, power=2), f"variance of logit {name} in the orbit plane"
+            quantities += [
+                Quantity(f"projection[{symbol}]", row[1], row[0][0], "1", row[0][1]),
+                Quantity(f"logit_share[{symbol}]", logit[1], logit[0][0], "share", logit[0][1]),
+            ]
+        return quantities
+
+    def _compare(self, variant: str, i: int, *, power: int) -> tuple[Estimate, tuple[Null, ...]]:
+        """Projection of a symbol to some power, and its nulls with p-values corrected over symbols."""
+        at = self.variant.tolist().index(variant)
+        rows = zip(self.null.tolist(), self.null_quantile[at, :, i], self.p_holm[at, :, i], strict=True)
+        nulls = tuple(Null(name, float(quantile) ** power, float(p)) for name, quantile, p in rows)
+        return Estimate(float(self.projection[at, i]) ** power), nulls
 
 
 def compute_readout_alignment(

@@ -9,8 +9,9 @@ from jaxtyping import Float, Int, Integer, Shaped
 
 from ..errors import InputError
 from ..network import NoiseRNN, spawn_rng
+from ..quantity import Quantity, known_value
 from ..results import Result, axes
-from ..statistics import bootstrap_statistic
+from ..statistics import Estimate, bootstrap_statistic
 from .lyapunov import LyapunovResult
 from .region_labels import LABEL_ROLLOUTS, LABEL_STEPS, REGIONS, label_states
 
@@ -63,6 +64,23 @@ class RegionalExponentsResult(Result):
     label: Integer[np.ndarray, "trajectory block"] = axes(
         "trajectory", "block", description="region of the state at the start"
     )
+
+    def headline(self) -> list[Quantity]:
+        """First finite-time exponent of each region, share of expanding blocks, and kick minus slow."""
+        exponents = Estimate(self.estimate, self.low, self.high)
+        expanding = Estimate(self.expanding, self.expanding_low, self.expanding_high)
+        n_steps = self.settings["block_steps"]
+        quantities = []
+        for i, name in enumerate(self.region.tolist()):
+            first = f"{name}: first exponent of {n_steps} steps"
+            quantities += [
+                Quantity(f"first[{name}]", first, exponents[i], "1/step"),
+                Quantity(f"expanding[{name}]", f"{name}: blocks that expand", expanding[i], "share"),
+            ]
+        at = self.region.tolist().index("kick"), self.region.tolist().index("slow")
+        difference = Estimate(self.difference, self.difference_low, self.difference_high)[at]
+        alike = known_value("if alike", 0.0)
+        return [*quantities, Quantity("kick_minus_slow", "kick minus slow", difference, "1/step", alike)]
 
 
 def compute_regional_exponents(

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..network import NoiseRNN, spawn_rng
+from ..quantity import Quantity, Reference, known_value
 from ..results import Result, axes
-from ..statistics import BootstrapResult, bootstrap_statistic, divide_sums
+from ..statistics import BootstrapResult, Estimate, bootstrap_statistic, divide_sums
 from .driven_states import run_driven
 from .orbit_plane import fit_orbit_plane
 from .region_labels import REGIONS, SLOW_ABOVE, TRANSITION_BELOW, classify_regions, find_uncertain
@@ -116,6 +117,35 @@ class RegionResult(Result):
     spectral_time: Integer[np.ndarray, " spectral_time"] = axes(
         "spectral_time", unit="steps", description="steps with spectra"
     )
+
+    def headline(self) -> list[Quantity]:
+        """Share and unstable directions of the regions, and the net flux around them."""
+        rows, cells = self.measure.tolist(), Estimate(self.estimate, self.low, self.high)
+        share, unstable, random = (rows.index(name) for name in ("share", "unstable", "unstable_null"))
+        quantities = []
+        for j, name in enumerate(self.region.tolist()):
+            beside = (Reference("random active sets", cells[random, j]),)
+            quantities += [
+                Quantity(f"share[{name}]", f"{name}: share of states", cells[share, j], "share"),
+                Quantity(
+                    f"unstable[{name}]", f"{name}: unstable directions", cells[unstable, j], "1", beside
+                ),
+            ]
+        contrast = self.contrast.tolist().index("beyond null")
+        kick = Estimate(self.kick_minus_slow, self.kick_minus_slow_low, self.kick_minus_slow_high)[contrast]
+        flux = Estimate(self.net_flux, self.net_flux_low, self.net_flux_high)
+        by_chance, reversible = known_value("by chance", 0.0), known_value("if reversible", 0.0)
+        return [
+            *quantities,
+            Quantity("kick_minus_slow", "kick minus slow, beyond random active sets", kick, "1", by_chance),
+            Quantity(
+                "net_flux",
+                "net flux slow → kick → transition → slow",
+                flux,
+                "cycles per 100 steps",
+                reversible,
+            ),
+        ]
 
 
 def compute_regions(

@@ -10,8 +10,16 @@ from jaxtyping import Float, Shaped
 
 from ..errors import InputError
 from ..network import NoiseRNN, spawn_rng
+from ..quantity import Quantity, known_value
 from ..results import axes
-from ..statistics import BootstrapResult, bootstrap_statistic, compute_permutation_p_value, flip_signs
+from ..statistics import (
+    BootstrapResult,
+    Estimate,
+    Null,
+    bootstrap_statistic,
+    compute_permutation_p_value,
+    flip_signs,
+)
 from .area_rate import (
     accumulate_turns,
     bound_size,
@@ -119,6 +127,41 @@ class RotationResult(PlaneResult):
     path_turns: Float[np.ndarray, "shown time"] = axes(
         "shown", "time", unit="turns", description="net turns about the mean"
     )
+
+    def headline(self) -> list[Quantity]:
+        """Area rate beside its nulls, winding, and irreversibility of the output."""
+        units = "standardised" if self.settings["standardise"] else "raw"
+        limits = (
+            self.output_irreversibility,
+            self.output_irreversibility_low,
+            self.output_irreversibility_high,
+        )
+        nulls = zip(self.null.tolist(), self.null_quantile, self.p_value, strict=True)
+        output_null = Null("chance", float(self.output_null_quantile), float(self.output_p_value))
+        reversible = known_value("if reversible", 0.0)
+        return [
+            Quantity(
+                "area_rate",
+                f"area rate |a|, {units} activity",
+                Estimate(self.area_rate, self.area_rate_low, self.area_rate_high),
+                "1/step",
+                tuple(Null(name, float(quantile), float(p)) for name, quantile, p in nulls),
+            ),
+            Quantity(
+                "winding",
+                "turns in 100 steps",
+                Estimate(self.winding, self.winding_low, self.winding_high),
+                "1",
+                reversible,
+            ),
+            Quantity(
+                "output_irreversibility",
+                "irreversibility of the output",
+                Estimate(*limits),
+                "nat",
+                (*reversible, output_null),
+            ),
+        ]
 
 
 @torch.no_grad()

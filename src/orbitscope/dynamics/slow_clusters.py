@@ -11,8 +11,9 @@ from torch import Tensor
 from ..errors import InputError
 from ..hmm import HMM
 from ..network import NoiseRNN, require_same_symbols, spawn_rng
+from ..quantity import Quantity, known_value
 from ..results import Result, axes
-from ..statistics import bootstrap_statistic, compute_adjusted_rand_index
+from ..statistics import Estimate, bootstrap_statistic, compute_adjusted_rand_index
 from .cluster_symbols import UNASSIGNED, align_clusters, count_symbols, divide_by_last, sum_probabilities
 from .driven_states import run_driven
 from .homogeneity import scales_with_noise
@@ -111,6 +112,19 @@ class SlowClusterResult(Result):
     split_n_clusters: Integer[np.ndarray, "split half"] = axes(
         "split", "half", description="clusters of a half"
     )
+
+    def headline(self) -> list[Quantity]:
+        """Number of clusters, their shares, and how they agree with the symbols."""
+        rand = Estimate(self.adjusted_rand, self.adjusted_rand_low, self.adjusted_rand_high)
+        by_chance = known_value("by chance", 0.0)
+        return [
+            Quantity("n_clusters", "slow regions, found without labels", Estimate(len(self.cluster))),
+            *(
+                Quantity(f"share[{i}]", f"slow states in region {i}", Estimate(share), "share")
+                for i, share in zip(self.cluster.tolist(), self.share.tolist(), strict=True)
+            ),
+            Quantity("adjusted_rand", "adjusted Rand index with the symbol", rand, "1", by_chance),
+        ]
 
 
 @torch.no_grad()

@@ -10,8 +10,9 @@ from jaxtyping import Float, Int, Integer, Shaped
 
 from ..errors import InputError, UndefinedAnalysisError
 from ..network import NoiseRNN, draw_seed
+from ..quantity import Quantity, Reference
 from ..results import Result, axes
-from ..statistics import BootstrapResult, bootstrap_statistic
+from ..statistics import BootstrapResult, Estimate, bootstrap_statistic
 from ..threads import map_parallel
 from .checkpoint_measures import MEASURES, SHARES, count_spectra, measure_checkpoint, measure_control
 from .driven_states import DrivenPath, NoStationaryRegimeError, run_driven
@@ -105,6 +106,32 @@ class EvolutionResult(Result):
     orbit_symbol: Integer[np.ndarray, "checkpoint orbit_time"] = axes(
         "checkpoint", "orbit_time", description="most probable symbol"
     )
+
+    def headline(self) -> list[Quantity]:
+        """Dates, lags behind the drop of the loss, and measures of the last checkpoint."""
+        dates = Estimate(self.date, self.date_low, self.date_high)
+        lags = Estimate(self.lag, self.lag_low, self.lag_high)
+        quantities = []
+        for i, event in enumerate(self.event.tolist()):
+            what, key = event.replace("_", " "), event.replace(" ", "_")
+            is_drop = event == "loss drop"
+            label = what if is_drop else f"onset of {what}"
+            quantities.append(Quantity(f"date[{key}]", label, dates[i], "epoch"))
+            if not is_drop and np.isfinite([lags.low[i], lags.high[i]]).all():
+                late = f"onset of {what} after the loss drop"
+                quantities.append(Quantity(f"lag[{key}]", late, lags[i], "epochs"))
+        return quantities + [self._compare_with_untrained(name) for name in COMPARED]
+
+    def _compare_with_untrained(self, name: str) -> Quantity:
+        """A measure of the last checkpoint that has it, beside untrained networks."""
+        row = self.measure.tolist().index(name)
+        last = int(np.flatnonzero(np.isfinite(self.estimate[row]))[-1])
+        estimate = Estimate(self.estimate, self.low, self.high)[row, last]
+        low, high = self.untrained_low[row], self.untrained_high[row]
+        untrained = Reference("untrained networks, 5 and 95 %", Estimate((low + high) / 2, low, high))
+        label = f"{name.replace('_', ' ')} at epoch {self.checkpoint_epoch[last]}"
+        beside = () if np.isnan(low) else (untrained,)
+        return Quantity(f"last[{name}]", label, estimate, str(self.unit[row]), beside)
 
 
 def compute_training_evolution(

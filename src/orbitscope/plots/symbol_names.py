@@ -13,8 +13,7 @@ def list_symbols(result: EvaluationResult) -> list[str]:
 
 def name_symbol(result: Result, symbol: int) -> str:
     """Name of a symbol if the analysis knew the process, else its number."""
-    names = result.settings.get("symbol_names")
-    return _cut(names[symbol]) if names else str(symbol)
+    return _cut(result.name_symbol(symbol))
 
 
 def _cut(name: str) -> str:
