@@ -116,7 +116,7 @@ def draw_nearly_round(n_trajectories, *, seed):
 def test_an_interval_that_fits_the_plane_again_covers_where_one_that_does_not_fails():
     def measure(n_trajectories, seed):
         paths = torch.as_tensor(draw_nearly_round(n_trajectories, seed=seed))
-        return fit_leading_axes(paths).project(paths).numpy()
+        return fit_leading_axes(paths, np.ones(3)).project(paths).numpy()
 
     truth = abs(compute_area_rate(measure(20000, 0)[..., :2]))
     covered = np.zeros(2)

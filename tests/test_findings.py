@@ -1,5 +1,6 @@
 """The summary says what the results hold."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -122,13 +123,17 @@ def test_exponents_are_summarised_by_end_and_by_region():
     network = build_network(3, hidden_size=12, input_size=5, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         network.cell.w_hh.copy_(torch.block_diag(torch.full((6, 6), 0.15), torch.full((6, 6), 0.1)))
+        network.w_out.copy_(torch.eye(3)[:, [2, 0]].repeat_interleave(6, 1))
     generator, small = torch.Generator().manual_seed(1), {"n_exponents": 1, "n_steps": 50, "n_resamples": 50}
     driven = compute_lyapunov_exponents(network, n_trajectories=6, burn_in=30, **small, generator=generator)
     free = compute_noise_free_exponents(network, torch.eye(12), **small, generator=generator)
+    free = replace(free, settings=free.settings | {"symbol_names": ["rain", "fog", "sun"]})
     mean, *ends = findings.summarise_noise_free_exponents(free)
     assert mean.what == "largest exponent (1/step)"
     assert [end.value for end in ends] == [format_number(float(v)) for v in free.end_mean[:, 0]]
-    assert all("50% of the paths" in end.what for end in ends)
+    assert [end.what for end in ends] == [
+        f"ray of symbol {name}, 50% of the paths" for name in ("sun", "rain")
+    ]
     regional = compute_regional_exponents(network, driven, generator=generator)
     *regions, contrast = findings.summarise_regional_exponents(regional)
     assert regions[0].what == "slow: first exponent of 5 steps (1/step)"

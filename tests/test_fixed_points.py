@@ -177,8 +177,11 @@ def test_a_ray_of_fixed_points():
     top = values.real.argmax()
     direction = np.abs(vectors[:, top].real)
     network = make_network(weights / values[top].real)
+    with torch.no_grad():
+        network.w_out.copy_(torch.tensor([[-1.0], [1.0]]).expand(2, 6))
     found = find_fixed_points(network, draw_states(50, 6, positive=True), max_steps=300)
     assert found.kind[:2].tolist() == ["fixed", "ray"]
+    assert found.symbol[:2].tolist() == [-1, 1]
     assert count(found, "ray") == 1
     np.testing.assert_allclose(found.points[1], direction / np.linalg.norm(direction), atol=1e-8)
     assert found.spectral_radius[1] == pytest.approx(1.0, abs=1e-5)

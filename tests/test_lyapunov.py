@@ -290,10 +290,19 @@ def test_paths_are_divided_by_the_ray_that_they_come_to():
     weights[:2, :2] = torch.tensor([[0.5, 0.4], [0.4, 0.5]])
     weights[2:, 2:] = 0.2 * torch.eye(3) + 0.3
     network = set_weights(make_network(hidden_size=5), weights)
+    with torch.no_grad():
+        network.w_out.copy_(torch.tensor([[0.0, 0, 1, 1, 1], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0]]))
     states = torch.zeros(10, 5).double()
     states[:6, :2], states[6:9, 2:] = draw_states(6, 2), draw_states(3, 3)
     found = compute_noise_free_exponents(network, states, n_exponents=2, generator=seeded())
-    assert [name.split(" (")[0] for name in found.end] == ["ray 1", "ray 2", "no end"]
+    assert found.end.tolist() == ["ray of symbol 1", "ray of symbol 0", "no end"]
+    assert found.end_symbol.tolist() == [1, 0, -1]
+    other = compute_noise_free_exponents(network, states[4:], n_exponents=2, generator=seeded())
+    assert other.end.tolist() == ["ray of symbol 0", "ray of symbol 1", "no end"]
+    with torch.no_grad():
+        network.w_out[2] = 2.0
+    alike = compute_noise_free_exponents(network, states, n_exponents=2, generator=seeded())
+    assert alike.end.tolist() == ["ray of symbol 2", "ray of symbol 2, second", "no end"]
     np.testing.assert_allclose(found.end_share, [0.6, 0.3, 0.1])
     assert found.trajectory_end.tolist() == [0] * 6 + [1] * 3 + [2]
     np.testing.assert_allclose(found.end_mean[:2], np.log([[0.9, 0.1], [1.1, 0.2]]), atol=1e-6)

@@ -5,12 +5,17 @@ from known_networks import change_units, make_linear, make_plane, make_ring
 
 from orbitscope.dynamics.driven_states import run_driven
 from orbitscope.dynamics.neuron_scales import measure_active_scales, measure_scales
+from orbitscope.dynamics.orbit_paths import compute_orbit_paths
 from orbitscope.dynamics.orbit_plane import (
     OrbitPlane,
     compute_covariance,
+    find_symbol_direction,
     fit_orbit_plane,
     require_plane,
 )
+from orbitscope.dynamics.regions import compute_regions
+from orbitscope.dynamics.rotation import compute_rotation
+from orbitscope.dynamics.training_evolution import compute_training_evolution
 from orbitscope.errors import InputError, UndefinedAnalysisError
 from orbitscope.network import build_network
 
@@ -25,12 +30,24 @@ def draw_activity(network):
     return path.states[..., : network.hidden_size]
 
 
+def make_random():
+    return build_network(3, hidden_size=12, input_size=8, generator=seed()).double()
+
+
+def fit_standardised(activity, symbol_direction, **options):
+    return fit_orbit_plane(activity, symbol_direction, scales=measure_active_scales(activity), **options)
+
+
+def fit(network, **options):
+    return fit_orbit_plane(draw_activity(network), find_symbol_direction(network), **options)
+
+
 def test_the_plane_is_that_of_all_states_at_once(monkeypatch):
     monkeypatch.setattr("orbitscope.dynamics.orbit_plane._BLOCK", 64)
     network = make_ring()
     activity = draw_activity(network)
     states = activity.flatten(0, 1).numpy()
-    plane = fit_orbit_plane(activity, n_components=3)
+    plane = fit_orbit_plane(activity, find_symbol_direction(network), n_components=3)
     mean, covariance = compute_covariance(torch.from_numpy(states))
     np.testing.assert_allclose(covariance, np.cov(states.T, bias=True))
     np.testing.assert_allclose(mean, states.mean(0))
@@ -39,7 +56,6 @@ def test_the_plane_is_that_of_all_states_at_once(monkeypatch):
     np.testing.assert_allclose(plane.variances, values[::-1])
     for axis, vector in zip(plane.components, vectors.T[::-1], strict=False):
         np.testing.assert_allclose(axis * np.sign(axis @ vector), vector, atol=1e-9)
-        assert axis[np.abs(axis).argmax()] > 0
     np.testing.assert_allclose(plane.explained_variance_ratio, values[::-1][:3] / values.sum())
     assert plane.participation_ratio == pytest.approx(values.sum() ** 2 / (values**2).sum())
     projected = plane.project(torch.from_numpy(states)).numpy()
@@ -50,7 +66,7 @@ def test_known_axes_far_from_the_origin():
     """Variances 9, 4 and 1 along given axes."""
     axes = torch.linalg.qr(torch.randn(3, 3, generator=seed(0)).double()).Q
     points = torch.randn(20_000, 3, generator=seed(1)).double() * torch.tensor([3.0, 2.0, 1.0])
-    plane = fit_orbit_plane(1e6 + points @ axes.T)
+    plane = fit_orbit_plane(1e6 + points @ axes.T, np.ones(3))
     np.testing.assert_allclose(plane.variances, [9, 4, 1], rtol=0.05)
     np.testing.assert_allclose(np.abs(plane.components @ axes.numpy()), np.eye(3)[:2], atol=0.03)
     np.testing.assert_allclose(plane.mean, 1e6, atol=0.1)
@@ -60,8 +76,9 @@ def test_known_axes_far_from_the_origin():
 def test_single_precision_is_enough():
     network = make_ring()
     path = draw_activity(network)
-    exact = fit_orbit_plane(path)
-    rounded = fit_orbit_plane(path.float())
+    exact, rounded = (
+        fit_orbit_plane(states, find_symbol_direction(network)) for states in (path, path.float())
+    )
     np.testing.assert_allclose(rounded.variances, exact.variances, rtol=1e-6, atol=1e-9)
     projected = rounded.project(path.float()).numpy()
     np.testing.assert_allclose(projected, exact.project(path).numpy(), atol=2e-5)
@@ -69,7 +86,7 @@ def test_single_precision_is_enough():
 
 def test_only_the_hidden_part_of_a_state_counts():
     matrix = np.diag([0.9, 0.5])
-    plane = fit_orbit_plane(draw_activity(make_linear(matrix, n_extra=2)))
+    plane = fit(make_linear(matrix, n_extra=2))
     states = torch.tensor([[1.0, 2.0, 99.0, 99.0]]).double()
     np.testing.assert_allclose(plane.project(states), plane.project(states[:, :2]))
 
@@ -77,9 +94,9 @@ def test_only_the_hidden_part_of_a_state_counts():
 def test_planes_that_do_not_exist_are_refused():
     line = make_linear(np.diag([0.9, 0.5]), np.array([[1.0], [0.0]]))
     with pytest.raises(UndefinedAnalysisError, match="vary along ≥ 2 directions, got 1"):
-        fit_orbit_plane(draw_activity(line))
+        fit(line)
     with pytest.raises(InputError, match=r"`n_components` must be in 1 … 2.*got 3"):
-        fit_orbit_plane(draw_activity(line), n_components=3)
+        fit(line, n_components=3)
     with pytest.raises(InputError, match="≥ 8 entries each for this plane, got 3"):
         make_plane(8).project(torch.zeros(4, 3))
 
@@ -94,19 +111,21 @@ def test_a_plane_of_another_network_is_refused():
 
 
 def test_activity_has_the_same_coordinates_in_any_units_of_the_neurons():
-    network = build_network(3, hidden_size=12, input_size=8, generator=seed()).double()
-    paths = [draw_activity(one) for one in (network, change_units(network))]
-    planes = [fit_orbit_plane(path, scales=measure_active_scales(path)) for path in paths]
+    networks = make_random(), change_units(make_random())
+    paths = [draw_activity(one) for one in networks]
+    planes = [
+        fit_standardised(path, find_symbol_direction(one)) for path, one in zip(paths, networks, strict=True)
+    ]
     first, second = (plane.project(path) for plane, path in zip(planes, paths, strict=True))
     torch.testing.assert_close(first, second)
     np.testing.assert_allclose(planes[0].variances, planes[1].variances)
-    raw = [fit_orbit_plane(path).explained_variance_ratio[0] for path in paths]
+    raw = [fit(one).explained_variance_ratio[0] for one in networks]
     assert abs(raw[0] - raw[1]) > 0.05  # the raw planes differ
 
 
 def test_scaled_axes_are_those_of_the_correlation_matrix():
     activity = torch.randn(5000, 6, generator=seed()).double() @ torch.randn(6, 6, generator=seed(4)).double()
-    plane = fit_orbit_plane(activity, n_components=3, scales=measure_active_scales(activity))
+    plane = fit_standardised(activity, np.ones(6), n_components=3)
     values = np.linalg.eigvalsh(np.corrcoef(activity.T.numpy()))[::-1]
     np.testing.assert_allclose(plane.variances, values)
     z = plane.project(activity).numpy()
@@ -120,3 +139,100 @@ def test_neurons_that_are_hardly_ever_active_have_no_scale():
     np.testing.assert_allclose(measure_scales(activity)[:3], activity[:, :3].std(0, correction=0))
     assert measure_scales(activity)[3] == 0
     assert np.isfinite(measure_active_scales(activity)).tolist() == [True, True, False, False]
+
+
+# ---- signs
+
+
+ORIGIN_AT = np.array([-5.0, -1.0, 2.0])
+"""Coordinates of silence on the axes of :func:`draw_box`: on the negative side of two of them."""
+
+
+def draw_box(*, origin=ORIGIN_AT):
+    """Activity with standard deviations 3, 2 and 1 along the three neurons, far from silence."""
+    points = torch.randn(2000, 3, generator=seed(1)).double()
+    centred = points - points.mean(0)
+    white = centred @ torch.linalg.inv(torch.linalg.cholesky(centred.T @ centred / len(points))).T
+    return white * torch.tensor([3.0, 2.0, 1.0]) - torch.as_tensor(origin)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_first_axis_points_from_the_first_symbol_to_the_last(sign):
+    """Wherever silence lies, which decides about the others."""
+    plane = fit_orbit_plane(draw_box(), np.array([0.1 * sign, -7.0, 3.0]), n_components=3)
+    np.testing.assert_allclose(plane.components, np.diag([sign, 1.0, -1.0]), atol=1e-9)
+    np.testing.assert_array_less(-(plane.components @ plane.mean)[1:], 0)
+
+
+def test_the_direction_is_that_of_the_readout():
+    network = make_linear(np.diag([0.9, 0.5]))
+    with torch.no_grad():
+        network.w_out.copy_(torch.tensor([[3.0, 1.0], [50.0, 50.0], [1.0, 1.5]]))
+    np.testing.assert_allclose(find_symbol_direction(network), [-2.0, 0.5])
+    np.testing.assert_allclose(fit(network).components[0], [-1.0, 0.0], atol=0.15)
+
+
+@pytest.mark.parametrize("direction", [np.zeros(3), np.array([0.0, 1.0, 1.0])])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_first_axis_without_symbols_points_away_from_silence(direction, sign):
+    plane = fit_orbit_plane(draw_box(origin=sign * ORIGIN_AT), direction, n_components=3)
+    np.testing.assert_allclose(plane.components, sign * np.diag([1.0, 1.0, -1.0]), atol=1e-9)
+
+
+def test_axes_about_silence_have_a_positive_largest_entry():
+    turned = draw_box(origin=np.zeros(3)) @ torch.linalg.qr(torch.randn(3, 3, generator=seed(5)).double()).Q.T
+    plane = fit_orbit_plane(turned, np.zeros(3), n_components=3)
+    for axis in plane.components:
+        assert axis[np.abs(axis).argmax()] > 0
+
+
+@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("fit_plane", [fit_orbit_plane, fit_standardised])
+def test_signs_depend_neither_on_units_nor_on_the_order_of_neurons_nor_on_that_of_time(fit_plane, number):
+    """The raw plane turns with the units, but its first axis keeps to the same side."""
+    drawn = torch.rand(9, 50, 6, generator=seed(number)).double().square()
+    activity = drawn @ torch.rand(6, 6, generator=seed(7)).double()
+    rng = np.random.default_rng(number)
+    direction, order, units = rng.standard_normal(6), rng.permutation(6), rng.uniform(0.9, 1.1, 6)
+
+    expected = fit_plane(activity, direction).project(activity)
+    found = fit_plane(activity.flip(1), direction).project(activity)
+    torch.testing.assert_close(found, expected)
+    shuffled = activity[..., order]
+    found = fit_plane(shuffled, direction[order]).project(shuffled)
+    torch.testing.assert_close(found, expected)
+
+    scaled = activity * torch.as_tensor(units)
+    found = fit_plane(scaled, direction / units).project(scaled)
+    assert (found * expected)[..., 0].mean() > 0
+    if fit_plane is fit_standardised:
+        torch.testing.assert_close(found, expected)
+
+
+PARTS = {
+    "orbit_paths": (compute_orbit_paths, {"n_shown": 5}, ("path",)),
+    "rotation": (compute_rotation, {"n_untrained": 0, "n_null": 9}, ("path", "signed_area_rate", "winding")),
+    "regions": (compute_regions, {"max_steps": 2, "n_rollouts": 2}, ("position",)),
+    "training_evolution": (
+        lambda network, **settings: compute_training_evolution(
+            {epoch: lambda: network for epoch in range(5)}, np.empty(0), **settings
+        ),
+        {"n_untrained": 0, "spectral_stride": 10, "align_steps": 0, "n_resamples": 20},
+        ("orbit",),
+    ),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_that_shows_a_sign_has_this_one(part):
+    """The same network with its symbols in the opposite order goes the other way along the first axis."""
+    network, mirrored = make_random(), make_random()
+    with torch.no_grad():
+        mirrored.w_out.copy_(network.w_out.flip(0))
+    compute, settings, names = PARTS[part]
+    sizes = {"n_trajectories": 20, "n_steps": 20, "burn_in": 10} | settings
+    one, other = (compute(each, **sizes, generator=seed()) for each in (network, mirrored))
+    for name in names:
+        value, opposite = getattr(one, name), getattr(other, name)
+        assert np.abs(value).max() > 1e-3
+        np.testing.assert_allclose(opposite, value * ([-1, 1] if value.ndim else -1), atol=1e-12)

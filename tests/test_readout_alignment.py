@@ -37,7 +37,7 @@ def draw_activity(width=30, *, n_states=4000, seed=3):
     states = size * (rng.standard_normal((n_states, 3)) @ rng.standard_normal((3, width)))
     states += 0.5 * size * rng.standard_normal((n_states, width))
     activity = torch.from_numpy(states)
-    return states, fit_orbit_plane(activity), compute_covariance(activity)[1]
+    return states, fit_orbit_plane(activity, np.ones(width)), compute_covariance(activity)[1]
 
 
 def draw_rows(n_symbols=3, width=30, *, seed=1):

@@ -15,7 +15,7 @@ from orbitscope.dynamics.checkpoint_measures import (
 )
 from orbitscope.dynamics.driven_states import run_driven
 from orbitscope.dynamics.neuron_scales import measure_active_scales
-from orbitscope.dynamics.orbit_plane import fit_orbit_plane
+from orbitscope.dynamics.orbit_plane import find_symbol_direction, fit_orbit_plane
 from orbitscope.dynamics.training_evolution import EvolutionResult, compute_training_evolution
 from orbitscope.errors import InputError, UndefinedAnalysisError
 from orbitscope.network import build_network
@@ -111,7 +111,7 @@ def test_measures_are_those_of_each_state_in_turn(cell):
     sd = hidden.std(0, correction=0)
     shift = (hidden.mean(0)[sd > 0] / sd[sd > 0]).square().mean().sqrt()
     assert found["mean_shift"] == pytest.approx(float(shift))
-    plane = fit_orbit_plane(hidden, scales=measure_active_scales(hidden))
+    plane = fit_orbit_plane(hidden, find_symbol_direction(network), scales=measure_active_scales(hidden))
     z = plane.project(path.states).transpose(0, 1).numpy()
     assert found["area_rate"] == pytest.approx(abs(compute_area_rate(z)))
 
@@ -136,7 +136,7 @@ def test_the_mean_shift_of_known_activity():
     time = torch.arange(8)[:, None].expand(8, 3)
     fast, slow = (time % 2).double(), (time // 2 % 2).double()
     hidden = torch.stack([2 * fast, 1 + 6 * slow, 0 * fast, 0 * fast + 0.1], dim=2)
-    _, shift = measure_control(hidden)
+    _, shift = measure_control(make_network(width=3), hidden)
     assert shift == pytest.approx(np.sqrt((1 + 16 / 9) / 2))
 
 
@@ -162,8 +162,10 @@ def test_the_exponent_is_the_growth_of_a_small_difference():
 def test_the_limits_of_the_area_rate_are_those_of_its_size():
     row, signs = list(MEASURES).index("area_rate"), set()
     for seed in range(6):
-        path, _, found = measure(make_network(1.5, seed=seed))
-        plane = fit_orbit_plane(path.states, scales=measure_active_scales(path.states))
+        network = make_network(1.5, seed=seed)
+        path, _, found = measure(network)
+        scales = measure_active_scales(path.states)
+        plane = fit_orbit_plane(path.states, find_symbol_direction(network), scales=scales)
         signed = compute_area_rate(plane.project(path.states).transpose(0, 1).numpy())
         signs.add(np.sign(signed))
         assert found.estimate[row] == pytest.approx(abs(signed))

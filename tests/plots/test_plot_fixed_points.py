@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -116,4 +118,7 @@ def test_figures_of_all_kinds_of_result(bistable, ghost, homogeneous):
     assert "Fixed: the origin (3 starts, no derivative)." in describe_fixed_points(origin)
     assert "No point is fixed." in describe_fixed_points(moving)
     assert "1 ray of fixed points" in describe_fixed_points(ray)
-    assert "a ray of fixed points with ‖h‖ = 1 (2 starts, |λ| ≤ 1)" in describe_fixed_points(ray)
+    named = replace(ray, symbol=np.array([-1, 1]), settings=ray.settings | {"symbol_names": ["sun", "rain"]})
+    caption = describe_fixed_points(named)
+    assert "a ray of fixed points of symbol rain with ‖h‖ = 1 (2 starts, |λ| ≤ 1)" in caption
+    assert "Fixed: the origin (0 starts" in caption

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -109,6 +111,7 @@ def test_ends_that_differ_are_shown_apart():
     network = build_network(2, hidden_size=8, input_size=4, generator=seeded())
     with torch.no_grad():
         network.cell.w_hh.copy_(blocks)
+        network.w_out.copy_(torch.eye(2).flip(0).repeat_interleave(4, 1))
     states = torch.eye(8)
     small = {"n_exponents": 1, "n_steps": 50, "align_steps": 10, "n_resamples": 100}
     driven = compute_lyapunov_exponents(network, n_trajectories=6, burn_in=10, generator=seeded(1), **small)
@@ -117,6 +120,7 @@ def test_ends_that_differ_are_shown_apart():
         line for line in plot_exponents(driven, found).lines if line.get_label() == "noise-free, each end"
     )
     np.testing.assert_allclose(np.sort(line.get_ydata()), np.log([0.4, 0.8]), atol=1e-5)
-    caption = describe_lyapunov(driven, found)
-    assert "−0.223 (50 % of the paths)" in caption
-    assert "−0.916 (50 % of the paths)" in caption
+    names = {"symbol_names": ["sun", "rain"]}
+    caption = describe_lyapunov(driven, replace(found, settings=found.settings | names))
+    assert "ray of symbol rain −0.223 (50 % of the paths)" in caption
+    assert "ray of symbol sun −0.916 (50 % of the paths)" in caption

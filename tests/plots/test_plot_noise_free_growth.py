@@ -54,7 +54,7 @@ def test_the_curve_is_the_median_and_bands_are_quantiles(rays):
 def test_rates_are_coloured_by_the_symbol_of_their_ray(rays):
     ax = plot_rates(rays)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == ["rays, symbol 0: 50 %", "rays, symbol 1: 25 %"]
+    assert labels == ["rays of symbol 0: 50 %", "rays of symbol 1: 25 %"]
     heights = [sum(patch.get_height() for patch in container) for container in ax.containers]
     assert heights == [2, 1]
     colors = [container[0].get_facecolor() for container in ax.containers]
@@ -73,7 +73,7 @@ def test_cycles_are_grey():
 def test_bars_are_the_shares_of_the_ends(bistable):
     ax = plot_ends(bistable)
     np.testing.assert_allclose([patch.get_width() for patch in ax.patches], [2 / 3, 1 / 3])
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["end 1, symbol 0", "end 2, symbol 1"]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["point of symbol 0", "point of symbol 1"]
     moving = rest(make_network([[0.0, -3.0], [3.0, 0.0]], "tanh"), [[1.0, 0.0], [0.0, 1.0]])
     ax = plot_ends(moving)
     assert [text.get_text() for text in ax.get_yticklabels()] == ["still moving"]
@@ -96,7 +96,7 @@ def test_captions_have_the_numbers_of_the_result(rays, bistable):
     assert "first 50 steps" in caption
     assert "mean −0.536, largest −0.223 per step" in caption
     assert "0 % of the states grow (upper 95 % limit 53 %), 25 % fell silent" in caption
-    assert "2 rays: symbol 0, 50 % of the states, rate −0.693; symbol 1, 25 %" in caption
+    assert "2 rays: ray of symbol 0, 50 % of the states, rate −0.693; ray of symbol 1, 25 %" in caption
     caption = describe_noise_free_growth(bistable)
     assert "the network settles" in caption
     assert "(2 ends; 100 % rest, 0 % diverged)" in caption

@@ -9,7 +9,7 @@ from ..dynamics.fixed_points import FixedPointResult, find_fixed_points
 from ..dynamics.lyapunov import LyapunovResult, compute_lyapunov_exponents
 from ..dynamics.noise_free_exponents import NoiseFreeExponentsResult, compute_noise_free_exponents
 from ..dynamics.noise_free_growth import NoiseFreeGrowthResult, compute_noise_free_growth
-from ..dynamics.orbit_plane import compute_covariance, fit_orbit_plane
+from ..dynamics.orbit_plane import compute_covariance, find_symbol_direction, fit_orbit_plane
 from ..dynamics.readout_alignment import ReadoutAlignmentResult, compute_readout_alignment
 from ..network import NoiseRNN, spawn_rng
 
@@ -102,7 +102,8 @@ def align_readout(
     noise = {"noise_std": noise_std, "generator": generator}
     states = run_driven(network, n_trajectories, n_steps, burn_in=burn_in, **noise).states
     hidden = states[..., : network.hidden_size]
-    plane, (_, covariance) = fit_orbit_plane(hidden), compute_covariance(hidden)
+    plane = fit_orbit_plane(hidden, find_symbol_direction(network))
+    _, covariance = compute_covariance(hidden)
     rng = spawn_rng(generator)
     return compute_readout_alignment(network, plane, covariance, rng=rng, n_null=n_null)
 

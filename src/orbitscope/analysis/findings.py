@@ -20,7 +20,7 @@ from ..dynamics.rotation import RotationResult
 from ..dynamics.slow_clusters import SlowClusterResult
 from ..dynamics.training_evolution import COMPARED, EvolutionResult
 from ..plots.style import format_number
-from ..plots.symbol_names import name_symbol
+from ..plots.symbol_names import list_ends, name_symbol
 from ..plots.training_evolution import describe_lag
 
 
@@ -119,7 +119,12 @@ def summarise_noise_free_exponents(result: NoiseFreeExponentsResult) -> list[Fin
             f"{format_number(float(least[0]))} to {format_number(float(largest[0]))}",
         )
         for end, share, mean, least, largest in zip(
-            result.end, result.end_share, result.end_mean, result.end_least, result.end_largest, strict=True
+            list_ends(result),
+            result.end_share,
+            result.end_mean,
+            result.end_least,
+            result.end_largest,
+            strict=True,
         )
     ]
     return [*summarise_exponents(result), *ends]

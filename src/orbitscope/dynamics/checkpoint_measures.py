@@ -17,7 +17,7 @@ from .area_rate import bound_size, collect_products, refit_area
 from .driven_states import DrivenPath
 from .jacobians import LEAST_CRITICAL, compute_spectra
 from .neuron_scales import measure_active_scales
-from .orbit_plane import fit_leading_axes
+from .orbit_plane import find_symbol_direction, fit_leading_axes
 from .tangents import follow_tangents
 
 MEASURES = {
@@ -93,17 +93,19 @@ def measure_checkpoint(
         _sum_dwells(network, path.states),
         spectra,
         _sum_growth(network, path, align_steps, generator),
-        _sum_areas(hidden),
+        _sum_areas(network, hidden),
         _sum_activity(hidden),
     ]
     edges = np.cumsum([part.shape[1] for part in parts])[:-1]
     return _bound_area(resample(np.concatenate(parts, axis=1), partial(_compute, edges=edges)))
 
 
-def measure_control(hidden: Float[Tensor, "time trajectory hidden"]) -> tuple[float, float]:
+def measure_control(
+    network: NoiseRNN, hidden: Float[Tensor, "time trajectory hidden"]
+) -> tuple[float, float]:
     """|a| and mean shift of an untrained network, as of a checkpoint: both are far from 0."""
-    activity = _sum_activity(hidden.double()).sum(0)[None]
-    return abs(float(_refit_area(_sum_areas(hidden).sum(0)[None])[0])), float(_divide_shift(activity)[0])
+    areas, activity = (sums.sum(0)[None] for sums in (_sum_areas(network, hidden), _sum_activity(hidden)))
+    return abs(float(_refit_area(areas)[0])), float(_divide_shift(activity)[0])
 
 
 def _sum_dwells(network: NoiseRNN, states: Tensor) -> np.ndarray:
@@ -128,9 +130,9 @@ def _sum_growth(
     return torch.stack([rate.where(is_finite, 0.0), is_finite.double()], dim=1).cpu().numpy()
 
 
-def _sum_areas(hidden: Tensor) -> np.ndarray:
+def _sum_areas(network: NoiseRNN, hidden: Tensor) -> np.ndarray:
     """Products of the leading coordinates, in which each resample has a plane of its own."""
-    axes = fit_leading_axes(hidden, scales=measure_active_scales(hidden))
+    axes = fit_leading_axes(hidden, find_symbol_direction(network), scales=measure_active_scales(hidden))
     products = collect_products(axes.project(hidden).transpose(0, 1).cpu().numpy())
     return products.reshape(len(products), -1)
 
@@ -142,6 +144,7 @@ def _refit_area(sums: np.ndarray) -> np.ndarray:
 
 def _sum_activity(hidden: Tensor) -> np.ndarray:
     """Mean activity of each neuron, mean square of each, and 1 for each trajectory."""
+    hidden = hidden.double()
     one = torch.ones_like(hidden[0, :, :1])
     return torch.cat([hidden.mean(0), hidden.square().mean(0), one], dim=1).cpu().numpy()
 
@@ -172,7 +175,7 @@ def _divide_shift(sums: np.ndarray) -> np.ndarray:
 
 
 def _bound_area(found: BootstrapResult) -> BootstrapResult:
-    """|a| and the limits of its size in the place of a, whose sign is that of an arbitrary axis."""
+    """|a| and the limits of its size in the place of a, whose sign says which way the axes point."""
     row = _ROW["area_rate"]
     estimate, low, high = (values.copy() for values in (found.estimate, found.low, found.high))
     estimate[row] = abs(estimate[row])

@@ -45,6 +45,8 @@ class FixedPointResult(Result):
         "fixed" if q is below tolerance, "ray" if the ray through the point is fixed, else "slow".
     q : (point,)
         ½‖F(h) − h‖²; q/‖h‖² for directions of a homogeneous map.
+    symbol : (point,)
+        Most probable symbol there; −1 where several are (at the origin, if the readout has no bias).
     speed : (point,)
         ‖F(h) − h‖, relative to ‖h‖ for directions of a homogeneous map.
     gradient : (point,)
@@ -63,6 +65,7 @@ class FixedPointResult(Result):
 
     points: Float[np.ndarray, "point state"] = axes("point", "state", description="state of the point")
     kind: Shaped[np.ndarray, " point"] = axes("point", description="fixed, ray or slow")
+    symbol: Int[np.ndarray, " point"] = axes("point", description="most probable symbol")
     q: Float[np.ndarray, " point"] = axes("point", description="half the squared step")
     speed: Float[np.ndarray, " point"] = axes("point", unit="1/step", description="length of the step")
     gradient: Float[np.ndarray, " point"] = axes("point", description="‖∇q‖/‖F(h) − h‖")
@@ -144,7 +147,8 @@ def find_fixed_points(
     columns, reached = _tabulate(search, ends, second[first])
     if on_sphere:
         columns, reached = _add_origin(columns, reached, is_silent.cpu().numpy())
-    radius, n_unstable = _compute_spectra(network, torch.from_numpy(columns["points"]), scale)
+    points = torch.from_numpy(columns["points"])
+    radius, n_unstable = _compute_spectra(network, points, scale)
     return FixedPointResult(
         settings={"n_starts": len(states), **settings},
         status={
@@ -155,6 +159,7 @@ def find_fixed_points(
             "n_unconverged_starts": int(columns["n_starts"][~columns["converged"]].sum()),
             "n_without_spectrum": int(np.isnan(radius).sum()),
         },
+        symbol=_find_symbols(network, points),
         speed=np.sqrt(2 * columns["q"]),
         spectral_radius=radius,
         n_unstable=n_unstable,
@@ -198,6 +203,14 @@ def _add_origin(
     values = {"q": 0.0, "gradient": np.nan, "converged": True, "kind": "fixed", "n_starts": is_silent.sum()}
     origin = {"points": np.zeros(columns["points"].shape[1])} | values
     return {name: np.concatenate([[origin[name]], column]) for name, column in columns.items()}, rows
+
+
+@torch.no_grad()
+def _find_symbols(network: NoiseRNN, points: Tensor) -> np.ndarray:
+    """Most probable symbol at each point, −1 where several share the largest logit."""
+    logits = network.compute_logits(points)
+    is_shared = (logits == logits.amax(1, keepdim=True)).sum(1) > 1
+    return logits.argmax(1).where(~is_shared, -1).cpu().numpy()
 
 
 def _compute_spectra(network: NoiseRNN, points: Tensor, scale: float) -> tuple[np.ndarray, np.ndarray]:

@@ -12,14 +12,12 @@ from torch import Tensor
 from ..errors import InputError
 from ..network import NoiseRNN
 from ..results import axes
+from .end_names import NO_END, name_ends
 from .homogeneity import is_map_homogeneous
 from .lyapunov import LyapunovResult, require_lengths, summarise_blocks
 from .noise_free_growth import NoiseFreeGrowthResult, compute_noise_free_growth, iterate_noise_free
 from .points import require_points, scale_to_one
 from .tangents import follow_tangents
-
-NO_END = "no end"
-"""Name of the paths that still move, died or diverged."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,8 +30,10 @@ class NoiseFreeExponentsResult(LyapunovResult):
     Attributes
     ----------
     end : (end,)
-        Names of the ends that paths come to, most frequent first: "ray 1", "point 1" and so on with their
-        most probable symbol; last "no end", if there are such paths.
+        Names of the ends that paths come to, most frequent first, by their most probable symbol: "ray of
+        symbol 0", "point of symbol 2" (:func:`name_ends`); last "no end", if there are such paths.
+    end_symbol : (end,)
+        Most probable symbol there; −1 without an end.
     end_share : (end,)
         Share of the paths.
     end_mean, end_least, end_largest : (end, exponent)
@@ -45,6 +45,7 @@ class NoiseFreeExponentsResult(LyapunovResult):
     """
 
     end: Shaped[np.ndarray, " end"] = axes("end", description="where paths come to")
+    end_symbol: Int[np.ndarray, " end"] = axes("end", description="most probable symbol there")
     end_share: Float[np.ndarray, " end"] = axes("end", description="share of the paths")
     end_mean: Float[np.ndarray, "end exponent"] = axes(
         "end", "exponent", unit="1/step", description="mean exponent of the paths of an end"
@@ -56,6 +57,11 @@ class NoiseFreeExponentsResult(LyapunovResult):
         "end", "exponent", unit="1/step", description="largest exponent of the paths of an end"
     )
     trajectory_end: Int[np.ndarray, " trajectory"] = axes("trajectory", description="end of a path")
+
+    @property
+    def end_kind(self) -> str:
+        """What the ends are: "ray" of a homogeneous map, else "point"."""
+        return "ray" if self.settings["rescaled"] else "point"
 
 
 def compute_noise_free_exponents(
@@ -126,11 +132,10 @@ def _iterate_still(
 
 def _divide_by_end(growth: NoiseFreeGrowthResult, exponents: np.ndarray) -> dict[str, Any]:
     """Exponents (trajectory, exponent) of the paths of each end."""
-    kind, n_ends = "ray" if growth.status["homogeneous"] else "point", len(growth.end_share)
-    names = [f"{kind} {i} (symbol {symbol})" for i, symbol in enumerate(growth.end_symbol, 1)]
-    index = np.where(growth.end < 0, n_ends, growth.end)
+    names, n_ends = name_ends(growth.end_kind, map(str, growth.end_symbol)), len(growth.end_share)
+    symbols, index = growth.end_symbol, np.where(growth.end < 0, n_ends, growth.end)
     if (index == n_ends).any():
-        names.append(NO_END)
+        names, symbols = [*names, NO_END], np.append(symbols, -1)
     is_at = np.equal(index, np.arange(len(names))[:, None])
     known = np.where(is_at[..., None] & np.isfinite(exponents), exponents, np.nan)
     is_empty = np.asarray(np.isnan(known).all(1))
@@ -142,6 +147,7 @@ def _divide_by_end(growth: NoiseFreeGrowthResult, exponents: np.ndarray) -> dict
 
     return {
         "end": np.array(names),
+        "end_symbol": symbols,
         "end_share": is_at.mean(1),
         "end_mean": reduce(np.nanmean),
         "end_least": np.where(is_empty, np.nan, least),

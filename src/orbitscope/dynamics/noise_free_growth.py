@@ -78,6 +78,11 @@ class NoiseFreeGrowthResult(Result):
     quantile: Float[np.ndarray, " quantile"] = axes("quantile", description="level of a quantile")
 
     @property
+    def end_kind(self) -> str:
+        """What the ends are: "ray" of a homogeneous map, else "point"."""
+        return "ray" if self.status["homogeneous"] else "point"
+
+    @property
     def mean_rate(self) -> float:
         """Mean rate of the states that did not die; NaN without any."""
         living = self.rate[np.isfinite(self.rate)]

@@ -13,7 +13,14 @@ from ..quantity import Quantity
 from ..results import axes
 from ..statistics import Estimate
 from .driven_states import run_driven
-from .orbit_plane import OrbitPlane, PlaneResult, fit_orbit_plane, list_plane_fields, require_plane
+from .orbit_plane import (
+    OrbitPlane,
+    PlaneResult,
+    find_symbol_direction,
+    fit_orbit_plane,
+    list_plane_fields,
+    require_plane,
+)
 
 _FREE_AXES = ("shown", "free_time")
 
@@ -122,7 +129,7 @@ def compute_orbit_paths(
         require_plane(plane, network)
     run = {"n_trajectories": n_trajectories, "n_steps": n_steps, "burn_in": burn_in, "noise_std": noise_std}
     states = run_driven(network, **run, generator=generator).states
-    used = plane or fit_orbit_plane(states[..., : network.hidden_size])
+    used = plane or fit_orbit_plane(states[..., : network.hidden_size], find_symbol_direction(network))
     driven = states[:, :n_shown]
     free = _stop_noise(network, driven[-1], n_free_steps, generator)
     rows = network.w_out.double().cpu().numpy()

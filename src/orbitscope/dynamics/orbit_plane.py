@@ -18,6 +18,9 @@ _BLOCK = 1_000
 _SMALLEST_SHARE = 1e-12
 """Share of the variance below which a direction counts as silent: rounding in float32 reaches 1e-14."""
 
+_SMALLEST_SLOPE = 1e-6
+"""Correlation, or mean over standard deviation, below which a rule leaves the sign of an axis open."""
+
 
 @dataclass(frozen=True, eq=False)
 class OrbitPlane:
@@ -28,9 +31,8 @@ class OrbitPlane:
     mean : (hidden,)
         Mean activity, the origin of the plane.
     components : (component, hidden)
-        Axes by falling variance, orthonormal in the units in which the plane was fitted. The entry of largest
-        size of each is positive: the orientation follows from the covariance of single states, never from
-        their order in time.
+        Axes by falling variance, orthonormal in the units in which the plane was fitted, with the signs of
+        :func:`fit_orbit_plane`.
     variances : (hidden,)
         Variance along every principal axis, the largest first, in these units.
     """
@@ -100,8 +102,15 @@ def list_plane_fields(plane: OrbitPlane) -> dict[str, np.ndarray]:
     return {"mean": plane.mean, "components": plane.components, "variances": plane.variances}
 
 
+def find_symbol_direction(network: NoiseRNN) -> Float[np.ndarray, " hidden"]:
+    """Readout row of the last symbol minus that of the first: their logits differ more along it."""
+    rows = network.w_out.detach().double().cpu().numpy()
+    return rows[-1] - rows[0]
+
+
 def fit_orbit_plane(
     activity: Float[Tensor, "*batch hidden"],
+    symbol_direction: Float[np.ndarray, " hidden"],
     *,
     n_components: int = 2,
     scales: Float[np.ndarray, " hidden"] | None = None,
@@ -111,6 +120,8 @@ def fit_orbit_plane(
     Parameters
     ----------
     activity : (..., hidden)
+    symbol_direction : (hidden,)
+        That of :func:`find_symbol_direction`, which gives the first axis its sign.
     n_components : int
     scales : (hidden,), optional
         Units of the neurons, in which the axes are principal; infinite for a neuron that is left out.
@@ -127,6 +138,11 @@ def fit_orbit_plane(
     Paper: Torre et al. 2025, principal components of the activity. Without ``scales`` a plane depends on the
     units of single neurons: networks that differ only by these, and emit the same symbols, have different
     ones. With those of :func:`measure_active_scales` it does not: activity has the same coordinates in it.
+
+    *Signs.* The first axis points from the first symbol to the last: its coordinate and the difference of
+    their logits correlate positively. Silence, h = 0, lies on the negative side of every further axis, and of
+    the first one where nothing correlates. Where neither decides, the largest entry is positive. The first
+    two rules depend on no units of the neurons, and none on the order of states in time.
     """
     width = activity.shape[-1]
     if not 1 <= n_components <= width:
@@ -134,7 +150,7 @@ def fit_orbit_plane(
             f"`n_components` must be in 1 … {width}, the width of the network, got {n_components}. "
             "Use 2 for a plane."
         )
-    return _diagonalise(*compute_covariance(activity), n_components, scales)
+    return _diagonalise(*compute_covariance(activity), symbol_direction, n_components, scales)
 
 
 def compute_covariance(
@@ -153,6 +169,7 @@ def compute_covariance(
 
 def fit_leading_axes(
     activity: Float[Tensor, "*batch hidden"],
+    symbol_direction: Float[np.ndarray, " hidden"],
     *,
     most: int = 20,
     scales: Float[np.ndarray, " hidden"] | None = None,
@@ -161,7 +178,7 @@ def fit_leading_axes(
 
     Parameters
     ----------
-    activity, scales
+    activity, symbol_direction, scales
         As in :func:`fit_orbit_plane`.
     most : int >= 2
         Largest number of axes.
@@ -172,8 +189,8 @@ def fit_leading_axes(
         If activity varies along fewer than two directions.
     """
     mean, covariance = compute_covariance(activity)
-    n_varying = _diagonalise(mean, covariance, 2, scales).n_varying
-    return _diagonalise(mean, covariance, min(most, n_varying), scales)
+    n_varying = _diagonalise(mean, covariance, symbol_direction, 2, scales).n_varying
+    return _diagonalise(mean, covariance, symbol_direction, min(most, n_varying), scales)
 
 
 def require_plane(plane: OrbitPlane, network: NoiseRNN) -> None:
@@ -188,6 +205,7 @@ def require_plane(plane: OrbitPlane, network: NoiseRNN) -> None:
 def _diagonalise(
     mean: Float[np.ndarray, " hidden"],
     covariance: Float[np.ndarray, "hidden hidden"],
+    symbol_direction: Float[np.ndarray, " hidden"],
     n_components: int,
     scales: Float[np.ndarray, " hidden"] | None,
 ) -> OrbitPlane:
@@ -195,13 +213,30 @@ def _diagonalise(
     units = np.ones_like(mean) if scales is None else scales
     with limit_blas():
         values, vectors = np.linalg.eigh(covariance / units[:, None] / units)
-    components = vectors.T[::-1][:n_components]
-    largest = np.abs(components).argmax(axis=1)
-    signs = np.sign(components[np.arange(n_components), largest])
-    plane = OrbitPlane(mean, signs[:, None] * components / units, np.maximum(values[::-1], 0.0))
+    vectors = vectors.T[::-1][:n_components]
+    signs = np.sign(vectors[np.arange(n_components), np.abs(vectors).argmax(axis=1)])
+    plane = OrbitPlane(mean, signs[:, None] * vectors / units, np.maximum(values[::-1], 0.0))
     if plane.n_varying < n_components:
         raise UndefinedAnalysisError(
             f"driven activity must vary along ≥ {n_components} directions, got {plane.n_varying}. Use "
             "noise_std > 0 and a network whose noise reaches several units."
         )
-    return plane
+    return _orient(plane, covariance, symbol_direction)
+
+
+def _orient(
+    plane: OrbitPlane,
+    covariance: Float[np.ndarray, "hidden hidden"],
+    symbol_direction: Float[np.ndarray, " hidden"],
+) -> OrbitPlane:
+    """Turn the axes that point the wrong way; where no rule decides, an axis stays as it is."""
+    sds = np.sqrt(plane.variances[: len(plane.components)])
+    slopes = plane.components @ plane.mean / sds
+
+    with_logits = covariance @ symbol_direction
+    along, logit_sd = plane.components[0] @ with_logits, np.sqrt(max(symbol_direction @ with_logits, 0.0))
+    if abs(along) > _SMALLEST_SLOPE * sds[0] * logit_sd:
+        slopes[0] = along / (sds[0] * logit_sd)
+
+    signs = np.where(slopes < -_SMALLEST_SLOPE, -1.0, 1.0)
+    return replace(plane, components=signs[:, None] * plane.components)

@@ -16,7 +16,7 @@ from ..results import Result, axes
 from ..statistics import Estimate, bootstrap_statistic
 from .driven_states import run_driven
 from .homogeneity import scales_with_noise
-from .orbit_plane import fit_orbit_plane
+from .orbit_plane import find_symbol_direction, fit_orbit_plane
 
 MEASURES = ("axis 1", "axis 2", "total")
 """Standard deviation along the two leading principal axes, and over all of them."""
@@ -128,7 +128,7 @@ def compute_orbit_size(
         path = run_driven(
             network, **sizes, noise_std=std, generator=torch.Generator(generator.device).manual_seed(seed)
         )
-        parts.append(_collect_moments(path.states[..., : network.hidden_size]))
+        parts.append(_collect_moments(network, path.states[..., : network.hidden_size]))
     moments = np.stack([moment for moment, _ in parts], axis=1)
     rng = np.random.default_rng(seed)
     statistic = partial(_measure, stds, n_trajectories)
@@ -150,12 +150,12 @@ def compute_orbit_size(
     )
 
 
-def _collect_moments(hidden: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def _collect_moments(network: NoiseRNN, hidden: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """First and second moments (trajectory, 2, 2 + hidden) on two axes and all neurons; explained variances.
 
     About the mean of all states, so that nothing cancels.
     """
-    plane = fit_orbit_plane(hidden)
+    plane = fit_orbit_plane(hidden, find_symbol_direction(network))
     whole = hidden.double() - torch.from_numpy(plane.mean).to(hidden.device)
     values = torch.cat([plane.project(hidden), whole], dim=-1)
     moments = torch.stack([values.mean(0), values.square().mean(0)], dim=1)

@@ -15,7 +15,7 @@ from ..quantity import Quantity, Reference, known_value
 from ..results import Result, axes
 from ..statistics import BootstrapResult, Estimate, bootstrap_statistic, divide_sums
 from .driven_states import run_driven
-from .orbit_plane import fit_orbit_plane
+from .orbit_plane import find_symbol_direction, fit_orbit_plane
 from .region_labels import REGIONS, SLOW_ABOVE, TRANSITION_BELOW, classify_regions, find_uncertain
 from .region_measures import MEASURES, measure_spectra, measure_states
 from .region_order import compare_orders, count_visits, measure_flux
@@ -231,17 +231,17 @@ def compute_regions(
         mean_steps=values["residency"],
         symbol=values["symbol"],
         logit_sign_changes=values["logit_sign_changes"],
-        position=_place(path.states[:-1, :, : network.hidden_size]),
+        position=_place(network, path.states[:-1]),
         n_unstable=local["unstable"].astype(np.int16),
         spectral_time=spectral_time,
     )
 
 
-def _place(hidden: Tensor) -> Float[np.ndarray, "trajectory time component"]:
+def _place(network: NoiseRNN, states: Tensor) -> Float[np.ndarray, "trajectory time component"]:
     """Coordinates in the orbit plane, in standard deviations of the first."""
-    plane = fit_orbit_plane(hidden)
+    plane = fit_orbit_plane(states[..., : network.hidden_size], find_symbol_direction(network))
     size = float(np.sqrt(plane.variances[0]))
-    return plane.project(hidden).transpose(0, 1).cpu().numpy() / size
+    return plane.project(states).transpose(0, 1).cpu().numpy() / size
 
 
 def _build_table(means: BootstrapResult) -> dict[str, np.ndarray]:

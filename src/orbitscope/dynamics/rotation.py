@@ -30,7 +30,14 @@ from .area_rate import (
 )
 from .driven_states import run_driven
 from .neuron_scales import measure_active_scales
-from .orbit_plane import OrbitPlane, PlaneResult, fit_leading_axes, list_plane_fields, require_plane
+from .orbit_plane import (
+    OrbitPlane,
+    PlaneResult,
+    find_symbol_direction,
+    fit_leading_axes,
+    list_plane_fields,
+    require_plane,
+)
 from .output_reversal import WORD_LENGTH, OutputReversal, compare_with_reversed, draw_symbols
 from .rotation_nulls import (
     NULL_LEVEL,
@@ -222,9 +229,9 @@ def compute_rotation(
     -----
     Own construction (Torre et al. 2025 describe the rotation but give no number); the area rate is defined in
     :func:`compute_area_rate`. |a| is the primary number: the sign of a is that of the plane's orientation,
-    which follows a rule on the entries of its axes (see :class:`OrbitPlane`), not the direction of travel,
-    and is arbitrary where two axes carry equal variance. The winding, about the mean over all states, shares
-    that sign.
+    which follows from where symbols and silence lie (see :func:`fit_orbit_plane`), not from the direction of
+    travel, and is arbitrary where two axes carry equal variance. The winding, about the mean over all states,
+    shares that sign.
 
     *Units.* Within a plane the area rate does not depend on units or axes, but which plane is the leading one
     depends on the units of the neurons, which for a ReLU network are arbitrary: a loop through quiet neurons
@@ -249,7 +256,7 @@ def compute_rotation(
     states = run_driven(network, **sizes, noise_std=noise_std, generator=generator).states
     hidden = states[..., : network.hidden_size]
     scales = measure_active_scales(hidden) if standardise else None
-    leading = plane or fit_leading_axes(hidden, scales=scales)
+    leading = plane or fit_leading_axes(hidden, find_symbol_direction(network), scales=scales)
     y = leading.project(states).transpose(0, 1).cpu().numpy()
     z = y[..., :2]
     rng = spawn_rng(generator)

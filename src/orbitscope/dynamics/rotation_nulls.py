@@ -11,7 +11,7 @@ from ..network import NoiseRNN
 from ..statistics import draw_until_decided
 from .area_rate import compute_area_rate
 from .neuron_scales import measure_active_scales
-from .orbit_plane import fit_orbit_plane
+from .orbit_plane import find_symbol_direction, fit_orbit_plane
 from .untrained_networks import measure_untrained
 
 NULL_LEVEL = 0.95
@@ -96,7 +96,10 @@ def draw_untrained_rates(
     return draw_until_decided(rates, observed, n_first=n_untrained, n_max=most, level=1 - NULL_LEVEL)
 
 
-def _measure_own_area(hidden: Float[Tensor, "time trajectory hidden"], *, standardise: bool) -> float:
+def _measure_own_area(
+    network: NoiseRNN, hidden: Float[Tensor, "time trajectory hidden"], *, standardise: bool
+) -> float:
     """Size of the area rate in the plane of these very states."""
-    plane = fit_orbit_plane(hidden, scales=measure_active_scales(hidden) if standardise else None)
+    scales = measure_active_scales(hidden) if standardise else None
+    plane = fit_orbit_plane(hidden, find_symbol_direction(network), scales=scales)
     return abs(compute_area_rate(plane.project(hidden).transpose(0, 1).cpu().numpy()))

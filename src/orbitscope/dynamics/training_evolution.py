@@ -16,7 +16,7 @@ from ..statistics import BootstrapResult, Estimate, bootstrap_statistic
 from ..threads import map_parallel
 from .checkpoint_measures import MEASURES, SHARES, count_spectra, measure_checkpoint, measure_control
 from .driven_states import DrivenPath, NoStationaryRegimeError, run_driven
-from .orbit_plane import fit_orbit_plane
+from .orbit_plane import find_symbol_direction, fit_orbit_plane
 from .training_dates import bound_unseen, count_least_raised, date_drop, find_onset, subtract_dates
 from .untrained_networks import UNTRAINED_RUN, measure_untrained
 
@@ -290,8 +290,8 @@ def _measure_checkpoints(
     if not found:
         raise UndefinedAnalysisError("no checkpoint has a stationary regime: all grow without bound.")
     network, path, _ = run(max(found))
-    axes_of_last = fit_orbit_plane(path.states[..., : network.hidden_size]).components.T
-    return {epoch: replace(row, orbit=row.orbit @ axes_of_last) for epoch, row in found.items()}
+    plane = fit_orbit_plane(path.states[..., : network.hidden_size], find_symbol_direction(network))
+    return {epoch: replace(row, orbit=row.orbit @ plane.components.T) for epoch, row in found.items()}
 
 
 def _measure_untrained(

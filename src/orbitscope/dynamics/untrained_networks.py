@@ -27,7 +27,7 @@ Value = TypeVar("Value")
 def measure_untrained(
     network: NoiseRNN,
     n_untrained: int,
-    measure: Callable[[Float[Tensor, "time trajectory hidden"]], Value],
+    measure: Callable[[NoiseRNN, Float[Tensor, "time trajectory hidden"]], Value],
     *,
     noise_std: float = 1.0,
     generator: torch.Generator,
@@ -41,7 +41,7 @@ def measure_untrained(
     n_untrained : int
         Networks at most: they are built and run when they are asked for, some at a time.
     measure : callable
-        Called with the states of each network, of several at once (:func:`map_parallel`).
+        Called with each network and its states, of several at once (:func:`map_parallel`).
     noise_std : float > 0
         Standard deviation of the noise (dimensionless).
     generator
@@ -62,7 +62,7 @@ def measure_untrained(
     def measure_one(source: torch.Generator) -> Value:
         untrained = build_network(network.n_symbols, **kind, generator=source).to(network.w_out)
         path = run_driven(untrained, **UNTRAINED_RUN, noise_std=noise_std, generator=source)
-        return measure(path.states[..., : network.hidden_size])
+        return measure(untrained, path.states[..., : network.hidden_size])
 
     for first in range(0, n_untrained, _AT_A_TIME):
         sources = [fork_generator(generator) for _ in range(min(_AT_A_TIME, n_untrained - first))]

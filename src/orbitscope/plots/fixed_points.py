@@ -20,6 +20,7 @@ from .style import (
     label_panels,
     with_style,
 )
+from .symbol_names import name_symbol
 
 _LOOKS: dict[str, dict[str, Any]] = {
     "fixed": {"color": NETWORK_COLOR, "marker": "o", "markersize": 6.0},
@@ -135,18 +136,20 @@ def _say_fixed(result: FixedPointResult) -> str:
     if not len(chosen):
         return "No point is fixed."
     parts = []
-    for i in chosen[:_MOST_NAMED]:
+    for i in chosen[:_MOST_NAMED].tolist():
         radius = float(result.spectral_radius[i])
         stability = "no derivative" if np.isnan(radius) else f"|λ| ≤ {format_number(radius)}"
-        norm = float(np.linalg.norm(result.points[i]))
-        place = (
-            "the origin"
-            if norm == 0
-            else f"a {_LABELS[str(result.kind[i])]} with ‖h‖ = {format_number(norm)}"
-        )
-        parts.append(f"{place} ({_count(int(result.n_starts[i]), 'start')}, {stability})")
+        parts.append(f"{_name_point(result, i)} ({_count(int(result.n_starts[i]), 'start')}, {stability})")
     more = f" and {len(chosen) - _MOST_NAMED} more" if len(chosen) > _MOST_NAMED else ""
     return f"Fixed: {'; '.join(parts)}{more}."
+
+
+def _name_point(result: FixedPointResult, point: int) -> str:
+    norm, symbol = float(np.linalg.norm(result.points[point])), int(result.symbol[point])
+    if norm == 0:
+        return "the origin"
+    of_symbol = f" of symbol {name_symbol(result, symbol)}" if symbol >= 0 else ""
+    return f"a {_LABELS[str(result.kind[point])]}{of_symbol} with ‖h‖ = {format_number(norm)}"
 
 
 def _say_slow(result: FixedPointResult) -> str:

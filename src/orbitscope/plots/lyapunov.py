@@ -19,6 +19,7 @@ from .style import (
     label_panels,
     with_style,
 )
+from .symbol_names import list_ends
 
 _LOOKS: dict[str, dict[str, Any]] = {
     "driven": {"color": NETWORK_COLOR, "marker": "o"},
@@ -139,7 +140,7 @@ def _say_ends(noise_free: NoiseFreeExponentsResult) -> str:
     ends = ", ".join(
         f"{end} {format_number(float(mean))} ({100 * share:.0f} % of the paths)"
         for end, mean, share in zip(
-            noise_free.end, noise_free.end_mean[:, 0], noise_free.end_share, strict=True
+            list_ends(noise_free), noise_free.end_mean[:, 0], noise_free.end_share, strict=True
         )
     )
     return f"Dashes: mean of the noise-free paths that come to each end; first exponents: {ends}."

@@ -18,7 +18,7 @@ from .style import (
     label_panels,
     with_style,
 )
-from .symbol_names import name_symbol
+from .symbol_names import list_ends, name_symbol
 
 _BANDS = (("all states", 0, 6, 0.15), ("90 %", 1, 5, 0.25), ("50 %", 2, 4, 0.4))
 """Label, rows of the lower and upper quantile, opacity."""
@@ -70,7 +70,7 @@ def plot_rates(result: NoiseFreeGrowthResult, *, ax: Axes | None = None) -> Axes
     bars = []
     for kind in [*np.unique(result.end_symbol).tolist(), -1]:
         rates = result.rate[is_living & (symbol == kind)]
-        label = "cycles" if kind < 0 else f"rays, symbol {name_symbol(result, kind)}"
+        label = "cycles" if kind < 0 else f"rays of symbol {name_symbol(result, kind)}"
         color = MUTED_COLOR if kind < 0 else get_symbol_color(kind)
         if len(rates):
             bars.append((rates, f"{label}: {100 * len(rates) / len(symbol):.3g} %", color))
@@ -90,11 +90,8 @@ def plot_rates(result: NoiseFreeGrowthResult, *, ax: Axes | None = None) -> Axes
 def plot_ends(result: NoiseFreeGrowthResult, *, ax: Axes | None = None) -> Axes:
     """Share of the states that come to each end, coloured by its symbol; what moves or diverges is grey."""
     ax = get_axes(ax)
-    shown = list(zip(result.end_share, result.end_symbol.tolist(), strict=True))[:_MOST_ENDS]
-    rows = [
-        (f"end {i + 1}, symbol {name_symbol(result, k)}", share, get_symbol_color(k))
-        for i, (share, k) in enumerate(shown)
-    ]
+    colors = [get_symbol_color(symbol) for symbol in result.end_symbol.tolist()]
+    rows = list(zip(list_ends(result), result.end_share, colors, strict=True))[:_MOST_ENDS]
     diverged = result.status["diverged_share"]
     rows += [
         (
@@ -153,10 +150,9 @@ def _say_growing(result: NoiseFreeGrowthResult) -> str:
 
 
 def _say_directions(result: NoiseFreeGrowthResult) -> str:
-    names = [name_symbol(result, symbol) for symbol in result.end_symbol.tolist()]
     rays = [
-        f"symbol {name}, {100 * share:.3g} % of the states, rate {format_number(float(rate))}"
-        for name, share, rate in zip(names, result.end_share, result.end_rate, strict=True)
+        f"{name}, {100 * share:.3g} % of the states, rate {format_number(float(rate))}"
+        for name, share, rate in zip(list_ends(result), result.end_share, result.end_rate, strict=True)
     ]
     if not rays:
         return "No path came to a fixed direction."
