@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from ..atomic_files import replace_file
@@ -16,6 +16,7 @@ from ..errors import DamagedFileError, RunFolderError
 from ..training import TrainingState
 
 _CHECKSUM = "sha256"
+_WORD = 8  # bytes of the number that a safetensors file starts with: the length of its header
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,12 @@ class TensorFile:
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
-    """Write tensors and JSON-able metadata in one step, with a checksum over both."""
+    """Write tensors and JSON-able metadata in one step, with a checksum over both: same content, same bytes."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(metadata, sort_keys=True)
     header = {"orbitscope": text, _CHECKSUM: _digest(plain, text)}
     with replace_file(path) as temporary:
-        save_file(plain, temporary, metadata=header)
+        temporary.write_bytes(_sort_metadata(save(plain, metadata=header)))
 
 
 def load_tensors(path: Path) -> TensorFile:
@@ -118,6 +119,16 @@ def load_weights(network: torch.nn.Module, weights: dict[str, Tensor], path: Pat
 
 def _select(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _sort_metadata(content: bytes) -> bytes:
+    """Put the metadata of a safetensors file in order; the library orders only the tensors."""
+    end = _WORD + int.from_bytes(content[:_WORD], "little")
+    header = json.loads(content[_WORD:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % _WORD)  # as the library does: tensors start at a multiple of 8
+    return len(text).to_bytes(_WORD, "little") + text + content[end:]
 
 
 def _digest(tensors: dict[str, Tensor], text: str) -> str:
