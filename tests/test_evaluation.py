@@ -133,7 +133,7 @@ def test_expected_counts_of_a_noise_free_network_match_its_recorded_path(burn_in
     design = Design(6, 8, burn_in, 2, 4, 2, 4)
     seen = observe_network(network, design, noise_std=0.0, generator=generator)
     recorded = rollout(network, 1, burn_in + 8, noise_std=0.0, generator=generator)
-    probs = torch.softmax(recorded.logits[burn_in:, 0], -1).detach().double().numpy()
+    probs = torch.softmax(recorded.logits[0, burn_in:], -1).detach().double().numpy()
     np.testing.assert_allclose(seen.symbol_sums, np.tile(2 * probs.sum(0), (3, 1)), rtol=1e-5)
     pairs = 2 * np.einsum("ta,tb->ab", probs[:-1], probs[1:])
     np.testing.assert_allclose(seen.pair_sums, np.tile(pairs, (3, 1, 1)), rtol=1e-5)

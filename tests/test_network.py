@@ -217,9 +217,44 @@ def test_rollout_does_not_depend_on_chunks(chunk_steps):
         )
     )
     assert [chunk.first_step for chunk in chunks] == list(range(0, 50, chunk_steps))
-    torch.testing.assert_close(torch.cat([chunk.states for chunk in chunks]), whole.states)
+    torch.testing.assert_close(torch.cat([chunk.states for chunk in chunks]).swapaxes(0, 1), whole.states)
     noise = torch.cat([chunk.noise for chunk in chunks])
     assert torch.equal(noise, draw_noise_(torch.empty(50, 9, 5), 1.0, make_generator(3)))
+    assert torch.equal(noise.swapaxes(0, 1), whole.noise)
+
+
+def test_a_recorded_step_leads_from_state_to_state():
+    """Weights that only pick and halve, so that every order of summation gives the same bits."""
+    network = make_network(bias=True)
+    order = torch.randperm(12, generator=make_generator(2))
+    network.cell.w_hh.data.copy_(torch.eye(12)[order] / 2)
+    network.cell.w_ih.data.copy_(torch.eye(5).repeat(3, 1)[:12])
+    run = rollout(network, 7, 30, start=draw(7, 12, dtype=torch.float32), generator=make_generator(3))
+    assert (run.states > 0).flatten(0, 1).any(0).all()  # no unit is silent throughout
+    with torch.no_grad():
+        for t in range(1, 30):
+            assert torch.equal(network.step(run.states[:, t - 1], run.noise[:, t]), run.states[:, t])
+        first = network.step(draw(7, 12, dtype=torch.float32), run.noise[:, 0])
+    assert torch.equal(first, run.states[:, 0])
+
+
+def test_a_recorded_rollout_has_trajectories_first_without_a_copy():
+    run = rollout(make_network(), 7, 30, noise_std=2.0, generator=make_generator(3))
+    assert [tuple(array.shape) for array in vars(run).values()] == [(7, 30, 12), (7, 30, 3), (7, 30, 5)]
+    assert all(array.swapaxes(0, 1).is_contiguous() for array in vars(run).values())
+    assert float(run.noise.std()) == pytest.approx(2.0, rel=0.1)
+
+
+def test_a_repr_shows_sizes_not_numbers():
+    network = make_network("tanh", bias=True)
+    sizes = "hidden_size=12, input_size=5, n_symbols=3"
+    assert repr(network) == f"NoiseRNN(cell='tanh', {sizes}, bias=True)"
+    assert repr(make_network()) == f"NoiseRNN(cell='relu', {sizes}, bias=False)"
+    assert repr(make_lstm_network()).startswith("NoiseRNN(cell='lstm', hidden_size=7")
+    run = rollout(network, 7, 30, generator=make_generator())
+    assert repr(run) == "Rollout(states: (7, 30, 12), logits: (7, 30, 3), noise: (7, 30, 5))"
+    chunk = next(iterate_rollout(network, 4, start=network.initial_state(2), generator=make_generator()))
+    assert repr(chunk) == "RolloutChunk(first_step=0, states: (4, 2, 12), noise: (4, 2, 5))"
 
 
 def test_chunk_noise_led_to_the_chunk_states():
@@ -253,7 +288,7 @@ def test_without_noise_the_network_iterates_its_map():
     start = draw(3, 12).abs()
     result = rollout(network, 3, 4, start=start, noise_std=0.0, generator=make_generator(0))
     h = start.numpy()
-    for state in result.states:
+    for state in result.states.unbind(1):
         h = np.maximum(h @ network.cell.w_hh.detach().numpy().T, 0)
         np.testing.assert_allclose(state, h, rtol=1e-12)
     still = rollout(network, 3, 4, noise_std=0.0, generator=make_generator(0))
@@ -265,9 +300,9 @@ def test_a_given_start_continues_a_rollout():
     network = make_network()
     generator = make_generator(5)
     first = rollout(network, 20, 10, generator=generator)
-    second = rollout(network, 20, 5, start=first.states[-1], generator=generator)
+    second = rollout(network, 20, 5, start=first.states[:, -1], generator=generator)
     whole = rollout(network, 20, 15, generator=make_generator(5))
-    torch.testing.assert_close(torch.cat([first.states, second.states]), whole.states)
+    torch.testing.assert_close(torch.cat([first.states, second.states], 1), whole.states)
     torch.testing.assert_close(whole.logits, network.compute_logits(whole.states).detach())
 
 
@@ -317,7 +352,7 @@ def test_sampled_symbols_follow_the_softmax_probabilities():
     symbols = sample_symbols(network, n_sequences, 3, noise_std=0.0, generator=make_generator(4))
     assert symbols.dtype == torch.uint8
     states = rollout(network, 1, 3, noise_std=0.0, generator=make_generator(0)).states
-    for step, probabilities in enumerate(network.compute_probabilities(states).detach()[:, 0].numpy()):
+    for step, probabilities in enumerate(network.compute_probabilities(states).detach()[0].numpy()):
         counts = np.bincount(symbols[:, step], minlength=3)
         assert chi_square(counts, probabilities) < chi2.ppf(1 - 1e-4, 2)
 
@@ -343,7 +378,7 @@ def test_sampled_symbols_use_the_rollout_of_the_same_generator():
     symbols = sample_symbols(network, 30, 20, generator=generator)
     again = make_generator(7)
     torch.randint(2**62, (), generator=again)
-    expected = rollout(network, 30, 20, generator=again).logits.argmax(-1).T
+    expected = rollout(network, 30, 20, generator=again).logits.argmax(-1)
     assert (symbols == expected).double().mean() > 0.99
     assert torch.equal(sample_symbols(network, 30, 20, generator=make_generator(7)), symbols)
 
@@ -480,10 +515,11 @@ def test_a_new_cell_runs_without_touching_callers():
     )
     expected, (_, memory) = reference(torch.cat([chunk.noise for chunk in chunks]))
     result = rollout(network, 4, 12, generator=make_generator(1))
-    assert result.states.shape == (12, 4, 14)
-    torch.testing.assert_close(result.states[..., :7], expected.detach())
-    torch.testing.assert_close(result.states[-1, :, 7:], memory[0].detach())
-    torch.testing.assert_close(torch.cat([chunk.states for chunk in chunks]), result.states)
+    assert result.states.shape == (4, 12, 14)
+    expected = expected.detach().swapaxes(0, 1)
+    torch.testing.assert_close(result.states[..., :7], expected)
+    torch.testing.assert_close(result.states[:, -1, 7:], memory[0].detach())
+    torch.testing.assert_close(torch.cat([chunk.states for chunk in chunks]).swapaxes(0, 1), result.states)
     torch.testing.assert_close(result.logits, (expected @ network.w_out.T).detach())
 
 

@@ -11,18 +11,27 @@ import orbitscope
 HEAVY = ("torch", "matplotlib", "xarray", "scipy", "numpy", "pydantic")
 
 
-def test_importing_the_package_loads_nothing_heavy():
-    code = (
-        f"import orbitscope, sys; print([m for m in {HEAVY} if m in sys.modules], dir(orbitscope)[0] != '')"
-    )
+def run_python(code):
+    """What code prints in an interpreter of its own."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split()[0] == "[]"
+    return done.stdout.strip()
 
 
-def test_every_public_name_resolves_and_is_listed():
+def test_importing_the_package_loads_nothing_heavy():
+    code = f"import orbitscope, sys; dir(orbitscope); print([m for m in {HEAVY} if m in sys.modules])"
+    assert run_python(code) == "[]"
+
+
+def test_tab_completion_offers_the_public_names_alone():
+    show = "print(*dir(orbitscope))"
+    seen = run_python(f"import orbitscope; {show}; orbitscope.HMM; import orbitscope.pipeline; {show}")
+    before, after = (line.split() for line in seen.splitlines())
+    assert before == after == sorted([*orbitscope._MODULE_OF, "__version__"])
+
+
+def test_every_public_name_resolves():
     for name in orbitscope._MODULE_OF:
         assert getattr(orbitscope, name).__name__ == name
-        assert name in dir(orbitscope)
 
 
 def test_type_checkers_see_the_same_names():

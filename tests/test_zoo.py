@@ -3,14 +3,15 @@ from shutil import copytree
 
 import numpy as np
 import pytest
+import torch
 
 import orbitscope
 from orbitscope import zoo
 from orbitscope.cli.main import run as run_command
-from orbitscope.errors import InputError, RunFolderError
+from orbitscope.errors import InputError, OrbitscopeError, RunFolderError
 from orbitscope.pipeline import draw_run_figures, evaluate_run, load_evaluation
 from orbitscope.runs import pack_run
-from orbitscope.zoo import list_zoo, open_run, open_writable_run
+from orbitscope.zoo import list_zoo, load_network, open_run, open_writable_run
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,9 @@ def test_a_name_opens_a_run_and_a_path_too(networks):
     assert open_writable_run("some/where").path.as_posix() == "some/where"
 
 
-@pytest.mark.parametrize("function", [open_run, open_writable_run, evaluate_run, load_evaluation])
+@pytest.mark.parametrize(
+    "function", [open_run, open_writable_run, evaluate_run, load_evaluation, load_network]
+)
 def test_an_unknown_name_lists_the_known_ones(function, tmp_path):
     with pytest.raises(InputError, match="unknown network of the zoo `zoo:pont`. Did you mean `zoo:pond`"):
         function("zoo:pont")
@@ -78,6 +81,35 @@ def test_a_name_without_its_prefix_is_recognised(function, networks):
         function("pond")
     copytree(networks / "pond", "pond")  # a folder of that name is what it says
     assert open_run("pond").read_settings().process == "linear-3"
+
+
+@pytest.mark.parametrize("epoch", [None, 0])
+def test_a_network_is_loaded_by_name_or_path_ready_to_run(networks, epoch):
+    expected = open_run("zoo:pond").load_network(epoch=epoch).state_dict()
+    for target in ("zoo:pond", networks / "pond", str(networks / "pond")):
+        network = orbitscope.load_network(target, epoch=epoch)
+        assert all(torch.equal(weight, expected[name]) for name, weight in network.state_dict().items())
+        assert not network.training
+        network.compute_logits(network.initial_state(2)).numpy()  # refused where a gradient is asked for
+
+
+def test_the_best_weights_are_not_those_of_an_early_epoch():
+    best, first = (orbitscope.load_network("zoo:pond", epoch=epoch) for epoch in (None, 0))
+    assert not torch.equal(best.w_out, first.w_out)
+
+
+@pytest.mark.parametrize(
+    ("target", "epoch", "message"),
+    [
+        ("nowhere", None, r"`nowhere` must be a run folder with a config.toml, but has none\. Make one"),
+        ("nowhere", 3, r"`nowhere` must be a run folder with a config.toml, but has none\. Make one"),
+        ("pond", None, r"`pond` must be a run folder, but there is none\. Did you mean .* `zoo:pond`"),
+        ("zoo:pond", 3, r"`epoch` must be one that was kept \(0, 5\), got 3\. Leave it out for the final"),
+    ],
+)
+def test_what_cannot_be_loaded_says_what_to_do(target, epoch, message):
+    with pytest.raises(OrbitscopeError, match=message):
+        orbitscope.load_network(target, epoch=epoch)
 
 
 def test_writing_goes_to_a_copy(networks, one_figure, tmp_path):

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from .runs import RunFolder as RunFolder
     from .settings import RunSettings as RunSettings
     from .zoo import list_zoo as list_zoo
+    from .zoo import load_network as load_network
     from .zoo import open_run as open_run
 
 _NAMES = {
@@ -76,7 +77,7 @@ _NAMES = {
     "run_import": "import_run",
     "runs": "RunFolder",
     "settings": "RunSettings",
-    "zoo": "list_zoo open_run",
+    "zoo": "list_zoo load_network open_run",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 
@@ -94,4 +95,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULE_OF, "__version__"})
+    return sorted([*_MODULE_OF, "__version__"])

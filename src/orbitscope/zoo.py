@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from .errors import InputError, RunFolderError, unknown_name
+from .network import NoiseRNN
 from .runs import RunFolder, copy_run
 
 PREFIX = "zoo:"
@@ -33,6 +34,36 @@ def open_run(target: str | Path) -> RunFolder:
     """
     name = _find_zoo_name(target)
     return RunFolder(target if name is None else _NETWORKS / name)
+
+
+def load_network(target: str | Path, *, epoch: int | None = None) -> NoiseRNN:
+    """Load the network of a run folder or of the zoo, ready to run.
+
+    Parameters
+    ----------
+    target : path or str
+        Run folder, or a name that :func:`list_zoo` gives.
+    epoch : int, optional
+        Epoch whose weights to load, of those that were kept; by default the run's best weights.
+
+    Returns
+    -------
+    NoiseRNN
+        On the CPU, in evaluation mode; no weight requires a gradient (``requires_grad_()`` brings that back).
+
+    Raises
+    ------
+    InputError
+        If the zoo has no network of that name, or no weights were kept at ``epoch``.
+    RunFolderError
+        If there is no such run, it is damaged, or it was not trained to the end and no epoch is given.
+
+    Examples
+    --------
+    >>> network = load_network("zoo:linear-3")
+    >>> network.compute_logits(network.initial_state(4))  # (trajectory, symbol)
+    """
+    return open_run(target).load_network(epoch=epoch).eval().requires_grad_(False)
 
 
 def open_writable_run(target: str | Path, *, runs: str | Path = "runs") -> RunFolder:

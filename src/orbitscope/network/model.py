@@ -47,6 +47,10 @@ class NoiseRNN(nn.Module):
         self.w_out = uniform_parameter((n_symbols, cell.hidden_size), bound, generator)
         self.out_bias = uniform_parameter((n_symbols,), bound, generator) if bias else None
 
+    def __repr__(self) -> str:
+        sizes = f"hidden_size={self.hidden_size}, input_size={self.input_size}, n_symbols={self.n_symbols}"
+        return f"NoiseRNN(cell={self.cell.name!r}, {sizes}, bias={self.out_bias is not None})"
+
     @property
     def hidden_size(self) -> int:
         """Width of the hidden activity."""
@@ -102,9 +106,9 @@ def build_network(
     return NoiseRNN(built, n_symbols, bias=bias, generator=generator)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RolloutChunk:
-    """Consecutive steps of a rollout.
+    """Consecutive steps of a rollout, time first (:class:`Rollout`: trajectories first).
 
     Attributes
     ----------
@@ -118,6 +122,10 @@ class RolloutChunk:
     first_step: int
     states: Float[Tensor, "time trajectory state"]
     noise: Float[Tensor, "time trajectory input"]
+
+    def __repr__(self) -> str:
+        first = f"first_step={self.first_step}"
+        return f"RolloutChunk({first}, {_show_shapes(states=self.states, noise=self.noise)})"
 
 
 def draw_noise_(noise: Float[Tensor, "time trajectory input"], noise_std: float, generator: torch.Generator):
@@ -186,18 +194,25 @@ def iterate_rollout(
         state = states[-1].clone()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rollout:
-    """A recorded rollout.
+    """A recorded rollout; ``network.step(states[:, t - 1], noise[:, t])`` is ``states[:, t]``.
 
     Attributes
     ----------
-    states : (time, trajectory, state)
-    logits : (time, trajectory, symbol)
+    states : (trajectory, time, state)
+        Step 0 is the first after the start, which is not recorded.
+    logits : (trajectory, time, symbol)
+    noise : (trajectory, time, input)
+        The noise that led to each state.
     """
 
-    states: Float[Tensor, "time trajectory state"]
-    logits: Float[Tensor, "time trajectory symbol"]
+    states: Float[Tensor, "trajectory time state"]
+    logits: Float[Tensor, "trajectory time symbol"]
+    noise: Float[Tensor, "trajectory time input"]
+
+    def __repr__(self) -> str:
+        return f"Rollout({_show_shapes(**vars(self))})"
 
 
 @torch.no_grad()
@@ -210,11 +225,41 @@ def rollout(
     noise_std: float = 1.0,
     generator: torch.Generator,
 ) -> Rollout:
-    """Run the network from ``start`` (zero by default) and record every state."""
+    """Run the network and record every state and its noise.
+
+    Parameters
+    ----------
+    network : NoiseRNN
+    n_trajectories : int
+    n_steps : int
+        Steps after ``start``.
+    start : (trajectory, state), optional
+        Initial states; zeros by default.
+    noise_std : float >= 0
+        Standard deviation of the noise (dimensionless); 0 runs without noise.
+    generator
+        Source of the noise; same seed, same rollout.
+
+    Returns
+    -------
+    Rollout
+        ``states`` (trajectory, time, state), ``logits`` (trajectory, time, symbol) and ``noise``
+        (trajectory, time, input), in memory all at once: :func:`iterate_rollout` needs less.
+
+    Examples
+    --------
+    >>> run = rollout(network, 8, 100, generator=torch.Generator().manual_seed(0))
+    >>> run.states[0]  # (time, state) of the first trajectory
+    """
     start = _resolve_start(network, start, n_trajectories)
-    chunks = list(iterate_rollout(network, n_steps, start=start, noise_std=noise_std, generator=generator))
-    states = torch.cat([chunk.states for chunk in chunks])
-    return Rollout(states, network.compute_logits(states))
+    run = iterate_rollout(
+        network, n_steps, start=start, noise_std=noise_std, generator=generator, chunk_steps=n_steps
+    )
+    whole = next(run)
+
+    # The buffers stay as the chunk has them, time first; the arrays are views that put trajectories first.
+    time_major = (whole.states, network.compute_logits(whole.states), whole.noise)
+    return Rollout(*(array.transpose(0, 1) for array in time_major))
 
 
 @torch.no_grad()
@@ -248,6 +293,11 @@ def sample_symbols(
         steps = slice(chunk.first_step, chunk.first_step + len(logits))
         symbols[:, steps] = drawn.argmax(-1).T.to(dtype)
     return symbols
+
+
+def _show_shapes(**arrays: Tensor) -> str:
+    """Names and shapes, for a repr."""
+    return ", ".join(f"{name}: {tuple(array.shape)}" for name, array in arrays.items())
 
 
 def _resolve_start(network: NoiseRNN, start: Tensor | None, n_trajectories: int) -> Tensor:

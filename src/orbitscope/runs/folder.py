@@ -200,14 +200,14 @@ class RunFolder:
 
     def load_network(self, *, epoch: int | None = None) -> NoiseRNN:
         """Build the run's network with its best weights, or with those kept at ``epoch``."""
+        settings = self.read_settings()
         path = self.weights if epoch is None else self.find_checkpoint(epoch)
-        if epoch is None and self.config.is_file() and not path.is_file():
+        if epoch is None and not path.is_file():
             raise RunFolderError(
                 f"`{self.path}` must be trained to the end, but has no weights.safetensors yet. Continue it "
                 f"with `orbitscope train --resume {self.path}`, or load a checkpoint by its epoch."
             )
-        settings, saved = self.read_settings(), load_tensors(path)
-        model = settings.model
+        saved, model = load_tensors(path), settings.model
         network = build_network(
             self.read_hmm().n_symbols,
             cell=model.cell,
@@ -223,5 +223,9 @@ class RunFolder:
         """File of the weights that were kept at an epoch."""
         kept = self.list_checkpoints()
         if epoch not in kept:
-            raise InputError(f"`epoch` must be one that was kept ({', '.join(map(str, kept))}), got {epoch}.")
+            known = ", ".join(map(str, kept)) or "none was"
+            raise InputError(
+                f"`epoch` must be one that was kept ({known}), got {epoch}. "
+                "Leave it out for the final weights."
+            )
         return kept[epoch]
