@@ -67,15 +67,15 @@ def test_a_null_has_the_quantile_and_the_p_value_of_its_draws():
     null = Null.of_draws("shuffled weights", 98.5, np.arange(100.0))
     assert null.quantile == pytest.approx(np.quantile(np.arange(100.0), 0.95))
     assert null.p_value == 2 / 101  # 99 alone is as large, and the observed value counts
-    assert str(null) == "95 % of shuffled weights: 94 (p = 0.02)"
-    assert str(Null("untrained networks", 0.02)) == "95 % of untrained networks: 0.02"
+    assert str(null) == "shuffled weights 94 (p = 0.02)"
+    assert str(Null("untrained networks", 0.02)) == "untrained networks 0.02"
 
 
 def test_a_quantity_shows_and_stores_the_same_number():
     beside = (Null("untrained networks", 0.02, 0.01), Reference("if reversible", Estimate(0.0)))
     quantity = Quantity("rotation.area_rate", "area rate", Estimate(0.1, 0.05, 0.15), "1/step", beside)
     assert str(quantity) == "0.1 [0.05, 0.15] 1/step"
-    assert quantity.describe_beside() == "95 % of untrained networks: 0.02 (p = 0.01), if reversible: 0"
+    assert quantity.describe_beside() == "untrained networks 0.02 (p = 0.01), if reversible 0"
     plain = quantity.to_plain()
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
     assert (plain["key"], plain["value"], plain["low"], plain["unit"]) == (

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from . import plots
-from .analysis import PARTS, Finding, Part
+from .analysis import PARTS, Part
 from .atomic_files import write_text
 from .errors import RunFolderError
+from .plain_json import make_plain
+from .quantity import Quantity
 from .results import Result, load_result, save_result
 from .runs import RunFolder
 
@@ -26,7 +28,8 @@ class PartOutcome:
     reason : str
     seconds : float
         Time that it took, figures included.
-    findings : list of Finding
+    quantities : list of Quantity
+        Main numbers of the result.
     files : list of Path
         Result and figures.
     """
@@ -35,13 +38,23 @@ class PartOutcome:
     status: Literal["done", "kept", "undefined"]
     reason: str = ""
     seconds: float = 0.0
-    findings: list[Finding] = field(default_factory=list)
+    quantities: list[Quantity] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
 
 
 def describe_outcomes(outcomes: Iterable[PartOutcome]) -> list[dict[str, Any]]:
-    """Plain form of outcomes, as in ``results/analysis.json``."""
-    return [asdict(outcome) | {"files": [str(file) for file in outcome.files]} for outcome in outcomes]
+    """Plain form of outcomes, as in ``results/analysis.json``: numbers as numbers."""
+    return [
+        {
+            "part": outcome.part,
+            "status": outcome.status,
+            "reason": outcome.reason,
+            "seconds": outcome.seconds,
+            "quantities": [make_plain(quantity.to_plain()) for quantity in outcome.quantities],
+            "files": [str(file) for file in outcome.files],
+        }
+        for outcome in outcomes
+    ]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class Reference:
     unit: str = "1"
 
     def __str__(self) -> str:
-        return f"{self.name}: {format_with_unit(self.estimate, self.unit)}"
+        return f"{self.name} {format_with_unit(self.estimate, self.unit)}"
 
     def to_plain(self) -> dict[str, Any]:
         """JSON form."""
@@ -68,7 +68,7 @@ class Quantity:
         return self.word or format_with_unit(self.estimate, self.unit)
 
     def describe_beside(self) -> str:
-        """What stands beside it, in words."""
+        """What stands beside it, in words: nulls by their 95 % quantile."""
         return ", ".join(map(str, self.beside))
 
     def to_plain(self) -> dict[str, Any]:

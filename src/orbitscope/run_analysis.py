@@ -41,7 +41,7 @@ def analyse_run(
 ) -> list[PartOutcome]:
     """Compute the parts of an analysis, save each in ``results/`` and draw it in ``figures/analysis/``.
 
-    Stopped, it leaves the parts that are finished, with their captions and findings.
+    Stopped, it leaves the parts that are finished, with their captions and quantities.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ class _PartAnalysis:
             name,
             "done" if kept is None else "kept",
             seconds=time.perf_counter() - start,
-            findings=self.part.summarise(result),
+            quantities=self.part.summarise(result),
             files=[self.files.find_result(self.part), *drawn],
         )
 

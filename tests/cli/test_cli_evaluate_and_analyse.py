@@ -90,8 +90,11 @@ def sizes(tmp_path):
 def test_analyse_prints_findings_and_saves_parts(trained, sizes, capsys):
     assert run_command(["analyse", str(trained), "--only", "circulation", *sizes]) == 0
     shown = capsys.readouterr().out
-    for words in ("Part", "Beside it", "regions", "of states, unstable directions", "circulation", "figures"):
+    for words in ("Part", "Beside it", "regions", "slow: unstable directions", "circulation", "figures"):
         assert words in shown
+    first, second = shown.strip().splitlines()[:2]
+    assert "emulate" in first
+    assert second.startswith("Activity is in slow regions for")
     assert orbitscope.load_part(trained, "regions").settings["n_trajectories"] == 6
 
 
@@ -99,9 +102,15 @@ def test_analyse_json_and_what_is_kept(trained, sizes, capsys):
     assert run_command(["analyse", str(trained), "--only", "regions", *sizes, "--json"]) == 0
     capsys.readouterr()
     assert run_command(["analyse", str(trained), "--only", "regions", *sizes, "--json"]) == 0
-    (part,) = read_json(capsys)["parts"]
+    document = read_json(capsys)
+    assert document["quick"] is False
+    assert document["emulation"]["n_judged"] == 8
+    (part,), (conclusion,) = document["parts"], document["conclusions"]
     assert (part["part"], part["status"]) == ("regions", "kept")
-    assert part["findings"][0].keys() == {"what", "value", "beside"}
+    flux = next(quantity for quantity in part["quantities"] if quantity["key"] == "regions.net_flux")
+    assert flux["value"] == pytest.approx(float(orbitscope.load_part(trained, "regions").net_flux))
+    assert flux["beside"][0]["value"] == 0.0
+    assert conclusion.startswith("Activity is in slow regions for")
     assert all(Path(file).is_file() for file in part["files"])
 
 

@@ -1,6 +1,6 @@
 """Taking a network apart: which parts there are, what each needs, and what it says."""
 
-from .findings import Finding as Finding
+from .conclusions import conclude as conclude
 from .part import Part as Part
 from .parts import PARTS as PARTS
 from .parts import resolve_settings as resolve_settings

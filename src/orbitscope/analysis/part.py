@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from pydantic import Field, create_model
 
 from ..errors import UndefinedAnalysisError
+from ..quantity import Quantity
 from ..results import Result
 from ..settings import Settings
-from .findings import Finding
 from .subject import Subject
 
 Plot = Callable[..., Figure]
@@ -36,8 +36,6 @@ class Part:
         it takes); its other keyword arguments are the settings of the part.
     figures : mapping
         Plot and caption of each figure by its name.
-    summarise : callable
-        Main numbers of the result.
     seconds : float
         About how long it takes on two cores: its share of the progress.
     quick : mapping
@@ -61,7 +59,6 @@ class Part:
     result: type[Result]
     function: Callable[..., Result]
     figures: Mapping[str, tuple[Plot, Describe]]
-    summarise: Callable[[Any], list[Finding]]
     seconds: float
     quick: Mapping[str, Any] = field(default_factory=dict)
     prepare: Callable[[Subject], dict[str, Any]] = lambda subject: {}
@@ -100,6 +97,10 @@ class Part:
             raise UndefinedAnalysisError(
                 "the network must be driven by noise, but its `noise_std` is 0. Look at the noise-free parts."
             )
+
+    def summarise(self, result: Result) -> list[Quantity]:
+        """Main numbers of the result, their keys after the name of the part."""
+        return [replace(quantity, key=f"{self.name}.{quantity.key}") for quantity in result.headline()]
 
     def list_settings(self) -> dict[str, Any]:
         """Settings that a user can change, with their defaults."""

@@ -1,9 +1,11 @@
 """``orbitscope analyse``."""
 
 import sys
+from collections.abc import Iterator
+from dataclasses import asdict
 from json import dumps as format_value
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -11,6 +13,7 @@ from .options import Json, UsageError, read_settings_file
 
 if TYPE_CHECKING:
     from ..analysis_files import PartOutcome
+    from ..evaluation import Emulation
 
 
 def analyse(
@@ -64,15 +67,14 @@ def analyse(
     if run is None:
         raise UsageError("`RUN` is required. Name a run folder, or a network that `orbitscope zoo` lists.")
     with ProgressDisplay(f"Analysing {run}") as progress:
-        from ..analysis_files import describe_outcomes
         from ..run_analysis import analyse_run
 
         options = {"quick": quick, "redo": redo, "threads": threads, "progress": progress}
         outcomes = analyse_run(run, only=only, settings=read_settings_file(settings), **options)
     if json:
-        print_json({"run": run, "parts": describe_outcomes(outcomes)})
+        print_json(describe_analysis(run, outcomes, quick=quick))
     else:
-        print_outcomes(outcomes)
+        print_analysis(run, outcomes, quick=quick)
 
 
 def list_parts(*, json: bool) -> None:
@@ -93,18 +95,75 @@ def list_parts(*, json: bool) -> None:
         sys.stdout.write("\n".join(lines) + "\n\n")
 
 
-def print_outcomes(outcomes: "list[PartOutcome]") -> None:
-    """Show the main numbers of each part, what is undefined and why, and where the files are."""
-    from .display import print_blank, print_facts, print_table
+def describe_analysis(run: Path, outcomes: "list[PartOutcome]", *, quick: bool) -> dict[str, Any]:
+    """JSON form: whether the network emulates, conclusions, and the quantities of each part."""
+    from ..analysis_files import describe_outcomes
 
-    rows = []
-    for outcome in outcomes:
-        for index, finding in enumerate(outcome.findings):
-            rows.append((outcome.part if index == 0 else "", finding.what, finding.value, finding.beside))
-        if outcome.status == "undefined":
-            rows.append((outcome.part, "undefined", outcome.reason, ""))
+    emulation = _find_emulation(run)
+    return {
+        "run": run,
+        "quick": quick,
+        "emulation": None if emulation is None else asdict(emulation),
+        "conclusions": _conclude(outcomes),
+        "parts": describe_outcomes(outcomes),
+    }
+
+
+def print_analysis(run: Path, outcomes: "list[PartOutcome]", *, quick: bool) -> None:
+    """Show whether the network emulates, conclusions, the main numbers, and where the files are."""
+    from .display import print_blank, print_facts, print_sentences, print_table
+
     print_blank()
-    print_table(("Part", "Measure", "Value [interval]", "Beside it"), rows)
+    print_sentences([_say_emulation(run), *_conclude(outcomes)])
+    if quick:
+        print_blank()
+        print_facts(
+            {"First look": "small sizes, so intervals are wide; leave out --quick for numbers to quote"}
+        )
+    print_blank()
+    print_table(("Part", "Measure", "Value [interval]", "Beside it (of nulls: 95 %)"), _list_rows(outcomes))
     print_blank()
     for folder in dict.fromkeys(file.parent for outcome in outcomes for file in outcome.files):
         print_facts({"Figures" if "figures" in folder.parts else "Results": folder})
+    print_blank()
+    print_facts(
+        {
+            "Next": f"orbitscope analyse {run}"
+            if quick
+            else f'osc.load_part("{run}", "regions") reads a result in Python'
+        }
+    )
+
+
+def _list_rows(outcomes: "list[PartOutcome]") -> Iterator[tuple[str, ...]]:
+    for outcome in outcomes:
+        for index, quantity in enumerate(outcome.quantities):
+            name = outcome.part if index == 0 else ""
+            yield name, quantity.label, str(quantity), quantity.describe_beside()
+        if outcome.status == "undefined":
+            yield outcome.part, "undefined", outcome.reason, ""
+
+
+def _conclude(outcomes: "list[PartOutcome]") -> list[str]:
+    from ..analysis import conclude
+
+    return conclude({quantity.key: quantity for outcome in outcomes for quantity in outcome.quantities})
+
+
+def _find_emulation(run: Path) -> "Emulation | None":
+    """Conclusion of the run's evaluation; None if it has none."""
+    from ..errors import RunFolderError
+    from ..pipeline import load_evaluation
+    from .evaluate import conclude as conclude_evaluation
+
+    try:
+        return conclude_evaluation(run, load_evaluation(run))
+    except RunFolderError:
+        return None
+
+
+def _say_emulation(run: Path) -> str:
+    emulation = _find_emulation(run)
+    if emulation is None:
+        return f"Whether it emulates its process is not known yet: orbitscope evaluate {run}"
+    return emulation.sentences[0]

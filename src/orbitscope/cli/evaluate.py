@@ -84,9 +84,9 @@ def describe_evaluation(run: Path, result: "EvaluationResult") -> dict[str, Any]
 def conclude(run: Path, result: "EvaluationResult") -> "Emulation":
     """Whether the network emulates, from h = 0 as in training."""
     from ..evaluation import conclude_emulation
-    from ..runs import RunFolder
+    from ..zoo import open_run
 
-    return conclude_emulation(result, loss=RunFolder(run).read_settings().loss)
+    return conclude_emulation(result, loss=open_run(run).read_settings().loss)
 
 
 def print_evaluation(run: Path, result: "EvaluationResult", *, everything: bool = False) -> None:

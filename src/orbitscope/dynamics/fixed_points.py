@@ -2,7 +2,7 @@
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,7 +11,9 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..network import NoiseRNN
+from ..quantity import Quantity, known_value
 from ..results import Result, axes
+from ..statistics import Estimate
 from .fixed_point_search import PointSearch
 from .homogeneity import is_map_homogeneous
 from .jacobians import compute_spectra
@@ -79,6 +81,24 @@ class FixedPointResult(Result):
     def is_fixed(self) -> Bool[np.ndarray, " point"]:
         """Points (not rays) that F maps to themselves."""
         return self.kind == "fixed"
+
+    def headline(self) -> list[Quantity]:
+        """Number of points of each kind, and of unstable ones."""
+        is_identity = self.status["homogeneous"]
+        only_origin = known_value("identity, the origin alone:", 1.0) if is_identity else ()
+        names = {"fixed": "fixed points", "ray": "rays of fixed points", "slow": "slow points"}
+        counts = [
+            Quantity(
+                f"n_points[{kind}]", f"{name} of the noise-free map", Estimate((self.kind == kind).sum())
+            )
+            for kind, name in names.items()
+        ]
+        unstable = Estimate((self.n_unstable > 0).sum())
+        return [
+            replace(counts[0], beside=only_origin),
+            *counts[1:],
+            Quantity("n_unstable", "of all these, unstable", unstable),
+        ]
 
 
 def find_fixed_points(

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..network import NoiseRNN
+from ..quantity import Quantity
 from ..results import axes
+from ..statistics import Estimate
 from .end_names import NO_END, name_ends
 from .homogeneity import is_map_homogeneous
 from .lyapunov import LyapunovResult, require_lengths, summarise_blocks
@@ -62,6 +64,17 @@ class NoiseFreeExponentsResult(LyapunovResult):
     def end_kind(self) -> str:
         """What the ends are: "ray" of a homogeneous map, else "point"."""
         return "ray" if self.settings["rescaled"] else "point"
+
+    def headline(self) -> list[Quantity]:
+        """Largest exponent over all paths, and its range over those that come to each end."""
+        known = [self.name_symbol(symbol) for symbol in self.end_symbol.tolist() if symbol >= 0]
+        names = [*name_ends(self.end_kind, known), NO_END][: len(self.end)]
+        ranges = Estimate(self.end_mean[:, 0], self.end_least[:, 0], self.end_largest[:, 0])
+        ends = [
+            Quantity(f"end_largest[{i}]", f"{name}: mean and range over its paths", ranges[i], "1/step")
+            for i, name in enumerate(names)
+        ]
+        return [*super().headline(), *ends]
 
 
 def compute_noise_free_exponents(

@@ -12,8 +12,11 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..network import NoiseRNN
+from ..quantity import Quantity, known_value
 from ..results import Result, axes
+from ..statistics import Estimate
 from .driven_states import LARGEST_STATE
+from .end_names import name_ends
 from .homogeneity import is_map_homogeneous
 from .points import merge_points, require_points, scale_to_one
 
@@ -92,6 +95,26 @@ class NoiseFreeGrowthResult(Result):
     def largest_rate(self) -> float:
         """Rate of the state that grows fastest; NaN if the map is not homogeneous."""
         return float(self.rate.max())
+
+    def headline(self) -> list[Quantity]:
+        """Verdict, where paths come to, and the rates of a homogeneous map."""
+        names = name_ends(self.end_kind, [self.name_symbol(symbol) for symbol in self.end_symbol.tolist()])
+        shares = [
+            Quantity(f"end_share[{i}]", f"paths that come to the {name}", Estimate(share), "share")
+            for i, (name, share) in enumerate(zip(names, self.end_share, strict=True))
+        ]
+        verdict = Quantity("verdict", "activity without noise", word=self.status["verdict"])
+        n_ends = Quantity("n_ends", f"{self.end_kind}s that paths come to", Estimate(len(names)))
+        if not self.status["homogeneous"]:
+            return [verdict, n_ends, *shares]
+        beside = known_value("if activity keeps its size", 0.0)
+        rates = (("mean_rate", "mean rate of log ‖h‖"), ("largest_rate", "largest rate of log ‖h‖"))
+        return [
+            verdict,
+            *(Quantity(key, what, Estimate(getattr(self, key)), "1/step", beside) for key, what in rates),
+            n_ends,
+            *shares,
+        ]
 
 
 @torch.no_grad()

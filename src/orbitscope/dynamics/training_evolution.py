@@ -116,7 +116,7 @@ class EvolutionResult(Result):
             what, key = event.replace("_", " "), event.replace(" ", "_")
             is_drop = event == "loss drop"
             label = what if is_drop else f"onset of {what}"
-            quantities.append(Quantity(f"date[{key}]", label, dates[i], "epoch"))
+            quantities.append(Quantity(f"date[{key}]", f"epoch of the {label}", dates[i]))
             if not is_drop and np.isfinite([lags.low[i], lags.high[i]]).all():
                 late = f"onset of {what} after the loss drop"
                 quantities.append(Quantity(f"lag[{key}]", late, lags[i], "epochs"))
@@ -128,7 +128,7 @@ class EvolutionResult(Result):
         last = int(np.flatnonzero(np.isfinite(self.estimate[row]))[-1])
         estimate = Estimate(self.estimate, self.low, self.high)[row, last]
         low, high = self.untrained_low[row], self.untrained_high[row]
-        untrained = Reference("untrained networks, 5 and 95 %", Estimate((low + high) / 2, low, high))
+        untrained = Reference("untrained networks, middle [5, 95 %]", Estimate((low + high) / 2, low, high))
         label = f"{name.replace('_', ' ')} at epoch {self.checkpoint_epoch[last]}"
         beside = () if np.isnan(low) else (untrained,)
         return Quantity(f"last[{name}]", label, estimate, str(self.unit[row]), beside)

@@ -43,7 +43,7 @@ class Null:
         return cls(name, float(np.quantile(draws, LEVEL)), p_value)
 
     def __str__(self) -> str:
-        text = f"{self.level:.0%} of {self.name}: {format_number(self.quantile)}".replace("%", " %", 1)
+        text = f"{self.name} {format_number(self.quantile)}"
         return text if np.isnan(self.p_value) else f"{text} (p = {format_number(self.p_value, digits=2)})"
 
     def to_plain(self) -> dict[str, Any]:

@@ -1,0 +1,124 @@
+"""What an analysis found, in at most six sentences: each follows from quantities by a rule."""
+
+from collections.abc import Callable, Mapping
+
+from ..quantity import Quantity
+from ..statistics import Null
+
+LEVEL = 0.05
+"""p-value below which a quantity counts as beyond one of its nulls."""
+
+Quantities = Mapping[str, Quantity]
+
+
+def conclude(quantities: Quantities) -> list[str]:
+    """Sentences on what these quantities say together; what was not computed is passed over.
+
+    Parameters
+    ----------
+    quantities : mapping
+        By key.
+    """
+    sentences = (rule(quantities) for rule in _RULES)
+    return [sentence for sentence in sentences if sentence]
+
+
+def _say_growth(q: Quantities) -> str:
+    """What becomes of activity without noise."""
+    if "noise_free_growth.verdict" not in q:
+        return ""
+    return {
+        "decays": "Without noise activity dies out: there is one fixed point, and it attracts.",
+        "grows": "Without noise activity grows: it is not the noise that keeps it up.",
+        "neutral": "Without noise activity neither grows nor decays.",
+        "diverges": "Without noise activity grows without bound from some states.",
+        "settles": "Without noise activity comes to rest.",
+        "moves": "Without noise activity goes on moving.",
+    }[q["noise_free_growth.verdict"].word]
+
+
+def _say_exponents(q: Quantities) -> str:
+    """Whether the noise alone decides where a network goes."""
+    if "exponents.verdict" not in q:
+        return ""
+    words = {
+        "contracts": "Paths under the same noise meet, so the noise decides where activity goes",
+        "collapses": "Paths under the same noise meet within steps, so the noise decides where activity goes",
+        "expands": "Paths under the same noise part: activity is chaotic beside its noise",
+        "undecided": "Whether paths under the same noise meet cannot be told",
+    }
+    verdict = words.get(q["exponents.verdict"].word)
+    return f"{verdict} (largest exponent {q['exponents.largest']})." if verdict else ""
+
+
+def _say_regions(q: Quantities) -> str:
+    """How long activity stays in slow regions, and in which order it visits the others."""
+    if "regions.share[slow]" not in q:
+        return ""
+    share, flux = q["regions.share[slow]"], q["regions.net_flux"].estimate
+    way = "passes slow, kick and transition in no preferred order"
+    if flux.excludes(0.0):
+        order = "slow → kick → transition → slow" if float(flux) > 0 else "slow → transition → kick → slow"
+        way = f"goes round {order} one way (net {q['regions.net_flux']})"
+    return f"Activity is in slow regions for {float(share.estimate):.0%} of the steps, and {way}."
+
+
+def _say_clusters(q: Quantities) -> str:
+    """Whether slow regions are the output symbols."""
+    if "slow_clusters.n_clusters" not in q:
+        return ""
+    n_clusters, rand = int(float(q["slow_clusters.n_clusters"].estimate)), q["slow_clusters.adjusted_rand"]
+    if n_clusters == 1:
+        return "Slow states form one region: they do not divide by symbol."
+    how = (
+        "match" if rand.estimate.low > 0.5 else "hardly match" if rand.estimate.high < 0.5 else "partly match"
+    )
+    return f"{n_clusters} slow regions, found without labels, {how} the symbols (adjusted Rand index {rand})."
+
+
+def _say_rotation(q: Quantities) -> str:
+    """Whether activity turns one way, in the plane of raw activity and of standardised activity."""
+    planes = {"raw": "rotation.area_rate", "standardised": "rotation_standardised.area_rate"}
+    turns = {name: _exceeds_all(q[key]) for name, key in planes.items() if key in q}
+    if not turns:
+        return ""
+    where = [name for name, does in turns.items() if does]
+    if not where:
+        return (
+            "Activity turns one way in neither plane that was looked at."
+            if len(turns) == 2
+            else (f"Activity does not turn one way in the plane of {next(iter(turns))} activity.")
+        )
+    planes_named = "both planes" if len(where) == 2 else f"the plane of {where[0]} activity"
+    only = " alone" if len(turns) == 2 and len(where) == 1 else ""
+    return f"Activity turns one way in {planes_named}{only}, beyond untrained networks and the other nulls."
+
+
+def _say_training(q: Quantities) -> str:
+    """When instability sets in, beside the drop of the loss."""
+    lag = q.get("training_evolution.lag[critical_share]")
+    if lag is None:
+        return ""
+    low, high = (int(round(float(value))) for value in (lag.estimate.low, lag.estimate.high))
+    if low <= 0 <= high:
+        when = f"with the drop of the loss (from {-low} epochs before it to {high} after)"
+    else:
+        side, near, far = ("after", low, high) if low > 0 else ("before", -high, -low)
+        when = f"{near} to {far} epochs {side} the drop of the loss"
+    return f"Critical pairs of eigenvalues set in {when}."
+
+
+def _exceeds_all(quantity: Quantity) -> bool:
+    """Whether a quantity is beyond every null that stands beside it."""
+    nulls = [item for item in quantity.beside if isinstance(item, Null)]
+    return bool(nulls) and all(null.p_value < LEVEL for null in nulls)
+
+
+_RULES: tuple[Callable[[Quantities], str], ...] = (
+    _say_growth,
+    _say_exponents,
+    _say_regions,
+    _say_clusters,
+    _say_rotation,
+    _say_training,
+)

@@ -1,0 +1,112 @@
+"""Sentences follow from quantities by rule."""
+
+import pytest
+
+from orbitscope.analysis import conclude
+from orbitscope.quantity import Quantity, known_value
+from orbitscope.statistics import Estimate, Null
+
+LAG = "training_evolution.lag[critical_share]"
+
+
+def make(key, *numbers, word="", beside=()):
+    return {
+        key: Quantity(
+            key, "label", Estimate(*numbers) if numbers else Estimate(float("nan")), "1", beside, word
+        )
+    }
+
+
+def make_regions(flux):
+    return make("regions.share[slow]", 0.79) | make("regions.net_flux", *flux)
+
+
+def make_rotation(raw, standardised):
+    """Area rates with the p-values of two nulls each."""
+    planes = {"rotation.area_rate": raw, "rotation_standardised.area_rate": standardised}
+    found = {}
+    for key, p_values in planes.items():
+        nulls = tuple(Null(name, 0.1, p) for name, p in zip("ab", p_values, strict=True))
+        found |= make(key, 0.2, beside=(*known_value("if reversible", 0.0), *nulls))
+    return found
+
+
+def test_nothing_computed_nothing_said():
+    assert conclude({}) == []
+
+
+@pytest.mark.parametrize(
+    ("quantities", "words"),
+    [
+        (make("noise_free_growth.verdict", word="decays"), "activity dies out: there is one fixed point"),
+        (make("noise_free_growth.verdict", word="grows"), "activity grows"),
+        (
+            make("exponents.verdict", word="contracts") | make("exponents.largest", -0.1, -0.2, -0.05),
+            "meet, so the noise decides where activity goes (largest exponent −0.1 [−0.2, −0.05])",
+        ),
+        (
+            make("exponents.verdict", word="expands") | make("exponents.largest", 0.1, 0.05, 0.2),
+            "part: activity is chaotic beside its noise",
+        ),
+        (
+            make_regions((4.0, 3.0, 5.0)),
+            "79% of the steps, and goes round slow → kick → transition → slow",
+        ),
+        (make_regions((-4.0, -5.0, -3.0)), "goes round slow → transition → kick → slow one way"),
+        (make_regions((0.1, -0.2, 0.4)), "in no preferred order"),
+        (
+            make("slow_clusters.n_clusters", 2) | make("slow_clusters.adjusted_rand", 0.8, 0.7, 0.9),
+            "2 slow regions, found without labels, match the symbols",
+        ),
+        (
+            make("slow_clusters.n_clusters", 2) | make("slow_clusters.adjusted_rand", 0.5, 0.4, 0.6),
+            "partly match the symbols",
+        ),
+        (
+            make("slow_clusters.n_clusters", 3) | make("slow_clusters.adjusted_rand", 0.1, 0.0, 0.2),
+            "3 slow regions, found without labels, hardly match",
+        ),
+        (
+            make("slow_clusters.n_clusters", 1) | make("slow_clusters.adjusted_rand", 0.0),
+            "Slow states form one region",
+        ),
+        (make_rotation((0.01, 0.01), (0.02, 0.01)), "turns one way in both planes, beyond"),
+        (make_rotation((0.01, 0.2), (0.02, 0.01)), "in the plane of standardised activity alone, beyond"),
+        (make_rotation((0.01, 0.2), (0.3, 0.01)), "in neither plane"),
+        (
+            make("training_evolution.lag[critical_share]", 25, 5, 25),
+            "5 to 25 epochs after the drop of the loss",
+        ),
+        (
+            make("training_evolution.lag[critical_share]", -9, -11, 0),
+            "with the drop of the loss (from 11 epochs before",
+        ),
+        (make("training_evolution.lag[critical_share]", -9, -11, -2), "2 to 11 epochs before the drop"),
+    ],
+)
+def test_each_rule_says_what_its_numbers_say(quantities, words):
+    (sentence,) = conclude(quantities)
+    assert words in sentence
+
+
+def test_one_plane_alone_is_not_called_both():
+    quantities = {
+        key: q for key, q in make_rotation((0.01, 0.01), (1, 1)).items() if key == "rotation.area_rate"
+    }
+    assert conclude(quantities) == [
+        "Activity turns one way in the plane of raw activity, beyond untrained networks and the other nulls."
+    ]
+
+
+def test_there_are_at_most_six():
+    everything = (
+        make("noise_free_growth.verdict", word="decays")
+        | make("exponents.verdict", word="contracts")
+        | make("exponents.largest", -0.1, -0.2, -0.05)
+        | make_regions((4.0, 3.0, 5.0))
+        | make("slow_clusters.n_clusters", 2)
+        | make("slow_clusters.adjusted_rand", 0.8, 0.7, 0.9)
+        | make_rotation((0.01, 0.01), (0.02, 0.01))
+        | make(LAG, 25, 5, 25)
+    )
+    assert len(conclude(everything)) == 6
