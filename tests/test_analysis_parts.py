@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import json
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from orbitscope.cli.analyse import analyse
 from orbitscope.errors import UndefinedAnalysisError
 from orbitscope.hmm import load_process
 from orbitscope.network import build_network
+from orbitscope.plain_json import make_plain
 from orbitscope.results import load_result, save_result
 from orbitscope.training import EpochRecord
 
@@ -95,9 +97,13 @@ def test_a_part_computes_saves_draws_and_speaks(name, cell, tmp_path):
     for plot, describe in part.figures.values():
         assert isinstance(plot(result, *shown), matplotlib.figure.Figure)
         assert describe(result, *shown).endswith(".")
-    findings = part.summarise(result)
-    assert findings
-    assert all("nan" not in finding.value for finding in findings)
+    quantities = part.summarise(result)
+    assert quantities
+    assert all(quantity.key.startswith(f"{part.name}.") for quantity in quantities)
+    assert json.loads(
+        json.dumps([make_plain(quantity.to_plain()) for quantity in quantities], allow_nan=False)
+    )
+    assert not any("nan" in f"{quantity} {quantity.describe_beside()}" for quantity in quantities)
     assert compute(part, make_subject(cell=cell)) == result
 
 

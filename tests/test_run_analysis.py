@@ -8,21 +8,26 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from orbitscope.analysis import PARTS, Finding, Part
+from orbitscope.analysis import PARTS, Part
 from orbitscope.analysis.parts import resolve_settings, select_parts
 from orbitscope.errors import InputError, RunFolderError, UndefinedAnalysisError
 from orbitscope.hmm import dump_hmm, load_process
 from orbitscope.network import build_network
+from orbitscope.quantity import Quantity
 from orbitscope.recipes import build_settings
 from orbitscope.results import Result, axes, load_result
 from orbitscope.run_analysis import analyse_run, load_part
 from orbitscope.runs import RunFolder
+from orbitscope.statistics import Estimate
 from orbitscope.threads import use_threads
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SumResult(Result):
     value: np.ndarray = axes("point", description="values")
+
+    def headline(self):
+        return [Quantity("sum", "sum of the values", Estimate(self.value.sum()))]
 
 
 class Toy:
@@ -48,7 +53,6 @@ class Toy:
             result=SumResult,
             function=function,
             figures={f"{name}_figure": (self.plot, lambda *results: f"Caption of {name}.")},
-            summarise=lambda result: [Finding("sum", f"{result.value.sum():g}")],
             seconds=1.0,
             **options,
         )
@@ -112,13 +116,14 @@ def test_every_part_is_saved_drawn_and_summarised(toy, run):
     )
     np.testing.assert_array_equal(second.value, 2 * first.value)
     assert third.value.tolist() == [0.5] * 5
-    assert outcomes[2].findings == [Finding("sum", "2.5")]
+    assert outcomes[2].quantities == [Quantity("third.sum", "sum of the values", Estimate(2.5))]
     assert all(file.is_file() for outcome in outcomes for file in outcome.files)
     captions = (run.figures / "analysis" / "captions.md").read_text()
     assert [captions.count(f"Caption of {name}.") for name in ("first", "second", "third")] == [1, 1, 1]
     written = read_outcomes(run)
     assert [part["status"] for part in written] == ["done"] * 3
-    assert written[2]["findings"] == [{"what": "sum", "value": "2.5", "beside": ""}]
+    (quantity,) = written[2]["quantities"]
+    assert (quantity["key"], quantity["value"], quantity["low"]) == ("third.sum", 2.5, None)
 
 
 def test_what_is_there_is_kept_and_a_deleted_figure_is_drawn_again(toy, run):
@@ -128,7 +133,7 @@ def test_what_is_there_is_kept_and_a_deleted_figure_is_drawn_again(toy, run):
     assert get_status(again) == [("first", "kept"), ("second", "kept"), ("third", "kept")]
     assert toy.calls == ["first", "second", "third"]
     assert (run.figures / "analysis" / "first_figure.png").is_file()
-    assert again[2].findings == [Finding("sum", "2.5")]
+    assert again[2].quantities == [Quantity("third.sum", "sum of the values", Estimate(2.5))]
 
 
 @pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])

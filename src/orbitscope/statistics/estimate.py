@@ -53,6 +53,18 @@ class Estimate:
         """Some of the numbers, with their limits."""
         return Estimate(self.value[index], self.low[index], self.high[index])
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Estimate):
+            return NotImplemented
+        pairs = zip(self._arrays, other._arrays, strict=True)
+        return all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def _arrays(self) -> tuple[np.ndarray, ...]:
+        return self.value, self.low, self.high
+
     def __float__(self) -> float:
         return float(self.value)
 
