@@ -1,7 +1,8 @@
 """Which parts are computed, kept, drawn and reported; what the parts find has tests of its own."""
 
 import json
-from dataclasses import dataclass
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -101,7 +102,7 @@ def save_network(folder, *, seed):
 
 
 def read_outcomes(run):
-    return json.loads((run.results / "analysis.json").read_text())
+    return json.loads((run.results / "analysis.json").read_text())["parts"]
 
 
 def get_status(outcomes):
@@ -289,9 +290,10 @@ def test_the_list_of_outcomes_keeps_parts_that_were_not_asked_for(toy, run):
     assert [(part["part"], part["status"]) for part in read_outcomes(run)] == [
         *(("first", "done"), ("second", "done"), ("third", "undefined"))
     ]
-    (run.results / "analysis.json").write_text("[half")
-    analyse_run(run.path, only=["first"])
-    assert [part["part"] for part in read_outcomes(run)] == ["first"]
+    for text in ("[half", "[]"):
+        (run.results / "analysis.json").write_text(text)
+        analyse_run(run.path, only=["first"])
+        assert [part["part"] for part in read_outcomes(run)] == ["first"]
 
 
 def test_looking_for_a_result_of_the_zoo_makes_no_copy(tmp_path, monkeypatch):
@@ -405,3 +407,60 @@ def test_results_hold_the_names_of_the_symbols_of_the_process(toy, run):
     analyse_run(run.path, only=["first"])
     names = load_result(run.results / "first.nc", SumResult).settings["symbol_names"]
     assert tuple(names) == run.read_hmm().symbol_names
+
+
+# ---- whose result it is, and whether it is a first look
+
+
+def read_captions(figures):
+    return (figures / "captions.md").read_text()
+
+
+def read_notes(figures):
+    """Last line of text of each figure."""
+    return {
+        path.stem: [text.text for text in ElementTree.parse(path).iter() if text.text and text.text.strip()][
+            -1
+        ]
+        for path in figures.glob("*.svg")
+    }
+
+
+@pytest.mark.parametrize(
+    ("quick", "caption", "note"),
+    [
+        (False, "run. Caption of first.", "run"),
+        (
+            True,
+            "run, first look: small sizes. Caption of first.",
+            "run, first look (--quick): intervals are wide",
+        ),
+    ],
+)
+def test_everything_names_the_network_and_a_first_look_says_that_it_is_one(toy, run, quick, caption, note):
+    (outcome,) = analyse_run(run.path, only=["first"], quick=quick)
+    assert (outcome.network, outcome.quick) == ("run", quick)
+    folder = "quick" if quick else ""
+    figures, results = run.figures / "analysis" / folder, run.results / folder
+    assert f"\n{caption}\n" in read_captions(figures)
+    assert read_notes(figures) == {"first_figure": note}
+    settings = load_part(run.path, "first", quick=quick).settings
+    assert (settings["network"], settings["quick"]) == ("run", quick)
+    written = json.loads((results / "analysis.json").read_text())
+    assert (written["network"], written["quick"]) == ("run", quick)
+    assert list(written["parts"][0]) == ["part", "status", "reason", "seconds", "findings", "files"]
+
+
+def test_a_folder_that_is_renamed_keeps_its_results_under_the_new_name(toy, run):
+    toy.parts["second"] = replace(toy.parts["second"], draws_with=("first",))
+    analyse_run(run.path)
+    moved = RunFolder(run.path.rename(run.path.with_name("pond")))
+    assert get_status(analyse_run(moved.path, only=["first"])) == [("first", "kept")]
+    assert toy.calls == ["first", "second", "third"]
+    assert load_part(moved.path, "first").settings["network"] == "pond"
+    figures = moved.figures / "analysis"
+    assert read_captions(figures).count("\npond. Caption of ") == 3
+    names = {"first_figure": "pond", "second_figure": "pond", "third_figure": "run"}
+    assert read_notes(figures) == names  # the third was not asked for
+    analyse_run(moved.path)
+    assert set(read_notes(figures).values()) == {"pond"}

@@ -10,8 +10,8 @@ from orbitscope import zoo
 from orbitscope.cli.main import run as run_command
 from orbitscope.errors import InputError, OrbitscopeError, RunFolderError
 from orbitscope.pipeline import draw_run_figures, evaluate_run, load_evaluation
-from orbitscope.runs import pack_run
-from orbitscope.zoo import list_zoo, load_network, open_run, open_writable_run
+from orbitscope.runs import RunFolder, pack_run
+from orbitscope.zoo import list_zoo, load_network, name_network, open_run, open_writable_run
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +121,7 @@ def test_writing_goes_to_a_copy(networks, one_figure, tmp_path):
     assert np.array_equal(load_evaluation(copy).symbol_matrix, result.symbol_matrix)
     assert not np.array_equal(load_evaluation("zoo:pond").symbol_matrix, result.symbol_matrix)
     assert (copy / "figures" / "training.svg").is_file()
+    assert "\nzoo:pond. Training over" in (copy / "figures" / "captions.md").read_text()
     assert open_writable_run("zoo:pond").path.resolve() == copy
 
 
@@ -162,3 +163,12 @@ def test_commands_take_a_name_for_a_run(networks, one_figure, capsys):
     assert "`zoo:pond` must be a training run" in capsys.readouterr().err
     assert run_command(["sample", "zoo:lake"]) == 1
     assert list_files(networks) == before
+
+
+def test_a_network_has_the_name_of_its_folder_or_that_of_the_zoo(tmp_path):
+    copy = open_writable_run("zoo:pond")
+    assert name_network(copy) == "zoo:pond"
+    other = RunFolder(copy.path.rename(tmp_path / "runs" / "zoo-pond-faithful"))
+    assert name_network(other) == "zoo-pond-faithful"  # with the weights of another one
+    assert name_network(RunFolder(other.path.rename(tmp_path / "lake"))) == "lake"
+    assert name_network(RunFolder(tmp_path / "runs" / "zoo-pond")) == "zoo-pond"  # which is not there

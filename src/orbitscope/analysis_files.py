@@ -14,6 +14,7 @@ from .plain_json import make_plain
 from .quantity import Quantity
 from .results import Result, load_result, save_result
 from .runs import RunFolder
+from .zoo import name_network
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class PartOutcome:
         Main numbers of the result.
     files : list of Path
         Result and figures.
+    network : str
+        Name of the network.
+    quick : bool
+        Whether this is a first look, with small sizes.
     """
 
     part: str
@@ -40,6 +45,8 @@ class PartOutcome:
     seconds: float = 0.0
     quantities: list[Quantity] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
+    network: str = ""
+    quick: bool = False
 
 
 def describe_outcomes(outcomes: Iterable[PartOutcome]) -> list[dict[str, Any]]:
@@ -63,18 +70,30 @@ class AnalysisFiles:
 
     Attributes
     ----------
+    network : str
+        Name of the network.
+    quick : bool
+        Whether they are those of a first look.
     results, figures : Path
         Folders.
     """
 
+    network: str
+    quick: bool
     results: Path
     figures: Path
 
     @classmethod
     def of_run(cls, folder: RunFolder, *, quick: bool = False) -> "AnalysisFiles":
         """``results/`` and ``figures/analysis/`` of a run; a first look has a folder ``quick`` in each."""
-        results, figures = folder.results, folder.figures / "analysis"
-        return cls(results / "quick", figures / "quick") if quick else cls(results, figures)
+        inner = "quick" if quick else ""
+        folders = folder.results / inner, folder.figures / "analysis" / inner
+        return cls(name_network(folder), quick, *folders)
+
+    @property
+    def label(self) -> dict[str, Any]:
+        """What results, outcomes and figures say of themselves."""
+        return {"network": self.network, "quick": self.quick}
 
     def find_result(self, part: Part) -> Path:
         """File of a part's result, whether it is there or not."""
@@ -104,15 +123,15 @@ class AnalysisFiles:
             files = plots.list_figure_files(self.figures, name)
             if not all(file.is_file() for file in files):
                 shown = [found[other] for other in (part.name, *part.draws_with)]
-                plots.save_figure(plot(*shown), self.figures, name)
+                plots.save_figure(plots.sign_figure(plot(*shown), **self.label), self.figures, name)
             paths += files
         return paths
 
     def draw_followers(self, outcomes: Iterable[PartOutcome]) -> None:
-        """Draw the figures that show a new result beside that of a part that was not asked for."""
-        status = {outcome.part: outcome.status for outcome in outcomes}
+        """Draw the missing figures of parts that were not asked for, but show one of these results too."""
+        shown = {outcome.part for outcome in outcomes}
         for part in PARTS.values():
-            if part.name not in status and "done" in map(status.get, part.draws_with):
+            if part.name not in shown and not shown.isdisjoint(part.draws_with):
                 found = {name: self.load(PARTS[name]) for name in (part.name, *part.draws_with)}
                 whole = {name: result for name, result in found.items() if result is not None}
                 if len(whole) == len(found):
@@ -125,20 +144,24 @@ class AnalysisFiles:
         for part in PARTS.values():
             shown = [found[name] for name in (part.name, *part.draws_with)]
             if None not in shown:
-                captions |= {name: describe(*shown) for name, (_, describe) in part.figures.items()}
+                captions |= {
+                    name: plots.begin_caption(describe(*shown), **self.label)
+                    for name, (_, describe) in part.figures.items()
+                }
         plots.write_captions(captions, self.figures)
 
     def write_outcomes(self, outcomes: Iterable[PartOutcome]) -> None:
         """Write ``analysis.json``: these outcomes, and the older ones of other parts."""
         known = {entry["part"]: entry for entry in [*self._read_outcomes(), *describe_outcomes(outcomes)]}
         ordered = [known[name] for name in PARTS if name in known]
-        write_text(self.results / "analysis.json", json.dumps(ordered, indent=2) + "\n")
+        text = json.dumps(self.label | {"parts": ordered}, indent=2)
+        write_text(self.results / "analysis.json", f"{text}\n")
 
     def _read_outcomes(self) -> list[dict[str, Any]]:
         """Outcomes written before; none if the file is not whole, since results can be read without it."""
         try:
-            return json.loads((self.results / "analysis.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return json.loads((self.results / "analysis.json").read_text(encoding="utf-8"))["parts"]
+        except (OSError, ValueError, TypeError, KeyError):
             return []
 
     def _remove_figures(self, part: Part) -> None:

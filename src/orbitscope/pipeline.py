@@ -31,7 +31,7 @@ from .training import (
     initialise_training,
     prepare_task,
 )
-from .zoo import open_run, open_writable_run
+from .zoo import name_network, open_run, open_writable_run
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -171,7 +171,11 @@ def draw_run_figures(path: str | Path) -> list[Path]:
     folder = open_writable_run(path)
     history = folder.read_history()
     evaluation = load_evaluation(folder.path) if (folder.results / "evaluation.nc").is_file() else None
-    figures = plots.draw_run_figures(history, find_transition(history), evaluation)
+    network = name_network(folder)
+    figures = {
+        name: figure._replace(caption=plots.begin_caption(figure.caption, network=network))
+        for name, figure in plots.draw_run_figures(history, find_transition(history), evaluation).items()
+    }
     return plots.save_figures(figures, folder.figures)
 
 

@@ -160,7 +160,7 @@ class _PartAnalysis:
             result = kept or self._compute(source)
         except UndefinedAnalysisError as error:
             self.files.remove(self.part)
-            return PartOutcome(name, "undefined", str(error), time.perf_counter() - start)
+            return PartOutcome(name, "undefined", str(error), time.perf_counter() - start, **self.files.label)
         self.subject.found[name] = result
         report(1.0 - DRAWING_SHARE, "drawing")
         drawn = self.files.draw(self.part, self.subject.found)
@@ -170,6 +170,7 @@ class _PartAnalysis:
             seconds=time.perf_counter() - start,
             quantities=self.part.summarise(result),
             files=[self.files.find_result(self.part), *drawn],
+            **self.files.label,
         )
 
     def _describe_source(self) -> dict[str, Any]:
@@ -186,13 +187,20 @@ class _PartAnalysis:
         return json.loads(json.dumps(source))
 
     def _find_kept(self, source: dict[str, Any]) -> Result | None:
+        """Result of the same source; where the folder has another name since, it is saved under that."""
         result = self.files.load(self.part)
-        return result if result is not None and result.settings.get("source") == source else None
+        if result is None or result.settings.get("source") != source:
+            return None
+        is_labelled = result.settings == result.settings | self.files.label
+        return result if is_labelled else self._save(result, self.files.label)
 
     def _compute(self, source: dict[str, Any]) -> Result:
-        result = self.part.compute(self.subject, self.settings)
         names = list(self.subject.hmm.symbol_names)
         record = {"source": source, "commit": find_commit(), "symbol_names": names}
+        return self._save(self.part.compute(self.subject, self.settings), record | self.files.label)
+
+    def _save(self, result: Result, record: dict[str, Any]) -> Result:
+        """Save a result with facts about it."""
         result = replace(result, settings=result.settings | record)
         self.files.save(self.part, result)
         return result

@@ -9,6 +9,9 @@ from .runs import RunFolder, copy_run
 PREFIX = "zoo:"
 """Start of the name of a network of the zoo, as in ``zoo:linear-2-faithful``."""
 
+_COPY_PREFIX = "zoo-"
+"""Start of the name of a folder that holds a copy."""
+
 _NETWORKS = Path(__file__).resolve().parent / "zoo_networks"
 
 
@@ -95,10 +98,10 @@ def find_writable_run(target: str | Path, *, runs: str | Path = "runs") -> RunFo
     name = _find_zoo_name(target)
     if name is None:
         return RunFolder(target)
-    source, copy = RunFolder(_NETWORKS / name), RunFolder(Path(runs) / f"zoo-{name}")
+    copy = RunFolder(Path(runs) / f"{_COPY_PREFIX}{name}")
     if not copy.config.is_file():
         return copy
-    if not copy.weights.is_file() or copy.weights.read_bytes() != source.weights.read_bytes():
+    if not _holds_network(copy, name):
         raise RunFolderError(
             f"`{copy.path}` must be a copy of {PREFIX}{name}, but holds another network, maybe that of "
             "another version. Move it away."
@@ -113,6 +116,20 @@ def _refuse_bare_name(text: str) -> None:
             f"`{text}` must be a run folder, but there is none. Did you mean the trained network "
             f"`{PREFIX}{text}`? To train one of your own: `orbitscope train {text}`."
         )
+
+
+def name_network(folder: RunFolder) -> str:
+    """Name of a run's network: that of its folder, or that of the zoo if the folder is a copy from there."""
+    folder_name = folder.path.resolve().name
+    name = folder_name.removeprefix(_COPY_PREFIX)
+    is_copy = folder_name != name and PREFIX + name in list_zoo() and _holds_network(folder, name)
+    return PREFIX + name if is_copy else folder_name
+
+
+def _holds_network(folder: RunFolder, name: str) -> bool:
+    """Whether a folder has the weights of this network of the zoo."""
+    weights = RunFolder(_NETWORKS / name).weights
+    return folder.weights.is_file() and folder.weights.read_bytes() == weights.read_bytes()
 
 
 def _find_zoo_name(target: str | Path) -> str | None:

@@ -23,6 +23,8 @@ from .frequencies import plot_frequency_errors as plot_frequency_errors
 from .measures import plot_all_measures as plot_all_measures
 from .measures import plot_judged_measures as plot_judged_measures
 from .measures import plot_unjudged_measures as plot_unjudged_measures
+from .origins import begin_caption as begin_caption
+from .origins import sign_figure as sign_figure
 from .raster import plot_raster as plot_raster
 from .raster import plot_rasters as plot_rasters
 from .run_lengths import plot_run_length_laws as plot_run_length_laws
