@@ -428,3 +428,8 @@ def test_batches_of_other_precision_are_refused():
         InputError, match=r"`generated` must be torch.float32 on cpu .* got torch.float64 on cpu"
     ):
         SinkhornDivergence(y)(x.double())
+
+
+def test_a_repr_shows_the_targets_and_the_options():
+    divergence = SinkhornDivergence(torch.zeros(5, 4, 3), epsilon=4.0, mode="converged")
+    assert repr(divergence) == "SinkhornDivergence(targets: (5, 4, 3), epsilon=4, mode='converged')"

@@ -45,6 +45,8 @@ def test_a_run_keeps_everything_and_reports_every_epoch(tmp_path):
     assert read_status(run.folder.path)["status"] == "finished"
     assert run.best_epoch in (2, 4, 5)
     assert run.transition.status == "no_plateau"
+    shown = f"TrainedRun(folder={run.folder!r}, best_epoch={run.best_epoch}, transition={run.transition!r})"
+    assert repr(run) == shown
 
 
 def test_a_finished_run_resumes_to_itself(tmp_path):

@@ -68,6 +68,34 @@ def test_results_differ_when_a_field_does():
     assert result != Other(settings={}, status={}, value=np.zeros(1))
 
 
+def test_a_repr_shows_sizes_settings_and_status():
+    sizes = "symbol=3, next_symbol=2, nothing=0"
+    assert repr(build_example(settings={}, status={})) == f"Example({sizes}, settings=dict(), status=dict())"
+    long = repr(build_example(status={"notes": ["α"], "empty": [], "why": "x" * 100, "found": {"a": 1}}))
+    assert long.splitlines() == [
+        "Example(",
+        f"    {sizes},",
+        "    settings=dict(n_steps=30, name='linear-3 · ε', nested={...}),",
+        f"    status=dict(notes=[...], empty=[], why='{'x' * 17}...{'x' * 18}', found={{...}}),",
+        ")",
+    ]
+
+
+def test_every_result_has_the_short_repr_unless_it_writes_its_own():
+    @dataclass(frozen=True, kw_only=True, eq=False)
+    class Wider(Other):
+        width: np.ndarray = axes("y", description="widths")
+
+    @dataclass(frozen=True, kw_only=True, eq=False)
+    class Own(Other):
+        def __repr__(self):
+            return "mine"
+
+    fields = {"settings": {}, "status": {}, "value": np.zeros(4)}
+    assert "Wider(x=4, y=2, settings=" in repr(Wider(**fields, width=np.zeros(2)))
+    assert repr(Own(**fields)) == "mine"
+
+
 def test_arrays_are_read_only_but_the_callers_stay_writable():
     matrix = np.zeros((3, 2))
     result = build_example(matrix=matrix)

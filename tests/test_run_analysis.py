@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from orbitscope.analysis import PARTS, Part
 from orbitscope.analysis.parts import resolve_settings, select_parts
+from orbitscope.analysis_files import PartOutcome
 from orbitscope.errors import InputError, RunFolderError, UndefinedAnalysisError
 from orbitscope.hmm import dump_hmm, load_process
 from orbitscope.network import build_network
@@ -107,6 +108,13 @@ def read_outcomes(run):
 
 def get_status(outcomes):
     return [(outcome.part, outcome.status) for outcome in outcomes]
+
+
+def test_an_outcome_shows_counts_of_what_it_holds(tmp_path):
+    outcome = PartOutcome("sum", "done", seconds=1.26, findings=[Finding("a", "1")], files=[tmp_path] * 3)
+    assert repr(outcome) == "PartOutcome(part='sum', status='done', seconds=1.3, n_findings=1, n_files=3)"
+    outcome = PartOutcome("sum", "undefined", "it needs first, which is undefined.")
+    assert "status='undefined', reason='it needs first, which is undefined.', " in repr(outcome)
 
 
 def test_every_part_is_saved_drawn_and_summarised(toy, run):

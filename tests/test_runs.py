@@ -543,6 +543,27 @@ def test_killed_runs_resume_to_the_bit_identical_end(tmp_path):
 # ---- what a killed start or a killed write leaves
 
 
+def test_a_repr_says_what_run_it_is_and_where_it_stands(folder):
+    run = f"RunFolder({str(folder.path)!r}, process='linear-3', recipe='fast', seed=0, "
+    assert repr(folder) == f"{run}no status.json)"
+    folder.write_status("running", 3)
+    assert repr(folder) == f"{run}status='running', epoch=3)"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"1 = 2", b"\xff\x00", b'{"status": "finished"}'])
+def test_a_repr_of_a_damaged_run_says_so(folder, content):
+    folder.config.write_bytes(content)
+    folder.status.write_bytes(content)
+    assert repr(folder) == f"RunFolder({str(folder.path)!r}, config.toml damaged, status.json damaged)"
+
+
+def test_a_repr_of_no_run_says_so(tmp_path):
+    nothing = "no config.toml, no status.json"
+    (tmp_path / "file").touch()
+    for path in ("nowhere", "file", "file/below", "nul\0byte"):
+        assert repr(RunFolder(tmp_path / path)).endswith(f"{repr(path)[1:-1]}', {nothing})")
+
+
 def test_a_killed_start_can_be_repeated_and_its_temporary_files_go(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()

@@ -19,6 +19,23 @@ PUBLISHED = {
 }
 
 
+def test_a_repr_has_a_paragraph_for_each_stage_and_every_value():
+    settings = build_settings("linear-2")
+    lines = repr(settings).splitlines()
+    assert lines[1] == "    process='linear-2', recipe='fast', seed=0, threads=2, device='cpu',"
+    assert [line.split("=")[0].strip() for line in lines[2:-1] if line[4] != " "] == [
+        "model",
+        "data",
+        "loss",
+        "train",
+        "evaluate",
+    ]
+    assert max(map(len, lines)) <= 100
+    stages = [value for _, value in settings if not isinstance(value, str | int)]
+    assert all(repr(stage) in " ".join(map(str.strip, lines)) for stage in stages)
+    assert str(settings) == repr(settings)
+
+
 @pytest.mark.parametrize("preset", PUBLISHED)
 def test_published_recipe_is_the_papers(preset):
     n_steps, epochs, clip = PUBLISHED[preset]

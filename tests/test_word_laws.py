@@ -94,7 +94,7 @@ def test_consecutive_words_weigh_most_and_runs_are_compared_up_to_the_window():
 
 def test_last_of_an_odd_number_of_trajectories_is_left_out():
     probabilities = draw_probabilities(8, 5, 3)
-    divergence = WordDivergence(HMM, 8)
+    divergence = WordDivergence(HMM, 30)
     torch.testing.assert_close(divergence(probabilities), divergence(probabilities[:, :4]))
 
 
@@ -162,3 +162,8 @@ def test_gradient_against_finite_differences():
 def test_probabilities_of_another_window_are_refused(shape, message):
     with pytest.raises(InputError, match=message):
         WordDivergence(HMM, 6)(torch.ones(shape) / shape[2])
+
+
+def test_a_repr_shows_the_window_and_the_numbers_of_laws():
+    divergence = WordDivergence(HMM, 30)
+    assert repr(divergence) == "WordDivergence(n_steps=30, n_symbols=3, n_word_laws=6, n_run_laws=2)"

@@ -48,6 +48,13 @@ class PartOutcome:
     network: str = ""
     quick: bool = False
 
+    def __repr__(self) -> str:
+        state = f"part={self.part!r}, status={self.status!r}" + f", reason={self.reason!r}" * bool(
+            self.reason
+        )
+        sizes = f"n_findings={len(self.findings)}, n_files={len(self.files)}"
+        return f"PartOutcome({state}, seconds={self.seconds:.1f}, {sizes})"
+
 
 def describe_outcomes(outcomes: Iterable[PartOutcome]) -> list[dict[str, Any]]:
     """Plain form of outcomes, as in ``results/analysis.json``: numbers as numbers."""

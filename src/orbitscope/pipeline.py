@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class TrainedRun:
     """
 
     folder: RunFolder
-    history: list[EpochRecord]
+    history: list[EpochRecord] = field(repr=False)
     best_epoch: int
     transition: ChangePoint
 

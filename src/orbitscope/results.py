@@ -5,6 +5,7 @@ A result is written as netCDF 4 (by xarray and h5netcdf), which MATLAB, R and Ju
 
 import hashlib
 import json
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -16,8 +17,12 @@ import xarray as xr
 from .atomic_files import replace_file
 from .errors import InputError, RunFolderError
 from .quantity import Quantity
+from .reprs import format_repr
 
 FORMAT_VERSION = 1
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxlevel, _BRIEF.maxstring = 0, 40
 
 R = TypeVar("R", bound="Result")
 
@@ -42,7 +47,8 @@ class Result:
         How the computation went (notes, convergence); JSON values only.
 
     Every other field is a NumPy array declared by :func:`axes`. Arrays are read-only; two results are equal
-    when their settings, status and arrays are (NaN equals NaN).
+    when their settings, status and arrays are (NaN equals NaN). A result shows the lengths of its axes,
+    settings and status.
 
     Raises
     ------
@@ -53,6 +59,11 @@ class Result:
 
     settings: dict[str, Any]
     status: dict[str, Any]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__repr__" not in vars(cls):  # else each subclass gets that of a dataclass: pages of arrays
+            cls.__repr__ = Result.__repr__
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "settings", _copy_json("settings", self.settings))
@@ -84,6 +95,19 @@ class Result:
         """Name of a symbol if the analysis knew the process, else its number."""
         names = self.settings.get("symbol_names")
         return names[symbol] if names else str(symbol)
+
+    def __repr__(self) -> str:
+        sizes = {
+            dim: length
+            for name, metadata in list_array_fields(type(self)).items()
+            for dim, length in zip(metadata["dims"], getattr(self, name).shape, strict=True)
+        }
+        groups = [_list_briefly(sizes), f"settings=dict({_list_briefly(self.settings)})"]
+        return format_repr(type(self).__name__, [*groups, f"status=dict({_list_briefly(self.status)})"])
+
+
+def _list_briefly(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={_BRIEF.repr(value)}" for name, value in values.items())
 
 
 def list_array_fields(cls: type[Result]) -> dict[str, Mapping[str, Any]]:

@@ -11,6 +11,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import InputError, unknown_name
+from .reprs import format_repr
 
 _S = TypeVar("_S", bound="Settings")
 """Settings of one stage (typing.Self cannot be executed by beartype in tests)."""
@@ -226,6 +227,13 @@ class RunSettings(Settings):
     loss: LossSettings = LossSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluationSettings = EvaluationSettings()
+
+    def __repr__(self) -> str:
+        keys = ", ".join(f"{key}={value!r}" for key, value in self if not isinstance(value, Settings))
+        stages = [f"{key}={value!r}" for key, value in self if isinstance(value, Settings)]
+        return format_repr(type(self).__name__, [keys, *stages])
+
+    __str__ = __repr__
 
     def to_toml(self) -> str:
         """Resolved settings as TOML; keys without a value are left out."""

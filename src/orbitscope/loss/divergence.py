@@ -111,6 +111,10 @@ class SinkhornDivergence:
         }
         self._target_terms: dict[float, Transport] = {}
 
+    def __repr__(self) -> str:
+        options = f"epsilon={self.epsilon:g}, mode={self.mode!r}"
+        return f"SinkhornDivergence(targets: {tuple(self.targets.shape)}, {options})"
+
     def __call__(
         self, generated: Float[Tensor, "other time symbol"], *, self_weight: float = 1.0
     ) -> DivergenceResult:

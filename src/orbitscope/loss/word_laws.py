@@ -105,6 +105,10 @@ class WordDivergence:
         self.runs = _compute_run_laws(hmm, n_steps, device)
         self._by_step = _to_tensor(compute_step_frequencies(hmm, n_steps), device)
 
+    def __repr__(self) -> str:
+        sizes = f"n_steps={self.n_steps}, n_symbols={self.n_symbols}"
+        return f"WordDivergence({sizes}, n_word_laws={len(self.words)}, n_run_laws={len(self.runs)})"
+
     def __call__(self, probabilities: Float[Tensor, "time trajectory symbol"]) -> Float[Tensor, ""]:
         """Loss of a batch of trajectories with these symbol probabilities; differentiable."""
         halves = split_halves(probabilities, n_steps=self.n_steps, n_symbols=self.n_symbols)

@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,22 @@ class RunFolder:
         self.results = self.path / "results"
         self.figures = self.path / "figures"
         self.status = self.path / "status.json"
+
+    def __repr__(self) -> str:
+        facts = [
+            self._show(self.config, lambda: dict(self.read_settings()), ("process", "recipe", "seed")),
+            self._show(self.status, lambda: json.loads(self.status.read_bytes()), ("status", "epoch")),
+        ]
+        return f"RunFolder({str(self.path)!r}, {', '.join(facts)})"
+
+    @staticmethod
+    def _show(file: Path, read: Callable[[], dict[str, Any]], keys: tuple[str, ...]) -> str:
+        """Values from a file of the run, or what is wrong with it."""
+        try:
+            values = read()
+            return ", ".join(f"{key}={values[key]!r}" for key in keys)
+        except Exception:  # a repr must not raise, whatever the folder holds
+            return f"{file.name} damaged" if os.path.exists(file) else f"no {file.name}"
 
     def create(self, settings: RunSettings, hmm: HMM, provenance: dict[str, Any]) -> None:
         """Start a run: the folder must be new or empty."""
