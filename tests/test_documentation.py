@@ -63,14 +63,17 @@ def test_the_first_look_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     exec(compile(look, "README.md", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("zero symbol_matrix_error")
-    flux, low, high = map(float, lines[-1].split())
-    assert 0 < low < flux < high
+    label, flux, low, high = re.fullmatch(
+        r"(.+) (\S+) \[(\S+), (\S+)\] cycles per 100 steps if reversible 0", lines[-1]
+    ).groups()
+    assert label == "net flux slow → kick → transition → slow"
+    assert float(low) < float(flux) < float(high)
     for file in (
         "results/quick/regions.nc",
         "results/quick/analysis.json",
         "figures/analysis/quick/captions.md",
     ):
-        assert (tmp_path / "runs" / "zoo-linear-3" / file).is_file()
+        assert (tmp_path / "runs" / "zoo-linear-3-faithful" / file).is_file()
 
 
 def test_the_training_of_the_readme_runs_and_reports(tmp_path, monkeypatch, capsys):

@@ -52,7 +52,7 @@ class PartOutcome:
         state = f"part={self.part!r}, status={self.status!r}" + f", reason={self.reason!r}" * bool(
             self.reason
         )
-        sizes = f"n_findings={len(self.findings)}, n_files={len(self.files)}"
+        sizes = f"n_quantities={len(self.quantities)}, n_files={len(self.files)}"
         return f"PartOutcome({state}, seconds={self.seconds:.1f}, {sizes})"
 
 
