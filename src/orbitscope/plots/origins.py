@@ -1,6 +1,7 @@
 """Which network a figure is about, and whether it is a first look: before its caption, and below it."""
 
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from .style import MUTED_COLOR, with_style
 
@@ -24,7 +25,7 @@ def sign_figure(figure: Figure, *, network: str, quick: bool = False) -> Figure:
     share = _LINE_HEIGHT / (height + _LINE_HEIGHT)
     figure.set_size_inches(width, height + _LINE_HEIGHT)
     engine = figure.get_layout_engine()
-    if engine is not None:
+    if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(rect=(0, share, 1, 1 - share))
 
     look = ", first look (--quick): intervals are wide" if quick else ""
