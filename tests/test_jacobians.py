@@ -94,13 +94,13 @@ def test_a_cell_without_a_closed_form_is_differentiated():
     expected = compute_jacobians(network, states, noise)
     cell = network.cell
 
-    class Opaque(torch.nn.Module):
+    class Opaque(Cell):
         state_size, input_size, hidden_size = 12, 5, 12
 
         def step(self, state, noise):
             return torch.tanh(state @ cell.w_hh.T + noise @ cell.w_ih.T)
 
-    network.cell = Opaque()
+    network.cell = Opaque(network.hidden_size, network.input_size)
     torch.testing.assert_close(compute_jacobians(network, states, noise), expected)
 
 

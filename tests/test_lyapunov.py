@@ -9,7 +9,7 @@ from orbitscope.dynamics.jacobians import compute_jacobians
 from orbitscope.dynamics.lyapunov import compute_lyapunov_exponents
 from orbitscope.dynamics.noise_free_exponents import NoiseFreeExponentsResult, compute_noise_free_exponents
 from orbitscope.dynamics.noise_free_growth import compute_noise_free_growth
-from orbitscope.dynamics.tangents import follow_tangents, push_tangents
+from orbitscope.dynamics.tangents import follow_tangents
 from orbitscope.errors import InputError
 from orbitscope.network import Cell, build_network
 from orbitscope.results import load_result, save_result
@@ -55,14 +55,12 @@ def test_tangent_vectors_against_jacobians(kind):
     if kind == "opaque":
         cell = network.cell
 
-        class Opaque(torch.nn.Module):
-            state_size, input_size, hidden_size = 8, 5, 8
-
+        class Opaque(Cell):
             def step(self, state, noise):
                 return torch.tanh(state @ cell.w_hh.T + noise @ cell.w_ih.T)
 
-        network.cell = Opaque()
-    pushed = push_tangents(network, states, noise, vectors)
+        network.cell = Opaque(8, 5)
+    pushed = network.cell.push_tangents(states, noise, vectors)
     torch.testing.assert_close(pushed, torch.einsum("tij,tvj->tvi", jacobians, vectors))
     assert not pushed.requires_grad
 
@@ -81,7 +79,7 @@ def test_tangent_vectors_of_a_state_wider_than_what_is_read_out():
     network.cell = Delayed()
     states, noise, vectors = draw_states(5, 4), draw_states(5, 2), draw_states(5, 12).reshape(5, 3, 4)
     jacobians = compute_jacobians(network, states, noise)
-    pushed = push_tangents(network, states, noise, vectors)
+    pushed = network.cell.push_tangents(states, noise, vectors)
     torch.testing.assert_close(pushed, torch.einsum("tij,tvj->tvi", jacobians, vectors))
     found = compute_noise_free_exponents(network, states, n_exponents=2, n_steps=50, generator=seeded())
     assert found.block_states.shape == (5, 1, 4)

@@ -101,7 +101,7 @@ def align_readout(
     """Alignment of the readout with the orbit plane of driven activity."""
     noise = {"noise_std": noise_std, "generator": generator}
     states = run_driven(network, n_trajectories, n_steps, burn_in=burn_in, **noise).states
-    hidden = states[..., : network.hidden_size]
+    hidden = network.show_hidden(states)
     plane = fit_orbit_plane(hidden, find_symbol_direction(network))
     _, covariance = compute_covariance(hidden)
     rng = spawn_rng(generator)

@@ -88,7 +88,7 @@ def measure_checkpoint(
     scale of neurons: for a positive diagonal D, (D W_hh D⁻¹, D W_ih, W_out D⁻¹) is the same network, of which
     the length of E h over the size of the fluctuations is not the same.
     """
-    hidden = path.states[..., : network.hidden_size].double()
+    hidden = network.show_hidden(path.states).double()
     parts = [
         _sum_dwells(network, path.states),
         spectra,

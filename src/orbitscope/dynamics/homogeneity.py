@@ -8,13 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..network import NoiseRNN, ReLUCell, TanhCell
+from ..network import NoiseRNN
 from .points import require_points
 
 _N_PROBES = 64
 _PROBE_SEED = 0
-_SCALES = (2.0**30, 2.0**-30)
-"""Powers of two: where a step is homogeneous, they cost no precision."""
 
 
 def scales_with_noise(network: NoiseRNN) -> bool:
@@ -35,7 +33,7 @@ def scales_with_noise(network: NoiseRNN) -> bool:
     probe = torch.Generator().manual_seed(_PROBE_SEED)
     state = torch.randn(_N_PROBES, network.cell.state_size, generator=probe).to(network.w_out)
     noise = torch.randn(_N_PROBES, network.input_size, generator=probe).to(network.w_out)
-    return _is_homogeneous(network, state, noise)
+    return network.cell.is_homogeneous(state, noise)
 
 
 def is_map_homogeneous(network: NoiseRNN, states: Float[Tensor, "point state"]) -> bool:
@@ -58,17 +56,5 @@ def is_map_homogeneous(network: NoiseRNN, states: Float[Tensor, "point state"]) 
     every step; it has no isolated fixed point but the origin.
     """
     require_points(network, states)
-    return _is_homogeneous(network, states, states.new_zeros(len(states), network.input_size))
-
-
-@torch.no_grad()
-def _is_homogeneous(network: NoiseRNN, states: Tensor, noise: Tensor) -> bool:
-    cell = network.cell
-    if isinstance(cell, ReLUCell):
-        return cell.bias is None or not bool(cell.bias.any())
-    if isinstance(cell, TanhCell):
-        return False
-    after = network.step(states, noise)
-    largest = 1e3 * torch.finfo(after.dtype).eps * after.norm(dim=1)
-    gaps = [network.step(s * states, s * noise) / s - after for s in _SCALES]
-    return all(bool((gap.norm(dim=1) <= largest).all()) for gap in gaps)
+    still = states.new_zeros(len(states), network.input_size)
+    return network.cell.is_homogeneous(states, still)

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor
 
 from ..errors import InputError
-from ..network import ElementwiseCell, NoiseRNN, ReLUCell
+from ..network import NoiseRNN
 from ..threads import map_parallel
 from .points import require_points
 
@@ -46,16 +46,7 @@ def compute_jacobians(
     noise : (point, input), optional
         Noise of the step; none is the noise-free map.
     """
-    noise = _resolve_noise(network, states, noise)
-    cell = network.cell
-    if isinstance(cell, ElementwiseCell):
-        with torch.no_grad():
-            slopes = cell.multiply_derivative_(torch.ones_like(states), cell.step(states, noise))
-            return slopes[:, :, None] * cell.w_hh
-    states = states.detach().requires_grad_()
-    after = network.step(states, noise)
-    rows = [torch.autograd.grad(column.sum(), states, retain_graph=True)[0] for column in after.T]
-    return torch.stack(rows, dim=1)
+    return network.cell.compute_jacobian(states, _resolve_noise(network, states, noise))
 
 
 @dataclass(frozen=True)
@@ -111,10 +102,10 @@ def compute_spectra(
         smaller.
     """
     noise = _resolve_noise(network, states, noise)
-    if isinstance(network.cell, ReLUCell):
-        with torch.no_grad():
-            active = (network.cell.step(states, noise) > 0).cpu().numpy()
-        return compute_active_spectra(network.cell.w_hh.detach().cpu().numpy(), active, beyond=beyond)
+    weights = network.cell.find_active_weights()
+    if weights is not None:
+        active = network.cell.find_active(states, noise).cpu().numpy()
+        return compute_active_spectra(weights.cpu().numpy(), active, beyond=beyond)
     blocks = zip(states.split(_BLOCK), noise.split(_BLOCK), strict=True)
     found = [_find_eigenvalues(compute_jacobians(network, h, x).cpu()) for h, x in blocks]
     width = network.cell.state_size

@@ -129,7 +129,7 @@ def compute_orbit_paths(
         require_plane(plane, network)
     run = {"n_trajectories": n_trajectories, "n_steps": n_steps, "burn_in": burn_in, "noise_std": noise_std}
     states = run_driven(network, **run, generator=generator).states
-    used = plane or fit_orbit_plane(states[..., : network.hidden_size], find_symbol_direction(network))
+    used = plane or fit_orbit_plane(network.show_hidden(states), find_symbol_direction(network))
     driven = states[:, :n_shown]
     free = _stop_noise(network, driven[-1], n_free_steps, generator)
     rows = network.w_out.double().cpu().numpy()
@@ -163,7 +163,7 @@ def _describe(
     described = (
         plane.project(states),
         network.compute_logits(states).argmax(-1).to(torch.int16),
-        states[..., : network.hidden_size].double().norm(dim=-1),
+        network.show_hidden(states).double().norm(dim=-1),
     )
     path, symbol, norm = (values.transpose(0, 1).cpu().numpy() for values in described)
     return path, symbol, norm

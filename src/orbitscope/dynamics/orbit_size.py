@@ -128,7 +128,7 @@ def compute_orbit_size(
         path = run_driven(
             network, **sizes, noise_std=std, generator=torch.Generator(generator.device).manual_seed(seed)
         )
-        parts.append(_collect_moments(network, path.states[..., : network.hidden_size]))
+        parts.append(_collect_moments(network, network.show_hidden(path.states)))
     moments = np.stack([moment for moment, _ in parts], axis=1)
     rng = np.random.default_rng(seed)
     statistic = partial(_measure, stds, n_trajectories)

@@ -7,7 +7,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from torch import Tensor
 
-from ..network import NoiseRNN, ReLUCell, draw_noise_, spawn_rng
+from ..network import NoiseRNN, draw_noise_, spawn_rng
 from .driven_states import DrivenPath
 from .jacobians import LEAST_CRITICAL, Spectra, compute_active_spectra, compute_spectra
 from .points import require_points
@@ -169,14 +169,16 @@ def _find_nulls(
     network: NoiseRNN, states: Tensor, spectra: Spectra, generator: torch.Generator
 ) -> dict[str, np.ndarray]:
     """Unstable directions of random active sets of equal size; NaN for a cell without active sets."""
-    if not isinstance(network.cell, ReLUCell):
+    weights = network.cell.find_active_weights()
+    if weights is None:
         return dict.fromkeys(("unstable_null", "unstable_uniform"), np.full(len(states), np.nan))
-    weights = network.cell.w_hh.cpu().numpy()
     rng = spawn_rng(generator)
-    after = network.step(states, states.new_zeros(len(states), network.input_size))
-    frequency = (after > 0).double().mean(0).cpu().numpy()
+    active = network.cell.find_active(states, states.new_zeros(len(states), network.input_size))
+    frequency = active.double().mean(0).cpu().numpy()
     found = {}
     for name, shares in (("unstable_null", frequency), ("unstable_uniform", np.full(len(frequency), 0.5))):
         active = draw_active_sets(spectra.n_active, shares, rng=rng)
-        found[name] = compute_active_spectra(weights, active, beyond=1.0).count_unstable().astype(float)
+        found[name] = (
+            compute_active_spectra(weights.cpu().numpy(), active, beyond=1.0).count_unstable().astype(float)
+        )
     return found

@@ -239,7 +239,7 @@ def compute_regions(
 
 def _place(network: NoiseRNN, states: Tensor) -> Float[np.ndarray, "trajectory time component"]:
     """Coordinates in the orbit plane, in standard deviations of the first."""
-    plane = fit_orbit_plane(states[..., : network.hidden_size], find_symbol_direction(network))
+    plane = fit_orbit_plane(network.show_hidden(states), find_symbol_direction(network))
     size = float(np.sqrt(plane.variances[0]))
     return plane.project(states).transpose(0, 1).cpu().numpy() / size
 

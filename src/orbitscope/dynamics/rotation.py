@@ -45,7 +45,7 @@ from .rotation_nulls import (
     draw_untrained_rates,
     find_reversible_coefficients,
 )
-from .untrained_networks import UNTRAINED_RUN, require_buildable
+from .untrained_networks import UNTRAINED_RUN, require_redrawable
 
 NULLS = ("sign flips", "reversible", "untrained")
 """Random signs of the trajectories; a VAR(1) without rotation; untrained networks of the same kind."""
@@ -254,7 +254,7 @@ def compute_rotation(
     _check(network, plane, n_trajectories=n_trajectories, n_steps=n_steps, n_untrained=n_untrained)
     sizes = {"n_trajectories": n_trajectories, "n_steps": n_steps, "burn_in": burn_in}
     states = run_driven(network, **sizes, noise_std=noise_std, generator=generator).states
-    hidden = states[..., : network.hidden_size]
+    hidden = network.show_hidden(states)
     scales = measure_active_scales(hidden) if standardise else None
     leading = plane or fit_leading_axes(hidden, find_symbol_direction(network), scales=scales)
     y = leading.project(states).transpose(0, 1).cpu().numpy()
@@ -350,4 +350,4 @@ def _check(
             raise InputError(f"`{name}` must be ≥ {least}, got {value}.")
     if plane is not None:
         require_plane(plane, network)
-    require_buildable(network, n_untrained)
+    require_redrawable(network, n_untrained)

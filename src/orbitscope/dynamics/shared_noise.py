@@ -71,7 +71,7 @@ def _measure_chunk(
     counts = start.new_zeros(len(_DIFFERENT), len(start), network.n_symbols)
     for paths in _iterate_fans(network, start, old, n_rollouts, **noise):
         for spread, count, path in zip(running, counts, paths, strict=True):
-            spread.add(path[..., : network.hidden_size])
+            spread.add(network.show_hidden(path))
             symbol = network.compute_logits(path[-1]).argmax(1, keepdim=True)
             count.scatter_add_(1, symbol, torch.ones_like(symbol, dtype=count.dtype))
     trace = torch.stack([spread.find_trace() for spread in running]).permute(2, 0, 1)

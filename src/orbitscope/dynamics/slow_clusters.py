@@ -262,7 +262,7 @@ def find_slow_clusters(
     slow, owner = states[torch.from_numpy(is_slow)], np.nonzero(is_slow)[0]
     require_points(network, slow)
     metric = "direction" if scales_with_noise(network) else "standardised"
-    points = _place(slow[:, : network.hidden_size], metric)
+    points = _place(network.show_hidden(slow), metric)
     model = fit_clusters(points, owner, rule, rng=rng)
     label, n_clusters = model.assign(points), model.n_clusters
     split_rand, split_n_clusters = compare_halves(points, owner, rule, n_splits, rng=rng)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..network import ElementwiseCell, NoiseRNN
+from ..network import NoiseRNN
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def follow_tangents(
             drawn = state.new_empty(n_vectors, state.shape[1]).normal_(generator=generator)
             vectors, _ = _orthonormalise(drawn.expand(len(state), -1, -1))
         units = torch.ones_like(state[0]) if scales is None else scales
-        pushed = push_tangents(network, state, noise, vectors * units) / units
+        pushed = network.cell.push_tangents(state, noise, vectors * units) / units
         vectors, log_growth = _orthonormalise(pushed)
         lost = log_growth.isneginf() if lost is None else lost | log_growth.isneginf()
         if step < 0:
@@ -67,27 +67,6 @@ def follow_tangents(
             growth.append(torch.zeros_like(log_growth))
         growth[-1] += log_growth.masked_fill(lost, -torch.inf) / block_steps
     return TangentBlocks(torch.stack(growth, dim=1), torch.stack(starts, dim=1))
-
-
-def push_tangents(
-    network: NoiseRNN,
-    state: Float[Tensor, "trajectory state"],
-    noise: Float[Tensor, "trajectory input"],
-    vectors: Float[Tensor, "trajectory vector state"],
-) -> Float[Tensor, "trajectory vector state"]:
-    """Advance tangent vectors v by the Jacobian of one step, J(h, x) v, which is not stored."""
-    cell = network.cell
-    if isinstance(cell, ElementwiseCell):
-        with torch.no_grad():
-            after = network.step(state, noise)
-            slopes = cell.multiply_derivative_(torch.ones_like(after), after)
-            return slopes[:, None] * (vectors @ cell.w_hh.T)
-    repeats = vectors.shape[1]
-    noise = noise.repeat_interleave(repeats, 0)
-    _, pushed = torch.autograd.functional.jvp(
-        lambda h: network.step(h, noise), state.repeat_interleave(repeats, 0), vectors.flatten(0, 1)
-    )
-    return torch.as_tensor(pushed).reshape(vectors.shape)
 
 
 def _orthonormalise(vectors: Tensor) -> tuple[Tensor, Tensor]:

@@ -290,7 +290,7 @@ def _measure_checkpoints(
     if not found:
         raise UndefinedAnalysisError("no checkpoint has a stationary regime: all grow without bound.")
     network, path, _ = run(max(found))
-    plane = fit_orbit_plane(path.states[..., : network.hidden_size], find_symbol_direction(network))
+    plane = fit_orbit_plane(network.show_hidden(path.states), find_symbol_direction(network))
     return {epoch: replace(row, orbit=row.orbit @ plane.components.T) for epoch, row in found.items()}
 
 
@@ -315,8 +315,8 @@ def _measure_untrained(
 def _trace_orbit(network: NoiseRNN, path: DrivenPath) -> tuple[np.ndarray, np.ndarray]:
     """First trajectory, in units of the root mean square activity, and its symbols."""
     states = path.states[:_ORBIT_STEPS, 0]
-    size = path.states[..., : network.hidden_size].double().square().sum(2).mean().sqrt()
-    around = (states[:, : network.hidden_size].double() / size).cpu().numpy()
+    size = network.show_hidden(path.states).double().square().sum(2).mean().sqrt()
+    around = (network.show_hidden(states).double() / size).cpu().numpy()
     return around, network.compute_logits(states).argmax(1).cpu().numpy()
 
 

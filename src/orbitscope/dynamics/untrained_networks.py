@@ -1,14 +1,14 @@
 """Untrained networks of the kind of a given one: what initial weights do without training."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import InputError
-from ..network import CELLS, NoiseRNN, build_network, fork_generator
+from ..network import NoiseRNN, fork_generator
 from ..threads import map_parallel
 from .driven_states import run_driven
 
@@ -37,7 +37,7 @@ def measure_untrained(
     Parameters
     ----------
     network : NoiseRNN
-        Gives cell, sizes and whether there are biases.
+        Is drawn anew (:meth:`NoiseRNN.redraw`): an intervened one under the same intervention.
     n_untrained : int
         Networks at most: they are built and run when they are asked for, some at a time.
     measure : callable
@@ -50,46 +50,34 @@ def measure_untrained(
     Raises
     ------
     InputError
-        If the cell has no name in ``CELLS``.
+        If the cell cannot be drawn anew.
 
     Notes
     -----
     Own construction. Runs are those of ``UNTRAINED_RUN``: for 150 neurons, estimation noise raises the root
     mean square of the area rate by 2 %.
     """
-    kind = require_buildable(network, n_untrained)
+    require_redrawable(network, n_untrained)
 
     def measure_one(source: torch.Generator) -> Value:
-        untrained = build_network(network.n_symbols, **kind, generator=source).to(network.w_out)
+        untrained = network.redraw(source)
         path = run_driven(untrained, **UNTRAINED_RUN, noise_std=noise_std, generator=source)
-        return measure(untrained, path.states[..., : network.hidden_size])
+        return measure(untrained, network.show_hidden(path.states))
 
     for first in range(0, n_untrained, _AT_A_TIME):
         sources = [fork_generator(generator) for _ in range(min(_AT_A_TIME, n_untrained - first))]
         yield from map_parallel(measure_one, sources)
 
 
-def require_buildable(network: NoiseRNN, n_untrained: int) -> dict[str, Any]:
-    """Check that untrained networks can be built, and say of which kind.
+def require_redrawable(network: NoiseRNN, n_untrained: int) -> None:
+    """Check, before anything is computed, that there can be untrained networks, and enough for a quantile.
 
     Raises
     ------
     InputError
-        If there are some, but fewer than ``LEAST_UNTRAINED``, or the cell has no name in ``CELLS``.
+        If there are some, but fewer than ``LEAST_UNTRAINED``, or the cell cannot be drawn anew.
     """
-    cell = network.cell
-    name = getattr(cell, "name", "")
     if n_untrained != 0 and n_untrained < LEAST_UNTRAINED:
         raise InputError(f"`n_untrained` must be 0 or ≥ {LEAST_UNTRAINED}, got {n_untrained}. Use 100.")
-    if n_untrained and name not in CELLS:
-        raise InputError(
-            f"untrained networks need a cell with a name among {', '.join(CELLS)}, got `{name}`. "
-            "Use n_untrained=0 to leave this null out."
-        )
-    has_bias = any("bias" in parameter and bool(bias.any()) for parameter, bias in cell.named_parameters())
-    return {
-        "cell": name,
-        "hidden_size": cell.hidden_size,
-        "input_size": cell.input_size,
-        "bias": has_bias,
-    }
+    if n_untrained:
+        network.redraw(torch.Generator(network.w_out.device))

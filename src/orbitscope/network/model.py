@@ -82,9 +82,27 @@ class NoiseRNN(nn.Module):
         """States after each step of ``noise``."""
         return self.cell.unroll(state, noise)
 
+    def show_hidden(self, state: Float[Tensor, "*batch state"]) -> Float[Tensor, "*batch hidden"]:
+        """Hidden activity in given states: what is read out, and what has neurons."""
+        return self.cell.show_hidden(state)
+
+    def redraw(self, generator: torch.Generator) -> "NoiseRNN":
+        """Draw an untrained network of the same kind: cell first, then the readout.
+
+        An intervened network is drawn anew under the same intervention: its cell says so.
+
+        Raises
+        ------
+        InputError
+            If the cell cannot be drawn anew.
+        """
+        cell = self.cell.redraw(generator)
+        has_bias = any("bias" in name for name, _ in cell.named_parameters())
+        return NoiseRNN(cell, self.n_symbols, bias=has_bias, generator=generator).to(self.w_out)
+
     def compute_logits(self, state: Float[Tensor, "*batch state"]) -> Float[Tensor, "*batch symbol"]:
         """Logits of the symbols in given states."""
-        logits = state[..., : self.hidden_size] @ self.w_out.T
+        logits = self.show_hidden(state) @ self.w_out.T
         return logits if self.out_bias is None else logits + self.out_bias
 
     def compute_probabilities(self, state: Float[Tensor, "*batch state"]) -> Float[Tensor, "*batch symbol"]:

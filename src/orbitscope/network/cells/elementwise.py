@@ -1,58 +1,15 @@
-"""Recurrent cells: the only place where the update of a network is written."""
+"""Cells with an elementwise nonlinearity: one update, and its backward pass through time."""
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from typing import Self
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..errors import InputError, unknown_name
-
-
-class Cell(nn.Module, ABC):
-    """One update rule: the next state from the state and the noise of this step.
-
-    A subclass owns its weights and writes :meth:`step`; rollouts, training and every analysis go through it.
-    A gated cell keeps what it needs in a state wider than ``hidden_size`` and shows the hidden part first.
-
-    Attributes
-    ----------
-    hidden_size : int
-        Width of the hidden activity that is read out.
-    input_size : int
-        Number of noise channels.
-    state_size : int
-        Width of the state that is carried from step to step (``hidden_size`` unless the cell has memory
-        cells).
-    """
-
-    name: str
-
-    def __init__(self, hidden_size: int, input_size: int, state_size: int | None = None):
-        super().__init__()
-        for label, size in (("hidden_size", hidden_size), ("input_size", input_size)):
-            if size < 1:
-                raise InputError(f"`{label}` must be ≥ 1, got {size}. The paper uses 150 and 100.")
-        self.hidden_size, self.input_size = hidden_size, input_size
-        self.state_size = hidden_size if state_size is None else state_size
-
-    @abstractmethod
-    def step(
-        self, state: Float[Tensor, "trajectory state"], noise: Float[Tensor, "trajectory input"]
-    ) -> Float[Tensor, "trajectory state"]:
-        """Advance every trajectory by one step."""
-
-    def unroll(
-        self, state: Float[Tensor, "trajectory state"], noise: Float[Tensor, "time trajectory input"]
-    ) -> Float[Tensor, "time trajectory state"]:
-        """States after each step of ``noise``, starting from ``state`` (which is not part of the result)."""
-        states = []
-        for noise_t in noise:
-            state = self.step(state, noise_t)
-            states.append(state)
-        return torch.stack(states)
+from .base import Cell, uniform_parameter
 
 
 class ElementwiseCell(Cell):
@@ -121,37 +78,32 @@ class ElementwiseCell(Cell):
             return super().unroll(state, noise)
         return _Unroll.apply(self, state, noise, *weights)  # type: ignore[no-any-return]
 
+    @torch.no_grad()
+    def compute_jacobian(
+        self, state: Float[Tensor, "point state"], noise: Float[Tensor, "point input"]
+    ) -> Float[Tensor, "point state state"]:
+        """Jacobian of the step: diag(φ′) W_hh."""
+        return self._compute_slopes(state, noise)[:, :, None] * self.w_hh
 
-class ReLUCell(ElementwiseCell):
-    """The paper's cell: h_t = ReLU(W_hh h_{t−1} + W_ih x_t), positively homogeneous without a bias."""
+    @torch.no_grad()
+    def push_tangents(
+        self,
+        state: Float[Tensor, "point state"],
+        noise: Float[Tensor, "point input"],
+        vectors: Float[Tensor, "point vector state"],
+    ) -> Float[Tensor, "point vector state"]:
+        """Advance tangent vectors: φ′ times W_hh v."""
+        return self._compute_slopes(state, noise)[:, None] * (vectors @ self.w_hh.T)
 
-    name = "relu"
+    def redraw(self, generator: torch.Generator) -> Self:
+        """Draw an untrained cell; biases that are all 0 are not drawn."""
+        has_bias = self.bias is not None and bool(self.bias.any())
+        return type(self)(self.hidden_size, self.input_size, bias=has_bias, generator=generator)
 
-    @staticmethod
-    def activate_(preactivation: Tensor) -> Tensor:
-        """Apply ReLU in place."""
-        return preactivation.relu_()
-
-    @staticmethod
-    def multiply_derivative_(gradient: Tensor, activity: Tensor) -> Tensor:
-        """Keep the gradient of active units (derivative 0 at 0)."""
-        return gradient.mul_(activity.sign())
-
-
-class TanhCell(ElementwiseCell):
-    """h_t = tanh(W_hh h_{t−1} + W_ih x_t + b): bounded, not homogeneous."""
-
-    name = "tanh"
-
-    @staticmethod
-    def activate_(preactivation: Tensor) -> Tensor:
-        """Apply tanh in place."""
-        return preactivation.tanh_()
-
-    @staticmethod
-    def multiply_derivative_(gradient: Tensor, activity: Tensor) -> Tensor:
-        """Multiply by 1 − tanh²."""
-        return gradient.mul_(1 - activity.square())
+    def _compute_slopes(self, state: Tensor, noise: Tensor) -> Float[Tensor, "point state"]:
+        """φ′ of every neuron in this step."""
+        after = self.step(state, noise)
+        return self.multiply_derivative_(torch.ones_like(after), after)
 
 
 class _Unroll(torch.autograd.Function):
@@ -187,21 +139,3 @@ class _Unroll(torch.autograd.Function):
             grad_weights.append(flat.sum(0))
         grad_state = grads[0] @ cell.w_hh.detach() if ctx.needs_input_grad[1] else None
         return None, grad_state, None, *grad_weights
-
-
-def uniform_parameter(shape: tuple[int, ...], bound: float, generator: torch.Generator) -> nn.Parameter:
-    """Parameter drawn uniformly from ±``bound`` (PyTorch's default initialisation of recurrent layers)."""
-    return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
-
-
-CELLS: dict[str, type[ElementwiseCell]] = {cell.name: cell for cell in (ReLUCell, TanhCell)}
-"""Cells by the name that settings use."""
-
-
-def build_cell(
-    name: str, hidden_size: int, input_size: int, *, bias: bool = False, generator: torch.Generator
-) -> Cell:
-    """Build a cell by name; see :data:`CELLS`."""
-    if name not in CELLS:
-        raise unknown_name("cell", name, CELLS)
-    return CELLS[name](hidden_size, input_size, bias=bias, generator=generator)
