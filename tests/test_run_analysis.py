@@ -111,7 +111,9 @@ def get_status(outcomes):
 
 
 def test_an_outcome_shows_counts_of_what_it_holds(tmp_path):
-    outcome = PartOutcome("sum", "done", seconds=1.26, quantities=[Quantity("a", "label")], files=[tmp_path] * 3)
+    outcome = PartOutcome(
+        "sum", "done", seconds=1.26, quantities=[Quantity("a", "label")], files=[tmp_path] * 3
+    )
     assert repr(outcome) == "PartOutcome(part='sum', status='done', seconds=1.3, n_quantities=1, n_files=3)"
     outcome = PartOutcome("sum", "undefined", "it needs first, which is undefined.")
     assert "status='undefined', reason='it needs first, which is undefined.', " in repr(outcome)

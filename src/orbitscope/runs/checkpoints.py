@@ -28,7 +28,7 @@ class TensorFile:
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
-    """Write tensors and JSON-able metadata in one step, with a checksum: same content, same bytes."""
+    """Write tensors and JSON-able metadata in one step, with a checksum; same content, same bytes."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(metadata, sort_keys=True)
     header = {"orbitscope": text, _CHECKSUM: _digest(plain, text)}
