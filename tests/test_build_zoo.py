@@ -1,6 +1,7 @@
 """The script that chooses the networks of the zoo: its rule, and what it packs."""
 
-import json
+import dataclasses
+import itertools
 import shutil
 import sys
 from pathlib import Path
@@ -74,13 +75,12 @@ def add_row(script, name):
 
 def set_validation(script, name, losses):
     """Give a run these losses and floors of validation in its first epochs, and a row that says so."""
-    file = script.RUNS / name / "history.jsonl"
-    records = [json.loads(line) for line in file.read_text().splitlines()]
-    for record in records:
-        record |= {"validation_loss": None, "validation_floor": None}
-    for record, (loss, floor) in zip(records, losses, strict=False):
-        record |= {"validation_loss": loss, "validation_floor": floor}
-    file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    run = RunFolder(script.RUNS / name)
+    given = itertools.chain(losses, itertools.repeat((None, None)))
+    run.write_history(
+        dataclasses.replace(record, validation_loss=loss, validation_floor=floor)
+        for record, (loss, floor) in zip(run.read_history(), given, strict=False)
+    )
     add_row(script, name)
 
 

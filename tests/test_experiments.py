@@ -1,5 +1,6 @@
 """The scripts that fill the tables: what is not computed twice, and what stands on the page."""
 
+import dataclasses
 import json
 import sys
 from functools import partial
@@ -249,3 +250,23 @@ def test_networks_that_are_no_presets_come_last(dynamics):
     assert [row["network"] for row in ordered] == [
         *("zoo:linear-2", "zoo:cyclic-4", "zoo:linear-3-faithful", "zoo:ring-6", "runs/mine")
     ]
+
+
+# convert_histories
+
+
+def test_histories_of_an_older_version_get_checksums_once(monkeypatch, tmp_path, train_tiny_run, capsys):
+    monkeypatch.syspath_prepend(str(EXPERIMENTS))
+    import convert_histories  # pyright: ignore[reportMissingImports]
+
+    run = train_tiny_run(tmp_path / "run")
+    records, lines = run.read_history(), run.history.read_text().splitlines(keepends=True)
+    older = [json.dumps(dataclasses.asdict(record)) + "\n" for record in records]
+    whole, cut = "".join(older), "".join(older)[:-9]
+    monkeypatch.setattr(sys, "argv", ["convert_histories.py", str(run.history)])
+    for content, expected in ((whole, lines), (cut, [*lines[:-1], older[-1][:-9]])):
+        run.history.write_text(content)
+        for count in (1, 0):
+            convert_histories.main()
+            assert f"{count} of 1 histories" in capsys.readouterr().out
+            assert run.history.read_text() == "".join(expected)

@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from orbitscope.errors import InputError
+from orbitscope.hmm import HMM, load_preset
 from orbitscope.importers import import_state_dict
 from orbitscope.network import build_network, sample_symbols
 from orbitscope.run_import import import_run
@@ -70,13 +71,120 @@ def test_tanh_networks_are_named_by_the_caller(tmp_path, noise):
         import_state_dict(path, cell="lstm")
 
 
-def test_the_cell_has_no_default(tmp_path):
-    path = save(tmp_path, make_published().state_dict())
-    with pytest.raises(TypeError, match="required.*argument: 'cell'"):
-        import_state_dict(path)  # pyright: ignore[reportCallIssue]
-    with pytest.raises(TypeError, match="required.*argument: 'cell'"):
-        import_run(path, tmp_path / "run", process="linear-2")  # pyright: ignore[reportCallIssue]
+def test_the_cell_has_no_default_where_weights_alone_are_given(tmp_path):
+    weights = make_published().state_dict()
+    for source in (save(tmp_path, weights), weights):
+        with pytest.raises(
+            InputError, match=r"`cell` must be relu or tanh, got none\. .*nonlinearity='relu'"
+        ):
+            import_state_dict(source)
+        with pytest.raises(InputError, match=r"`cell` must be relu or tanh, got none"):
+            import_run(source, tmp_path / "run", process="linear-2")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("nonlinearity", ["relu", "tanh"])
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_module_in_memory_does_what_it_did_step_by_step(noise, nonlinearity, bias):
+    original = make_published(nonlinearity=nonlinearity, bias=bias, readout_bias=bias)
+    with torch.no_grad():
+        original.rnn.weight_hh_l0.mul_(3)  # strong recurrence, so that an error would grow
+        for name, parameter in original.named_parameters():
+            if "bias" in name:
+                parameter.copy_((64 * parameter).round() / 64)  # PyTorch's two biases add up exactly
+    network = import_state_dict(original)
+    assert network.cell.name == nonlinearity
+
+    original, network, noise = original.double(), network.double(), noise.double()
+    expected, state = original(noise).detach(), network.initial_state(4)
+    for noise_t, logits in zip(noise, expected, strict=True):
+        state = network.step(state, noise_t).detach()
+        torch.testing.assert_close(network.compute_logits(state).detach(), logits, rtol=1e-12, atol=1e-12)
+
+
+class Cellular(nn.Module):
+    def __init__(self, recurrent):
+        super().__init__()
+        self.inner = nn.ModuleDict({"rnn": recurrent, "fc": nn.Linear(8, 3)})
+
+
+def test_the_layer_with_the_weights_tells_the_cell():
+    assert import_state_dict(Cellular(nn.RNN(5, 8))).cell.name == "tanh"
+    assert import_state_dict(Cellular(nn.RNNCell(5, 8, nonlinearity="relu"))).cell.name == "relu"
+    ours = build_network(3, cell="tanh", hidden_size=6, generator=torch.Generator().manual_seed(1))
+    assert import_state_dict(ours).cell.name == "tanh"
+    both = nn.ModuleDict({"a": Cellular(nn.RNN(5, 8)), "b": Cellular(nn.RNN(5, 8, nonlinearity="relu"))})
+    assert [import_state_dict(both, prefix=p).cell.name for p in ("a.", "b.")] == ["tanh", "relu"]
+
+
+def test_a_cell_that_is_not_the_modules_is_refused():
+    assert import_state_dict(make_published(), cell="relu").cell.name == "relu"
+    with pytest.raises(
+        InputError,
+        match=r"`module Published in memory`: `cell` must be `relu` like the layer `rnn`, got `tanh`",
+    ):
+        import_state_dict(make_published(), cell="tanh")
+
+
+def test_a_module_without_a_known_layer_needs_a_cell(noise):
+    class HandWritten(nn.Module):
+        def __init__(self, weights):
+            super().__init__()
+            for name, weight in weights.items():
+                self.register_parameter(name, nn.Parameter(weight))
+
+    original = make_published()
+    names = {"rnn.weight_hh_l0": "weight_hh", "rnn.weight_ih_l0": "weight_ih", "fc.weight": "w_out"}
+    module = HandWritten({names[name]: weight for name, weight in original.state_dict().items()})
+    with pytest.raises(InputError, match="`cell` must be relu or tanh, got none"):
+        import_state_dict(module)
+    torch.testing.assert_close(run(import_state_dict(module, cell="relu"), noise), original(noise).detach())
+
+
+def test_weights_in_memory_are_copied_and_checked_like_those_of_a_file():
+    original = make_published()
+    for source in (original, original.state_dict(), {"model": dict(original.named_parameters())}):
+        network = import_state_dict(source, cell="relu")
+        before = network.w_out.clone()
+        with torch.no_grad():
+            original.fc.weight.add_(1)
+        assert torch.equal(network.w_out, before)
+        with pytest.raises(InputError, match=r"in memory`: `prefix` must begin the names"):
+            import_state_dict(source, cell="relu", prefix="c.")
+    broken = original.state_dict() | {"fc.weight": torch.zeros(3, 9)}
+    with pytest.raises(InputError, match=r"`state dict in memory`: `fc.weight` must have shape \(any, 8\)"):
+        import_state_dict(broken, cell="relu")
+    for layer, word in ((nn.LSTM, "an LSTM"), (nn.GRU, "a GRU")):
+        with pytest.raises(InputError, match=rf"`module Published in memory`: .*{word}"):
+            import_state_dict(make_published(recurrent=layer))
+
+
+def test_a_run_is_made_of_a_module_or_a_state_dict_and_says_so(tmp_path):
+    module = make_published()
+    runs = [
+        import_run(module, tmp_path / "module", process="linear-3"),
+        import_run(module.state_dict(), tmp_path / "dict", process="linear-3", cell="relu"),
+        import_run(save(tmp_path, module.state_dict()), tmp_path / "file", process="linear-3", cell="relu"),
+    ]
+    origins = [folder.read_provenance()["source"] for folder in runs]
+    found = [origin["from"] for origin in origins]
+    assert found == ["module Published in memory", "state dict in memory", str(tmp_path / "network.pt")]
+    assert origins[0]["sha256"] == origins[1]["sha256"] != origins[2]["sha256"]
+    assert all(len(origin["sha256"]) == 64 for origin in origins)
+    assert all(torch.equal(folder.load_network().w_out, module.fc.weight) for folder in runs)
+    assert "weights from module Published in memory" in runs[0].status.read_text()
+    with torch.no_grad():
+        module.fc.weight[0, 0] += 1
+    other = import_run(module, tmp_path / "other", process="linear-3").read_provenance()["source"]
+    assert other["sha256"] != origins[0]["sha256"]
+
+
+def test_a_nameless_process_does_not_hinder_a_network_in_memory(tmp_path):
+    hmm = load_preset("linear-3").hmm
+    nameless = HMM(hmm.initial_probs, hmm.transition_matrix, hmm.emission_probs)
+    folder = import_run(make_published(), tmp_path / "run", hmm=nameless)
+    assert folder.read_settings().process == "unnamed"
+    assert folder.read_hmm() == nameless
 
 
 @pytest.mark.parametrize(

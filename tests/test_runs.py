@@ -329,42 +329,6 @@ def test_provenance_says_what_repeats_a_run():
     assert json.loads(json.dumps(facts)) == facts
 
 
-# ---- history
-
-
-def test_history_round_trips_and_drops_a_line_cut_short(folder, task):
-    run_epochs(folder, task, initialise_training(task, SETTINGS), 3)
-    records = folder.read_history()
-    assert [record.epoch for record in records] == [1, 2, 3]
-    assert records[0].validation_loss is None
-    assert records[1].validation_loss is not None
-    text = folder.history.read_text()
-    whole = [line + "\n" for line in text.splitlines()]
-    for length in range(len(whole[0]) + len(whole[1]), len(text) - 1, 7):
-        folder.history.write_text(text[:length])
-        assert folder.read_history() == records[:2]
-    assert folder.trim_history(2) == records[:2]
-    assert folder.history.read_text() == "".join(whole[:2])
-    folder.append_history(records[2])
-    assert folder.history.read_text() == text
-    assert folder.trim_history(1) == records[:1]
-    assert folder.read_history() == records[:1]
-
-
-def test_a_last_line_without_newline_does_not_swallow_the_next(folder, task):
-    run_epochs(folder, task, initialise_training(task, SETTINGS), 2)
-    records = folder.read_history()
-    folder.history.write_text(folder.history.read_text().rstrip("\n"))
-    folder.trim_history(2)
-    folder.append_history(dataclasses.replace(records[1], epoch=3))
-    assert [record.epoch for record in folder.read_history()] == [1, 2, 3]
-
-
-def test_no_history_is_empty(folder):
-    assert folder.read_history() == []
-    assert folder.trim_history(0) == []
-
-
 # ---- checkpoints and resuming
 
 

@@ -1,9 +1,9 @@
 """Results: frozen arrays with named axes, the settings that made them, and the one codec that stores them.
 
 A result is written as netCDF 4 (by xarray and h5netcdf), which MATLAB, R and Julia read too.
+A checksum of all bytes follows its content.
 """
 
-import hashlib
 import json
 import reprlib
 from collections.abc import Mapping
@@ -15,9 +15,10 @@ import numpy as np
 import xarray as xr
 
 from .atomic_files import replace_file
-from .errors import InputError, RunFolderError
+from .errors import DamagedFileError, InputError, RunFolderError
 from .quantity import Quantity
 from .reprs import format_repr
+from .sealed_files import append_checksum, describe_damage
 
 FORMAT_VERSION = 1
 
@@ -131,11 +132,11 @@ def save_result(result: Result, path: Path) -> None:
         "settings": json.dumps(result.settings, sort_keys=True),
         "status": json.dumps(result.status, sort_keys=True),
     }
-    attributes["sha256"] = _digest(arrays, attributes["settings"] + attributes["status"])
     variables = {name: _label(type(result), name, array) for name, array in arrays.items()}
     dataset = xr.Dataset(variables, attrs=attributes)
     with replace_file(path) as temporary:
         dataset.to_netcdf(temporary, engine="h5netcdf")
+        append_checksum(temporary)
 
 
 def load_result(path: Path, cls: type[R]) -> R:
@@ -150,15 +151,15 @@ def load_result(path: Path, cls: type[R]) -> R:
     Raises
     ------
     RunFolderError
-        If the file is missing, damaged, or holds something else.
+        If the file is missing or holds something else; DamagedFileError if it is not what was written.
     """
     if not path.is_file():
         raise RunFolderError(f"`{path}` must exist, but does not. Compute it first, or check the name.")
-    try:
-        with xr.open_dataset(path, engine="h5netcdf") as dataset:
-            dataset.load()
-    except Exception as error:  # whatever HDF5, h5netcdf and xarray raise on bytes they cannot read
-        raise _damaged(path, f"it cannot be read ({error})") from None
+    # First of all: from damaged bytes HDF5 may never come back, and h5netcdf leaves noise on the terminal.
+    if damage := describe_damage(path):
+        raise _damaged(path, damage)
+    with xr.open_dataset(path, engine="h5netcdf") as dataset:
+        dataset.load()
     kind = dataset.attrs.get("orbitscope_result")
     if kind != cls.__name__:
         raise RunFolderError(
@@ -174,8 +175,6 @@ def load_result(path: Path, cls: type[R]) -> R:
 def _build(path: Path, cls: type[R], dataset: xr.Dataset) -> R:
     arrays = {name: _restore(dataset.variables[name].to_numpy()) for name in list_array_fields(cls)}
     texts = [str(dataset.attrs.get(key, "")) for key in ("settings", "status")]
-    if dataset.attrs.get("sha256") != _digest(arrays, "".join(texts)):
-        raise _damaged(path, "its checksum does not match its content")
     try:
         return cls(settings=json.loads(texts[0]), status=json.loads(texts[1]), **arrays)
     except (InputError, TypeError) as error:
@@ -192,20 +191,6 @@ def _label(cls: type[Result], name: str, array: np.ndarray) -> xr.Variable:
 
 def _restore(array: np.ndarray) -> np.ndarray:
     return array.astype(np.str_) if array.dtype.kind in "OTSU" else array
-
-
-def _digest(arrays: Mapping[str, np.ndarray], text: str) -> str:
-    """Checksum over names, shapes and values (strings as text: their padded width does not matter)."""
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(arrays):
-        array = arrays[name]
-        kind = "text" if array.dtype.kind == "U" else array.dtype.name
-        digest.update(f"{name} {kind} {array.shape}".encode())
-        is_text = array.dtype.kind == "U"
-        digest.update(
-            json.dumps(array.tolist()).encode() if is_text else np.ascontiguousarray(array).tobytes()
-        )
-    return digest.hexdigest()
 
 
 def _copy_json(name: str, value: Any) -> Any:
@@ -236,7 +221,7 @@ def _is_equal(a: np.ndarray, b: np.ndarray) -> bool:
     return a.dtype.kind == b.dtype.kind and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
 
-def _damaged(path: Path, reason: str) -> RunFolderError:
-    return RunFolderError(
+def _damaged(path: Path, reason: str) -> DamagedFileError:
+    return DamagedFileError(
         f"`{path}` must be a whole result file, but {reason}. Delete it and compute it again."
     )

@@ -4,10 +4,10 @@ import hashlib
 from pathlib import Path
 
 from .hmm import HMM, load_process
-from .importers import import_state_dict
+from .importers import WeightSource, import_state_dict, name_source, read_tensors
 from .network import NoiseRNN, require_same_symbols
 from .recipes import build_settings
-from .runs import RunFolder, describe_provenance
+from .runs import RunFolder, describe_provenance, digest_tensors
 from .settings import RunSettings
 
 RECIPE = "imported"
@@ -15,26 +15,26 @@ RECIPE = "imported"
 
 
 def import_run(
-    source: str | Path,
+    source: WeightSource,
     out: str | Path,
     *,
-    cell: str,
+    cell: str | None = None,
     process: str | None = None,
     hmm: HMM | None = None,
     prefix: str | None = None,
     noise_std: float = 1.0,
 ) -> RunFolder:
-    """Make a run folder of a saved PyTorch state dict, ready for evaluation and analyses.
+    """Make a run folder of a network that was trained elsewhere, ready for evaluation and analyses.
 
     Parameters
     ----------
-    source : path
-        State dict, as :func:`orbitscope.import_state_dict` reads it.
+    source : path, mapping or torch.nn.Module
+        File, state dict or module, as :func:`orbitscope.import_state_dict` reads it.
     out : path
         Folder of the run; must be new or empty.
-    cell : str
-        ``relu`` or ``tanh``: the file does not tell, and ``torch.nn.RNN`` is tanh unless made with
-        ``nonlinearity="relu"``.
+    cell : str, optional
+        ``relu`` or ``tanh``; may be left out for a module with a ``torch.nn.RNN``. A state dict does not
+        tell, and ``torch.nn.RNN`` is tanh unless made with ``nonlinearity="relu"``.
     process : str, optional
         Name of the process that the network emulates, or path of its HMM file.
     hmm : HMM, optional
@@ -47,7 +47,7 @@ def import_run(
     Returns
     -------
     RunFolder
-        With settings, process, provenance (file and SHA-256), weights, and status ``imported``.
+        With settings, process, provenance (origin and SHA-256), weights, and status ``imported``.
 
     Raises
     ------
@@ -55,19 +55,34 @@ def import_run(
         If neither process nor HMM is given, or the network does not fit it.
     RunFolderError
         If the folder is in use.
+
+    Examples
+    --------
+    >>> import_run("net.pt", "runs/mine", cell="tanh", process="linear-2")
+    >>> import_run(model, "runs/mine-too", process="linear-2")  # a torch.nn.Module with a torch.nn.RNN
     """
     if hmm is None:
         hmm = load_process(process or "")
     network = import_state_dict(source, cell=cell, prefix=prefix)
     require_same_symbols(network, hmm)
-    settings = _describe_settings(process or hmm.name or Path(source).stem, network, noise_std)
-    origin = {"file": str(source), "sha256": hashlib.sha256(Path(source).read_bytes()).hexdigest()}
+    origin = _describe_origin(source)
+    label = Path(source).stem if isinstance(source, str | Path) else "unnamed"
+    settings = _describe_settings(process or hmm.name or label, network, noise_std)
     folder = RunFolder(out)
     with folder.lock():
         folder.create(settings, hmm, describe_provenance(settings) | {"source": origin})
         folder.save_weights(network.state_dict(), {"epoch": None, **origin})
-        folder.write_status(RECIPE, 0, f"weights from {source}")
+        folder.write_status(RECIPE, 0, f"weights from {origin['from']}")
     return folder
+
+
+def _describe_origin(source: WeightSource) -> dict[str, str]:
+    """Where the weights are from, with a SHA-256 of the file, or of the tensors in memory."""
+    if isinstance(source, str | Path):
+        digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()
+    else:
+        digest = digest_tensors(read_tensors(source))
+    return {"from": name_source(source), "sha256": digest}
 
 
 def _describe_settings(process: str, network: NoiseRNN, noise_std: float) -> RunSettings:

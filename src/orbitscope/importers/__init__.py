@@ -11,12 +11,18 @@ if TYPE_CHECKING:
     from .sequence_files import SymbolSequences as SymbolSequences
     from .sequence_files import load_sequences as load_sequences
     from .state_dicts import import_state_dict as import_state_dict
+    from .weight_sources import WeightSource as WeightSource
+    from .weight_sources import name_source as name_source
+    from .weight_sources import read_tensors as read_tensors
 
 _MODULE_OF = {
     "import_hmm": "hmm_objects",
     "SymbolSequences": "sequence_files",
     "load_sequences": "sequence_files",
     "import_state_dict": "state_dicts",
+    "WeightSource": "weight_sources",
+    "name_source": "weight_sources",
+    "read_tensors": "weight_sources",
 }
 
 

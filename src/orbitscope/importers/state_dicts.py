@@ -1,20 +1,15 @@
-"""Networks trained elsewhere: PyTorch state dicts of a one-layer RNN with a linear readout."""
+"""Networks trained elsewhere: PyTorch weights of a one-layer RNN with a linear readout."""
 
-import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from orbitscope.errors import InputError
-from orbitscope.network import CELLS, NoiseRNN, build_network
+from ..errors import InputError
+from ..network import CELLS, Cell, NoiseRNN, build_network
+from .weight_sources import WeightSource, name_source, read_tensors
 
-PYTORCH_SUFFIXES = (".pt", ".pth", ".ckpt")
 RECURRENT_NAMES = ("weight_hh_l0", "weight_hh", "w_hh")  # torch.nn.RNN, torch.nn.RNNCell, ours
 OTHER_NAMES = {  # names beside the recurrent weights: input weights, biases (summed)
     "weight_hh_l0": ("weight_ih_l0", ("bias_ih_l0", "bias_hh_l0")),
@@ -37,88 +32,63 @@ class _Names:
     biases: tuple[str, ...]
 
 
-def import_state_dict(path: str | Path, *, cell: str, prefix: str | None = None) -> NoiseRNN:
-    """Build the network whose weights a file holds.
+def import_state_dict(
+    source: WeightSource, *, cell: str | None = None, prefix: str | None = None
+) -> NoiseRNN:
+    """Build a network of weights from a file or from memory.
 
     Parameters
     ----------
-    path                 .pt, .pth, .ckpt: a state dict saved by `torch.save`, on GPU or CPU, alone or inside
-                         a checkpoint; .safetensors: the same tensors, or weights of a run folder. Names are
-                         those of `torch.nn.RNN` and of one linear layer, each with any prefix
-    cell : str           `relu` or `tanh`: the file does not tell, and `torch.nn.RNN` is tanh unless made with
-                         `nonlinearity="relu"`
-    prefix : str         read only the names that start with this; needed where a file holds several networks
+    source : path, mapping or torch.nn.Module
+        A file: .pt, .pth, .ckpt (saved by `torch.save`, on GPU or CPU) or .safetensors, or weights of a run
+        folder. Or a state dict, alone or inside a checkpoint. Or a module, of which only the weights are
+        taken: what else its `forward` does is not seen. Names are those of `torch.nn.RNN` and of one linear
+        layer, each with any prefix.
+    cell : str, optional
+        `relu` or `tanh`; may be left out for a module with a `torch.nn.RNN` or a network of ours. Weights
+        alone do not tell, and `torch.nn.RNN` is tanh unless made with `nonlinearity="relu"`.
+    prefix : str, optional
+        Read only the names that start with this; needed where there are several networks.
 
     Returns
     -------
-    NoiseRNN             float32 on the CPU; with biases in cell and readout if either has one (else zeros)
+    NoiseRNN
+        Copies of the weights, float32 on the CPU; with biases in cell and readout if either has one (else
+        zeros).
 
     Raises
     ------
-    InputError           no such file; a pickle that `weights_only` refuses; no, or several, recurrent layers
-                         or readouts; GRU or LSTM; several layers or directions; a shape that does not fit
+    InputError
+        No such file; a pickle that `weights_only` refuses; no, or several, recurrent layers or readouts; GRU
+        or LSTM; several layers or directions; a shape that does not fit; a cell that is not known, or not
+        that of the module.
 
     Notes
     -----
     Paper: Torre et al. 2025, eq. 1. PyTorch's two recurrent biases act as their sum.
+
+    Examples
+    --------
+    >>> model = torch.nn.ModuleDict({"rnn": torch.nn.RNN(100, 150), "fc": torch.nn.Linear(150, 3)})
+    >>> network = import_state_dict(model)  # tanh; input 100, hidden 150, 3 symbols
     """
-    tensors = _select(dict(_flatten(_read(Path(path)))), prefix, path)
+    tensors = read_tensors(source)
     try:
+        tensors = _select(tensors, prefix)
         names = _find_recurrent(tensors)
         readout, readout_bias = _find_readout(tensors, names)
         _refuse_leftovers(tensors, names, {readout, readout_bias})
-        return _build(tensors, names, readout, readout_bias, cell)
+        weights = _collect_weights(tensors, names, readout, readout_bias)
+        return _build(weights, _resolve_cell(cell, source, names.w_hh))
     except InputError as error:
-        raise InputError(f"`{path}`: {error}") from None
+        raise InputError(f"`{name_source(source)}`: {error}") from None
 
 
-def _read(path: Path) -> Mapping[Any, Any]:
-    suffix = path.suffix.lower()
-    if suffix not in (*PYTORCH_SUFFIXES, ".safetensors"):
-        raise InputError(
-            f"`{path}` must end in {', '.join(PYTORCH_SUFFIXES)} or .safetensors, got `{path.suffix}`. "
-            "Save the network's state_dict with torch.save."
-        )
-    if not path.is_file():
-        raise InputError(f"`{path}` must be an existing file, got none there. Check the path.")
-    try:
-        loaded = load_file(path) if suffix == ".safetensors" else _load_pytorch(path)
-    except pickle.UnpicklingError:
-        raise InputError(
-            f"`{path}` must hold tensors only, got other objects, such as a whole module, or a damaged file. "
-            "A pickle could run any code, so it is not opened. Where you trust it, load it with "
-            "model = torch.load(…, weights_only=False) and save torch.save(model.state_dict(), …)."
-        ) from None
-    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "it ends too early"
-        raise InputError(f"`{path}` must be a whole {suffix} file, got: {reason}. Save it anew.") from None
-    if not isinstance(loaded, Mapping):
-        raise InputError(
-            f"`{path}` must hold a mapping from names to tensors, got {type(loaded).__name__}. "
-            "Save the network's state_dict."
-        )
-    return loaded
-
-
-def _load_pytorch(path: Path) -> Any:
-    return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def _flatten(values: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-    """Tensors of nested mappings, their names joined by dots: a checkpoint's `model` becomes a prefix."""
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{name}.")
-        elif isinstance(value, Tensor):
-            yield f"{prefix}{name}", value
-
-
-def _select(tensors: dict[str, Tensor], prefix: str | None, path: str | Path) -> dict[str, Tensor]:
+def _select(tensors: dict[str, Tensor], prefix: str | None) -> dict[str, Tensor]:
     selected = {name: tensor for name, tensor in tensors.items() if name.startswith(prefix or "")}
     if tensors and not selected:
         raise InputError(
-            f"`{path}`: `prefix` must begin the names of the weights, got `{prefix}`. "
-            f"Names there: {_list(tensors)}."
+            f"`prefix` must begin the names of the weights, got `{prefix}`. Names there: {_list(tensors)}."
         )
     return selected
 
@@ -185,32 +155,64 @@ def _refuse_leftovers(tensors: dict[str, Tensor], names: _Names, readout: set[st
         )
 
 
-def _build(tensors: dict[str, Tensor], names: _Names, readout: str, readout_bias: str, cell: str) -> NoiseRNN:
+def _collect_weights(
+    tensors: dict[str, Tensor], names: _Names, readout: str, readout_bias: str
+) -> dict[str, Tensor]:
+    """Checked weights under our names."""
     w_hh, w_ih, w_out = tensors[names.w_hh], tensors[names.w_ih], tensors[readout]
     hidden_size = w_hh.shape[-1] if w_hh.ndim else 0
     _check_square(names.w_hh, w_hh)
     _check_shape(names.w_ih, w_ih, (hidden_size, None))
     _check_shape(readout, w_out, (None, hidden_size))
-    n_symbols, bias = w_out.shape[0], bool(names.biases) or readout_bias in tensors
-    network = build_network(
-        n_symbols,
-        cell=cell,
-        hidden_size=hidden_size,
-        input_size=w_ih.shape[1],
-        bias=bias,
-        generator=torch.Generator().manual_seed(0),
-    )
     weights = {"cell.w_hh": w_hh, "cell.w_ih": w_ih, "w_out": w_out}
-    if bias:
+
+    if names.biases or readout_bias in tensors:
         biases = {name: tensors[name] for name in names.biases}
         for name, tensor in biases.items():
             _check_shape(name, tensor, (hidden_size,))
         weights["cell.bias"] = sum((b.double() for b in biases.values()), torch.zeros(hidden_size).double())
-        weights["out_bias"] = tensors.get(readout_bias, torch.zeros(n_symbols))
-        _check_shape(readout_bias, weights["out_bias"], (n_symbols,))
+        weights["out_bias"] = tensors.get(readout_bias, torch.zeros(len(w_out)))
+        _check_shape(readout_bias, weights["out_bias"], (len(w_out),))
+
     for name, tensor in weights.items():
         if not bool(torch.isfinite(tensor).all()):
             raise InputError(f"`{name}` must be finite, got NaN or infinity. Import an earlier checkpoint.")
+    return weights
+
+
+def _resolve_cell(cell: str | None, source: WeightSource, recurrent: str) -> str:
+    """Cell that is asked for or that the module tells, which must agree."""
+    layer = recurrent.rpartition(".")[0]
+    told = _find_cell(source, layer) if isinstance(source, nn.Module) else None
+    chosen = told if cell is None else cell
+    if chosen is None:
+        raise InputError(
+            f"`cell` must be {' or '.join(CELLS)}, got none. Weights alone do not tell; torch.nn.RNN is tanh "
+            "unless made with nonlinearity='relu'."
+        )
+    if told not in (None, chosen):
+        raise InputError(f"`cell` must be `{told}` like the layer `{layer}`, got `{chosen}`. Leave it out.")
+    return chosen
+
+
+def _find_cell(module: nn.Module, layer: str) -> str | None:
+    """Cell of a layer of a module, None where the layer does not say."""
+    found = dict(module.named_modules(remove_duplicate=False)).get(layer)
+    if isinstance(found, nn.RNN | nn.RNNCell):
+        return str(found.nonlinearity)
+    return found.name if isinstance(found, Cell) else None
+
+
+def _build(weights: dict[str, Tensor], cell: str) -> NoiseRNN:
+    hidden_size, input_size = weights["cell.w_ih"].shape
+    network = build_network(
+        len(weights["w_out"]),
+        cell=cell,
+        hidden_size=hidden_size,
+        input_size=input_size,
+        bias="out_bias" in weights,
+        generator=torch.Generator().manual_seed(0),
+    )
     network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     return network
 
@@ -234,4 +236,4 @@ def _check_shape(name: str, tensor: Tensor, shape: tuple[int | None, ...]) -> No
     )
     if not fits:
         wanted = str(shape).replace("None", "any")
-        raise InputError(f"`{name}` must have shape {wanted}, got {tuple(tensor.shape)}. Check the file.")
+        raise InputError(f"`{name}` must have shape {wanted}, got {tuple(tensor.shape)}. Check the weights.")

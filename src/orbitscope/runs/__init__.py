@@ -1,5 +1,6 @@
 """Run folders, checkpoints and provenance."""
 
+from .checkpoints import digest_tensors as digest_tensors
 from .checkpoints import load_tensors as load_tensors
 from .checkpoints import load_weights as load_weights
 from .checkpoints import save_tensors as save_tensors

@@ -28,10 +28,10 @@ class TensorFile:
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
-    """Write tensors and JSON-able metadata in one step, with a checksum: same content, same bytes."""
+    """Write tensors and JSON-able metadata in one step, with a checksum; same content, same bytes."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(metadata, sort_keys=True)
-    header = {"orbitscope": text, _CHECKSUM: _digest(plain, text)}
+    header = {"orbitscope": text, _CHECKSUM: digest_tensors(plain, text)}
     with replace_file(path) as temporary:
         temporary.write_bytes(_sort_metadata(save(plain, metadata=header)))
 
@@ -53,7 +53,7 @@ def load_tensors(path: Path) -> TensorFile:
     except (SafetensorError, OSError, ValueError) as error:
         raise _damaged(path, str(error)) from None
     text = header.get("orbitscope", "{}")
-    if header.get(_CHECKSUM) != _digest(tensors, text):
+    if header.get(_CHECKSUM) != digest_tensors(tensors, text):
         raise _damaged(path, "its checksum does not match its content")
     return TensorFile(tensors, json.loads(text))
 
@@ -131,7 +131,8 @@ def _sort_metadata(content: bytes) -> bytes:
     return len(text).to_bytes(_WORD, "little") + text + content[end:]
 
 
-def _digest(tensors: dict[str, Tensor], text: str) -> str:
+def digest_tensors(tensors: dict[str, Tensor], text: str = "") -> str:
+    """SHA-256 over a text and tensors on the CPU: their names, types, shapes and values."""
     digest = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         tensor = tensors[name]

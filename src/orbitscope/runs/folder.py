@@ -3,8 +3,7 @@
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from .checkpoints import (
     save_tensors,
     save_training_state,
 )
+from .history import format_line, read_records, read_records_until
 
 
 class RunFolder:
@@ -128,26 +128,22 @@ class RunFolder:
             raise DamagedFileError(f"`{self.provenance}` must be a JSON file, but: {error}.") from None
 
     def append_history(self, record: EpochRecord) -> None:
-        """Add one epoch; a line that a crash cut short is dropped when the history is read."""
+        """Add one epoch."""
         with self.history.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(record)) + "\n")
+            file.write(format_line(record))
 
     def read_history(self) -> list[EpochRecord]:
-        """Epoch records in order, without a last line that is not whole."""
-        if not self.history.is_file():
-            return []
-        records = []
-        for line in self.history.read_text(encoding="utf-8").splitlines():
-            try:
-                records.append(EpochRecord(**json.loads(line)))
-            except (json.JSONDecodeError, TypeError):
-                break
-        return records
+        """Epoch records in order, see :func:`read_records`; none without a history."""
+        return read_records(self.history)
+
+    def write_history(self, records: Iterable[EpochRecord]) -> None:
+        """Replace the history."""
+        write_text(self.history, "".join(format_line(record) for record in records))
 
     def trim_history(self, last_epoch: int) -> list[EpochRecord]:
         """Drop what lies beyond the epoch that training resumes from."""
-        records = [record for record in self.read_history() if record.epoch <= last_epoch]
-        write_text(self.history, "".join(json.dumps(asdict(record)) + "\n" for record in records))
+        records = read_records_until(self.history, last_epoch)
+        self.write_history(records)
         return records
 
     def write_status(self, status: str, epoch: int, reason: str = "") -> None:

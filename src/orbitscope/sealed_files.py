@@ -1,0 +1,29 @@
+"""Files that end in a checksum of all their bytes, so that damage is found before any library reads them."""
+
+import hashlib
+from pathlib import Path
+
+_START = b"\nsha256 "
+_LENGTH = len(_START) + 2 * hashlib.sha256().digest_size + 1
+
+
+def append_checksum(path: Path) -> None:
+    """Add the checksum, a line of text, to a file; HDF5 passes over what follows its content."""
+    checksum = _format_checksum(path.read_bytes())
+    with path.open("ab") as file:
+        file.write(checksum)
+
+
+def describe_damage(path: Path) -> str | None:
+    """Say in what way a file is not what was written, None if it is whole."""
+    content = path.read_bytes()
+    checksum = content[-_LENGTH:]
+    if not checksum.startswith(_START):
+        return "it has no checksum at its end: it was cut, or another program or an older version wrote it"
+    if checksum != _format_checksum(content[:-_LENGTH]):
+        return "its checksum does not match its content"
+    return None
+
+
+def _format_checksum(content: bytes) -> bytes:
+    return _START + hashlib.sha256(content).hexdigest().encode() + b"\n"
