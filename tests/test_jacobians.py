@@ -13,7 +13,7 @@ from orbitscope.dynamics.jacobians import (
     compute_spectra,
 )
 from orbitscope.errors import InputError
-from orbitscope.network import build_network
+from orbitscope.network import Cell, build_network
 from orbitscope.threads import use_threads
 
 

@@ -2,7 +2,6 @@
 
 import math
 from abc import abstractmethod
-from typing import Self
 
 import torch
 from jaxtyping import Float
@@ -95,7 +94,7 @@ class ElementwiseCell(Cell):
         """Advance tangent vectors: φ′ times W_hh v."""
         return self._compute_slopes(state, noise)[:, None] * (vectors @ self.w_hh.T)
 
-    def redraw(self, generator: torch.Generator) -> Self:
+    def redraw(self, generator: torch.Generator) -> "ElementwiseCell":
         """Draw an untrained cell; biases that are all 0 are not drawn."""
         has_bias = self.bias is not None and bool(self.bias.any())
         return type(self)(self.hidden_size, self.input_size, bias=has_bias, generator=generator)
