@@ -145,23 +145,47 @@ def test_neurons_that_are_hardly_ever_active_have_no_scale():
 
 
 ORIGIN_AT = np.array([-5.0, -1.0, 2.0])
-"""Coordinates of silence on the axes of :func:`draw_box`: on the negative side of two of them."""
+"""Silence, seen from the mean of :func:`draw_box`: on the negative side of two of three axes."""
 
 
-def draw_box(*, origin=ORIGIN_AT):
-    """Activity with standard deviations 3, 2 and 1 along the three neurons, far from silence."""
+def draw_box(*, origin=ORIGIN_AT, sds=(3.0, 2.0, 1.0)):
+    """Uncorrelated activity with these standard deviations along three neurons, off silence."""
     points = torch.randn(2000, 3, generator=seed(1)).double()
     centred = points - points.mean(0)
     white = centred @ torch.linalg.inv(torch.linalg.cholesky(centred.T @ centred / len(points))).T
-    return white * torch.tensor([3.0, 2.0, 1.0]) - torch.as_tensor(origin)
+    return white * torch.tensor(sds, dtype=torch.float64) - torch.as_tensor(origin)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_first_axis_points_from_the_first_symbol_to_the_last(sign):
-    """Wherever silence lies, which decides about the others."""
-    plane = fit_orbit_plane(draw_box(), np.array([0.1 * sign, -7.0, 3.0]), n_components=3)
+    """Whatever correlates more, and wherever silence lies."""
+    direction = sign * np.array([0.1, -7.0, 3.0])
+    plane = fit_orbit_plane(draw_box(), direction, n_components=3)
     np.testing.assert_allclose(plane.components, np.diag([sign, 1.0, -1.0]), atol=1e-9)
-    np.testing.assert_array_less(-(plane.components @ plane.mean)[1:], 0)
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_the_turn_from_symbols_to_activity_is_positive(number):
+    """In units of the standard deviations, from the direction of the logits to that away from silence."""
+    rng = np.random.default_rng(number)
+    activity, direction = draw_box(origin=rng.standard_normal(3)), rng.standard_normal(3)
+    plane = fit_orbit_plane(activity, direction)
+    z = plane.project(activity).numpy() / np.sqrt(plane.variances[:2])
+    difference = activity.numpy() @ direction
+    symbols = np.array([np.cov(axis, difference)[0, 1] for axis in z.T])
+    away = -plane.project(torch.zeros(1, 3).double()).numpy()[0] / np.sqrt(plane.variances[:2])
+    assert symbols[0] > 0
+    assert symbols[0] * away[1] - symbols[1] * away[0] > 0
+
+
+def test_the_orientation_is_that_of_the_plane_whichever_axis_varies_more():
+    rng = np.random.default_rng(3)
+    for _ in range(8):
+        origin, direction, orientations = rng.standard_normal(3), rng.standard_normal(3), []
+        for sds in ([1.001, 1.0, 0.1], [1.0, 1.001, 0.1]):
+            plane = fit_orbit_plane(draw_box(origin=origin, sds=sds), direction)
+            orientations.append(np.linalg.det(plane.components[:, :2]))
+        assert orientations[0] == pytest.approx(orientations[1])
 
 
 def test_the_direction_is_that_of_the_readout():
@@ -172,11 +196,12 @@ def test_the_direction_is_that_of_the_readout():
     np.testing.assert_allclose(fit(network).components[0], [-1.0, 0.0], atol=0.15)
 
 
-@pytest.mark.parametrize("direction", [np.zeros(3), np.array([0.0, 1.0, 1.0])])
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_first_axis_without_symbols_points_away_from_silence(direction, sign):
-    plane = fit_orbit_plane(draw_box(origin=sign * ORIGIN_AT), direction, n_components=3)
+def test_axes_without_symbols_point_away_from_silence(sign):
+    plane = fit_orbit_plane(draw_box(origin=sign * ORIGIN_AT), np.zeros(3), n_components=3)
     np.testing.assert_allclose(plane.components, sign * np.diag([1.0, 1.0, -1.0]), atol=1e-9)
+    one_blind = fit_orbit_plane(draw_box(origin=sign * ORIGIN_AT), np.array([0.0, 1.0, 1.0]))
+    np.testing.assert_allclose(one_blind.components[0], [sign, 0.0, 0.0], atol=1e-9)
 
 
 def test_axes_about_silence_have_a_positive_largest_entry():

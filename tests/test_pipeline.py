@@ -39,6 +39,9 @@ def test_a_run_keeps_everything_and_reports_every_epoch(tmp_path):
         ("train", float(epoch), 5.0) for epoch in range(1, 6)
     ]
     assert {"loss", "floor", "plateau", "symbol_matrix_error", "phase"} <= set(events[0].details)
+    assert [event.seconds_left > 0 for event in events] == [True] * 4 + [False]
+    assert events[-1].share == 1.0
+    assert events[2].seconds_spent == sum(record.seconds for record in run.history[:3])
     assert [record.epoch for record in run.history] == [1, 2, 3, 4, 5]
     assert run.folder.read_history() == run.history
     assert list(run.folder.list_checkpoints()) == [0, 1, 2, 4, 5]

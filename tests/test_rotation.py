@@ -48,7 +48,7 @@ def test_rotating_noise_has_the_rate_rho_sine(angle, expected):
     assert result.trajectory_area_rates.mean() == pytest.approx(float(result.signed_area_rate))
 
 
-def test_equal_variances_leave_the_sign_open_but_not_the_size():
+def test_equal_variances_leave_the_size_as_it_is():
     own, given = (run(make_linear(0.9 * rotate(0.2)), plane=plane) for plane in (None, make_plane()))
     assert own.status["plane"] == "fitted"
     assert given.status["plane"] == "given"

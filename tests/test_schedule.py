@@ -5,8 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
+from orbitscope.recipes import build_settings
 from orbitscope.settings import TrainSettings
-from orbitscope.training import EpochPlan, plan_epoch, split_batches
+from orbitscope.training import ASSUMED_PLATEAU_EPOCHS, EpochPlan, plan_batches, plan_epoch, split_batches
 
 
 def test_without_final_values_nothing_moves():
@@ -109,3 +110,20 @@ def test_the_network_settles_with_the_papers_gradient_first():
     assert plan_epoch(settings, 4) == EpochPlan(4096, 1e-3, 1, 0.7)
     plain = settings.model_copy(update={"settle_learning_rate": None})
     assert plan_epoch(plain, 3, on_plateau=True).learning_rate == 0.5
+
+
+def test_planned_batches_follow_the_plateau_then_the_schedule_and_hold_no_more_than_there_is():
+    batches = plan_batches(build_settings("linear-2"))
+    assert batches[:ASSUMED_PLATEAU_EPOCHS] == [(1000, 4)] * ASSUMED_PLATEAU_EPOCHS
+    assert batches[ASSUMED_PLATEAU_EPOCHS] == (625, 1)
+    assert batches[-1] == (5000, 1)
+    assert set(plan_batches(build_settings("linear-2", recipe="published"))) == {(4096, 1)}
+    assert plan_batches(build_settings("linear-2", changes={"data.n_sequences": 300}))[-1] == (100, 1)
+
+
+def test_a_plateau_that_lasts_longer_than_usual_is_taken_to_be_left_now():
+    settings = build_settings("linear-2")
+    for n_done, last in [(0, 15), (15, 15), (40, 40)]:
+        plans = plan_batches(settings, n_done=n_done)
+        assert set(plans[:last]) == {(1000, 4)}
+        assert plans[last:] == plan_batches(settings, plateau_exit_epoch=1)[last:]

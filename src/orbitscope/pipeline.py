@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import signal
 import threading
 import time
@@ -23,12 +24,14 @@ from .settings import RunSettings
 from .statistics import ChangePoint
 from .threads import use_threads
 from .training import (
+    CostModel,
     EpochRecord,
     Trainer,
     TrainingDivergedError,
     TrainingState,
     find_transition,
     initialise_training,
+    predict_seconds_left,
     prepare_task,
 )
 from .zoo import name_network, open_run, open_writable_run
@@ -222,6 +225,7 @@ def _run_epochs(
     progress: ProgressCallback,
 ) -> None:
     train = trainer.settings.train
+    model = CostModel(trainer.settings, trainer.task.hmm.n_symbols)
     last_saved = time.monotonic()
     for record in trainer.run_epochs(state):
         history.append(record)
@@ -231,7 +235,8 @@ def _run_epochs(
         if time.monotonic() - last_saved >= _SECONDS_BETWEEN_STATES or record.epoch == train.epochs:
             folder.save_state(state)
             last_saved = time.monotonic()
-        progress(_describe_epoch(record, history, train.epochs))
+        left = predict_seconds_left(model, history, plateau_exit_epoch=state.plateau_exit_epoch)
+        progress(_describe_epoch(history, train.epochs, left))
 
 
 def is_checkpoint_epoch(epoch: int, every: int) -> bool:
@@ -239,8 +244,8 @@ def is_checkpoint_epoch(epoch: int, every: int) -> bool:
     return epoch % every == 0 or (epoch < every and epoch & (epoch - 1) == 0)
 
 
-def _describe_epoch(record: EpochRecord, history: list[EpochRecord], epochs: int) -> Progress:
-    phase = find_transition(history).status
+def _describe_epoch(history: list[EpochRecord], epochs: int, seconds_left: float) -> Progress:
+    record, phase = history[-1], find_transition(history).status
     details = {
         "loss": record.loss,
         "floor": record.floor,
@@ -249,7 +254,15 @@ def _describe_epoch(record: EpochRecord, history: list[EpochRecord], epochs: int
         "phase": phase,
         "seconds": record.seconds,
     }
-    return Progress("train", float(record.epoch), float(epochs), f"epoch {record.epoch}", details)
+    return Progress(
+        "train",
+        float(record.epoch),
+        float(epochs),
+        f"epoch {record.epoch}",
+        details,
+        seconds_spent=math.fsum(record.seconds for record in history),
+        seconds_left=seconds_left,
+    )
 
 
 def _interrupted(folder: RunFolder) -> TrainingInterruptedError:

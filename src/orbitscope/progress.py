@@ -19,6 +19,8 @@ class Progress:
         The step that was just finished or begun.
     details : dict
         Numbers worth showing, by name.
+    seconds_spent, seconds_left : float or None
+        Time that the work has taken and will take, where units of work differ in cost and the stage knows it.
     """
 
     stage: str
@@ -26,6 +28,15 @@ class Progress:
     total: float
     label: str
     details: dict[str, Any]
+    seconds_spent: float | None = None
+    seconds_left: float | None = None
+
+    @property
+    def share(self) -> float:
+        """Share of the work that is done: of its time where that is known, else of its units."""
+        if self.seconds_spent is None or self.seconds_left is None:
+            return self.done / self.total
+        return self.seconds_spent / (self.seconds_spent + self.seconds_left)
 
 
 ProgressCallback = Callable[[Progress], None]

@@ -1,18 +1,30 @@
-"""What training will need here: a few real updates are timed and extrapolated."""
+"""What training will need here: a few real updates are timed, the rest is scaled from them."""
 
 import math
+import time
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import psutil
 
+from .cores import count_usable_cores
 from .hmm import HMM, load_process
 from .progress import Progress, ProgressCallback, ignore_progress
 from .resources import estimate_memory
 from .settings import RunSettings
-from .training import Trainer, initialise_training, plan_epoch, prepare_task
+from .training import BatchPlan, CostModel, Trainer, initialise_training, predict_epochs, prepare_task
 
-ASSUMED_PLATEAU_EPOCHS = 15
-"""How long the plateau is taken to last once the network has settled on it."""
+_BUDGET_SECONDS = 5.0
+"""No larger batch is begun that is not expected to be timed by then."""
+
+_SMALLEST_BATCH = 256
+"""Batches are quartered down to about this size, so that something is timed on a slow machine."""
+
+_LEAST_UNCERTAINTY = 1.15
+"""Factor by which a run differs from its estimate where all was timed and nothing else runs."""
+
+_SCALING_UNCERTAINTY = 1.4
+"""Factor where all was scaled from batches of another size, see :class:`CostModel`."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +38,13 @@ class TrainingEstimate:
     memory_bytes, available_bytes : int
     fits : bool
         Whether the memory is available now.
+    timed_sizes, scaled_sizes : tuple of int
+        Sequences per update that were timed, and those of the run that were scaled from them.
     first_epoch_seconds, last_epoch_seconds, total_seconds : float
         Wall time of the second epoch (the first also computes floors), of the last one, and of all.
+    total_seconds_low, total_seconds_high : float
+        Range of all: wider if more was scaled and if a repeated update took longer. On a busy machine the
+        low end is what is left if all else ends: less by the load of each core.
     """
 
     process: str
@@ -37,30 +54,53 @@ class TrainingEstimate:
     memory_bytes: int
     available_bytes: int
     fits: bool
+    timed_sizes: tuple[int, ...]
+    scaled_sizes: tuple[int, ...]
     first_epoch_seconds: float
     last_epoch_seconds: float
     total_seconds: float
+    total_seconds_low: float
+    total_seconds_high: float
 
 
 @dataclass(frozen=True)
-class _BatchTimes:
-    """Seconds for one batch of a size: an update, a validation, the floors computed once."""
+class UpdateTimes:
+    """Timed updates.
 
-    update: float
-    validation: float
-    floors: float
+    Attributes
+    ----------
+    paces : dict
+        Seconds for a unit of cost, by batch plan, in order of cost.
+    repeat_ratio : float >= 1
+        How much longer the first batch took at the end than at the beginning, or the other way round.
+    """
+
+    paces: dict[BatchPlan, float]
+    repeat_ratio: float
 
 
 def measure_training(
-    settings: RunSettings, *, progress: ProgressCallback = ignore_progress
+    settings: RunSettings,
+    *,
+    progress: ProgressCallback = ignore_progress,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> TrainingEstimate:
-    """Time real updates of every batch size and add them up; NaN if they do not fit into memory."""
+    """Time real updates for some seconds and extrapolate; NaN if they do not fit into memory."""
+    deadline = clock() + _BUDGET_SECONDS
+    load = psutil.getloadavg()[0] / count_usable_cores()
     hmm = load_process(settings.process)
-    memory = estimate_memory(settings, hmm.n_symbols)
-    available = psutil.virtual_memory().available
-    seconds = [math.nan] * settings.train.epochs
+    memory, available = estimate_memory(settings, hmm.n_symbols), psutil.virtual_memory().available
+    model = CostModel(settings, hmm.n_symbols)
+    work = model.list_work()
+    planned = {epoch.batches for epoch in work}
+
+    times, seconds, factor = UpdateTimes({}, 1.0), [math.nan] * len(work), 1.0
     if memory < available:
-        seconds = _predict_epochs(settings, _time_batch_sizes(settings, hmm, progress))
+        run_update = _prepare_updates(settings, hmm, max(batches.size for batches in planned))
+        times = time_updates(run_update, model, planned, deadline=deadline, clock=clock, progress=progress)
+        seconds = predict_epochs(work, times.paces, other_pace=[*times.paces.values()][-1])
+        scaled = sum(s for s, epoch in zip(seconds, work, strict=True) if epoch.batches not in times.paces)
+        factor = compute_uncertainty(scaled / sum(seconds), repeat_ratio=times.repeat_ratio)
     return TrainingEstimate(
         process=settings.process,
         recipe=settings.recipe,
@@ -69,72 +109,94 @@ def measure_training(
         memory_bytes=memory,
         available_bytes=available,
         fits=memory < available,
+        timed_sizes=_list_sizes(times.paces),
+        scaled_sizes=_list_sizes(planned.difference(times.paces)),
         first_epoch_seconds=seconds[1 if len(seconds) > 1 else 0],
         last_epoch_seconds=seconds[-1],
         total_seconds=sum(seconds),
+        total_seconds_low=sum(seconds) / factor / (1.0 + load),  # if what else runs should end
+        total_seconds_high=sum(seconds) * factor,
     )
 
 
-def list_batches(settings: RunSettings) -> list[tuple[int, int]]:
-    """Sequences per update and draws per rollout of every epoch, if the plateau is left as usual.
+def time_updates(
+    run_update: Callable[[BatchPlan], object],
+    model: CostModel,
+    planned: Collection[BatchPlan],
+    *,
+    deadline: float,
+    clock: Callable[[], float],
+    progress: ProgressCallback = ignore_progress,
+) -> UpdateTimes:
+    """Time updates from small to large, each twice, as long as the next one is expected to be in time.
 
-    Settings of the plateau are taken to be in force while the network settles and for
-    :data:`ASSUMED_PLATEAU_EPOCHS` epochs more.
+    Parameters
+    ----------
+    run_update : callable
+        Does one update.
+    model : CostModel
+        Tells how much longer the next batch will take.
+    planned : collection of BatchPlan
+        Batches of the run; quarters of the smallest are put before them.
+    deadline : float
+        Time of the clock. The smallest batch is timed in any case.
+    clock : callable
+        Gives the time in seconds.
+    progress : callable
+        Called before every batch.
     """
-    exit_epoch = settings.train.settle_epochs + ASSUMED_PLATEAU_EPOCHS
-    plans = (
-        plan_epoch(settings.train, epoch, on_plateau=epoch <= exit_epoch)
-        for epoch in range(1, settings.train.epochs + 1)
-    )
-    return [(min(plan.batch_size, settings.data.n_per_split), plan.n_draws) for plan in plans]
+
+    def measure_pace(batches: BatchPlan) -> float:
+        started = clock()
+        run_update(batches)
+        return (clock() - started) / model.measure_update(*batches)
+
+    first, *larger = candidates = _list_candidates(model, planned)
+    run_update(first)  # gets memory, loads code
+    paces = {first: measure_pace(first)}
+    for index, batches in enumerate(larger, 1):
+        expected = 2 * model.measure_update(*batches) * [*paces.values()][-1]
+        if clock() + expected > deadline:
+            break
+        progress(
+            Progress(
+                "estimate", float(index), float(len(candidates)), f"batches of {batches.size} sequences", {}
+            )
+        )
+        paces[batches] = min(measure_pace(batches), measure_pace(batches))
+    again = measure_pace(first) / paces[first]
+    return UpdateTimes(paces, max(again, 1 / again))
 
 
-def _time_batch_sizes(
-    settings: RunSettings, hmm: HMM, progress: ProgressCallback
-) -> dict[tuple[int, int], _BatchTimes]:
-    batches = sorted({*list_batches(settings), (_validation_size(settings), 1)})
-    in_all = float(sum(size for size, _ in batches))
-    times = {}
-    for size, n_draws in batches:
-        done = float(sum(size for size, _ in times))
-        progress(Progress("estimate", done, in_all, f"batches of {size} sequences", {}))
-        times[size, n_draws] = _time_batches(settings, hmm, size, n_draws)
-    progress(Progress("estimate", in_all, in_all, "done", {}))
-    return times
+def compute_uncertainty(scaled_share: float, *, repeat_ratio: float) -> float:
+    """Factor by which a run may take longer or shorter than its estimate while the machine stays as it is.
+
+    Parameters
+    ----------
+    scaled_share : float
+        Share of the time that was scaled from batches of another size.
+    repeat_ratio : float
+        As in :class:`UpdateTimes`.
+    """
+    return _LEAST_UNCERTAINTY * _SCALING_UNCERTAINTY**scaled_share * repeat_ratio
 
 
-def _time_batches(settings: RunSettings, hmm: HMM, size: int, n_draws: int) -> _BatchTimes:
-    """Train three epochs of a single batch: the first computes the floors, the last one validates."""
-    changes = {
-        "epochs": 3,
-        "batch_size": size,
-        "final_batch_size": None,
-        "plateau_batch_size": size,
-        "plateau_draws": n_draws,
-        "validate_every": 3,
-    }
-    small = settings.override({"data": {"n_sequences": max(6, 3 * size)}, "train": changes})
+def _prepare_updates(settings: RunSettings, hmm: HMM, largest_size: int) -> Callable[[BatchPlan], None]:
+    """Trainer with no more sequences than two of the largest batches."""
+    n_sequences = 3 * min(2 * largest_size, settings.data.n_per_split)
+    small = settings.override({"data.n_sequences": n_sequences})
     task = prepare_task(hmm, small)
-    records = Trainer(task, small).run_epochs(initialise_training(task, small))
-    first, second, third = (record.seconds for record in records)
-    return _BatchTimes(second, max(0.0, third - second) / 2, max(0.0, first - second))
+    trainer, state = Trainer(task, small), initialise_training(task, small)
+    return lambda batches: trainer.run_update(state, batches)
 
 
-def _predict_epochs(settings: RunSettings, times: dict[tuple[int, int], _BatchTimes]) -> list[float]:
-    """Seconds of every epoch: its updates, the floors of a batch size seen first, a validation when due."""
-    train, n_sequences = settings.train, settings.data.n_per_split
-    validation_size = _validation_size(settings)
-    validation = times[validation_size, 1].validation * n_sequences / validation_size
-    seconds, seen = [], set()
-    for epoch, batch in enumerate(list_batches(settings), 1):
-        size = batch[0]
-        spent = times[batch].update + (0.0 if size in seen else times[batch].floors)
-        is_validated = epoch % train.validate_every == 0 or epoch == train.epochs
-        seconds.append(spent * n_sequences / size + validation * is_validated)
-        seen.add(size)
-    return seconds
+def _list_candidates(model: CostModel, planned: Collection[BatchPlan]) -> list[BatchPlan]:
+    """Batches of a run in order of cost, and quarters of the cheapest before them."""
+    batches = sorted(planned, key=lambda batches: model.measure_update(*batches))
+    while batches[0].size > _SMALLEST_BATCH:
+        batches.insert(0, BatchPlan(batches[0].size // 4, batches[0].n_draws))
+    return batches
 
 
-def _validation_size(settings: RunSettings) -> int:
-    train = settings.train
-    return min(train.final_batch_size or train.batch_size, settings.data.n_per_split)
+def _list_sizes(batches: Iterable[BatchPlan]) -> tuple[int, ...]:
+    return tuple(sorted({size for size, _ in batches}))

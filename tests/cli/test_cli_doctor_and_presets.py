@@ -1,5 +1,7 @@
 """`orbitscope doctor` and `orbitscope presets`."""
 
+import re
+
 import torch
 from command_line import NETWORK, TRAINING, read_json
 
@@ -17,8 +19,11 @@ def test_doctor_describes_the_machine_and_estimates_a_run(capsys):
     assert needs["fits"]
     assert needs["epochs"] == 10
     assert 0 < needs["last_epoch_seconds"] < needs["total_seconds"]
+    assert needs["total_seconds_low"] < needs["total_seconds"] < needs["total_seconds_high"]
     assert run_command(["doctor", "linear-2", "--threads", "1", *tiny]) == 0
-    assert "10 epochs, about" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert re.search(r"10 epochs, \d+ to \d+ s", shown)
+    assert re.search(r"updates of [\d, ]+ sequences; scaled from these: ([\d]+, )*validations", shown)
 
 
 def test_presets(capsys):

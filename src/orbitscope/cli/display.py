@@ -94,6 +94,13 @@ def format_duration(seconds: float | int) -> str:
     return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
 
 
+def format_range(low: float, high: float) -> str:
+    """Range of times in one unit, e.g. ``4.2 to 7.1 min``."""
+    unit, seconds = ("s", 1) if high < 100 else ("min", 60) if high < 6000 else ("h", 3600)
+    parts = (f"{x:.0f}" if unit == "s" or x >= 10 else f"{x:.1f}" for x in (low / seconds, high / seconds))
+    return f"{' to '.join(parts)} {unit}"
+
+
 def format_bytes(n_bytes: float | int) -> str:
     """Short form in MB or GB (powers of 1024)."""
     return f"{n_bytes / 2**30:.1f} GB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:.0f} MB"
@@ -135,12 +142,10 @@ class ProgressDisplay:
 
     def __call__(self, progress: Progress) -> None:
         """Show one event."""
-        left = self.estimate.update(progress.done, progress.total)
+        left = self.estimate.update(progress)
         if self.console.is_terminal:
-            done, total = progress.done, progress.total
-            self._bars.update(
-                self._task, completed=done, total=total, count=_format_count(progress), left=left
-            )
+            count = _format_count(progress)
+            self._bars.update(self._task, completed=progress.share, total=1.0, count=count, left=left)
             self._draw(_format_state(progress))
         elif self._is_due(progress):
             self._print_line("  ".join((_format_count(progress), _format_state(progress), left)))
@@ -165,21 +170,30 @@ class ProgressDisplay:
 
 
 class RemainingTime:
-    """Time left, from the pace of the last events: a resumed run starts in the middle."""
+    """Time left in words: as an event says, else from the pace of the last ones.
+
+    A resumed run starts in the middle.
+    """
 
     def __init__(self, n_events: int = 10):
         self.n_events = n_events
-        self._events: list[tuple[float, float | int]] = []
+        self._events: list[tuple[float, float]] = []
 
-    def update(self, done: float | int, total: float | int, *, now: float | None = None) -> str:
-        """Take note of an event; returns the time left in words."""
-        self._events = [*self._events[-self.n_events :], (time.monotonic() if now is None else now, done)]
-        (first, first_done), (last, last_done) = self._events[0], self._events[-1]
-        if done >= total:
+    def update(self, progress: Progress, *, now: float | None = None) -> str:
+        """Take note of an event; returns the time left."""
+        event = (time.monotonic() if now is None else now, progress.share)
+        self._events = [*self._events[-self.n_events :], event]
+        if progress.done >= progress.total:
             return "done"
-        if last_done <= first_done:
-            return "estimating time"
-        return f"{format_duration((total - done) * (last - first) / (last_done - first_done))} left"
+        left = progress.seconds_left
+        left = self._extrapolate() if left is None else left
+        return "estimating time" if left is None else f"{format_duration(left)} left"
+
+    def _extrapolate(self) -> float | None:
+        (first, first_share), (last, last_share) = self._events[0], self._events[-1]
+        if last_share <= first_share:
+            return None
+        return (1.0 - last_share) * (last - first) / (last_share - first_share)
 
 
 def format_phase(status: str) -> str:

@@ -1,6 +1,7 @@
 """``orbitscope doctor``."""
 
 import platform
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,7 +29,7 @@ def doctor(
 ) -> None:
     """Describe this machine, and what a run of PROCESS will need on it.
 
-    The estimate times a few real updates, so it takes some seconds, more on a busy machine.
+    The estimate times real updates for about five seconds and scales the rest.
 
     Parameters
     ----------
@@ -143,7 +144,7 @@ def _describe_load(load: float, usable: int) -> str:
 
 
 def _describe_needs(needs: "TrainingEstimate") -> dict[str, str]:
-    from .display import format_bytes, format_duration
+    from .display import format_bytes, format_range
 
     if not needs.fits:
         return {
@@ -157,5 +158,11 @@ def _describe_needs(needs: "TrainingEstimate") -> dict[str, str]:
         "Run": f"{needs.process}, recipe {needs.recipe}, {needs.threads} threads",
         "Memory": f"{format_bytes(needs.memory_bytes)} at most: fits",
         "Epoch": pace,
-        "In all": f"{needs.epochs} epochs, about {format_duration(needs.total_seconds)}",
+        "In all": f"{needs.epochs} epochs, {format_range(needs.total_seconds_low, needs.total_seconds_high)}",
+        "Timed": f"updates of {_join(needs.timed_sizes)} sequences; scaled from these: "
+        f"{_join((*needs.scaled_sizes, 'validations'))}",
     }
+
+
+def _join(parts: Iterable[Any]) -> str:
+    return ", ".join(map(str, parts))

@@ -18,8 +18,8 @@ _BLOCK = 1_000
 _SMALLEST_SHARE = 1e-12
 """Share of the variance below which a direction counts as silent: rounding in float32 reaches 1e-14."""
 
-_SMALLEST_SLOPE = 1e-6
-"""Correlation, or mean over standard deviation, below which a rule leaves the sign of an axis open."""
+_ROUNDING = 1e-6
+"""Correlation, mean over standard deviation, or product of these, below which a rule leaves a sign open."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,9 +140,11 @@ def fit_orbit_plane(
     ones. With those of :func:`measure_active_scales` it does not: activity has the same coordinates in it.
 
     *Signs.* The first axis points from the first symbol to the last: its coordinate and the difference of
-    their logits correlate positively. Silence, h = 0, lies on the negative side of every further axis, and of
-    the first one where nothing correlates. Where neither decides, the largest entry is positive. The first
-    two rules depend on no units of the neurons, and none on the order of states in time.
+    their logits correlate positively. With it, every further axis spans a plane in which the turn from the
+    direction of this difference to the direction away from silence, h = 0, is positive. This orientation is
+    that of the plane: it does not depend on which of two axes varies more. Where symbols or silence do not
+    decide, silence lies on the negative side, and where that does not either, the largest entry is positive.
+    None of this depends on the order of states in time, and only the last rule on units of the neurons.
     """
     width = activity.shape[-1]
     if not 1 <= n_components <= width:
@@ -231,12 +233,19 @@ def _orient(
 ) -> OrbitPlane:
     """Turn the axes that point the wrong way; where no rule decides, an axis stays as it is."""
     sds = np.sqrt(plane.variances[: len(plane.components)])
-    slopes = plane.components @ plane.mean / sds
-
     with_logits = covariance @ symbol_direction
-    along, logit_sd = plane.components[0] @ with_logits, np.sqrt(max(symbol_direction @ with_logits, 0.0))
-    if abs(along) > _SMALLEST_SLOPE * sds[0] * logit_sd:
-        slopes[0] = along / (sds[0] * logit_sd)
+    logit_sd = np.sqrt(max(symbol_direction @ with_logits, 0.0))
 
-    signs = np.where(slopes < -_SMALLEST_SLOPE, -1.0, 1.0)
+    # in units of the standard deviations, the plane has both as vectors
+    symbols = _drop_rounding(plane.components @ with_logits / sds / (logit_sd or 1.0))
+    silence = _drop_rounding(plane.components @ plane.mean / sds)
+    first = symbols[0] or silence[0]
+    turns = _drop_rounding(symbols[0] * silence[1:] - symbols[1:] * silence[0])
+    further = np.where(turns != 0, np.sign(first) * turns, silence[1:])
+
+    signs = np.where(np.append(first, further) < 0, -1.0, 1.0)
     return replace(plane, components=signs[:, None] * plane.components)
+
+
+def _drop_rounding(values: Float[np.ndarray, " axis"]) -> Float[np.ndarray, " axis"]:
+    return np.where(np.abs(values) > _ROUNDING, values, 0.0)

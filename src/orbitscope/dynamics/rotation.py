@@ -230,8 +230,7 @@ def compute_rotation(
     Own construction (Torre et al. 2025 describe the rotation but give no number); the area rate is defined in
     :func:`compute_area_rate`. |a| is the primary number: the sign of a is that of the plane's orientation,
     which follows from where symbols and silence lie (see :func:`fit_orbit_plane`), not from the direction of
-    travel, and is arbitrary where two axes carry equal variance. The winding, about the mean over all states,
-    shares that sign.
+    travel. The winding, about the mean over all states, shares that sign.
 
     *Units.* Within a plane the area rate does not depend on units or axes, but which plane is the leading one
     depends on the units of the neurons, which for a ReLU network are arbitrary: a loop through quiet neurons

@@ -141,8 +141,8 @@ def describe_rotation(result: RotationResult) -> str:
         f"({settings['n_trajectories']} trajectories of {settings['n_steps']} steps). a, {len(result.path)} "
         f"trajectories; arrows: {min(_ARROW_STEPS, result.path.shape[1] - 1)} steps of one; cross: mean "
         f"activity. b, Net turns about the mean of these trajectories; over all "
-        f"{format_number(float(result.winding))} turns per 100 steps ({winding}); positive from the first "
-        f"axis to the second. {_describe_signs(result)}c, Area rate |a|: area "
+        f"{format_number(float(result.winding))} turns per 100 steps ({winding}){_describe_sign(result)}. "
+        f"c, Area rate |a|: area "
         f"swept per step, in units of the standard deviations along the axes; "
         f"{format_number(float(result.area_rate))} ({area}; line and band). Dots: draws of each null; bars: "
         f"their 95 % quantiles: {nulls}. Sign flips: trajectories run backwards at random. Reversible: a "
@@ -169,13 +169,13 @@ def _describe_plane(result: RotationResult) -> str:
     return "the orbit plane (of raw activity: in other units of single neurons it is another plane)"
 
 
-def _describe_signs(result: RotationResult) -> str:
-    """Where the axes point."""
+def _describe_sign(result: RotationResult) -> str:
+    """Which way is positive."""
     if result.status["plane"] == "given":
-        return ""
+        return ", positive from the first axis to the second"
     return (
-        "The first axis points from the first symbol to the last; silence, h = 0, lies on the negative side "
-        "of the second. "
+        ", positive from where the logit of the last symbol rises over that of the first, to where activity "
+        "rises from silence"
     )
 
 

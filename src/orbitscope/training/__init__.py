@@ -1,7 +1,10 @@
 """Train a network to emulate a process: task, schedule, loop and what an epoch reports."""
 
 from .epoch import EpochRecord as EpochRecord
+from .schedule import ASSUMED_PLATEAU_EPOCHS as ASSUMED_PLATEAU_EPOCHS
+from .schedule import BatchPlan as BatchPlan
 from .schedule import EpochPlan as EpochPlan
+from .schedule import plan_batches as plan_batches
 from .schedule import plan_epoch as plan_epoch
 from .schedule import split_batches as split_batches
 from .symbol_pairs import compare_symbol_matrices as compare_symbol_matrices
@@ -17,3 +20,6 @@ from .trainer import initialise_training as initialise_training
 from .transition import LOSS_WITHOUT_MEMORY as LOSS_WITHOUT_MEMORY
 from .transition import find_transition as find_transition
 from .transition import measure_course as measure_course
+from .work import CostModel as CostModel
+from .work import predict_epochs as predict_epochs
+from .work import predict_seconds_left as predict_seconds_left

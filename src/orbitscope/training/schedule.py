@@ -2,8 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from ..settings import TrainSettings
+from ..settings import RunSettings, TrainSettings
+
+ASSUMED_PLATEAU_EPOCHS = 15
+"""How long the plateau is taken to last once the network has settled on it."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,43 @@ def plan_epoch(train: TrainSettings, epoch: int, *, on_plateau: bool = False) ->
         self_weight,
         is_averaged,
     )
+
+
+class BatchPlan(NamedTuple):
+    """Batches of an epoch: sequences per update and draws per rollout."""
+
+    size: int
+    n_draws: int
+
+
+def plan_batches(settings: RunSettings, *, n_done: int = 0, plateau_exit_epoch: int = 0) -> list[BatchPlan]:
+    """Batches of every epoch, if the plateau is left as usual.
+
+    Parameters
+    ----------
+    settings : RunSettings
+    n_done : int
+        Epochs that are over.
+    plateau_exit_epoch : int
+        Last epoch with the settings of the plateau. If it is 0, the plateau was not left yet: it is taken to
+        last while the network settles and for :data:`ASSUMED_PLATEAU_EPOCHS` epochs more, or until now.
+        Later epochs cost more, so that what is planned is rather too much.
+    """
+    train = settings.train
+    exit_epoch = plateau_exit_epoch or max(train.settle_epochs + ASSUMED_PLATEAU_EPOCHS, n_done)
+    plans = (plan_epoch(train, epoch, on_plateau=epoch <= exit_epoch) for epoch in range(1, train.epochs + 1))
+    return [BatchPlan(min(plan.batch_size, settings.data.n_per_split), plan.n_draws) for plan in plans]
+
+
+def is_validated(train: TrainSettings, epoch: int) -> bool:
+    """Whether an epoch ends with a validation; the last one does."""
+    return epoch % train.validate_every == 0 or epoch == train.epochs
+
+
+def find_validation_size(settings: RunSettings) -> int:
+    """Sequences per batch of a validation: as many as an update has at the end."""
+    train = settings.train
+    return min(train.final_batch_size or train.batch_size, settings.data.n_per_split)
 
 
 def split_batches(n_sequences: int, batch_size: int) -> list[int]:

@@ -17,7 +17,7 @@ from ..settings import RunSettings
 from .epoch import EpochRecord, EpochStatistics
 from .growth import penalise_growth
 from .objectives import Batch, Split, build_objective
-from .schedule import EpochPlan, plan_epoch
+from .schedule import BatchPlan, EpochPlan, find_validation_size, is_validated, plan_epoch
 from .symbol_pairs import compute_memory
 from .task import EmulationTask
 
@@ -99,8 +99,7 @@ class Trainer:
         self._batches: dict[tuple[Split, int], list[Batch]] = {}
         self._floors: dict[tuple[Split, int], float] = {}
         self._plateaus: dict[int, float] = {}
-        train = settings.train
-        self.validation_batch_size = min(train.final_batch_size or train.batch_size, len(task.validation))
+        self.validation_batch_size = find_validation_size(settings)
 
     def run_epochs(self, state: TrainingState) -> Iterator[EpochRecord]:
         """Train from ``state.epoch`` to the last epoch, yielding a record after each.
@@ -141,6 +140,12 @@ class Trainer:
         if not state.plateau_exit_epoch and record.memory >= PLATEAU_MEMORY:
             state.plateau_exit_epoch = epoch
         return record
+
+    def run_update(self, state: TrainingState, batches: BatchPlan) -> None:
+        """One update with the first batch of such an epoch, which counts for none: to see what it takes."""
+        plan = EpochPlan(batches.size, self.settings.train.learning_rate, batches.n_draws)
+        batch = self._list_batches("training", batches.size)[0]
+        self._update(state, batch, plan, self._generator("training", 0), EpochStatistics(self.task))
 
     def compute_validation_floor(self) -> float:
         """Loss of fresh sequences of the process against the validation third."""
@@ -230,8 +235,7 @@ class Trainer:
     @torch.no_grad()
     def _validate(self, state: TrainingState, epoch: int) -> float | None:
         """Validation loss when it is due, of the averaged weights if there are any; copies the best."""
-        train = self.settings.train
-        if epoch % train.validate_every and epoch != train.epochs:
+        if not is_validated(self.settings.train, epoch):
             return None
         network = state.current_network
         generator = self._generator("validation", epoch)
