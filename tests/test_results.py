@@ -7,7 +7,8 @@ import pytest
 import xarray as xr
 
 from orbitscope.errors import DamagedFileError, InputError, RunFolderError
-from orbitscope.results import Result, axes, list_array_fields, load_result, save_result
+from orbitscope.results import Result, axes, estimates, list_array_fields, load_result, save_result
+from orbitscope.statistics import Estimate
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -19,6 +20,7 @@ class Example(Result):
     no_names: np.ndarray = axes("nothing", description="no names")
     total: np.ndarray = axes(description="a single number")
     flags: np.ndarray = axes("symbol", description="truth values")
+    rate: Estimate = estimates("symbol", "next_symbol", unit="1/step", description="a rate")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,6 +39,7 @@ def build_example(**changes):
         "no_names": np.empty(0, dtype=np.str_),
         "total": np.array(2.5),
         "flags": np.array([True, False, True]),
+        "rate": Estimate(np.full((3, 2), 0.5), np.full((3, 2), np.nan), np.full((3, 2), np.nan)),
     }
     return Example(**(fields | changes))
 
@@ -47,10 +50,30 @@ def test_a_result_reads_back_equal_with_its_types(tmp_path):
     loaded = load_result(tmp_path / "results" / "example.nc", Example)
     assert loaded == result
     for name in list_array_fields(Example):
-        assert getattr(loaded, name).dtype.kind == getattr(result, name).dtype.kind
+        assert loaded.list_arrays()[name].dtype.kind == result.list_arrays()[name].dtype.kind
     assert loaded.counts.dtype == np.uint8
     assert np.signbit(loaded.matrix[1, 0])
     assert loaded.settings["nested"]["margins"] == [0.02, 1e-300]
+
+
+def test_an_estimate_is_stored_as_three_arrays_and_read_back_as_one(tmp_path):
+    rate = Estimate([[0.5, 1.0]] * 3, [[0.25, np.nan]] * 3, [[0.75, np.nan]] * 3)
+    save_result(build_example(rate=rate), tmp_path / "x.nc")
+    with xr.open_dataset(tmp_path / "x.nc", engine="h5netcdf") as dataset:
+        for name, array in (("rate", rate.value), ("rate_low", rate.low), ("rate_high", rate.high)):
+            assert np.array_equal(dataset[name].to_numpy(), array, equal_nan=True)
+            assert (dataset[name].dims, dataset[name].attrs["units"]) == (("symbol", "next_symbol"), "1/step")
+        assert dataset["rate_low"].attrs["long_name"] == "lower limit of: a rate"
+    loaded = load_result(tmp_path / "x.nc", Example)
+    assert loaded.rate == rate
+    assert loaded != build_example(rate=Estimate(rate.value, rate.low, rate.high + 0.01))
+
+
+def test_an_estimate_must_be_one_and_fit_its_axes():
+    with pytest.raises(InputError, match="`rate` must be an Estimate, got float"):
+        build_example(rate=0.5)
+    with pytest.raises(InputError, match="`rate` must have the axes"):
+        build_example(rate=Estimate(0.5))
 
 
 def test_the_file_has_named_axes_coordinates_and_units(tmp_path):

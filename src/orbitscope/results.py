@@ -19,6 +19,7 @@ from .errors import DamagedFileError, InputError, RunFolderError
 from .quantity import Quantity
 from .reprs import format_repr
 from .sealed_files import append_checksum, describe_damage
+from .statistics import Estimate
 
 FORMAT_VERSION = 1
 
@@ -36,6 +37,14 @@ def axes(*dims: str, unit: str = "1", description: str) -> Any:
     return field(metadata={"dims": dims, "unit": unit, "description": description})
 
 
+def estimates(*dims: str, unit: str = "1", description: str) -> Any:
+    """Declare a field of a result that holds an :class:`Estimate`: numbers with their intervals.
+
+    A file has them as ``NAME``, ``NAME_low`` and ``NAME_high``.
+    """
+    return field(metadata={**axes(*dims, unit=unit, description=description).metadata, "kind": Estimate})
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Result:
     """Base of every result: declare subclasses ``@dataclass(frozen=True, kw_only=True, eq=False)``.
@@ -47,9 +56,9 @@ class Result:
     status : dict
         How the computation went (notes, convergence); JSON values only.
 
-    Every other field is a NumPy array declared by :func:`axes`. Arrays are read-only; two results are equal
-    when their settings, status and arrays are (NaN equals NaN). A result shows the lengths of its axes,
-    settings and status.
+    Every other field is a NumPy array declared by :func:`axes`, or an :class:`Estimate` declared by
+    :func:`estimates`. Arrays are read-only; two results are equal when their settings, status and arrays are
+    (NaN equals NaN). A result shows the lengths of its axes, settings and status.
 
     Raises
     ------
@@ -70,8 +79,13 @@ class Result:
         object.__setattr__(self, "settings", _copy_json("settings", self.settings))
         object.__setattr__(self, "status", _copy_json("status", self.status))
         lengths: dict[str, int] = {}
-        for name, metadata in list_array_fields(type(self)).items():
-            array = np.asarray(getattr(self, name)).view()
+        for name, metadata in _list_declared(type(self)).items():
+            value = getattr(self, name)
+            if metadata.get("kind") is Estimate:
+                _check_estimate(name, value)
+                _check_array(name, value.value, metadata["dims"], lengths)
+                continue
+            array = np.asarray(value).view()
             _check_array(name, array, metadata["dims"], lengths)
             array.setflags(write=False)
             object.__setattr__(self, name, array)
@@ -80,10 +94,21 @@ class Result:
         if not isinstance(other, Result) or type(other) is not type(self):
             return False
         plain = (self.settings, self.status) == (other.settings, other.status)
-        names = list_array_fields(type(self))
-        return plain and all(_is_equal(getattr(self, name), getattr(other, name)) for name in names)
+        mine, others = self.list_arrays(), other.list_arrays()
+        return plain and all(_is_equal(mine[name], others[name]) for name in mine)
 
     __hash__ = None  # type: ignore[assignment]
+
+    def list_arrays(self) -> dict[str, np.ndarray]:
+        """Arrays as a file has them, by name: an estimate gives three."""
+        arrays: dict[str, np.ndarray] = {}
+        for name, metadata in _list_declared(type(self)).items():
+            value = getattr(self, name)
+            if metadata.get("kind") is Estimate:
+                arrays |= zip(_name_parts(name), (value.value, value.low, value.high), strict=True)
+            else:
+                arrays[name] = value
+        return arrays
 
     def headline(self) -> list[Quantity]:
         """Main numbers, which a reader may quote, each with what it is to be compared with.
@@ -98,10 +123,11 @@ class Result:
         return names[symbol] if names else str(symbol)
 
     def __repr__(self) -> str:
+        arrays = self.list_arrays()
         sizes = {
             dim: length
             for name, metadata in list_array_fields(type(self)).items()
-            for dim, length in zip(metadata["dims"], getattr(self, name).shape, strict=True)
+            for dim, length in zip(metadata["dims"], arrays[name].shape, strict=True)
         }
         groups = [_list_briefly(sizes), f"settings=dict({_list_briefly(self.settings)})"]
         return format_repr(type(self).__name__, [*groups, f"status=dict({_list_briefly(self.status)})"])
@@ -112,8 +138,25 @@ def _list_briefly(values: Mapping[str, Any]) -> str:
 
 
 def list_array_fields(cls: type[Result]) -> dict[str, Mapping[str, Any]]:
-    """Names of the array fields of a result with their ``dims``, ``unit`` and ``description``."""
+    """Names of the arrays of a result, as a file has them, with ``dims``, ``unit`` and ``description``."""
+    arrays: dict[str, Mapping[str, Any]] = {}
+    for name, metadata in _list_declared(cls).items():
+        plain = {key: metadata[key] for key in ("dims", "unit", "description")}
+        arrays[name] = plain
+        if metadata.get("kind") is Estimate:
+            for part, limit in zip(_name_parts(name)[1:], ("lower", "upper"), strict=True):
+                arrays[part] = {**plain, "description": f"{limit} limit of: {plain['description']}"}
+    return arrays
+
+
+def _list_declared(cls: type[Result]) -> dict[str, Mapping[str, Any]]:
+    """Fields declared by :func:`axes` and :func:`estimates`."""
     return {f.name: f.metadata for f in fields(cls) if "dims" in f.metadata}
+
+
+def _name_parts(name: str) -> tuple[str, str, str]:
+    """Names in a file of the three arrays of an estimate."""
+    return name, f"{name}_low", f"{name}_high"
 
 
 def save_result(result: Result, path: Path) -> None:
@@ -125,7 +168,7 @@ def save_result(result: Result, path: Path) -> None:
     path : Path
         Usually ``results/<part>.nc`` of a run folder; an older file is replaced.
     """
-    arrays = {name: getattr(result, name) for name in list_array_fields(type(result))}
+    arrays = result.list_arrays()
     attributes = {
         "orbitscope_result": type(result).__name__,
         "format_version": FORMAT_VERSION,
@@ -176,7 +219,13 @@ def _build(path: Path, cls: type[R], dataset: xr.Dataset) -> R:
     arrays = {name: _restore(dataset.variables[name].to_numpy()) for name in list_array_fields(cls)}
     texts = [str(dataset.attrs.get(key, "")) for key in ("settings", "status")]
     try:
-        return cls(settings=json.loads(texts[0]), status=json.loads(texts[1]), **arrays)
+        values = {
+            name: Estimate(*(arrays[part] for part in _name_parts(name)))
+            if metadata.get("kind") is Estimate
+            else arrays[name]
+            for name, metadata in _list_declared(cls).items()
+        }
+        return cls(settings=json.loads(texts[0]), status=json.loads(texts[1]), **values)
     except (InputError, TypeError) as error:
         raise _damaged(path, str(error)) from None
 
@@ -200,6 +249,13 @@ def _copy_json(name: str, value: Any) -> Any:
         raise InputError(
             f"`{name}` must hold plain JSON values, but {error}. Convert arrays to lists and NaN to None."
         ) from None
+
+
+def _check_estimate(name: str, value: Any) -> None:
+    if not isinstance(value, Estimate):
+        raise InputError(
+            f"`{name}` must be an Estimate, got {type(value).__name__}. Use Estimate(value, low, high)."
+        )
 
 
 def _check_array(name: str, array: np.ndarray, dims: tuple[str, ...], lengths: dict[str, int]) -> None:
