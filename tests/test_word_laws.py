@@ -94,7 +94,7 @@ def test_consecutive_words_weigh_most_and_runs_are_compared_up_to_the_window():
 
 def test_last_of_an_odd_number_of_trajectories_is_left_out():
     probabilities = draw_probabilities(8, 5, 3)
-    divergence = WordDivergence(HMM, 30)
+    divergence = WordDivergence(HMM, 8)
     torch.testing.assert_close(divergence(probabilities), divergence(probabilities[:, :4]))
 
 
