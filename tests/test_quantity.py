@@ -69,6 +69,10 @@ def test_a_null_has_the_quantile_and_the_p_value_of_its_draws():
     assert null.p_value == 2 / 101  # 99 alone is as large, and the observed value counts
     assert str(null) == "shuffled weights 94 (p = 0.02)"
     assert str(Null("untrained networks", 0.02)) == "untrained networks 0.02"
+    none = Null.of_draws("untrained networks", 1.0, np.empty(0))
+    assert np.isnan([none.quantile, none.p_value]).all()
+    with pytest.raises(InputError, match=r"`p_value` must have the shape \(2,\)"):
+        Null("untrained networks", [0.1, 0.2], [0.1, 0.2, 0.3])
 
 
 def test_a_quantity_shows_and_stores_the_same_number():

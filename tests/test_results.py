@@ -7,8 +7,8 @@ import pytest
 import xarray as xr
 
 from orbitscope.errors import DamagedFileError, InputError, RunFolderError
-from orbitscope.results import Result, axes, estimates, list_array_fields, load_result, save_result
-from orbitscope.statistics import Estimate
+from orbitscope.results import Result, axes, estimates, list_array_fields, load_result, nulls, save_result
+from orbitscope.statistics import Estimate, Null
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,6 +21,7 @@ class Example(Result):
     total: np.ndarray = axes(description="a single number")
     flags: np.ndarray = axes("symbol", description="truth values")
     rate: Estimate = estimates("symbol", "next_symbol", unit="1/step", description="a rate")
+    chance: Null = nulls("shuffled weights", "symbol", unit="1/step", description="a rate")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,6 +40,7 @@ def build_example(**changes):
         "no_names": np.empty(0, dtype=np.str_),
         "total": np.array(2.5),
         "flags": np.array([True, False, True]),
+        "chance": Null.of_draws("shuffled weights", np.ones(3), np.arange(30.0).reshape(10, 3)),
         "rate": Estimate(np.full((3, 2), 0.5), np.full((3, 2), np.nan), np.full((3, 2), np.nan)),
     }
     return Example(**(fields | changes))
@@ -63,14 +65,31 @@ def test_an_estimate_is_stored_as_three_arrays_and_read_back_as_one(tmp_path):
         for name, array in (("rate", rate.value), ("rate_low", rate.low), ("rate_high", rate.high)):
             assert np.array_equal(dataset[name].to_numpy(), array, equal_nan=True)
             assert (dataset[name].dims, dataset[name].attrs["units"]) == (("symbol", "next_symbol"), "1/step")
-        assert dataset["rate_low"].attrs["long_name"] == "lower limit of: a rate"
+        assert dataset["rate_low"].attrs["long_name"] == "lower limit: a rate"
     loaded = load_result(tmp_path / "x.nc", Example)
     assert loaded.rate == rate
     assert loaded != build_example(rate=Estimate(rate.value, rate.low, rate.high + 0.01))
 
 
+def test_a_null_is_stored_with_its_draws_and_read_back_as_one(tmp_path):
+    draws = np.arange(30.0).reshape(10, 3)
+    save_result(build_example(chance=Null.of_draws("shuffled weights", np.ones(3), draws)), tmp_path / "x.nc")
+    with xr.open_dataset(tmp_path / "x.nc", engine="h5netcdf") as dataset:
+        assert dataset["chance_draws"].dims == ("chance_draw", "symbol")
+        assert np.array_equal(dataset["chance_draws"], draws)
+        assert np.array_equal(dataset["chance_quantile"], np.quantile(draws, 0.95, axis=0))
+        assert (dataset["chance_quantile"].attrs["units"], dataset["chance_p_value"].attrs["units"]) == (
+            "1/step",
+            "1",
+        )
+    chance = load_result(tmp_path / "x.nc", Example).chance
+    assert chance == build_example().chance
+    assert chance != Null.of_draws("other weights", np.ones(3), draws)
+    assert str(chance[0]) == f"shuffled weights {np.quantile(draws[:, 0], 0.95):.3g} (p = 0.91)"
+
+
 def test_an_estimate_must_be_one_and_fit_its_axes():
-    with pytest.raises(InputError, match="`rate` must be an Estimate, got float"):
+    with pytest.raises(InputError, match="`rate` must be of the kind Estimate, got float"):
         build_example(rate=0.5)
     with pytest.raises(InputError, match="`rate` must have the axes"):
         build_example(rate=Estimate(0.5))
@@ -94,7 +113,7 @@ def test_results_differ_when_a_field_does():
 
 
 def test_a_repr_shows_sizes_settings_and_status():
-    sizes = "symbol=3, next_symbol=2, nothing=0"
+    sizes = "symbol=3, next_symbol=2, nothing=0, chance_draw=10"
     assert repr(build_example(settings={}, status={})) == f"Example({sizes}, settings=dict(), status=dict())"
     long = repr(build_example(status={"notes": ["α"], "empty": [], "why": "x" * 100, "found": {"a": 1}}))
     assert long.splitlines() == [

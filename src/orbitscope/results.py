@@ -19,7 +19,7 @@ from .errors import DamagedFileError, InputError, RunFolderError
 from .quantity import Quantity
 from .reprs import format_repr
 from .sealed_files import append_checksum, describe_damage
-from .statistics import Estimate
+from .statistics import Estimate, Null
 
 FORMAT_VERSION = 1
 
@@ -45,6 +45,21 @@ def estimates(*dims: str, unit: str = "1", description: str) -> Any:
     return field(metadata={**axes(*dims, unit=unit, description=description).metadata, "kind": Estimate})
 
 
+def nulls(null_name: str, *dims: str, unit: str = "1", description: str) -> Any:
+    """Declare a field of a result that holds a :class:`Null`: draws by chance or of a control.
+
+    A file has them as ``NAME_draws``, with an axis ``NAME_draw`` before the others, ``NAME_quantile`` and
+    ``NAME_p_value``.
+
+    Parameters
+    ----------
+    null_name : str
+        ``name`` of the null, e.g. "untrained networks".
+    """
+    plain = axes(*dims, unit=unit, description=description).metadata
+    return field(metadata={**plain, "kind": Null, "null_name": null_name})
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Result:
     """Base of every result: declare subclasses ``@dataclass(frozen=True, kw_only=True, eq=False)``.
@@ -56,9 +71,10 @@ class Result:
     status : dict
         How the computation went (notes, convergence); JSON values only.
 
-    Every other field is a NumPy array declared by :func:`axes`, or an :class:`Estimate` declared by
-    :func:`estimates`. Arrays are read-only; two results are equal when their settings, status and arrays are
-    (NaN equals NaN). A result shows the lengths of its axes, settings and status.
+    Every other field is a NumPy array declared by :func:`axes`, an :class:`Estimate` declared by
+    :func:`estimates`, or a :class:`Null` declared by :func:`nulls`. Arrays are read-only; two results are
+    equal when their settings, status and arrays are (NaN equals NaN). A result shows the lengths of its axes,
+    settings and status.
 
     Raises
     ------
@@ -80,15 +96,15 @@ class Result:
         object.__setattr__(self, "status", _copy_json("status", self.status))
         lengths: dict[str, int] = {}
         for name, metadata in _list_declared(type(self)).items():
-            value = getattr(self, name)
-            if metadata.get("kind") is Estimate:
-                _check_estimate(name, value)
-                _check_array(name, value.value, metadata["dims"], lengths)
-                continue
-            array = np.asarray(value).view()
-            _check_array(name, array, metadata["dims"], lengths)
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
+            if "kind" in metadata:
+                _check_kind(name, getattr(self, name), metadata["kind"])
+            else:
+                array = np.asarray(getattr(self, name)).view()
+                array.setflags(write=False)
+                object.__setattr__(self, name, array)
+        dims = {name: metadata["dims"] for name, metadata in list_array_fields(type(self)).items()}
+        for name, array in self.list_arrays().items():
+            _check_array(name, array, dims[name], lengths)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Result) or type(other) is not type(self):
@@ -100,14 +116,15 @@ class Result:
     __hash__ = None  # type: ignore[assignment]
 
     def list_arrays(self) -> dict[str, np.ndarray]:
-        """Arrays as a file has them, by name: an estimate gives three."""
+        """Arrays as a file has them, by name: an estimate and a null give three each."""
         arrays: dict[str, np.ndarray] = {}
         for name, metadata in _list_declared(type(self)).items():
             value = getattr(self, name)
-            if metadata.get("kind") is Estimate:
-                arrays |= zip(_name_parts(name), (value.value, value.low, value.high), strict=True)
-            else:
+            if "kind" not in metadata:
                 arrays[name] = value
+            else:
+                parts = _STORED[metadata["kind"]]
+                arrays |= {stored.format(name): getattr(value, key) for key, stored in parts.items()}
         return arrays
 
     def headline(self) -> list[Quantity]:
@@ -142,21 +159,36 @@ def list_array_fields(cls: type[Result]) -> dict[str, Mapping[str, Any]]:
     arrays: dict[str, Mapping[str, Any]] = {}
     for name, metadata in _list_declared(cls).items():
         plain = {key: metadata[key] for key in ("dims", "unit", "description")}
-        arrays[name] = plain
-        if metadata.get("kind") is Estimate:
-            for part, limit in zip(_name_parts(name)[1:], ("lower", "upper"), strict=True):
-                arrays[part] = {**plain, "description": f"{limit} limit of: {plain['description']}"}
+        if "kind" not in metadata:
+            arrays[name] = plain
+            continue
+        for key, stored in _STORED[metadata["kind"]].items():
+            what = _WHAT.get(key, "")
+            arrays[stored.format(name)] = {**plain, "description": f"{what}{plain['description']}"}
+        if metadata["kind"] is Null:
+            arrays[f"{name}_draws"]["dims"] = (f"{name}_draw", *plain["dims"])
+            arrays[f"{name}_p_value"]["unit"] = "1"
     return arrays
 
 
+_STORED: dict[type, dict[str, str]] = {
+    Estimate: {"value": "{}", "low": "{}_low", "high": "{}_high"},
+    Null: {"draws": "{}_draws", "quantile": "{}_quantile", "p_value": "{}_p_value"},
+}
+"""Names in a file of what an estimate and a null are made of."""
+
+_WHAT = {
+    "low": "lower limit: ",
+    "high": "upper limit: ",
+    "draws": "draws under the null: ",
+    "quantile": "95 % quantile under the null: ",
+    "p_value": "p-value, large values count: ",
+}
+
+
 def _list_declared(cls: type[Result]) -> dict[str, Mapping[str, Any]]:
-    """Fields declared by :func:`axes` and :func:`estimates`."""
+    """Fields declared by :func:`axes`, :func:`estimates` and :func:`nulls`."""
     return {f.name: f.metadata for f in fields(cls) if "dims" in f.metadata}
-
-
-def _name_parts(name: str) -> tuple[str, str, str]:
-    """Names in a file of the three arrays of an estimate."""
-    return name, f"{name}_low", f"{name}_high"
 
 
 def save_result(result: Result, path: Path) -> None:
@@ -219,15 +251,18 @@ def _build(path: Path, cls: type[R], dataset: xr.Dataset) -> R:
     arrays = {name: _restore(dataset.variables[name].to_numpy()) for name in list_array_fields(cls)}
     texts = [str(dataset.attrs.get(key, "")) for key in ("settings", "status")]
     try:
-        values = {
-            name: Estimate(*(arrays[part] for part in _name_parts(name)))
-            if metadata.get("kind") is Estimate
-            else arrays[name]
-            for name, metadata in _list_declared(cls).items()
-        }
+        values = {name: _join(name, metadata, arrays) for name, metadata in _list_declared(cls).items()}
         return cls(settings=json.loads(texts[0]), status=json.loads(texts[1]), **values)
     except (InputError, TypeError) as error:
         raise _damaged(path, str(error)) from None
+
+
+def _join(name: str, metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
+    """Value of a field from the arrays of a file."""
+    if "kind" not in metadata:
+        return arrays[name]
+    parts = {key: arrays[stored.format(name)] for key, stored in _STORED[metadata["kind"]].items()}
+    return Null(metadata["null_name"], **parts) if metadata["kind"] is Null else Estimate(**parts)
 
 
 def _label(cls: type[Result], name: str, array: np.ndarray) -> xr.Variable:
@@ -251,10 +286,10 @@ def _copy_json(name: str, value: Any) -> Any:
         ) from None
 
 
-def _check_estimate(name: str, value: Any) -> None:
-    if not isinstance(value, Estimate):
+def _check_kind(name: str, value: Any, kind: type) -> None:
+    if not isinstance(value, kind):
         raise InputError(
-            f"`{name}` must be an Estimate, got {type(value).__name__}. Use Estimate(value, low, high)."
+            f"`{name}` must be of the kind {kind.__name__}, got {type(value).__name__}. Wrap the numbers."
         )
 
 
