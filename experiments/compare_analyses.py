@@ -2,10 +2,10 @@
 
     python experiments/compare_analyses.py BEFORE/runs/zoo-linear-3 AFTER/runs/zoo-linear-3
 
-compares every array of every ``results/**/*.nc`` of two run folders that were analysed on one machine with the
-same number of threads, under the renames of ``experiments/renamed_arrays.json`` (by part, old name to new; null
-for an array that is gone because another one holds the same). Settings are compared but for the commit, the
-code and the file's own bookkeeping. Exits with 1 if anything differs or is missing.
+compares every array of every ``results/**/*.nc`` of two run folders that were analysed on one machine with
+the same number of threads, under the renames of ``experiments/renamed_arrays.json`` (by part, old name to
+new; null for an array that is gone because another one holds the same). Exits with 1 if anything differs or
+is missing.
 """
 
 import json

@@ -24,6 +24,15 @@ def test_run_lengths_show_the_survival_of_every_source(evaluation, symbol):
     assert ax.get_title(loc="left") == ("all symbols" if symbol is None else "symbol 1")
 
 
+def test_each_panel_ends_where_its_own_laws_have_ended(evaluation):
+    laws = evaluation.symbol_run_law.copy()
+    laws[:, :, 1] = 0.0
+    laws[:, :, 1, :7] = 1 / 7
+    short = plots.plot_run_lengths(replace(evaluation, symbol_run_law=laws), symbol=1)
+    assert short.get_xlim() == (0.5, 7.5)
+    assert find_line(short, "network").get_markevery() == 1
+
+
 def test_a_symbol_without_runs_says_so(evaluation):
     ax = plots.plot_run_lengths(lose_a_symbol(evaluation), symbol=2)
     assert "no complete runs" in list_texts(ax)

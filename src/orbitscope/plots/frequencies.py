@@ -16,7 +16,7 @@ from .style import (
     build_figure,
     format_number,
     get_axes,
-    get_symbol_color,
+    set_log_y,
     with_style,
 )
 from .symbol_names import list_symbols
@@ -49,7 +49,7 @@ def plot_all_frequencies(result: EvaluationResult) -> Figure:
 
 @with_style
 def plot_frequencies(result: EvaluationResult, *, start: str = "zero", ax: Axes | None = None) -> Axes:
-    """Share of steps of each symbol: exact value as a bar in its colour, network and floor as points.
+    """Share of steps of each symbol, logarithmic: exact value as a line, network and floor as points.
 
     Parameters
     ----------
@@ -61,16 +61,16 @@ def plot_frequencies(result: EvaluationResult, *, start: str = "zero", ax: Axes 
     ax = get_axes(ax)
     values = result.frequencies[find_start(result, start)]
     exact = values[find_source(result, "exact")]
-    colors = [get_symbol_color(i) for i in range(len(exact))]
-    ax.bar(range(len(exact)), exact, width=0.7, color=colors, alpha=0.35, linewidth=0)
     ax.hlines(
-        exact,
+        np.where(exact > 0, exact, np.nan),
         np.arange(len(exact)) - 0.35,
         np.arange(len(exact)) + 0.35,
         color=EXACT_COLOR,
         label=SOURCE_LABELS["exact"],
     )
-    _draw_points(ax, values, result)
+    _draw_points(ax, np.where(values > 0, values, np.nan), result)
+    set_log_y(ax)
+    ax.margins(y=0.15)
     ax.set_ylabel("share\nof steps")
     _name_symbols(ax, result)
     return ax

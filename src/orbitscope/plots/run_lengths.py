@@ -23,8 +23,8 @@ from .symbol_names import list_symbols
 
 _COLUMNS = 4
 _X_LABEL, _Y_LABEL = "length ℓ (steps)", "share of runs ≥ ℓ"
-_ALL_DRAWN, _MOST_DRAWN = 10, 30
-_LINES = {"network": "none", "floor": "none", "exact": "-"}
+_MOST_DRAWN = 20
+_LINES = {"network": "-", "floor": "none", "exact": "-"}
 
 
 @with_style
@@ -41,13 +41,11 @@ def plot_run_length_laws(result: EvaluationResult, *, start: str = "zero") -> Fi
     n_columns = min(_COLUMNS, n_panels)
     n_rows = -(-n_panels // n_columns)
     figure = build_figure(WIDTH, 0.55 + 1.65 * n_rows)
-    axes = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
+    axes = figure.subplots(n_rows, n_columns, sharey=True, squeeze=False)
     panels = axes.ravel()[:n_panels]
     for ax, symbol in zip(panels, [None, *range(n_panels - 1)], strict=True):
         plot_run_lengths(result, symbol=symbol, start=start, ax=ax)
         ax.set(xlabel="", ylabel="")
-    for ax in panels[-n_columns:]:
-        ax.tick_params(labelbottom=True)
     for ax in axes.ravel()[n_panels:]:
         ax.set_axis_off()
     figure.supxlabel(_X_LABEL)
@@ -74,18 +72,20 @@ def plot_run_lengths(
     ax = get_axes(ax)
     i = find_start(result, start)
     laws = result.run_law[i] if symbol is None else result.symbol_run_law[i, :, symbol]
-    drawn = _thin_out(len(result.run_length))
+    lowest = _find_lowest(result)
+    longest = _find_longest(laws, lowest)
     for source, law in zip(result.source.tolist(), laws, strict=True):
         survival = np.cumsum(law[::-1])[::-1]
         ax.plot(
             result.run_length,
             np.where(survival > 0, survival, np.nan),
             label=SOURCE_LABELS[source],
-            **SOURCE_MARKERS[source] | {"linestyle": _LINES[source], "markersize": 2.4, "markevery": drawn},
+            **SOURCE_MARKERS[source]
+            | {"linestyle": _LINES[source], "markersize": 2.4, "markevery": 1 + longest // _MOST_DRAWN},
         )
-    ax.set_ylim(_find_lowest(result) * 0.6, 1.6)
+    ax.set_ylim(lowest * 0.6, 1.6)
     set_log_y(ax)
-    ax.set_xlim(0, result.run_length[-1] + 1)
+    ax.set_xlim(0.5, longest + 0.5)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, steps=[1, 2, 5, 10]))
     ax.set_xlabel(_X_LABEL)
     ax.set_ylabel(_Y_LABEL)
@@ -93,10 +93,10 @@ def plot_run_lengths(
     return ax
 
 
-def _thin_out(n_lengths: int) -> list[int]:
-    """Indices of the lengths that get a marker: all short ones, and some of the others in a long window."""
-    spacing = 1 + n_lengths // (_MOST_DRAWN + 1)
-    return [*range(min(_ALL_DRAWN, n_lengths)), *range(_ALL_DRAWN, n_lengths, spacing)]
+def _find_longest(laws: np.ndarray, lowest: float) -> int:
+    """Length at which the last of the laws has fallen below what the axis shows; at least 5, if there are."""
+    survival = np.nan_to_num(np.cumsum(laws[:, ::-1], axis=1)[:, ::-1])
+    return min(max(5, int((survival >= lowest).any(axis=0).sum())), laws.shape[1])
 
 
 def _find_lowest(result: EvaluationResult) -> float:

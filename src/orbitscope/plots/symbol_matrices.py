@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
@@ -28,6 +29,8 @@ _DIFFERENCES = colormaps["PuOr_r"].with_extremes(bad="white")
 _LARGEST_PRINTED = 12
 _LARGEST_IN_ROW = 5
 _DARK = 0.45
+_GAMMA = 0.5
+"""Exponent of the grey of a probability: a square root tells .01 from .05."""
 
 
 @with_style
@@ -44,7 +47,7 @@ def plot_symbol_matrices(result: EvaluationResult, *, start: str = "zero") -> Fi
     fourth.
     """
     is_large = len(result.symbol) > _LARGEST_IN_ROW
-    height = (5.9 if is_large else 2.5) + 0.05 * _longest_name(result)
+    height = (6.0 if is_large else 2.62) + 0.05 * _longest_name(result)
     figure = build_figure(WIDTH, height)
     grid = figure.subplots(2, 2, squeeze=False) if is_large else figure.subplots(1, 3, squeeze=False)
     sources = ["network", "exact", *(["floor"] if is_large else [])]
@@ -65,7 +68,7 @@ def plot_symbol_matrices(result: EvaluationResult, *, start: str = "zero") -> Fi
 def plot_symbol_matrix(
     result: EvaluationResult, *, source: str = "network", start: str = "zero", ax: Axes | None = None
 ) -> Axes:
-    """P(next symbol | symbol) of one source with its values in the cells.
+    """P(next symbol | symbol) of one source with its values in the cells; the grey is their square root.
 
     Parameters
     ----------
@@ -77,7 +80,7 @@ def plot_symbol_matrix(
     """
     ax = get_axes(ax, height=3.0)
     matrix = result.symbol_matrix[find_start(result, start), find_source(result, source)]
-    image = ax.imshow(matrix, cmap=_PROBABILITIES, vmin=0, vmax=1)
+    image = ax.imshow(matrix, cmap=_PROBABILITIES, norm=PowerNorm(_GAMMA, vmin=0, vmax=1))
     _name_axes(ax, result)
     ax.set_title(SOURCE_LABELS[source])
     if len(matrix) > _LARGEST_PRINTED:
