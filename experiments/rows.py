@@ -163,6 +163,6 @@ def _describe_training(folder: RunFolder) -> dict[str, Any]:
         "best_validation_loss": best_loss,
         "validation_floor": floors[0] if floors else None,
         "phase": transition.status,
-        "transition_epoch": None if transition.index is None else transition.index + 1,
-        "plateau_start": None if transition.plateau_start is None else transition.plateau_start + 1,
+        "transition_epoch": None if transition.index is None else history[transition.index].epoch,
+        "plateau_start": None if (start := transition.plateau_start) is None else history[start].epoch,
     }

@@ -113,4 +113,4 @@ def test_only_the_published_loss_explains_a_rare_symbol(loss, is_explained):
     rare = orbitscope.load_evaluation("zoo:linear-3")
     sentence = conclude_emulation(rare, loss=loss).sentences[2]
     assert sentence.startswith("Symbol 1 is almost never emitted (0.0004 of steps for 0.0100)")
-    assert ("the published loss makes rare symbols rarer" in sentence) == is_explained
+    assert ("the paper's loss makes rare symbols rarer" in sentence) == is_explained

@@ -136,7 +136,8 @@ def test_the_mean_shift_of_known_activity():
     time = torch.arange(8)[:, None].expand(8, 3)
     fast, slow = (time % 2).double(), (time // 2 % 2).double()
     hidden = torch.stack([2 * fast, 1 + 6 * slow, 0 * fast, 0 * fast + 0.1], dim=2)
-    _, shift = measure_control(make_network(width=3), hidden)
+    network = build_network(2, hidden_size=4, input_size=1, generator=torch.Generator())
+    _, shift = measure_control(network, hidden)
     assert shift == pytest.approx(np.sqrt((1 + 16 / 9) / 2))
 
 

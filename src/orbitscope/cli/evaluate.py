@@ -101,10 +101,11 @@ def print_evaluation(run: Path, result: "EvaluationResult", *, everything: bool 
     judged = [row for row in rows if row["margin"] is not None]
     others = [row for row in rows if row["margin"] is None]
     shown = judged + others if everything else judged
+    columns = [name.format(result.settings["evaluation"]["confidence"]) for name in _COLUMNS]
     for start in dict.fromkeys(row["start"] for row in rows):
         print_blank()
         lines = [_format_row(row) for row in shown if row["start"] == start]
-        print_table(_COLUMNS, lines, title=_TITLES[start], numbers=_COLUMNS[1:5])
+        print_table(columns, lines, title=_TITLES[start], numbers=columns[1:5])
     print_blank()
     for note in _list_notes(
         result, shown, n_left_out=0 if everything else len({row["measure"] for row in others})
@@ -137,7 +138,7 @@ def _list_notes(result: "EvaluationResult", shown: list[dict[str, Any]], *, n_le
     return notes
 
 
-_COLUMNS = ("Measure", "Network", "Interval", "Process", "Margin", "Verdict")
+_COLUMNS = ("Measure", "Network", "{:.0%} interval", "Process", "Margin", "Verdict")
 _LABELS = {"classifier_auc": "classifier AUC (chance: 0.5)"}
 _TITLES = {
     "zero": "Started from h = 0, as in training (process: a sample observed in the same way)",

@@ -188,7 +188,16 @@ def _describe(summary: dict[str, Any]) -> dict[str, str]:
         "Run": summary["run"],
         "Trained": f"{summary['epochs']} epochs in {format_duration(summary['seconds'])}",
         "Best epoch": f"{summary['best_epoch']} (lowest validation loss; its weights are kept)",
-        "Loss": f"{summary['validation_loss']:.3f} on validation; floor {summary['validation_floor']:.3f} "
-        f"(the process itself); {summary['plateau']:.3f} without memory",
+        "Loss": _describe_loss(summary),
         "Transition": f"epoch {epoch}" if epoch else f"none found: {phase}",
     }
+
+
+def _describe_loss(summary: dict[str, Any]) -> str:
+    """Validation loss beside what the process itself gives, and what symbols without memory give."""
+    loss, floor = summary["validation_loss"], summary["validation_floor"]
+    text = (
+        f"{loss:.3f} on validation sequences; fresh sequences of the process itself give {floor:.3f} "
+        f"(floor), symbols that do not depend on those before {summary['plateau']:.3f}"
+    )
+    return f"{text}. Below the floor: less diverse than the process" if 0 < loss < floor else text

@@ -166,7 +166,7 @@ def _say_rare_symbol(row: dict[str, Any], result: EvaluationResult, loss: LossSe
     how = "almost never emitted" if share < 0.1 else f"emitted at {share:.0%} of its frequency"
     text = f"symbol {result.symbol[rarest]} is {how} ({network[rarest]:.4f} of steps for {exact[rarest]:.4f})"
     is_known = loss is not None and loss.objective == "sequences" and loss.epsilon <= 0.04 and share < 1
-    return f"{text}: the published loss makes rare symbols rarer" if is_known else text
+    return f"{text}: the paper's loss makes rare symbols rarer" if is_known else text
 
 
 def _capitalise(text: str) -> str:
