@@ -458,7 +458,7 @@ def test_everything_names_the_network_and_a_first_look_says_that_it_is_one(toy, 
     assert (settings["network"], settings["quick"]) == ("run", quick)
     written = json.loads((results / "analysis.json").read_text())
     assert (written["network"], written["quick"]) == ("run", quick)
-    assert list(written["parts"][0]) == ["part", "status", "reason", "seconds", "findings", "files"]
+    assert list(written["parts"][0]) == ["part", "status", "reason", "seconds", "quantities", "files"]
 
 
 def test_a_folder_that_is_renamed_keeps_its_results_under_the_new_name(toy, run):

@@ -52,10 +52,10 @@ def test_every_figure_has_the_names(results, suffix, names):
     assert set(drawn) <= set(names)
 
 
-def test_findings_and_captions_have_the_names(results):
+def test_quantities_and_captions_have_the_names(results):
     (part,) = select_parts(["readout_alignment"])
     result = results["readout_alignment"]
-    assert part.summarise(result)[0].what == "readout of symbol sun in the orbit plane"
+    assert part.summarise(result)[0].label == "readout of symbol sun in the orbit plane"
     assert "symbol rain" in describe_readout_alignment(result)
     growth = results["noise_free_growth"]
     names = {SHOWN[symbol] for symbol in growth.end_symbol.tolist()}
