@@ -115,7 +115,7 @@ def test_the_interval_is_that_of_the_net_share_of_cycles_by_trajectory():
     counts = np.array([count_by_hand(row.tolist()) for row in labels])
     expected = compute_net_share(counts[:, 0], counts[:, 1], confidence=0.8)
     result = circulate(labels, confidence=0.8)
-    np.testing.assert_array_equal([result.low, result.high], [expected.low, expected.high])
+    np.testing.assert_array_equal([result.low, result.high], [expected.share.low, expected.share.high])
     np.testing.assert_array_equal(result.n_effective, expected.n_effective)
 
 

@@ -170,8 +170,8 @@ def test_intervals_of_the_order_are_those_of_the_net_share():
         for before, after in zip(row[:-1], row[1:], strict=True):
             visits[before, after] += before != after
     expected = compute_net_share(counts, counts.swapaxes(1, 2), confidence=0.8)
-    np.testing.assert_array_equal(result.asymmetry_low, expected.low)
-    np.testing.assert_array_equal(result.asymmetry_high, expected.high)
+    np.testing.assert_array_equal(result.asymmetry_low, expected.share.low)
+    np.testing.assert_array_equal(result.asymmetry_high, expected.share.high)
 
 
 def test_the_entropy_of_an_indifferent_readout_is_log_three():

@@ -26,10 +26,10 @@ def compare_orders(
     visits: Int[np.ndarray, "trajectory region region"], *, confidence: float
 ) -> dict[str, np.ndarray]:
     """Visits in both orders, and the net share of one."""
-    orders = compute_net_share(visits, visits.swapaxes(1, 2), confidence=confidence)
+    orders = compute_net_share(visits, visits.swapaxes(1, 2), confidence=confidence).share
     return {
         "visits": visits.sum(0),
-        "asymmetry": orders.estimate,
+        "asymmetry": orders.value,
         "asymmetry_low": orders.low,
         "asymmetry_high": orders.high,
     }
