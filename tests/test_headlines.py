@@ -55,19 +55,12 @@ def test_regions():
     found, rows = list_headline(result), result.measure.tolist()
     for j, name in enumerate(result.region):
         for key, measure in (("share", "share"), ("unstable", "unstable")):
-            at = rows.index(measure), j
-            assert_same(
-                found[f"{key}[{name}]"].estimate, result.estimate[at], result.low[at], result.high[at]
-            )
+            assert found[f"{key}[{name}]"].estimate == result.estimate[rows.index(measure), j]
         (null,) = found[f"unstable[{name}]"].beside
-        assert float(null.estimate) == pytest.approx(
-            result.estimate[rows.index("unstable_null"), j], nan_ok=True
-        )
+        assert null.estimate == result.estimate[rows.index("unstable_null"), j]
     beyond = result.contrast.tolist().index("beyond null")
-    assert float(found["kick_minus_slow"].estimate) == pytest.approx(
-        result.kick_minus_slow[beyond], nan_ok=True
-    )
-    assert_same(found["net_flux"].estimate, result.net_flux, result.net_flux_low, result.net_flux_high)
+    assert found["kick_minus_slow"].estimate == result.kick_minus_slow[beyond]
+    assert found["net_flux"].estimate == result.net_flux
     assert found["net_flux"].unit == "cycles per 100 steps"
 
 
