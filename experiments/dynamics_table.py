@@ -163,7 +163,7 @@ def describe_rotation(result: Any) -> dict[str, Any]:
 def describe_circulation(result: Any) -> dict[str, Any]:
     """Net circulation of direct cycles, and their numbers."""
     row = result.cycle.tolist().index("direct")
-    numbers = read(result, row, "circulation", "low", "high")
+    numbers = list_numbers(result.circulation[row])
     return {"circulation": numbers, "counts": [int(result.n_forward[row]), int(result.n_backward[row])]}
 
 

@@ -68,7 +68,8 @@ def test_circulation():
     labels = np.tile([0, 1, 2], (6, 5)).astype(np.int8)
     result = compute_circulation(labels, rng=np.random.default_rng(0))
     found, direct = list_headline(result), result.cycle.tolist().index("direct")
-    assert_same(found["net[direct]"].estimate, 1.0, result.low[direct], result.high[direct])
+    assert found["net[direct]"].estimate == result.circulation[direct]
+    assert float(result.circulation[direct]) == 1.0
     assert float(found["n_forward[direct]"].estimate) == result.n_forward[direct] > 0
     assert float(found["n_backward[direct]"].estimate) == 0
     assert float(found["net[direct]"].beside[1].estimate) == result.p_value[direct]

@@ -205,11 +205,9 @@ def compute_regions(
     return RegionResult(
         settings=settings,
         status={"empty": [name for i, name in enumerate(REGIONS) if not (label == i).any()]},
-        region=np.array(REGIONS),
+        **_name_axes(),
         n_points=np.array([(label == i).sum() for i in range(len(REGIONS))]),
-        **_describe_measures(),
         estimate=table.as_estimate(),
-        contrast=np.array(CONTRASTS),
         kick_minus_slow=_contrast_kick(table),
         visits=visits.sum(0),
         asymmetry=compare_orders(visits, confidence=confidence),
@@ -231,9 +229,11 @@ def _place(network: NoiseRNN, states: Tensor) -> Float[np.ndarray, "trajectory t
     return plane.project(states).transpose(0, 1).cpu().numpy() / size
 
 
-def _describe_measures() -> dict[str, np.ndarray]:
-    """What the measures are."""
+def _name_axes() -> dict[str, np.ndarray]:
+    """Names of regions, measures and contrasts, and what the measures are."""
     return {
+        "region": np.array(REGIONS),
+        "contrast": np.array(CONTRASTS),
         "measure": np.array(list(MEASURES)),
         "description": np.array([description for description, _ in MEASURES.values()]),
         "unit": np.array([unit for _, unit in MEASURES.values()]),
