@@ -122,11 +122,10 @@ def describe_regional_exponents(result: Any) -> dict[str, Any]:
     """First finite-time exponent of each region, and that of kick minus that of slow."""
     names = result.region.tolist()
     found = {
-        region: read(result, names.index(region), "estimate", "low", "high")
-        for region in dynamics_page.REGIONS
+        region: list_numbers(result.mean_exponent[names.index(region)]) for region in dynamics_page.REGIONS
     }
     at = names.index("kick"), names.index("slow")
-    return found | {"kick_minus_slow": read(result, at, "difference", "difference_low", "difference_high")}
+    return found | {"kick_minus_slow": list_numbers(result.difference[at])}
 
 
 def describe_growth(result: Any) -> dict[str, Any]:
