@@ -19,8 +19,7 @@ regions = osc.load_part(arguments.network, "regions", quick=arguments.toy)
 rows = regions.measure.tolist()
 for i, name in enumerate(regions.region):
     share, unstable, null = (
-        regions.estimate[rows.index(m), i] for m in ("share", "unstable", "unstable_null")
+        float(regions.estimate[rows.index(m), i]) for m in ("share", "unstable", "unstable_null")
     )
     print(f"{name}: {share:.0%} of states, {unstable:.2f} unstable directions ({null:.2f} by chance)")
-flux, low, high = regions.net_flux, regions.net_flux_low, regions.net_flux_high
-print(f"slow to kick to transition to slow: net {flux:.2f} [{low:.2f}, {high:.2f}] cycles per 100 steps")
+print(f"slow to kick to transition to slow: net {regions.net_flux} cycles per 100 steps")

@@ -20,6 +20,7 @@ from orbitscope.errors import RunFolderError
 from orbitscope.results import Result
 from orbitscope.run_analysis import analyse_run, load_part
 from orbitscope.runs import find_commit
+from orbitscope.statistics import Estimate
 from orbitscope.zoo import list_zoo
 
 ROWS = table.ROOT / "docs" / "dynamics.jsonl"
@@ -94,25 +95,26 @@ def read(result: Result, index: Any, *names: str) -> list[float]:
     return [float(getattr(result, name)[index]) for name in names]
 
 
+def list_numbers(estimate: Estimate) -> list[float]:
+    """A single number and the limits of its interval."""
+    return [float(number) for number in (estimate.value, estimate.low, estimate.high)]
+
+
 def describe_regions(result: Any) -> dict[str, Any]:
     """Share, unstable directions and their null in each region, order of visits and net flux."""
     measures, names = result.measure.tolist(), result.region.tolist()
     found = {
         measure: {
-            region: read(result, (measures.index(measure), names.index(region)), "estimate", "low", "high")
+            region: list_numbers(result.estimate[measures.index(measure), names.index(region)])
             for region in dynamics_page.REGIONS
         }
         for measure in SHOWN
     }
     order = {
-        f"{names[i]} to {names[j]}": read(result, (i, j), "asymmetry", "asymmetry_low", "asymmetry_high")
-        for i, j in ((0, 1), (1, 2), (2, 0))
+        f"{names[i]} to {names[j]}": list_numbers(result.asymmetry[i, j]) for i, j in ((0, 1), (1, 2), (2, 0))
     }
-    contrasts = {
-        str(name): read(result, i, "kick_minus_slow", "kick_minus_slow_low", "kick_minus_slow_high")
-        for i, name in enumerate(result.contrast)
-    }
-    flux = read(result, (), "net_flux", "net_flux_low", "net_flux_high")
+    contrasts = {str(name): list_numbers(result.kick_minus_slow[i]) for i, name in enumerate(result.contrast)}
+    flux = list_numbers(result.net_flux)
     return found | {"order": order, "net_flux": flux, "kick_minus_slow": contrasts}
 
 
@@ -120,11 +122,10 @@ def describe_regional_exponents(result: Any) -> dict[str, Any]:
     """First finite-time exponent of each region, and that of kick minus that of slow."""
     names = result.region.tolist()
     found = {
-        region: read(result, names.index(region), "estimate", "low", "high")
-        for region in dynamics_page.REGIONS
+        region: list_numbers(result.mean_exponent[names.index(region)]) for region in dynamics_page.REGIONS
     }
     at = names.index("kick"), names.index("slow")
-    return found | {"kick_minus_slow": read(result, at, "difference", "difference_low", "difference_high")}
+    return found | {"kick_minus_slow": list_numbers(result.difference[at])}
 
 
 def describe_growth(result: Any) -> dict[str, Any]:
@@ -161,7 +162,7 @@ def describe_rotation(result: Any) -> dict[str, Any]:
 def describe_circulation(result: Any) -> dict[str, Any]:
     """Net circulation of direct cycles, and their numbers."""
     row = result.cycle.tolist().index("direct")
-    numbers = read(result, row, "circulation", "low", "high")
+    numbers = list_numbers(result.circulation[row])
     return {"circulation": numbers, "counts": [int(result.n_forward[row]), int(result.n_backward[row])]}
 
 

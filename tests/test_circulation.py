@@ -4,7 +4,7 @@ import pytest
 from orbitscope.dynamics.circulation import CirculationResult, compute_circulation
 from orbitscope.errors import InputError
 from orbitscope.results import load_result, save_result
-from orbitscope.statistics import compute_net_share
+from orbitscope.statistics import Estimate, compute_net_share
 
 
 def circulate(labels, **options):
@@ -35,7 +35,7 @@ def test_cycles_of_a_sequence_that_can_be_counted_by_eye():
     assert result.n_forward.tolist() == [2, 4]
     assert result.n_backward.tolist() == [2, 2]
     assert int(result.n_excursions) == 8
-    np.testing.assert_allclose(result.circulation, [0, 1 / 3])
+    np.testing.assert_allclose(result.circulation.value, [0, 1 / 3])
 
 
 def test_cycles_against_a_walk_along_each_sequence():
@@ -50,27 +50,26 @@ def test_reversing_time_negates_the_circulation_and_its_interval():
     labels = np.tile([0, 1, 2], (20, 20))
     labels[np.random.default_rng(2).random(labels.shape) < 0.4] = 1
     forward, backward = circulate(labels), circulate(labels[:, ::-1])
-    assert (forward.circulation > 0.3).all()
-    np.testing.assert_array_equal(backward.circulation, -forward.circulation)
-    np.testing.assert_array_equal(backward.low, -forward.high)
+    assert (forward.circulation.value > 0.3).all()
+    np.testing.assert_array_equal(backward.circulation.value, -forward.circulation.value)
+    np.testing.assert_array_equal(backward.circulation.low, -forward.circulation.high)
     np.testing.assert_array_equal(backward.p_value, forward.p_value)
 
 
 def test_a_cycle_circulates_and_coin_flips_do_not():
     one_way = circulate(np.tile([0, 0, 1, 2], (20, 10)))
-    np.testing.assert_array_equal(one_way.circulation, [1, 1])
+    np.testing.assert_array_equal(one_way.circulation.value, [1, 1])
     np.testing.assert_allclose(one_way.p_value, 0.001)
     random = circulate(np.random.default_rng(3).integers(3, size=(50, 100)))
-    assert (random.low < 0).all()
-    assert (random.high > 0).all()
+    assert (random.circulation.low < 0).all()
+    assert (random.circulation.high > 0).all()
     assert (random.p_value > 0.02).all()
 
 
 def test_labels_without_cycles_have_no_circulation():
     result = circulate(np.tile([0, 1], (5, 10)))
-    assert np.isnan(result.circulation).all()
-    assert np.isnan(result.p_value).all()
-    assert np.isnan([result.low, result.high, result.n_effective]).all()
+    assert result.circulation == Estimate([np.nan, np.nan])
+    assert np.isnan([result.p_value, result.n_effective]).all()
     assert result.status == {"without_cycles": ["direct", "any"]}
     assert int(result.n_excursions) == 45
 
@@ -82,12 +81,12 @@ def test_one_direction_leaves_room_for_the_other():
     forward, backward = circulate(labels), circulate(labels[:, ::-1])
     expected = 2 * 0.025 ** (1 / 8) - 1
     np.testing.assert_allclose(forward.n_effective, 8)
-    np.testing.assert_allclose(forward.low, expected)
-    np.testing.assert_allclose(forward.high, 1)
-    np.testing.assert_allclose(backward.high, -expected)
-    np.testing.assert_allclose(backward.low, -1)
+    np.testing.assert_allclose(forward.circulation.low, expected)
+    np.testing.assert_allclose(forward.circulation.high, 1)
+    np.testing.assert_allclose(backward.circulation.high, -expected)
+    np.testing.assert_allclose(backward.circulation.low, -1)
     narrow = circulate(labels, confidence=0.5)
-    np.testing.assert_allclose(narrow.low, 2 * 0.25 ** (1 / 8) - 1)
+    np.testing.assert_allclose(narrow.circulation.low, 2 * 0.25 ** (1 / 8) - 1)
 
 
 def test_a_single_backward_cycle_moves_the_limit_little():
@@ -97,16 +96,18 @@ def test_a_single_backward_cycle_moves_the_limit_little():
     labels[0, :4] = [0, 2, 1, 0]
     one = circulate(labels)
     assert one.n_backward.tolist() == [1, 1]
-    np.testing.assert_allclose(one.low, without.low, atol=0.03)
-    np.testing.assert_allclose(without.low, 2 * 0.025 ** (1 / 100) - 1)
+    np.testing.assert_allclose(one.circulation.low, without.circulation.low, atol=0.03)
+    np.testing.assert_allclose(without.circulation.low, 2 * 0.025 ** (1 / 100) - 1)
 
 
 def test_the_interval_is_over_trajectories():
     """Cycles of one trajectory go the same way: copies of a cycle within it add no certainty."""
     one = np.where(np.arange(40)[:, None] < 28, [0, 1, 2, 0], [0, 2, 1, 0])
     few, many = circulate(one), circulate(np.tile(one, (1, 50)))
-    np.testing.assert_allclose(few.circulation, 0.4)
-    np.testing.assert_allclose([many.low, many.high], [few.low, few.high])
+    np.testing.assert_allclose(few.circulation.value, 0.4)
+    np.testing.assert_allclose(
+        [many.circulation.low, many.circulation.high], [few.circulation.low, few.circulation.high]
+    )
     np.testing.assert_allclose(few.n_effective, 40, rtol=0.03)
 
 
@@ -115,7 +116,7 @@ def test_the_interval_is_that_of_the_net_share_of_cycles_by_trajectory():
     counts = np.array([count_by_hand(row.tolist()) for row in labels])
     expected = compute_net_share(counts[:, 0], counts[:, 1], confidence=0.8)
     result = circulate(labels, confidence=0.8)
-    np.testing.assert_array_equal([result.low, result.high], [expected.low, expected.high])
+    assert result.circulation == expected.share
     np.testing.assert_array_equal(result.n_effective, expected.n_effective)
 
 

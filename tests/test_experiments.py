@@ -217,12 +217,15 @@ def test_a_network_is_analysed_into_one_row_in_place_of_its_older_one(dynamics, 
     (row,) = table.read_rows(dynamics.ROWS)
     regions = load_part("zoo:linear-3", "regions", quick=True)
     rows, names = regions.measure.tolist(), regions.region.tolist()
-    expected = regions.estimate[rows.index("unstable"), names.index("kick")]
+    expected = regions.estimate.value[rows.index("unstable"), names.index("kick")]
     assert row["regions"]["unstable"]["kick"][0] == pytest.approx(expected)
-    assert row["regions"]["kick_minus_slow"]["beyond null"][0] == pytest.approx(regions.kick_minus_slow[2])
+    assert row["regions"]["kick_minus_slow"]["beyond null"][0] == pytest.approx(
+        regions.kick_minus_slow.value[2]
+    )
     assert row["rotation"] is None
     dynamics.write_page()
-    assert f"{100 * regions.estimate[rows.index('share'), names.index('kick')]:.3g}" in table.PAGE.read_text()
+    share = regions.estimate.value[rows.index("share"), names.index("kick")]
+    assert f"{100 * share:.3g}" in table.PAGE.read_text()
 
 
 def test_a_row_holds_the_commit_of_its_results(dynamics, monkeypatch, tmp_path):

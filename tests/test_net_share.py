@@ -24,8 +24,8 @@ def draw_events(rng, share, correlation, n_units, mean_size, *, unequal=False, n
 def cover(found, share):
     """Share of the draws with events whose interval holds the truth."""
     truth = 2 * share - 1
-    is_known = np.isfinite(found.estimate)
-    return ((found.low <= truth + 1e-12) & (truth <= found.high + 1e-12))[is_known].mean()
+    is_known = np.isfinite(found.share.value)
+    return ((found.share.low <= truth + 1e-12) & (truth <= found.share.high + 1e-12))[is_known].mean()
 
 
 # ---- closed forms
@@ -40,19 +40,19 @@ def test_one_event_a_unit_is_the_exact_binomial_interval(n_forward, n_backward):
     exact = binomtest(n_forward, n).proportion_ci(0.95, method="exact")
     rarer = min(n_forward, n_backward, n - 1)
     assert found.n_effective == pytest.approx(n * (rarer + 1) / (rarer * n / (n - 1) + 1))
-    assert found.estimate == pytest.approx((n_forward - n_backward) / n)
-    np.testing.assert_allclose([found.low, found.high], 2 * np.array(exact) - 1, atol=0.04)
+    assert found.share.value == pytest.approx((n_forward - n_backward) / n)
+    np.testing.assert_allclose([found.share.low, found.share.high], 2 * np.array(exact) - 1, atol=0.04)
     if rarer == 0:
-        np.testing.assert_allclose([found.low, found.high], 2 * np.array(exact) - 1)
+        np.testing.assert_allclose([found.share.low, found.share.high], 2 * np.array(exact) - 1)
 
 
 def test_events_of_one_direction_count_by_units():
     sizes = np.array([5, 5, 5, 5, 0, 0])
     found = compute_net_share(sizes, 0 * sizes)
     assert found.n_effective == pytest.approx(4)
-    np.testing.assert_allclose([found.low, found.high], [2 * 0.025 ** (1 / 4) - 1, 1])
+    np.testing.assert_allclose([found.share.low, found.share.high], [2 * 0.025 ** (1 / 4) - 1, 1])
     half = compute_net_share(sizes, 0 * sizes, confidence=0.5)
-    np.testing.assert_allclose(half.low, 2 * 0.25 ** (1 / 4) - 1)
+    np.testing.assert_allclose(half.share.low, 2 * 0.25 ** (1 / 4) - 1)
     unequal = compute_net_share(np.array([97, 1, 1, 1]), np.zeros(4, dtype=int))
     assert unequal.n_effective == pytest.approx(100**2 / (97**2 + 3))
 
@@ -62,7 +62,9 @@ def test_units_of_one_direction_each_count_as_one_event():
     forward = np.repeat([1, 0], [28, 12])
     few = compute_net_share(forward, 1 - forward)
     many = compute_net_share(50 * forward, 50 * (1 - forward))
-    np.testing.assert_allclose([many.low, many.high, many.n_effective], [few.low, few.high, few.n_effective])
+    np.testing.assert_allclose(
+        [many.share.low, many.share.high, many.n_effective], [few.share.low, few.share.high, few.n_effective]
+    )
 
 
 def test_the_design_effect_by_hand():
@@ -78,14 +80,14 @@ def test_events_that_alternate_tell_more_than_independent_ones():
     forward = np.full(100, 10)
     found = compute_net_share(forward, forward)
     assert found.n_effective == pytest.approx(2000 / (20 / 100))  # no variance between units: d₁/(T + 1)
-    assert found.high < 0.02
+    assert found.share.high < 0.02
     assert compute_net_share(forward[:2], forward[:2]).n_effective == pytest.approx(4)
 
 
 def test_one_unit_is_one_event():
     found = compute_net_share(np.array([30]), np.array([10]))
     assert found.n_effective == pytest.approx(1)
-    assert found.low < -0.9
+    assert found.share.low < -0.9
 
 
 def test_one_direction_is_no_exception():
@@ -94,7 +96,7 @@ def test_one_direction_is_no_exception():
     for n_backward in range(6):
         backward = (np.arange(100) < n_backward).astype(int)
         found = compute_net_share(5 - backward, backward)
-        limits.append(float(found.low))
+        limits.append(float(found.share.low))
     np.testing.assert_allclose(np.diff(limits), 0, atol=0.025)
 
 
@@ -122,7 +124,7 @@ def test_the_interval_is_no_wider_than_needed():
         forward, backward = draw_events(rng, 0.7, correlation, 100, 20, n_draws=200)
         found = compute_net_share(forward, backward)
         expected = 2 * 2 * 1.96 * np.sqrt(0.7 * 0.3 / n_equal)
-        assert np.mean(found.high - found.low) == pytest.approx(expected, rel=0.12)
+        assert np.mean(found.share.high - found.share.low) == pytest.approx(expected, rel=0.12)
 
 
 # ---- symmetry, shapes, errors
@@ -131,18 +133,18 @@ def test_the_interval_is_no_wider_than_needed():
 def test_exchanging_the_directions_negates_it_exactly():
     forward, backward = np.random.default_rng(0).poisson([[[2.0]], [[0.1]]], size=(2, 30, 4))
     one, other = compute_net_share(forward, backward), compute_net_share(backward, forward)
-    np.testing.assert_array_equal(one.estimate, -other.estimate)
-    np.testing.assert_array_equal(one.low, -other.high)
+    np.testing.assert_array_equal(one.share.value, -other.share.value)
+    np.testing.assert_array_equal(one.share.low, -other.share.high)
     np.testing.assert_array_equal(one.n_effective, other.n_effective)
     first = compute_net_share(forward[:, 0], backward[:, 0])
-    np.testing.assert_array_equal([first.low, first.high], [one.low[0], one.high[0]])
+    np.testing.assert_array_equal([first.share.low, first.share.high], [one.share.low[0], one.share.high[0]])
 
 
 def test_without_events_there_is_nothing_to_say():
     none = np.zeros((5, 2), dtype=int)
     none[0, 1] = 3
     found = compute_net_share(none, 0 * none)
-    for values in (found.estimate, found.low, found.high, found.n_effective):
+    for values in (found.share.value, found.share.low, found.share.high, found.n_effective):
         assert np.isnan(values).tolist() == [True, False]
 
 

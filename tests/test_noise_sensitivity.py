@@ -15,6 +15,7 @@ from orbitscope.errors import InputError
 from orbitscope.network import build_network, draw_noise_, fork_generator
 from orbitscope.network.cells import Cell
 from orbitscope.results import load_result, save_result
+from orbitscope.statistics import Estimate
 from orbitscope.threads import use_threads
 
 SMALL = {"n_steps": 6, "n_rollouts": 5, "n_resamples": 50}
@@ -203,12 +204,12 @@ def test_destinations_of_a_bistable_network():
     states = torch.tensor([[0.0]] * 40 + [[0.957]] * 40).double()
     labels = np.repeat([2, 0], 40)
     found = compute(make_bistable_network(), states, labels, n_steps=25, n_rollouts=100)
-    assert found.entropy[2, 0, 2] == pytest.approx(np.log(2), abs=0.01)
-    assert found.entropy[0, 0, 2] == 0
+    assert found.entropy.value[2, 0, 2] == pytest.approx(np.log(2), abs=0.01)
+    assert found.entropy.value[0, 0, 2] == 0
     assert found.spread[:40, 0, 2, -1].min() > 0.5
     assert found.spread[40:].max() < 0.1
-    assert found.spread_ratio[2, 0, 2, -1] > 10 > 2 > found.spread_ratio[0, 0, 2, -1]
-    assert found.contrast_high[0, 2, 0, 2] < 1
+    assert found.spread_ratio.value[2, 0, 2, -1] > 10 > 2 > found.spread_ratio.value[0, 0, 2, -1]
+    assert found.contrast.high[0, 2, 0, 2] < 1
 
 
 def test_statistics_of_regions_are_those_of_their_starts():
@@ -219,16 +220,16 @@ def test_statistics_of_regions_are_those_of_their_starts():
         ratios = found.spread / found.spread[..., 1:2]
     for region in range(3):
         logs = np.log(ratios[labels == region][:, :, 1:, 1:])
-        np.testing.assert_allclose(found.spread_ratio[region, :, 1:, 1:], np.exp(logs.mean(0)))
+        np.testing.assert_allclose(found.spread_ratio.value[region, :, 1:, 1:], np.exp(logs.mean(0)))
         entropy = found.destination_entropy[labels == region].mean(0)
-        np.testing.assert_allclose(found.entropy[region], entropy, atol=1e-15)
-    assert np.isnan(found.spread_ratio[:, :, 0]).all()
-    assert np.isnan(found.spread_ratio[..., 0]).all()
-    assert (found.entropy[:, :, 0] == 0).all()
-    late = found.spread_ratio[..., 5]
-    np.testing.assert_allclose(found.contrast, late[:, None] / late[None])
-    np.testing.assert_allclose(found.contrast_low, 1 / found.contrast_high.swapaxes(0, 1))
-    np.testing.assert_array_equal(found.contrast_low[1, 1, :, 1:], 1)
+        np.testing.assert_allclose(found.entropy.value[region], entropy, atol=1e-15)
+    assert np.isnan(found.spread_ratio.value[:, :, 0]).all()
+    assert np.isnan(found.spread_ratio.value[..., 0]).all()
+    assert (found.entropy.value[:, :, 0] == 0).all()
+    late = found.spread_ratio.value[..., 5]
+    np.testing.assert_allclose(found.contrast.value, late[:, None] / late[None])
+    np.testing.assert_allclose(found.contrast.low, 1 / found.contrast.high.swapaxes(0, 1))
+    np.testing.assert_array_equal(found.contrast.low[1, 1, :, 1:], 1)
     np.testing.assert_array_equal(found.n_starts, 30)
     np.testing.assert_array_equal(found.example_region, [0, 1, 2])
     np.testing.assert_array_equal(found.step, np.arange(7))
@@ -247,26 +248,25 @@ def test_intervals_are_those_of_a_mean_over_starts():
         inside = labels == region
         logs = np.log(found.spread[inside, 0, 2, 5] / found.spread[inside, 0, 2, 1])
         entropy = found.destination_entropy[inside, 0, 2]
-        low, high = found.spread_ratio_low[region, 0, 2, 5], found.spread_ratio_high[region, 0, 2, 5]
+        low, high = found.spread_ratio.low[region, 0, 2, 5], found.spread_ratio.high[region, 0, 2, 5]
         halves.append(np.log(high / low) / 2)
         assert halves[-1] == pytest.approx(1.96 * logs.std() / np.sqrt(150), rel=0.2)
-        half = (found.entropy_high - found.entropy_low)[region, 0, 2] / 2
+        half = (found.entropy.high - found.entropy.low)[region, 0, 2] / 2
         assert half == pytest.approx(1.96 * entropy.std() / np.sqrt(150), rel=0.2)
-    pair = np.log(found.contrast_high[0, 1, 0, 2] / found.contrast_low[0, 1, 0, 2]) / 2
+    pair = np.log(found.contrast.high[0, 1, 0, 2] / found.contrast.low[0, 1, 0, 2]) / 2
     assert pair == pytest.approx(np.hypot(*halves), rel=0.2)
     narrow = compute(network, states, labels, **options, confidence=0.5)
-    assert np.log(narrow.contrast_high / narrow.contrast_low)[0, 1, 0, 2] < pair
+    assert np.log(narrow.contrast.high / narrow.contrast.low)[0, 1, 0, 2] < pair
 
 
 def test_too_few_starts_have_no_statistics():
     network = make_network()
     states, _ = draw_starts(network, 39)
     found = compute(network, states, np.repeat([0, 1], [20, 19]))
-    assert np.isfinite(found.spread_ratio[0, :, 1:, 1:]).all()
-    for name in ("spread_ratio", "spread_ratio_low", "entropy", "entropy_high"):
-        assert np.isnan(getattr(found, name)[1:]).all()
-    assert np.isnan(found.contrast[0, 1]).all()
-    assert np.isnan(found.contrast_low[0, 1]).all()
+    assert np.isfinite(found.spread_ratio.value[0, :, 1:, 1:]).all()
+    missing = np.full((2, 2, 3), np.nan)
+    assert found.spread_ratio[1:, ..., 5] == found.entropy[1:] == Estimate(missing, missing, missing)
+    assert found.contrast[0, 1] == Estimate(missing[0], missing[0], missing[0])
     assert found.status["notes"] == [
         "kick: 19 starts, fewer than 20: no statistics",
         "transition: 0 starts, fewer than 20: no statistics",
@@ -289,7 +289,7 @@ def test_starts_without_a_defined_ratio_are_left_out_and_counted():
     note = f"slow: {62 - is_defined.sum()} starts whose spread is 0 or not finite are left out"
     assert found.status["notes"][0] == note
     expected = np.log(found.spread[is_defined, 0, 2, 5] / found.spread[is_defined, 0, 2, 1]).mean()
-    assert np.log(found.spread_ratio[0, 0, 2, 5]) == pytest.approx(expected)
+    assert np.log(found.spread_ratio.value[0, 0, 2, 5]) == pytest.approx(expected)
 
 
 def test_rollouts_that_diverge_have_no_statistics():
@@ -299,7 +299,7 @@ def test_rollouts_that_diverge_have_no_statistics():
     found = compute(network, torch.rand(6, 12), np.zeros(6, dtype=int), noise_std=1e9)
     assert not np.isfinite(found.spread[:, :, 1:, -1]).any()
     assert found.n_starts[0] == 0
-    assert np.isnan(found.entropy).all()
+    assert np.isnan(found.entropy.value).all()
     assert found.status["notes"][0] == "slow: 6 starts whose spread is 0 or not finite are left out"
 
 
@@ -353,14 +353,14 @@ def test_ratios_do_not_depend_on_the_noise_if_states_scale_with_it(scale):
     plain = compute(network, states, labels)
     scaled = compute(network, scale * states, labels, noise_std=scale)
     np.testing.assert_allclose(scaled.spread, scale**2 * plain.spread, rtol=1e-12)
-    np.testing.assert_allclose(scaled.contrast_low, plain.contrast_low, rtol=1e-12)
+    np.testing.assert_allclose(scaled.contrast.low, plain.contrast.low, rtol=1e-12)
     np.testing.assert_array_equal(scaled.destination_entropy, plain.destination_entropy)
 
 
 def test_a_network_with_a_wider_state_and_one_with_biases_are_measured():
     for network in (make_linear_network(), make_network("tanh", bias=True)):
         states, labels = draw_starts(network, 60)
-        assert np.isfinite(compute(network, states, labels).contrast[..., 1:]).all()
+        assert np.isfinite(compute(network, states, labels).contrast.value[..., 1:]).all()
 
 
 def test_the_same_seed_gives_the_same_result_and_it_can_be_stored(tmp_path):

@@ -49,7 +49,9 @@ def run(network, noise_stds=(0.5, 1.0, 2.0), *, seed=1, **options):
 def test_sizes_are_those_of_all_states_at_once():
     network = make_network("tanh", bias=True)
     result = run(network, burn_in=0)
-    for std, size, ratio in zip(result.noise_std, result.size, result.explained_variance_ratio, strict=True):
+    for std, size, ratio in zip(
+        result.noise_std, result.size.value, result.explained_variance_ratio, strict=True
+    ):
         seed = int(torch.randint(2**62, (), generator=torch.Generator().manual_seed(1)))
         generator = torch.Generator().manual_seed(seed)
         path = run_driven(network, 20, 40, burn_in=0, noise_std=float(std), generator=generator)
@@ -62,29 +64,29 @@ def test_slope_of_a_known_power():
     """Sizes of independent autoregressions: noise_std/√(1 − decay²) along each axis."""
     result = run(make_custom(DiagonalCell([0.9, 0.5])), (0.3, 3.0, 1.0), n_trajectories=400)
     exact = 1 / np.sqrt(1 - np.array([0.9, 0.5]) ** 2)
-    np.testing.assert_allclose(result.size[2], [*exact, np.hypot(*exact)], rtol=0.05)
-    assert (result.low[2] <= result.size[2]).all()
-    np.testing.assert_allclose(result.size[0], 0.3 * result.size[2])
-    np.testing.assert_allclose(result.slope, 1)
+    np.testing.assert_allclose(result.size.value[2], [*exact, np.hypot(*exact)], rtol=0.05)
+    assert (result.size.low[2] <= result.size.value[2]).all()
+    np.testing.assert_allclose(result.size.value[0], 0.3 * result.size.value[2])
+    np.testing.assert_allclose(result.slope.value, 1)
     assert result.is_identity
 
 
 def test_slopes_are_those_of_a_straight_line():
     result = run(make_network("tanh"), (0.2, 0.7, 1.5, 6.0))
     for measure in range(3):
-        expected = np.polyfit(np.log(result.noise_std), np.log(result.size[:, measure]), 1)[0]
-        assert result.slope[measure] == pytest.approx(expected)
+        expected = np.polyfit(np.log(result.noise_std), np.log(result.size.value[:, measure]), 1)[0]
+        assert result.slope.value[measure] == pytest.approx(expected)
     assert not result.is_identity
     assert result.status["relation"].startswith("measured")
-    assert (result.slope_low <= result.slope).all()
-    assert (result.slope <= result.slope_high).all()
+    assert (result.slope.low <= result.slope.value).all()
+    assert (result.slope.value <= result.slope.high).all()
 
 
 def test_a_relu_network_is_linear_to_rounding_and_said_to_be_so():
     result = run(make_network(), (0.1, 1.0, 3.7))
-    for values in (result.size, result.low, result.high):
+    for values in (result.size.value, result.size.low, result.size.high):
         np.testing.assert_allclose(values / result.noise_std[:, None], values[1:2].repeat(3, 0), rtol=1e-12)
-    for slopes in (result.slope, result.slope_low, result.slope_high):
+    for slopes in (result.slope.value, result.slope.low, result.slope.high):
         np.testing.assert_allclose(slopes, 1, atol=1e-12)
     assert result.is_identity
     assert "not a finding" in result.status["relation"]
@@ -93,14 +95,14 @@ def test_a_relu_network_is_linear_to_rounding_and_said_to_be_so():
 
 def test_tanh_saturates():
     result = run(make_network("tanh"), (0.3, 1.0, 3.0, 10.0))
-    assert (result.slope_high < 0.95).all()
-    assert (np.diff(result.size, axis=0) > 0).all()
+    assert (result.slope.high < 0.95).all()
+    assert (np.diff(result.size.value, axis=0) > 0).all()
     assert not result.is_identity
 
 
 def test_biases_make_it_a_measurement():
     result = run(make_network(bias=True), (0.05, 0.1, 0.3, 1.0))
-    assert (np.abs(result.slope - 1) > 1e-3).all()
+    assert (np.abs(result.slope.value - 1) > 1e-3).all()
     assert not result.is_identity
     assert result.status["relation"].startswith("measured")
 
@@ -112,17 +114,17 @@ def test_intervals_cover_and_are_over_trajectories():
         run(make_custom(DiagonalCell([0.97, 0.5])), (1.0, 2.0), n_steps=60, burn_in=200, seed=seed)
         for seed in range(40)
     ]
-    covered = np.mean([(r.low[0, :2] <= exact) & (exact <= r.high[0, :2]) for r in results], axis=0)
+    covered = np.mean([(r.size.low[0, :2] <= exact) & (exact <= r.size.high[0, :2]) for r in results], axis=0)
     assert (covered > 0.75).all()
-    width = np.mean([(r.high - r.low)[0, :2] / exact for r in results], axis=0)
+    width = np.mean([(r.size.high - r.size.low)[0, :2] / exact for r in results], axis=0)
     assert width[0] > 3 * width[1]
 
 
 def test_a_resample_has_its_own_mean():
     """Two trajectories that hardly move: half of the resamples hold one of them twice, and no distance."""
     result = run(make_custom(DiagonalCell([0.9999, 0.5])), n_trajectories=2, n_steps=5, burn_in=2000)
-    assert (result.low[:, [0, 2]] < 0.4 * result.size[:, [0, 2]]).all()
-    np.testing.assert_allclose(result.high[:, 0], result.size[:, 0])
+    assert (result.size.low[:, [0, 2]] < 0.4 * result.size.value[:, [0, 2]]).all()
+    np.testing.assert_allclose(result.size.high[:, 0], result.size.value[:, 0])
 
 
 # ---- files, errors

@@ -19,6 +19,7 @@ from orbitscope.plots.regional_exponents import (
     plot_regional_exponents,
 )
 from orbitscope.results import load_result, save_result
+from orbitscope.statistics import Estimate
 
 
 def seeded(seed=0):
@@ -56,14 +57,16 @@ def test_blocks_have_the_region_of_the_state_at_their_start(network, driven, res
     for index in range(len(REGIONS)):
         values = driven.local[..., 0][(label == index) & np.isfinite(driven.local[..., 0])]
         assert result.n_blocks[index] == len(values)
-        np.testing.assert_allclose(result.estimate[index], values.mean() if len(values) else np.nan)
-        np.testing.assert_allclose(result.expanding[index], (values > 0).mean() if len(values) else np.nan)
-    np.testing.assert_allclose(result.difference, result.estimate[:, None] - result.estimate[None])
+        mean, share = (values.mean(), (values > 0).mean()) if len(values) else (np.nan, np.nan)
+        np.testing.assert_allclose(result.mean_exponent.value[index], mean)
+        np.testing.assert_allclose(result.expanding.value[index], share)
+    means = result.mean_exponent.value
+    np.testing.assert_allclose(result.difference.value, means[:, None] - means)
 
 
 def test_the_mean_over_all_blocks_is_the_exponent(driven, result):
     known = result.n_blocks > 0
-    mean = np.average(result.estimate[known], weights=result.n_blocks[known])
+    mean = np.average(result.mean_exponent.value[known], weights=result.n_blocks[known])
     assert mean == pytest.approx(np.mean(driven.local[..., 0][np.isfinite(driven.local[..., 0])]))
 
 
@@ -101,13 +104,14 @@ def test_exponents_that_differ_by_construction():
     blocks = build_blocks(local[..., None], np.eye(30)[place])
     found = compute_regional_exponents(network, blocks, generator=seeded())
     np.testing.assert_array_equal(found.label, region)
-    np.testing.assert_allclose(found.estimate, [-0.2, 0.3, -0.1], atol=0.03)
-    assert (found.low < [-0.2, 0.3, -0.1]).all()
-    assert (found.high > [-0.2, 0.3, -0.1]).all()
+    np.testing.assert_allclose(found.mean_exponent.value, [-0.2, 0.3, -0.1], atol=0.03)
+    assert (found.mean_exponent.low < [-0.2, 0.3, -0.1]).all()
+    assert (found.mean_exponent.high > [-0.2, 0.3, -0.1]).all()
     slow, kick = REGIONS.index("slow"), REGIONS.index("kick")
-    assert found.difference_low[kick, slow] < 0.5 < found.difference_high[kick, slow]
-    assert found.difference_high[kick, slow] - found.difference_low[kick, slow] < 0.02
-    np.testing.assert_array_equal(found.expanding, [0, 1, 0] + (found.expanding - [0, 1, 0]))
+    difference = found.difference[kick, slow]
+    assert difference.low < 0.5 < difference.high
+    assert difference.high - difference.low < 0.02
+    np.testing.assert_allclose(found.expanding.value, [0, 1, 0], atol=0.05)
 
 
 def test_lost_vectors_are_counted_apart_and_empty_regions_named():
@@ -120,9 +124,9 @@ def test_lost_vectors_are_counted_apart_and_empty_regions_named():
     assert found.n_blocks.tolist() == [12, 10, 0]
     assert found.n_lost.tolist() == [0, 2, 0]
     assert found.status == {"empty": ["transition"]}
-    np.testing.assert_allclose(found.estimate, [0.1, -0.1, np.nan])
-    np.testing.assert_allclose(found.expanding, [1.0, 0.0, np.nan])
-    assert np.isnan(found.low[2])
+    np.testing.assert_allclose(found.mean_exponent.value, [0.1, -0.1, np.nan])
+    np.testing.assert_allclose(found.expanding.value, [1.0, 0.0, np.nan])
+    assert found.mean_exponent[2] == Estimate(np.nan)
     plot_regional_exponents(found).canvas.draw()
     caption = describe_regional_exponents(found)
     assert "0, 2, 0 blocks in which the followed direction was lost" in caption
@@ -149,7 +153,7 @@ def test_exponents_of_something_else_are_refused(network, driven):
 def test_the_figure_shows_the_numbers_of_the_result(result):
     figure = plot_regional_exponents(result)
     left, right = figure.axes
-    np.testing.assert_allclose([line.get_ydata()[0] for line in left.lines[:3]], result.estimate)
+    np.testing.assert_allclose([line.get_ydata()[0] for line in left.lines[:3]], result.mean_exponent.value)
     assert right.get_xlabel() == "first exponent of 5 steps (1/step)"
     ax = plot_regional_distributions(result)
     shown = [name for i, name in enumerate(REGIONS) if (result.label == i).any()]

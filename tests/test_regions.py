@@ -12,7 +12,7 @@ from orbitscope.dynamics.regions import RegionResult, compute_regions
 from orbitscope.errors import InputError
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
-from orbitscope.statistics import compute_net_share
+from orbitscope.statistics import Estimate, compute_net_share
 
 SMALL = {
     "n_trajectories": 12,
@@ -53,7 +53,7 @@ def run(network, *, seed=1, **options):
 
 
 def get(result, measure):
-    return result.estimate[result.measure.tolist().index(measure)]
+    return result.estimate.value[result.measure.tolist().index(measure)]
 
 
 # ---- labels
@@ -88,10 +88,11 @@ def test_the_table_is_the_mean_over_the_states_of_a_region():
         np.testing.assert_allclose(get(result, "residency")[index], result.mean_steps[chosen].mean())
         unstable = result.n_unstable[chosen[:, result.spectral_time]]
         np.testing.assert_allclose(get(result, "unstable")[index], unstable.mean())
-    has_interval = np.isfinite(result.low)  # one in a single trajectory has none
+    found = result.estimate
+    has_interval = np.isfinite(found.low)  # one in a single trajectory has none
     assert has_interval[:, 1:].all()
-    assert (result.low <= result.estimate + 1e-12)[has_interval].all()
-    assert (result.estimate <= result.high + 1e-12)[has_interval].all()
+    assert (found.low <= found.value + 1e-12)[has_interval].all()
+    assert (found.value <= found.high + 1e-12)[has_interval].all()
 
 
 def test_spectra_are_those_without_noise_and_with_the_noise_that_comes_next():
@@ -127,30 +128,32 @@ def test_a_cycle_has_one_direction():
     result = run(network, n_trajectories=30, burn_in=0, n_steps=40, n_rollouts=1)
     np.testing.assert_allclose(get(result, "share"), [0.2, 0.7, 0.1])
     np.testing.assert_allclose(get(result, "residency"), [9.5, 5.0, 1.0])
-    assert [result.asymmetry[0, 1], result.asymmetry[1, 2], result.asymmetry[2, 0]] == [1, 1, 1]
-    assert [result.asymmetry[1, 0], result.asymmetry[2, 1], result.asymmetry[0, 2]] == [-1, -1, -1]
-    assert 0 < result.asymmetry_low[0, 1] < 1
+    forward, backward = result.asymmetry[[0, 1, 2], [1, 2, 0]], result.asymmetry[[1, 2, 0], [0, 1, 2]]
+    assert forward.value.tolist() == [1, 1, 1]
+    assert backward.value.tolist() == [-1, -1, -1]
+    assert 0 < forward.low[0] < 1
     one_way = 2 * 0.025 ** (1 / 30) - 1  # 30 trajectories with four moves in 39 steps, or three
-    np.testing.assert_allclose(result.asymmetry_low[[0, 1, 2], [1, 2, 0]], one_way, atol=0.01)
-    np.testing.assert_allclose(result.asymmetry_high[[1, 2, 0], [0, 1, 2]], -one_way, atol=0.01)
-    np.testing.assert_allclose(result.net_flux, 10, rtol=0.02)
+    np.testing.assert_allclose(forward.low, one_way, atol=0.01)
+    np.testing.assert_allclose(backward.high, -one_way, atol=0.01)
+    np.testing.assert_allclose(result.net_flux.value, 10, rtol=0.02)
 
 
 def test_the_net_flux_is_that_of_each_edge_but_for_the_ends():
     result = run(make_network())
     net = result.visits - result.visits.T
     n_steps = result.label.shape[0] * (result.label.shape[1] - 1)
-    np.testing.assert_allclose(result.net_flux, 100 * (net[0, 1] + net[1, 2] + net[2, 0]) / 3 / n_steps)
+    flux = result.net_flux
+    np.testing.assert_allclose(flux.value, 100 * (net[0, 1] + net[1, 2] + net[2, 0]) / 3 / n_steps)
     turns = []
     for row in result.label.astype(int):
         steps = np.array([0, 1, -1])[np.diff(row) % 3]  # along the circle of three, backwards, or at rest
         turns.append(steps.sum() / 3)
-    np.testing.assert_allclose(result.net_flux, 100 * np.sum(turns) / n_steps)
+    np.testing.assert_allclose(flux.value, 100 * np.sum(turns) / n_steps)
     for i, j in ((0, 1), (1, 2), (2, 0)):
         assert abs(net[i, j] - 3 * np.sum(turns) / 3) <= len(result.label)
     spread = 100 * np.std(turns) / np.sqrt(len(turns)) / (result.label.shape[1] - 1)
-    assert result.net_flux_low < result.net_flux < result.net_flux_high
-    assert float(result.net_flux_high - result.net_flux_low) == pytest.approx(2 * 1.96 * spread, rel=0.3)
+    assert flux.low < flux.value < flux.high
+    assert float(flux.high - flux.low) == pytest.approx(2 * 1.96 * spread, rel=0.3)
 
 
 def test_steps_from_or_to_undefined_states_have_no_flux(monkeypatch):
@@ -159,7 +162,8 @@ def test_steps_from_or_to_undefined_states_have_no_flux(monkeypatch):
     labels[:, :6], labels[:, 7:13] = [0, 1, 2, 0, 1, 2], [1, 2, 0, 1, 2, 0]
     monkeypatch.setattr("orbitscope.dynamics.regions.classify_regions", lambda steps: labels)
     result = run(make_network())
-    np.testing.assert_allclose([result.net_flux, result.net_flux_low, result.net_flux_high], 100 / 3)
+    flux = result.net_flux
+    np.testing.assert_allclose([flux.value, flux.low, flux.high], 100 / 3)
     assert result.visits.sum() == 12 * 10
 
 
@@ -170,8 +174,7 @@ def test_intervals_of_the_order_are_those_of_the_net_share():
         for before, after in zip(row[:-1], row[1:], strict=True):
             visits[before, after] += before != after
     expected = compute_net_share(counts, counts.swapaxes(1, 2), confidence=0.8)
-    np.testing.assert_array_equal(result.asymmetry_low, expected.low)
-    np.testing.assert_array_equal(result.asymmetry_high, expected.high)
+    assert result.asymmetry == expected.share
 
 
 def test_the_entropy_of_an_indifferent_readout_is_log_three():
@@ -198,8 +201,7 @@ def test_empty_regions_are_named_and_undefined():
     assert result.status["empty"] == ["kick", "transition"]
     assert np.isnan(get(result, "residency")[1:]).all()
     np.testing.assert_allclose(get(result, "share"), [1, 0, 0])
-    assert result.net_flux == 0
-    assert np.isnan([result.net_flux_low, result.net_flux_high]).all()
+    assert result.net_flux == Estimate(0.0)
 
 
 # ---- speed
@@ -276,12 +278,11 @@ def test_kick_and_slow_are_compared_on_the_same_resamples():
     slow, kick = (REGIONS.index(name) for name in ("slow", "kick"))
     for i, name in enumerate(("unstable", "unstable_null")):
         difference = get(result, name)[kick] - get(result, name)[slow]
-        np.testing.assert_allclose(result.kick_minus_slow[i], difference)
-    np.testing.assert_allclose(
-        result.kick_minus_slow[2], result.kick_minus_slow[0] - result.kick_minus_slow[1]
-    )
-    assert (result.kick_minus_slow_low < result.kick_minus_slow).all()
-    assert (result.kick_minus_slow < result.kick_minus_slow_high).all()
+        np.testing.assert_allclose(result.kick_minus_slow.value[i], difference)
+    found = result.kick_minus_slow
+    np.testing.assert_allclose(found.value[2], found.value[0] - found.value[1])
+    assert (found.low < found.value).all()
+    assert (found.value < found.high).all()
 
 
 def test_sign_changes_per_step_leave_out_residencies_of_one_step():

@@ -14,6 +14,7 @@ from orbitscope.errors import InputError
 from orbitscope.hmm import HMM
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
+from orbitscope.statistics import Estimate
 
 N_DIMS = 10
 FAST = {"n_null": 19, "n_splits": 1, "n_resamples": 100, "n_microstates": 20}
@@ -96,10 +97,10 @@ def test_one_blob_is_one_cluster_whatever_its_memory(n_slow_dims, memory):
     found = find(torch.from_numpy(states), network=make_network(bias=True))
     assert len(found.cluster) == 1
     assert found.gap.max() < 3
-    assert found.adjusted_rand == 0
+    assert found.adjusted_rand.value == 0
     np.testing.assert_array_equal(found.transfer, [[1.0]])
     np.testing.assert_array_equal(found.split_n_clusters, 1)
-    assert (found.eigenvalue[1] > found.null_eigenvalue + 0.05) == (memory > 0)
+    assert (found.eigenvalue[1] > found.null_eigenvalue.quantile + 0.05) == (memory > 0)
 
 
 def test_the_smallest_gap_is_a_setting():
@@ -115,7 +116,7 @@ def test_gaps_between_eigenvalues_of_chance_are_not_considered():
     found = find(sample_blobs(sample_chain(3, 40, 80, jump=0.04, rng=rng), rng), max_clusters=16)
     assert len(found.cluster) == 3
     assert np.isnan(found.timescale).any()
-    is_chance = found.eigenvalue[1:-1] < found.null_eigenvalue
+    is_chance = found.eigenvalue[1:-1] < found.null_eigenvalue.quantile
     np.testing.assert_array_equal(found.gap[is_chance], 1)
 
 
@@ -205,12 +206,12 @@ def test_agreement_with_symbols():
     labels = sample_chain(2, 40, 80, jump=0.04, rng=rng)
     network = make_network(readout=[[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
     found = find(sample_blobs(labels, rng), network=network)
-    assert found.adjusted_rand == pytest.approx(1)
-    assert found.adjusted_rand_low == pytest.approx(1)
+    assert found.adjusted_rand.value == pytest.approx(1)
+    assert found.adjusted_rand.low == pytest.approx(1)
     first = int(np.bincount(labels.ravel()).argmax())
     np.testing.assert_array_equal(found.table.argmax(1), [first, 1 - first])
     blind = find(sample_blobs(labels, rng), network=make_network(readout=[[0.0, 0.0], [0.0, 0.0]]))
-    assert blind.adjusted_rand == 0
+    assert blind.adjusted_rand.value == 0
 
 
 def test_clusters_that_symbols_cut_otherwise():
@@ -221,9 +222,9 @@ def test_clusters_that_symbols_cut_otherwise():
     found = find(states)
     symbols = (states[..., 0] < 0).long().numpy()
     expected = compare(found.label.ravel(), symbols.ravel())
-    assert found.adjusted_rand == pytest.approx(expected)
-    assert found.adjusted_rand_low < 0.005
-    assert found.adjusted_rand_low <= found.adjusted_rand <= found.adjusted_rand_high
+    assert found.adjusted_rand.value == pytest.approx(expected)
+    assert found.adjusted_rand.low < 0.005
+    assert found.adjusted_rand.low <= found.adjusted_rand.value <= found.adjusted_rand.high
     assert abs(expected) < 0.01
 
 
@@ -239,21 +240,19 @@ def test_clusters_are_aligned_to_the_states_of_an_hmm(order):
     found = find(states, network=network, hmm=hmm)
     probs = torch.softmax(states[..., :2], -1).numpy()
     means = np.stack([probs[found.label == c].mean(0) for c in range(2)])
-    np.testing.assert_allclose(found.mean_probs, means)
-    assert (found.mean_probs_low <= means).all()
-    assert (means <= found.mean_probs_high).all()
+    np.testing.assert_allclose(found.mean_probs.value, means)
+    assert (found.mean_probs.low <= means).all()
+    assert (means <= found.mean_probs.high).all()
     expected = np.array([means[:, 0].argmax(), -1, means[:, 1].argmax()])[order]
     np.testing.assert_array_equal(found.cluster_of_state, expected)
     assert found.status["states_without_cluster"] == [order.index(1)]
     for state, cluster in enumerate(found.cluster_of_state):
         if cluster < 0:
-            assert np.isnan(
-                [found.distance[state], found.distance_low[state], found.distance_high[state]]
-            ).all()
+            assert found.distance[state] == Estimate(np.nan)
             continue
         expected = 0.5 * np.abs(means[cluster] - emission[state]).sum()
-        assert found.distance[state] == pytest.approx(expected)
-        assert found.distance_low[state] < expected < found.distance_high[state]
+        assert found.distance.value[state] == pytest.approx(expected)
+        assert found.distance.low[state] < expected < found.distance.high[state]
 
 
 def test_clusters_beyond_the_states_of_the_hmm_stay_alone():
@@ -315,7 +314,7 @@ def test_the_same_seed_gives_the_same_result_and_it_can_be_stored(tmp_path):
     np.random.seed(5)  # noqa: NPY002
     assert first == find(states, network=make_network().float(), seed=1)
     assert first != other
-    assert first.cluster_of_state.shape == first.distance.shape == (0,)
+    assert first.cluster_of_state.shape == first.distance.value.shape == (0,)
     save_result(first, tmp_path / "slow.nc")
     assert load_result(tmp_path / "slow.nc", SlowClusterResult) == first
 
@@ -347,11 +346,11 @@ def test_the_wells_of_a_bistable_network_are_its_clusters():
     hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], [[0.0, 1.0], [1.0, 0.0]])
     found = compute(network, hmm=hmm)
     assert len(found.cluster) == 2
-    assert found.adjusted_rand > 0.8
+    assert found.adjusted_rand.value > 0.8
     assert found.label.shape == (40, 60)
     assert 0.3 < (found.label >= 0).mean() < 1
     np.testing.assert_array_equal(found.emission_probs, hmm.emission_probs)
-    assert found.mean_probs[found.cluster_of_state].argmax(1).tolist() == [1, 0]
+    assert found.mean_probs.value[found.cluster_of_state].argmax(1).tolist() == [1, 0]
     assert found.settings["n_trajectories"] == 40
     assert found.settings["slow_above"] == 8
     assert found == compute(network, hmm=hmm)
@@ -407,7 +406,7 @@ def test_microstates_without_memory_have_no_gap():
     assert model.n_clusters == 1
     assert len(model.centres) == 16
     np.testing.assert_allclose(model.shares, 1 / 16)
-    assert model.eigenvalues[1] < model.null_eigenvalue + 0.05
+    assert model.eigenvalues[1] < model.null_eigenvalue.quantile + 0.05
     np.testing.assert_allclose(model.gaps, 1, atol=0.1)
 
 
@@ -427,7 +426,7 @@ def test_eigenvalues_are_those_of_the_smoothed_transfer_matrix():
     counts += 1 / 5
     expected = np.sort(np.linalg.eigvals(counts / counts.sum(1, keepdims=True)).real)[::-1]
     np.testing.assert_allclose(model.eigenvalues, expected[:4])
-    times = -1 / np.log(np.maximum(expected[1:4], model.null_eigenvalue))
+    times = -1 / np.log(np.maximum(expected[1:4], model.null_eigenvalue.quantile))
     np.testing.assert_allclose(model.gaps, times[:-1] / times[1:])
 
 
@@ -443,7 +442,7 @@ def test_the_null_is_the_second_eigenvalue_of_shuffled_states():
         np.add.at(counts, (order[:-1], order[1:]), 0.5)
         np.add.at(counts, (order[1:], order[:-1]), 0.5)
         second.append(np.sort(np.linalg.eigvals(counts / counts.sum(1, keepdims=True)).real)[-2])
-    assert model.null_eigenvalue == pytest.approx(np.quantile(second, 0.95), rel=0.15)
+    assert model.null_eigenvalue.quantile == pytest.approx(np.quantile(second, 0.95), rel=0.15)
 
 
 def test_halves_keep_their_trajectories_apart():

@@ -9,6 +9,7 @@ from scipy.stats import binom, binomtest, norm
 
 from orbitscope.errors import InputError
 from orbitscope.statistics import (
+    Estimate,
     PlateauRule,
     adjust_holm,
     assess_bootstrap_equivalence,
@@ -48,6 +49,21 @@ def test_bootstrap_of_a_mean_matches_its_closed_form():
     np.testing.assert_allclose(result.samples.std(0), values.std(0) / 20, rtol=0.05)
     np.testing.assert_allclose(result.low, np.quantile(result.samples, 0.025, axis=0))
     np.testing.assert_allclose(result.high, np.quantile(result.samples, 0.975, axis=0))
+
+
+def test_a_function_of_a_bootstrapped_statistic_has_its_own_interval():
+    """The ratio of two means, whose limits are no ratio of limits; its resamples are those of the means."""
+    values = np.random.default_rng(0).exponential(size=(60, 2))
+    result = bootstrap_statistic(
+        values, lambda s: s / 60, rng=np.random.default_rng(1), n_resamples=300, confidence=0.8
+    )
+    plain, ratio = result.as_estimate(), result.derive(lambda means: means[..., 0] / means[..., 1])
+    assert plain == Estimate(result.estimate, result.low, result.high)
+    samples = result.samples[:, 0] / result.samples[:, 1]
+    assert float(ratio) == result.estimate[0] / result.estimate[1]
+    np.testing.assert_allclose([ratio.low, ratio.high], np.quantile(samples, [0.1, 0.9]))
+    same = result.derive(lambda means: means)
+    np.testing.assert_allclose([same.low, same.high], [plain.low, plain.high])
 
 
 def test_bootstrap_covers_a_ratio_whose_clusters_are_dependent():

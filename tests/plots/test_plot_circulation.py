@@ -33,10 +33,10 @@ def test_circulation_stands_with_its_interval_beside_zero_and_a_half():
     result = run(draw_labels())
     ax = plot_net_circulation(result)
     dots = next(line for line in ax.lines if line.get_marker() == "o")
-    np.testing.assert_allclose(dots.get_xdata(), result.circulation)
+    np.testing.assert_allclose(dots.get_xdata(), result.circulation.value)
     segments = np.array(ax.collections[0].get_segments())
-    np.testing.assert_allclose(segments[:, 0, 0], result.low)
-    np.testing.assert_allclose(segments[:, 1, 0], result.high)
+    np.testing.assert_allclose(segments[:, 0, 0], result.circulation.low)
+    np.testing.assert_allclose(segments[:, 1, 0], result.circulation.high)
     verticals = [line.get_xdata()[0] for line in ax.lines if line.get_marker() != "o"]
     assert verticals == [0, 0.5]
     assert ax.get_xlim() == (-1, 1)
@@ -60,7 +60,7 @@ def test_missing_cycles_are_said_to_be_missing():
     figure.canvas.draw()
     texts = [text.get_text() for text in figure.get_axes()[1].texts]
     assert texts[:2] == ["no cycles", "no cycles"]
-    assert "circulation undefined (undefined to undefined), p = undefined" in describe_circulation(none)
+    assert "circulation undefined, p = undefined" in describe_circulation(none)
     labels = np.zeros((30, 8), dtype=int)
     labels[0] = [0, 1, 2, 0, 2, 1, 0, 0]
     texts = [text.get_text() for text in plot_net_circulation(run(labels)).texts]

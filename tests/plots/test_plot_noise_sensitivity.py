@@ -58,7 +58,7 @@ def test_a_fan_shows_every_rollout_and_the_nominal_path(result):
 def test_spread_ratios_start_at_one(result):
     ax = plot_spread_ratios(result)
     drawn = np.array([line.get_ydata() for line in ax.lines if len(line.get_xdata()) == 7])
-    np.testing.assert_allclose(drawn, result.spread_ratio[:, 0, 2, 1:])
+    np.testing.assert_allclose(drawn, result.spread_ratio.value[:, 0, 2, 1:])
     np.testing.assert_allclose(drawn[:, 0], 1)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels[0] == f"slow, n = {result.n_starts[0]}"
@@ -71,10 +71,10 @@ def test_contrasts_are_those_of_the_result_with_their_intervals(result):
     drawn = [line.get_xdata()[0] for line in ax.lines if line.get_marker() in "os"]
     mixtures = ((0, 2), (0, 1), (1, 1))
     pairs = ((0, 1), (1, 2), (0, 2))
-    expected = [result.contrast[i, j, rule, gamma] for i, j in pairs for rule, gamma in mixtures]
+    expected = [result.contrast.value[i, j, rule, gamma] for i, j in pairs for rule, gamma in mixtures]
     np.testing.assert_allclose(drawn, expected)
     limits = [segment[:, 0] for lines in ax.collections for segment in lines.get_segments()]
-    low = [result.contrast_low[i, j, rule, gamma] for i, j in pairs for rule, gamma in mixtures]
+    low = [result.contrast.low[i, j, rule, gamma] for i, j in pairs for rule, gamma in mixtures]
     np.testing.assert_allclose([x[0] for x in limits], low)
     assert [label.get_text() for label in ax.get_yticklabels()] == [
         "slow /\nkick",
@@ -87,7 +87,7 @@ def test_entropies_of_both_rules_have_the_colour_of_their_region(result):
     ax = plot_destination_entropy(result)
     lines = [line for line in ax.lines if line.get_marker() in "os"]
     drawn = np.array([line.get_ydata() for line in lines]).reshape(3, 2, 3)
-    np.testing.assert_allclose(drawn, result.entropy)
+    np.testing.assert_allclose(drawn, result.entropy.value)
     assert [to_rgba(line.get_color()) for line in lines[::2]] == [
         to_rgba(REGION_COLORS[name]) for name in result.region
     ]
@@ -101,8 +101,8 @@ def test_the_caption_has_the_numbers_of_the_result(result):
     caption = describe_noise_sensitivity(result)
     assert "Rollouts of 7 steps" in caption
     assert "along 4 rollouts" in caption
-    assert f"There slow {result.spread_ratio[0, 0, 2, 5]:.3g} (" in caption
-    assert f"slow/transition {result.contrast[0, 2, 0, 2]:.3g} (" in caption
+    assert f"There slow {result.spread_ratio.value[0, 0, 2, 5]:.3g} (" in caption
+    assert f"slow/transition {result.contrast.value[0, 2, 0, 2]:.3g} (" in caption
     assert "Intervals: 95 %" in caption
     noted = replace(result, status={"n_seen": 5, "notes": ["slow: 3 of 22 starts among 5 states"]})
     assert describe_noise_sensitivity(noted).endswith("Note: slow: 3 of 22 starts among 5 states.")

@@ -37,7 +37,7 @@ def test_bars_are_the_estimates_and_the_null_stands_beside_unstable_directions(r
     for measure in ("unstable", "entropy"):
         ax = plot_region_measure(result, measure)
         row = result.measure.tolist().index(measure)
-        np.testing.assert_allclose([patch.get_height() for patch in ax.patches], result.estimate[row])
+        np.testing.assert_allclose([patch.get_height() for patch in ax.patches], result.estimate.value[row])
         legend = ax.get_legend()
         assert (legend is not None) == (measure == "unstable")
         assert [label.get_text() for label in ax.get_xticklabels()] == ["slow", "kick", "transition"]
@@ -46,7 +46,7 @@ def test_bars_are_the_estimates_and_the_null_stands_beside_unstable_directions(r
 def test_points_are_the_net_share_of_visits_with_both_counts(result):
     ax = plot_visits(result)
     drawn = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o"]
-    np.testing.assert_allclose(drawn, [result.asymmetry[i, j] for i, j in ((0, 1), (1, 2), (2, 0))])
+    np.testing.assert_allclose(drawn, [result.asymmetry.value[i, j] for i, j in ((0, 1), (1, 2), (2, 0))])
     assert ax.texts[0].get_text() == f"{result.visits[0, 1]} : {result.visits[1, 0]}"
     assert ax.get_yticklabels()[0].get_text() == "slow → kick"
     assert (
@@ -60,7 +60,6 @@ def test_the_caption_has_the_numbers_of_the_result(result):
     assert "360 driven states (12 trajectories of 30 steps)" in caption
     assert "transition below 2, slow above 8" in caption
     assert "mean over 4 rollouts" in caption
-    flux, low, high = (
-        format_number(float(value)) for value in (result.net_flux, result.net_flux_low, result.net_flux_high)
-    )
-    assert f"net flux {flux} ({low} to {high}) cycles per 100 steps" in caption
+    flux = result.net_flux
+    value, low, high = (format_number(float(number)) for number in (flux.value, flux.low, flux.high))
+    assert f"net flux {value} ({low} to {high}) cycles per 100 steps" in caption

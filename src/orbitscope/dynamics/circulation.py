@@ -7,7 +7,7 @@ from jaxtyping import Float, Int, Integer, Shaped
 
 from ..errors import InputError
 from ..quantity import Quantity, Reference, known_value
-from ..results import Result, axes
+from ..results import Result, axes, estimates
 from ..statistics import Estimate, compute_net_share, compute_permutation_p_value, flip_signs
 from .region_labels import REGIONS, UNDEFINED
 
@@ -25,7 +25,7 @@ class CirculationResult(Result):
     ----------
     cycle : (cycle,)
         "direct" (slow, kick, transition, slow) and "any" (kick and transition may alternate in between).
-    circulation, low, high : (cycle,)
+    circulation : Estimate, (cycle,)
         (N₊ − N₋)/(N₊ + N₋) and its interval; NaN without cycles (``status``).
     n_effective : (cycle,)
         Independent cycles that would give this interval; NaN without cycles.
@@ -38,9 +38,7 @@ class CirculationResult(Result):
     """
 
     cycle: Shaped[np.ndarray, " cycle"] = axes("cycle", description="what counts as a cycle")
-    circulation: Float[np.ndarray, " cycle"] = axes("cycle", description="(N₊ − N₋)/(N₊ + N₋)")
-    low: Float[np.ndarray, " cycle"] = axes("cycle", description="lower limit")
-    high: Float[np.ndarray, " cycle"] = axes("cycle", description="upper limit")
+    circulation: Estimate = estimates("cycle", description="(N₊ − N₋)/(N₊ + N₋)")
     n_effective: Float[np.ndarray, " cycle"] = axes("cycle", description="effective number of cycles")
     p_value: Float[np.ndarray, " cycle"] = axes("cycle", description="two-sided")
     n_forward: Int[np.ndarray, " cycle"] = axes("cycle", description="slow, kick, transition, slow")
@@ -49,14 +47,15 @@ class CirculationResult(Result):
 
     def headline(self) -> list[Quantity]:
         """Net circulation and number of cycles each way, for each kind of cycle."""
-        circulation = Estimate(self.circulation, self.low, self.high)
         reversible = known_value("if reversible", 0.0)
         quantities = []
         for i, cycle in enumerate(self.cycle.tolist()):
             beside = (*reversible, Reference("p", Estimate(self.p_value[i])))
             forward, backward = Estimate(self.n_forward[i]), Estimate(self.n_backward[i])
             quantities += [
-                Quantity(f"net[{cycle}]", f"net circulation, {cycle} cycles", circulation[i], "1", beside),
+                Quantity(
+                    f"net[{cycle}]", f"net circulation, {cycle} cycles", self.circulation[i], "1", beside
+                ),
                 Quantity(f"n_forward[{cycle}]", f"{cycle} cycles forward", forward),
                 Quantity(f"n_backward[{cycle}]", f"{cycle} cycles backward", backward),
             ]
@@ -112,9 +111,7 @@ def compute_circulation(
         settings={"n_null": n_null, "confidence": confidence},
         status={"without_cycles": np.array(CYCLES)[~is_known].tolist()},
         cycle=np.array(CYCLES),
-        circulation=found.estimate,
-        low=found.low,
-        high=found.high,
+        circulation=found.share,
         n_effective=found.n_effective,
         p_value=np.where(is_known, p_value, np.nan),
         n_forward=forward,

@@ -1,11 +1,13 @@
 """What clusters of states emit: symbols by trajectory, and the states of an HMM that they stand for."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float, Int, Integer
 from scipy.optimize import linear_sum_assignment
 
 from ..hmm import HMM
-from ..statistics import BootstrapResult
+from ..statistics import BootstrapResult, Estimate
 from .state_clustering import tabulate
 
 UNASSIGNED = -1
@@ -44,26 +46,25 @@ def divide_by_last(sums: Float[np.ndarray, "*batch column"]) -> Float[np.ndarray
         return sums[..., :-1] / sums[..., -1:]
 
 
-def align_clusters(mean_probs: BootstrapResult, hmm: HMM | None) -> dict[str, np.ndarray]:
+def align_clusters(mean_probs: BootstrapResult, hmm: HMM | None) -> dict[str, Any]:
     """Pair clusters and HMM states so that the total variation between their probabilities is smallest.
 
     Returns
     -------
     dict
         ``emission_probs`` (state, symbol), ``cluster_of_state`` (state,) with −1 where no cluster is left,
-        and ``distance`` (state,) with its limits. No states without an HMM.
+        and ``distance``, an Estimate (state,). No states without an HMM.
     """
     emission = hmm.emission_probs if hmm else np.empty((0, mean_probs.estimate.shape[1]))
     distance = np.abs(mean_probs.estimate[:, None] - emission).sum(2) / 2
     clusters, states = linear_sum_assignment(distance)
     cluster_of_state = np.full(len(emission), UNASSIGNED)
     cluster_of_state[states] = clusters
-    samples = np.abs(mean_probs.samples[:, clusters] - emission[states]).sum(2) / 2
-    tail = (1 - mean_probs.confidence) / 2
+    paired = mean_probs.derive(lambda probs: np.abs(probs[..., clusters, :] - emission[states]).sum(-1) / 2)
     found = np.full((3, len(emission)), np.nan)
-    found[:, states] = distance[clusters, states], *np.quantile(samples, [tail, 1 - tail], axis=0)
+    found[:, states] = paired.value, paired.low, paired.high
     return {
         "emission_probs": emission,
         "cluster_of_state": cluster_of_state,
-        **dict(zip(("distance", "distance_low", "distance_high"), found, strict=True)),
+        "distance": Estimate(*found),
     }

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..network import NoiseRNN, spawn_rng
 from ..quantity import Quantity, Reference, known_value
-from ..results import Result, axes
+from ..results import Result, axes, estimates
 from ..statistics import Estimate
 from .points import require_points
 from .region_labels import LABEL_ROLLOUTS, LABEL_STEPS, REGIONS, SLOW_ABOVE, TRANSITION_BELOW
@@ -24,7 +24,7 @@ from .spread_ratios import (
     average_starts,
     compute_entropy,
     compute_log_ratio,
-    summarise_entropy,
+    stack_regions,
     summarise_ratios,
 )
 
@@ -51,11 +51,11 @@ class NoiseSensitivityResult(Result):
         Entropy over rollouts of the most probable symbol at the last step.
     n_starts : (region,)
         Starts behind the numbers of a region.
-    spread_ratio, spread_ratio_low, spread_ratio_high : (region, rule, gamma, time)
+    spread_ratio : Estimate, (region, rule, gamma, time)
         Geometric mean over starts of spread(t)/spread(1), and its interval; NaN for γ = 0 and for t = 0.
-    contrast, contrast_low, contrast_high : (region, other_region, rule, gamma)
+    contrast : Estimate, (region, other_region, rule, gamma)
         Spread ratio at t = 5 in the first region over that in the second.
-    entropy, entropy_low, entropy_high : (region, rule, gamma)
+    entropy : Estimate, (region, rule, gamma)
         Mean destination entropy.
     example_region : (example,)
         Regions with starts; the first start of each is shown.
@@ -77,27 +77,9 @@ class NoiseSensitivityResult(Result):
         "point", "rule", "gamma", unit="nats", description="entropy of the last most probable symbol"
     )
     n_starts: Integer[np.ndarray, " region"] = axes("region", description="starts with a defined ratio")
-    spread_ratio: Float[np.ndarray, "region rule gamma time"] = axes(
-        *_CELL, "time", description="geometric mean of spread(t)/spread(1)"
-    )
-    spread_ratio_low: Float[np.ndarray, "region rule gamma time"] = axes(
-        *_CELL, "time", description="lower limit"
-    )
-    spread_ratio_high: Float[np.ndarray, "region rule gamma time"] = axes(
-        *_CELL, "time", description="upper limit"
-    )
-    contrast: Float[np.ndarray, "region region rule gamma"] = axes(
-        *_PAIR, description="spread ratio at t = 5 relative to another region"
-    )
-    contrast_low: Float[np.ndarray, "region region rule gamma"] = axes(*_PAIR, description="lower limit")
-    contrast_high: Float[np.ndarray, "region region rule gamma"] = axes(*_PAIR, description="upper limit")
-    entropy: Float[np.ndarray, "region rule gamma"] = axes(
-        *_CELL, unit="nats", description="mean destination entropy"
-    )
-    entropy_low: Float[np.ndarray, "region rule gamma"] = axes(*_CELL, unit="nats", description="lower limit")
-    entropy_high: Float[np.ndarray, "region rule gamma"] = axes(
-        *_CELL, unit="nats", description="upper limit"
-    )
+    spread_ratio: Estimate = estimates(*_CELL, "time", description="geometric mean of spread(t)/spread(1)")
+    contrast: Estimate = estimates(*_PAIR, description="spread ratio at t = 5 relative to another region")
+    entropy: Estimate = estimates(*_CELL, unit="nats", description="mean destination entropy")
     example_region: Integer[np.ndarray, " example"] = axes("example", description="region of a start shown")
     example_logits: Float[np.ndarray, "example rule gamma rollout time symbol"] = axes(
         "example", "rule", "gamma", "rollout", "time", "symbol", description="logits along rollouts"
@@ -109,20 +91,18 @@ class NoiseSensitivityResult(Result):
     def headline(self) -> list[Quantity]:
         """Growth of the spread over five steps of entirely fresh noise, and slow against transition."""
         rule, gamma, late = 0, int(np.argmax(self.gamma)), self.step.tolist().index(5)
-        ratios = Estimate(self.spread_ratio, self.spread_ratio_low, self.spread_ratio_high)
         quantities = [
             Quantity(
                 f"spread_ratio[{name}]",
                 f"{name}: spread after 5 steps over that after 1",
-                ratios[i, rule, gamma, late],
+                self.spread_ratio[i, rule, gamma, late],
                 "1",
                 (Reference("starts", Estimate(self.n_starts[i])),),
             )
             for i, name in enumerate(self.region.tolist())
         ]
         slow, transition = (self.region.tolist().index(name) for name in ("slow", "transition"))
-        contrasts = Estimate(self.contrast, self.contrast_low, self.contrast_high)
-        contrast, alike = contrasts[slow, transition, rule, gamma], known_value("if alike", 1.0)
+        contrast, alike = self.contrast[slow, transition, rule, gamma], known_value("if alike", 1.0)
         return [
             *quantities,
             Quantity("slow_over_transition", "slow over transition", contrast, "1", alike),
@@ -271,7 +251,7 @@ def compute_sensitivity_of_starts(
         destination_entropy=entropy,
         n_starts=np.array([len(rows) for rows in chosen]),
         **summarise_ratios([average(log_ratio[rows]) for rows in chosen]),
-        **summarise_entropy([average(entropy[rows]) for rows in chosen]),
+        entropy=stack_regions([average(entropy[rows]) for rows in chosen]).as_estimate(),
         example_region=example_region,
         example_logits=fans,
         example_nominal_logits=nominal,

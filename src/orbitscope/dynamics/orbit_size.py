@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..network import NoiseRNN, draw_seed
 from ..quantity import Quantity, known_value
-from ..results import Result, axes
+from ..results import Result, axes, estimates
 from ..statistics import Estimate, bootstrap_statistic
 from .driven_states import run_driven
 from .homogeneity import scales_with_noise
@@ -27,8 +27,6 @@ IDENTITY = (
 )
 MEASURED = "measured: nothing forces the size of this network to be proportional to noise_std"
 
-_CELL = ("noise_std", "measure")
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OrbitSizeResult(Result):
@@ -40,9 +38,9 @@ class OrbitSizeResult(Result):
         Standard deviation of the noise.
     measure : (measure,)
         "axis 1", "axis 2" (principal axes of the activity at that noise) and "total".
-    size, low, high : (noise_std, measure)
+    size : Estimate, (noise_std, measure)
         Standard deviation over states and its interval over trajectories.
-    slope, slope_low, slope_high : (measure,)
+    slope : Estimate, (measure,)
         Least-squares slope of log size against log ``noise_std``: 1 is proportional to ``noise_std``. Against
         the variance of the noise the slope is half of it.
     explained_variance_ratio : (noise_std, component)
@@ -53,14 +51,10 @@ class OrbitSizeResult(Result):
 
     noise_std: Float[np.ndarray, " noise_std"] = axes("noise_std", description="standard deviation of noise")
     measure: Shaped[np.ndarray, " measure"] = axes("measure", description="axis, or all of them")
-    size: Float[np.ndarray, "noise_std measure"] = axes(
-        *_CELL, unit="activity", description="standard deviation of activity"
+    size: Estimate = estimates(
+        "noise_std", "measure", unit="activity", description="standard deviation of activity"
     )
-    low: Float[np.ndarray, "noise_std measure"] = axes(*_CELL, unit="activity", description="lower limit")
-    high: Float[np.ndarray, "noise_std measure"] = axes(*_CELL, unit="activity", description="upper limit")
-    slope: Float[np.ndarray, " measure"] = axes("measure", description="d log size / d log noise_std")
-    slope_low: Float[np.ndarray, " measure"] = axes("measure", description="lower limit")
-    slope_high: Float[np.ndarray, " measure"] = axes("measure", description="upper limit")
+    slope: Estimate = estimates("measure", description="d log size / d log noise_std")
     explained_variance_ratio: Float[np.ndarray, "noise_std component"] = axes(
         "noise_std", "component", description="share of the variance along an axis"
     )
@@ -68,8 +62,7 @@ class OrbitSizeResult(Result):
 
     def headline(self) -> list[Quantity]:
         """Slope of the total size against the noise."""
-        row = self.measure.tolist().index("total")
-        slope = Estimate(self.slope, self.slope_low, self.slope_high)[row]
+        slope = self.slope[self.measure.tolist().index("total")]
         identity = known_value("identity", 1.0) if self.is_identity else ()
         return [Quantity("slope", "slope of log size against log noise_std", slope, "1", identity)]
 
@@ -132,19 +125,17 @@ def compute_orbit_size(
     moments = np.stack([moment for moment, _ in parts], axis=1)
     rng = np.random.default_rng(seed)
     statistic = partial(_measure, stds, n_trajectories)
-    found = bootstrap_statistic(moments, statistic, rng=rng, n_resamples=n_resamples, confidence=confidence)
+    found = bootstrap_statistic(
+        moments, statistic, rng=rng, n_resamples=n_resamples, confidence=confidence
+    ).as_estimate()
     is_identity = scales_with_noise(network)
     return OrbitSizeResult(
         settings=sizes | {"n_resamples": n_resamples, "confidence": confidence},
         status={"relation": IDENTITY if is_identity else MEASURED},
         noise_std=stds,
         measure=np.array(MEASURES),
-        size=found.estimate[:-1],
-        low=found.low[:-1],
-        high=found.high[:-1],
-        slope=found.estimate[-1],
-        slope_low=found.low[-1],
-        slope_high=found.high[-1],
+        size=found[:-1],
+        slope=found[-1],
         explained_variance_ratio=np.stack([ratio for _, ratio in parts]),
         is_identity=np.array(is_identity),
     )

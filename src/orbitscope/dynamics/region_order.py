@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Int, Integer
 
-from ..statistics import BootstrapResult, compute_net_share, divide_sums
+from ..statistics import BootstrapResult, Estimate, compute_net_share, divide_sums
 from .region_labels import REGIONS
 
 
@@ -22,32 +22,19 @@ def count_visits(
     return counts.reshape(len(label), n_regions, n_regions)
 
 
-def compare_orders(
-    visits: Int[np.ndarray, "trajectory region region"], *, confidence: float
-) -> dict[str, np.ndarray]:
-    """Visits in both orders, and the net share of one."""
-    orders = compute_net_share(visits, visits.swapaxes(1, 2), confidence=confidence)
-    return {
-        "visits": visits.sum(0),
-        "asymmetry": orders.estimate,
-        "asymmetry_low": orders.low,
-        "asymmetry_high": orders.high,
-    }
+def compare_orders(visits: Int[np.ndarray, "trajectory region region"], *, confidence: float) -> Estimate:
+    """Net share of the visits in one order, (region, next_region)."""
+    return compute_net_share(visits, visits.swapaxes(1, 2), confidence=confidence).share
 
 
 def measure_flux(
     label: Integer[np.ndarray, "trajectory time"],
     visits: Int[np.ndarray, "trajectory region region"],
     resample: Callable[..., BootstrapResult],
-) -> dict[str, np.ndarray]:
-    """Net cycles per 100 steps between states that have a region."""
+) -> Estimate:
+    """Net cycles per 100 steps between states that have a region; without an interval if nothing moves."""
     edges = np.roll(np.eye(len(REGIONS), dtype=int), 1, axis=1)
     net_cycles = ((visits - visits.swapaxes(1, 2)) * edges).sum((1, 2)) / len(REGIONS)
     n_steps = ((label[:, 1:] >= 0) & (label[:, :-1] >= 0)).sum(1)
     flux = resample(np.stack([100 * net_cycles, n_steps], axis=1)[:, :, None], divide_sums)
-    has_interval = visits.any()
-    return {
-        "net_flux": np.asarray(flux.estimate[0]),
-        "net_flux_low": np.where(has_interval, flux.low[0], np.nan),
-        "net_flux_high": np.where(has_interval, flux.high[0], np.nan),
-    }
+    return flux.as_estimate()[0] if visits.any() else Estimate(flux.estimate[0])

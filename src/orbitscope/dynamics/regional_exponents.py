@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, Integer, Shaped
 from ..errors import InputError
 from ..network import NoiseRNN, spawn_rng
 from ..quantity import Quantity, known_value
-from ..results import Result, axes
+from ..results import Result, axes, estimates
 from ..statistics import Estimate, bootstrap_statistic
 from .lyapunov import LyapunovResult
 from .region_labels import LABEL_ROLLOUTS, LABEL_STEPS, REGIONS, label_states
@@ -26,11 +26,11 @@ class RegionalExponentsResult(Result):
     ----------
     region : (region,)
         Names; ``other_region`` repeats them.
-    estimate, low, high : (region,)
+    mean_exponent : Estimate, (region,)
         Mean over the blocks of a region, and its interval over trajectories; NaN without blocks.
-    expanding, expanding_low, expanding_high : (region,)
+    expanding : Estimate, (region,)
         Share of the blocks in which the tangent vector grew.
-    difference, difference_low, difference_high : (region, other_region)
+    difference : Estimate, (region, other_region)
         Mean of a region minus that of another one.
     n_blocks, n_lost : (region,)
         Blocks with an exponent, and blocks that lost the tangent vector, which are left out.
@@ -41,20 +41,10 @@ class RegionalExponentsResult(Result):
     """
 
     region: Shaped[np.ndarray, " region"] = axes("region", description="region by residency")
-    estimate: Float[np.ndarray, " region"] = axes("region", unit="1/step", description="mean exponent")
-    low: Float[np.ndarray, " region"] = axes("region", unit="1/step", description="lower limit")
-    high: Float[np.ndarray, " region"] = axes("region", unit="1/step", description="upper limit")
-    expanding: Float[np.ndarray, " region"] = axes("region", description="share of blocks that expand")
-    expanding_low: Float[np.ndarray, " region"] = axes("region", description="lower limit")
-    expanding_high: Float[np.ndarray, " region"] = axes("region", description="upper limit")
-    difference: Float[np.ndarray, "region region"] = axes(
+    mean_exponent: Estimate = estimates("region", unit="1/step", description="mean exponent")
+    expanding: Estimate = estimates("region", description="share of blocks that expand")
+    difference: Estimate = estimates(
         "region", "other_region", unit="1/step", description="mean exponent minus that of another region"
-    )
-    difference_low: Float[np.ndarray, "region region"] = axes(
-        "region", "other_region", unit="1/step", description="lower limit"
-    )
-    difference_high: Float[np.ndarray, "region region"] = axes(
-        "region", "other_region", unit="1/step", description="upper limit"
     )
     n_blocks: Int[np.ndarray, " region"] = axes("region", description="blocks with an exponent")
     n_lost: Int[np.ndarray, " region"] = axes("region", description="blocks that lost the vector")
@@ -67,20 +57,20 @@ class RegionalExponentsResult(Result):
 
     def headline(self) -> list[Quantity]:
         """First finite-time exponent of each region, share of expanding blocks, and kick minus slow."""
-        exponents = Estimate(self.estimate, self.low, self.high)
-        expanding = Estimate(self.expanding, self.expanding_low, self.expanding_high)
         n_steps = self.settings["block_steps"]
         quantities = []
         for i, name in enumerate(self.region.tolist()):
             first = f"{name}: first exponent of {n_steps} steps"
             quantities += [
-                Quantity(f"first[{name}]", first, exponents[i], "1/step"),
-                Quantity(f"expanding[{name}]", f"{name}: blocks that expand", expanding[i], "share"),
+                Quantity(f"first[{name}]", first, self.mean_exponent[i], "1/step"),
+                Quantity(f"expanding[{name}]", f"{name}: blocks that expand", self.expanding[i], "share"),
             ]
         at = self.region.tolist().index("kick"), self.region.tolist().index("slow")
-        difference = Estimate(self.difference, self.difference_low, self.difference_high)[at]
         alike = known_value("if alike", 0.0)
-        return [*quantities, Quantity("kick_minus_slow", "kick minus slow", difference, "1/step", alike)]
+        return [
+            *quantities,
+            Quantity("kick_minus_slow", "kick minus slow", self.difference[at], "1/step", alike),
+        ]
 
 
 def compute_regional_exponents(
@@ -149,20 +139,17 @@ def compute_regional_exponents(
     )
 
 
-def _summarise(label: np.ndarray, exponent: np.ndarray, **resampling: Any) -> dict[str, np.ndarray]:
+def _summarise(label: np.ndarray, exponent: np.ndarray, **resampling: Any) -> dict[str, Any]:
     """Means, shares and differences of regions with their intervals."""
     is_in, is_finite = label[..., None] == np.arange(len(REGIONS)), np.isfinite(exponent)[..., None]
     is_known = is_in & is_finite
     values = np.where(is_known, exponent[..., None], 0.0)
     sums = np.stack([values.sum(1), (values > 0).sum(1), is_known.sum(1)], axis=1)
-    found = bootstrap_statistic(sums, _compare, **resampling)
-    tables = {"": found.estimate, "_low": found.low, "_high": found.high}
+    found = bootstrap_statistic(sums, _compare, **resampling).as_estimate()
     return {
-        "estimate": found.estimate[0],
-        "low": found.low[0],
-        "high": found.high[0],
-        **{f"expanding{ending}": table[1] for ending, table in tables.items()},
-        **{f"difference{ending}": table[2:] for ending, table in tables.items()},
+        "mean_exponent": found[0],
+        "expanding": found[1],
+        "difference": found[2:],
         "n_blocks": is_known.sum((0, 1)),
         "n_lost": (is_in & ~is_finite).sum((0, 1)),
     }

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..network import NoiseRNN, spawn_rng
 from ..quantity import Quantity, Reference, known_value
-from ..results import Result, axes
+from ..results import Result, axes, estimates
 from ..statistics import BootstrapResult, Estimate, bootstrap_statistic, divide_sums
 from .driven_states import run_driven
 from .orbit_plane import find_symbol_direction, fit_orbit_plane
@@ -33,21 +33,21 @@ class RegionResult(Result):
     region : (region,)
         Names; ``next_region`` repeats them.
     measure, description, unit : (measure,)
-    estimate, low, high : (measure, region)
+    estimate : Estimate, (measure, region)
         Mean over the states of a region, and its interval over trajectories; NaN without states.
     n_points : (region,)
         States of each region.
     contrast : (contrast,)
         "network", "null" (random active sets of equal size and frequencies) and "beyond null".
-    kick_minus_slow, kick_minus_slow_low, kick_minus_slow_high : (contrast,)
+    kick_minus_slow : Estimate, (contrast,)
         Unstable directions of the noise-free map in kick minus those in slow, with their interval.
     visits : (region, next_region)
         How often a visit to a region was followed by one to another, over all trajectories.
-    asymmetry, asymmetry_low, asymmetry_high : (region, next_region)
+    asymmetry : Estimate, (region, next_region)
         (N_ij − N_ji)/(N_ij + N_ji) of these visits and its interval: 0 where either order is as frequent.
         Around the three regions N_ij − N_ji is the same but for the ends of trajectories: these are one
         net flux over three totals, not three findings.
-    net_flux, net_flux_low, net_flux_high : ()
+    net_flux : Estimate, ()
         Net cycles slow, kick, transition, slow, and their interval over trajectories (NaN without visits).
     label : (trajectory, time)
         Index of the region; −1 is undefined.
@@ -69,33 +69,19 @@ class RegionResult(Result):
     measure: Shaped[np.ndarray, " measure"] = axes("measure", description="name of the measure")
     description: Shaped[np.ndarray, " measure"] = axes("measure", description="what the measure is")
     unit: Shaped[np.ndarray, " measure"] = axes("measure", description="unit of the measure")
-    estimate: Float[np.ndarray, "measure region"] = axes("measure", "region", description="mean of a region")
-    low: Float[np.ndarray, "measure region"] = axes("measure", "region", description="lower limit")
-    high: Float[np.ndarray, "measure region"] = axes("measure", "region", description="upper limit")
+    estimate: Estimate = estimates("measure", "region", description="mean of a region")
     n_points: Int[np.ndarray, " region"] = axes("region", description="states of a region")
     contrast: Shaped[np.ndarray, " contrast"] = axes(
         "contrast", description="of the network, null, beyond it"
     )
-    kick_minus_slow: Float[np.ndarray, " contrast"] = axes(
+    kick_minus_slow: Estimate = estimates(
         "contrast", description="unstable directions in kick minus those in slow"
     )
-    kick_minus_slow_low: Float[np.ndarray, " contrast"] = axes("contrast", description="lower limit")
-    kick_minus_slow_high: Float[np.ndarray, " contrast"] = axes("contrast", description="upper limit")
     visits: Int[np.ndarray, "region region"] = axes("region", "next_region", description="successive visits")
-    asymmetry: Float[np.ndarray, "region region"] = axes(
-        "region", "next_region", description="net share of visits in this order"
-    )
-    asymmetry_low: Float[np.ndarray, "region region"] = axes(
-        "region", "next_region", description="lower limit"
-    )
-    asymmetry_high: Float[np.ndarray, "region region"] = axes(
-        "region", "next_region", description="upper limit"
-    )
-    net_flux: Float[np.ndarray, ""] = axes(
+    asymmetry: Estimate = estimates("region", "next_region", description="net share of visits in this order")
+    net_flux: Estimate = estimates(
         unit="cycles per 100 steps", description="net cycles slow, kick, transition, slow"
     )
-    net_flux_low: Float[np.ndarray, ""] = axes(unit="cycles per 100 steps", description="lower limit")
-    net_flux_high: Float[np.ndarray, ""] = axes(unit="cycles per 100 steps", description="upper limit")
     label: Integer[np.ndarray, "trajectory time"] = axes(
         "trajectory", "time", description="region of a state"
     )
@@ -120,7 +106,7 @@ class RegionResult(Result):
 
     def headline(self) -> list[Quantity]:
         """Share and unstable directions of the regions, and the net flux around them."""
-        rows, cells = self.measure.tolist(), Estimate(self.estimate, self.low, self.high)
+        rows, cells = self.measure.tolist(), self.estimate
         share, unstable, random = (rows.index(name) for name in ("share", "unstable", "unstable_null"))
         quantities = []
         for j, name in enumerate(self.region.tolist()):
@@ -131,9 +117,7 @@ class RegionResult(Result):
                     f"unstable[{name}]", f"{name}: unstable directions", cells[unstable, j], "1", beside
                 ),
             ]
-        contrast = self.contrast.tolist().index("beyond null")
-        kick = Estimate(self.kick_minus_slow, self.kick_minus_slow_low, self.kick_minus_slow_high)[contrast]
-        flux = Estimate(self.net_flux, self.net_flux_low, self.net_flux_high)
+        kick = self.kick_minus_slow[self.contrast.tolist().index("beyond null")]
         by_chance, reversible = known_value("by chance", 0.0), known_value("if reversible", 0.0)
         return [
             *quantities,
@@ -141,7 +125,7 @@ class RegionResult(Result):
             Quantity(
                 "net_flux",
                 "net flux slow → kick → transition → slow",
-                flux,
+                self.net_flux,
                 "cycles per 100 steps",
                 reversible,
             ),
@@ -221,12 +205,13 @@ def compute_regions(
     return RegionResult(
         settings=settings,
         status={"empty": [name for i, name in enumerate(REGIONS) if not (label == i).any()]},
-        region=np.array(REGIONS),
+        **_name_axes(),
         n_points=np.array([(label == i).sum() for i in range(len(REGIONS))]),
-        **_build_table(table),
-        **_contrast_kick(table),
-        **compare_orders(visits, confidence=confidence),
-        **measure_flux(label, visits, resample),
+        estimate=table.as_estimate(),
+        kick_minus_slow=_contrast_kick(table),
+        visits=visits.sum(0),
+        asymmetry=compare_orders(visits, confidence=confidence),
+        net_flux=measure_flux(label, visits, resample),
         label=label.astype(np.int8),
         mean_steps=values["residency"],
         symbol=values["symbol"],
@@ -244,19 +229,18 @@ def _place(network: NoiseRNN, states: Tensor) -> Float[np.ndarray, "trajectory t
     return plane.project(states).transpose(0, 1).cpu().numpy() / size
 
 
-def _build_table(means: BootstrapResult) -> dict[str, np.ndarray]:
-    """Mean of each measure in each region with its interval, and what the measures are."""
+def _name_axes() -> dict[str, np.ndarray]:
+    """Names of regions, measures and contrasts, and what the measures are."""
     return {
+        "region": np.array(REGIONS),
+        "contrast": np.array(CONTRASTS),
         "measure": np.array(list(MEASURES)),
         "description": np.array([description for description, _ in MEASURES.values()]),
         "unit": np.array([unit for _, unit in MEASURES.values()]),
-        "estimate": means.estimate,
-        "low": means.low,
-        "high": means.high,
     }
 
 
-def _contrast_kick(means: BootstrapResult) -> dict[str, np.ndarray]:
+def _contrast_kick(means: BootstrapResult) -> Estimate:
     """Unstable directions in kick minus those in slow, of the network, of the null, and beyond the null."""
     rows = [list(MEASURES).index(name) for name in ("unstable", "unstable_null")]
     slow, kick = (REGIONS.index(name) for name in ("slow", "kick"))
@@ -265,14 +249,7 @@ def _contrast_kick(means: BootstrapResult) -> dict[str, np.ndarray]:
         network, null = (values[..., row, kick] - values[..., row, slow] for row in rows)
         return np.stack([network, null, network - null], axis=-1)
 
-    tail = (1 - means.confidence) / 2
-    low, high = np.quantile(compare(means.samples), [tail, 1 - tail], axis=0)
-    return {
-        "contrast": np.array(CONTRASTS),
-        "kick_minus_slow": compare(means.estimate),
-        "kick_minus_slow_low": np.asarray(low),
-        "kick_minus_slow_high": np.asarray(high),
-    }
+    return means.derive(compare)
 
 
 def _sum_by_region(

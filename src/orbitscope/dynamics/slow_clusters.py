@@ -12,8 +12,8 @@ from ..errors import InputError
 from ..hmm import HMM
 from ..network import NoiseRNN, require_same_symbols, spawn_rng
 from ..quantity import Quantity, known_value
-from ..results import Result, axes
-from ..statistics import Estimate, bootstrap_statistic, compute_adjusted_rand_index
+from ..results import Result, axes, estimates, nulls
+from ..statistics import Estimate, Null, bootstrap_statistic, compute_adjusted_rand_index
 from .cluster_symbols import UNASSIGNED, align_clusters, count_symbols, divide_by_last, sum_probabilities
 from .driven_states import run_driven
 from .homogeneity import scales_with_noise
@@ -52,23 +52,23 @@ class SlowClusterResult(Result):
         without followers.
     eigenvalue, timescale : (mode,)
         Of the transfer matrix between microstates, 1 first, and −lag/log of it; NaN where it is not positive.
-    null_eigenvalue : ()
-        95 % quantile of the second eigenvalue when the order of slow states is random.
+    null_eigenvalue : Null, ()
+        Second eigenvalue when the order of slow states is random.
     n_candidates, gap : (candidate,)
         k = 2, 3, … and timescale k over timescale k + 1, either raised to that of the null if it is shorter.
     microstate_label, microstate_share : (microstate,)
         Cluster of each microstate, and its share of the slow states.
     table : (cluster, symbol)
         Number of slow states by most probable symbol.
-    adjusted_rand, adjusted_rand_low, adjusted_rand_high : ()
+    adjusted_rand : Estimate, ()
         Adjusted Rand index of this table, with its interval.
-    mean_probs, mean_probs_low, mean_probs_high : (cluster, symbol)
+    mean_probs : Estimate, (cluster, symbol)
         Mean symbol probabilities of each cluster, with their interval.
     emission_probs : (state, symbol)
         Rows of the HMM; no rows if none was given.
     cluster_of_state : (state,)
         Cluster aligned to each state of the HMM, −1 if none is left.
-    distance, distance_low, distance_high : (state,)
+    distance : Estimate, (state,)
         Total variation between ``mean_probs`` of this cluster and the emission row; NaN without a cluster.
     split_rand : (split,)
         Adjusted Rand index between the labels that two halves of the trajectories give to all slow states; 1
@@ -85,7 +85,7 @@ class SlowClusterResult(Result):
     )
     eigenvalue: Float[np.ndarray, " mode"] = axes("mode", description="eigenvalues between microstates")
     timescale: Float[np.ndarray, " mode"] = axes("mode", unit="slow states", description="implied timescale")
-    null_eigenvalue: Float[np.ndarray, ""] = axes(description="95 % quantile without memory")
+    null_eigenvalue: Null = nulls("random order", description="second eigenvalue without memory")
     n_candidates: Integer[np.ndarray, " candidate"] = axes("candidate", description="clusters considered")
     gap: Float[np.ndarray, " candidate"] = axes("candidate", description="ratio of successive timescales")
     microstate_label: Integer[np.ndarray, " microstate"] = axes("microstate", description="its cluster")
@@ -93,21 +93,13 @@ class SlowClusterResult(Result):
         "microstate", description="share of slow states"
     )
     table: Integer[np.ndarray, "cluster symbol"] = axes("cluster", "symbol", description="slow states")
-    adjusted_rand: Float[np.ndarray, ""] = axes(description="adjusted Rand index with the symbol")
-    adjusted_rand_low: Float[np.ndarray, ""] = axes(description="lower limit")
-    adjusted_rand_high: Float[np.ndarray, ""] = axes(description="upper limit")
-    mean_probs: Float[np.ndarray, "cluster symbol"] = axes("cluster", "symbol", description="mean softmax")
-    mean_probs_low: Float[np.ndarray, "cluster symbol"] = axes("cluster", "symbol", description="lower limit")
-    mean_probs_high: Float[np.ndarray, "cluster symbol"] = axes(
-        "cluster", "symbol", description="upper limit"
-    )
+    adjusted_rand: Estimate = estimates(description="adjusted Rand index with the symbol")
+    mean_probs: Estimate = estimates("cluster", "symbol", description="mean softmax")
     emission_probs: Float[np.ndarray, "state symbol"] = axes(
         "state", "symbol", description="emission rows of the HMM"
     )
     cluster_of_state: Integer[np.ndarray, " state"] = axes("state", description="aligned cluster")
-    distance: Float[np.ndarray, " state"] = axes("state", description="total variation to the emission row")
-    distance_low: Float[np.ndarray, " state"] = axes("state", description="lower limit")
-    distance_high: Float[np.ndarray, " state"] = axes("state", description="upper limit")
+    distance: Estimate = estimates("state", description="total variation to the emission row")
     split_rand: Float[np.ndarray, " split"] = axes("split", description="agreement between halves")
     split_n_clusters: Integer[np.ndarray, "split half"] = axes(
         "split", "half", description="clusters of a half"
@@ -115,7 +107,6 @@ class SlowClusterResult(Result):
 
     def headline(self) -> list[Quantity]:
         """Number of clusters, their shares, and how they agree with the symbols."""
-        rand = Estimate(self.adjusted_rand, self.adjusted_rand_low, self.adjusted_rand_high)
         by_chance = known_value("by chance", 0.0)
         return [
             Quantity("n_clusters", "slow regions, found without labels", Estimate(len(self.cluster))),
@@ -123,7 +114,9 @@ class SlowClusterResult(Result):
                 Quantity(f"share[{i}]", f"slow states in region {i}", Estimate(share), "share")
                 for i, share in zip(self.cluster.tolist(), self.share.tolist(), strict=True)
             ),
-            Quantity("adjusted_rand", "adjusted Rand index with the symbol", rand, "1", by_chance),
+            Quantity(
+                "adjusted_rand", "adjusted Rand index with the symbol", self.adjusted_rand, "1", by_chance
+            ),
         ]
 
 
@@ -281,18 +274,14 @@ def find_slow_clusters(
         transfer=_divide_rows(count_transfers(label, owner, lag, n_clusters)),
         eigenvalue=model.eigenvalues,
         timescale=find_timescales(model.eigenvalues, lag),
-        null_eigenvalue=np.array(model.null_eigenvalue),
+        null_eigenvalue=model.null_eigenvalue,
         n_candidates=np.arange(2, 2 + len(model.gaps)),
         gap=model.gaps,
         microstate_label=model.labels,
         microstate_share=model.shares,
         table=tables.sum(0),
-        adjusted_rand=agreement.estimate,
-        adjusted_rand_low=agreement.low,
-        adjusted_rand_high=agreement.high,
-        mean_probs=mean_probs.estimate,
-        mean_probs_low=mean_probs.low,
-        mean_probs_high=mean_probs.high,
+        adjusted_rand=agreement.as_estimate(),
+        mean_probs=mean_probs.as_estimate(),
         **aligned,
         split_rand=split_rand,
         split_n_clusters=split_n_clusters,

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from ..statistics import BootstrapResult, bootstrap_statistic
+from ..statistics import BootstrapResult, Estimate, bootstrap_statistic
 
 EARLY, LATE = 1, 5
 """Steps whose spreads are compared (Torre et al. 2025)."""
@@ -44,26 +44,31 @@ def average_starts(
     return BootstrapResult(missing, missing, missing, samples, confidence, len(values))
 
 
-def summarise_ratios(regions: list[BootstrapResult]) -> dict[str, Float[np.ndarray, "..."]]:
+def stack_regions(regions: list[BootstrapResult]) -> BootstrapResult:
+    """Means of all regions, (region, ...); each region has resamples of its own."""
+    estimate, low, high = (
+        np.stack(values)
+        for values in zip(*((found.estimate, found.low, found.high) for found in regions), strict=True)
+    )
+    samples = np.stack([found.samples for found in regions], axis=1)
+    n_units = sum(found.n_units for found in regions)
+    return BootstrapResult(estimate, low, high, samples, regions[0].confidence, n_units)
+
+
+def summarise_ratios(regions: list[BootstrapResult]) -> dict[str, Estimate]:
     """Ratios from averaged logarithms, and those at ``LATE`` relative to another region."""
-    logs = np.stack([found.estimate[..., LATE] for found in regions])
-    samples = np.stack([found.samples[..., LATE] for found in regions], axis=1)
-    tail = (1 - regions[0].confidence) / 2
-    limits = np.quantile(samples[:, :, None] - samples[:, None], [tail, 1 - tail], axis=0)
+    logs = stack_regions(regions)
     return {
-        "spread_ratio": np.exp(np.stack([found.estimate for found in regions])),
-        "spread_ratio_low": np.exp(np.stack([found.low for found in regions])),
-        "spread_ratio_high": np.exp(np.stack([found.high for found in regions])),
-        "contrast": np.exp(logs[:, None] - logs),
-        "contrast_low": np.exp(limits[0]),
-        "contrast_high": np.exp(limits[1]),
+        "spread_ratio": _exponentiate(logs.as_estimate()),
+        "contrast": _exponentiate(logs.derive(_compare_regions)),
     }
 
 
-def summarise_entropy(regions: list[BootstrapResult]) -> dict[str, Float[np.ndarray, "..."]]:
-    """Mean entropy of the destinations of each region."""
-    return {
-        "entropy": np.stack([found.estimate for found in regions]),
-        "entropy_low": np.stack([found.low for found in regions]),
-        "entropy_high": np.stack([found.high for found in regions]),
-    }
+def _compare_regions(log_ratio: np.ndarray) -> np.ndarray:
+    """From (..., region, rule, gamma, time) to (..., region, other_region, rule, gamma)."""
+    late = log_ratio[..., LATE]
+    return late[..., :, None, :, :] - late[..., None, :, :, :]
+
+
+def _exponentiate(logs: Estimate) -> Estimate:
+    return Estimate(np.exp(logs.value), np.exp(logs.low), np.exp(logs.high))

@@ -8,10 +8,7 @@ from jaxtyping import Float, Int, Integer
 from scipy.cluster.vq import kmeans2, vq
 
 from ..errors import UndefinedAnalysisError
-from ..statistics import compute_adjusted_rand_index
-
-NULL_LEVEL = 0.95
-"""Quantile of the second eigenvalue without memory that is reported."""
+from ..statistics import Null, compute_adjusted_rand_index
 
 LEAST_MEMBERS = 10
 """States of a microstate: a few neighbours in time would look like a cluster."""
@@ -61,18 +58,18 @@ class ClusterModel:
         Cluster, 0 the largest.
     eigenvalues : (mode,)
         Of the transfer matrix between microstates, largest first.
-    null_eigenvalue : float
-        95 % quantile of the second eigenvalue when the order of states is random.
+    null_eigenvalue : Null
+        Second eigenvalue when the order of states is random.
     gaps : (candidate,)
-        For k = 2, 3, …: timescale of mode k over that of mode k + 1, either raised to that of the null if it
-        is shorter.
+        For k = 2, 3, …: timescale of mode k over that of mode k + 1, either raised to that of the null's
+        quantile if it is shorter.
     """
 
     centres: Float[np.ndarray, "microstate axis"]
     shares: Float[np.ndarray, " microstate"]
     labels: Int[np.ndarray, " microstate"]
     eigenvalues: Float[np.ndarray, " mode"]
-    null_eigenvalue: float
+    null_eigenvalue: Null
     gaps: Float[np.ndarray, " candidate"]
 
     @property
@@ -121,9 +118,9 @@ def fit_clusters(
     eigenvalues, vectors = _decompose(count_transfers(code, owner, rule.lag, n_codes))
     orders = (rng.permutation(code) for _ in range(rule.n_null))
     null = [_decompose(count_transfers(order, owner, rule.lag, n_codes))[0][1] for order in orders]
-    null_eigenvalue = float(np.quantile(null, NULL_LEVEL))
+    null_eigenvalue = Null.of_draws("random order", eigenvalues[1], np.array(null))
     leading = eigenvalues[: rule.max_clusters + 1]
-    times = find_timescales(np.maximum(leading[1:], null_eigenvalue), rule.lag)
+    times = find_timescales(np.maximum(leading[1:], null_eigenvalue.quantile), rule.lag)
     gaps = times[:-1] / times[1:]
     n_clusters = int(gaps.argmax()) + 2 if gaps.max() >= rule.min_gap else 1
     shares = np.bincount(code) / len(code)

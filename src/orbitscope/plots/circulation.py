@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..dynamics.circulation import CirculationResult
+from .intervals import say_interval
 from .style import (
     FLOOR_COLOR,
     MUTED_COLOR,
@@ -61,8 +62,9 @@ def plot_net_circulation(result: CirculationResult, *, ax: Axes | None = None) -
     places = np.arange(len(result.cycle))[::-1]
     ax.axvline(0, color=MUTED_COLOR, linewidth=0.6, zorder=1)
     ax.axvline(ONE_WAY, color=MUTED_COLOR, linestyle="--", zorder=1)
-    ax.hlines(places, result.low, result.high, color=NETWORK_COLOR, linewidth=1.4)
-    ax.plot(result.circulation, places, "o", color=NETWORK_COLOR, markersize=4, clip_on=False, zorder=3)
+    found = result.circulation
+    ax.hlines(places, found.low, found.high, color=NETWORK_COLOR, linewidth=1.4)
+    ax.plot(found.value, places, "o", color=NETWORK_COLOR, markersize=4, clip_on=False, zorder=3)
     for name, place in zip(result.cycle, places, strict=True):
         if name in result.status["without_cycles"]:
             at = (0.0, float(place))
@@ -87,13 +89,10 @@ def describe_circulation(result: CirculationResult) -> str:
     """Caption of :func:`plot_circulation`."""
     rows = []
     for i, name in enumerate(result.cycle):
-        value, low, high, p, n_effective = (
-            format_number(float(values[i]))
-            for values in (result.circulation, result.low, result.high, result.p_value, result.n_effective)
-        )
+        p, n_effective = (format_number(float(v[i])) for v in (result.p_value, result.n_effective))
         counts = f"{result.n_forward[i]} forward and {result.n_backward[i]} backward"
         worth = f"worth {n_effective} independent cycles"
-        rows.append(f"{name}: {counts} ({worth}), circulation {value} ({low} to {high}), p = {p}")
+        rows.append(f"{name}: {counts} ({worth}), circulation {say_interval(result.circulation[i])}, p = {p}")
     return (
         f"Cycles among regions, in {int(result.n_excursions)} stretches between successive visits to slow "
         "regions. Direct cycles visit kick and transition once; in any cycle these two may alternate. "

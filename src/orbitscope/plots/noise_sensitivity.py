@@ -5,13 +5,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..dynamics.noise_sensitivity import NoiseSensitivityResult
+from .intervals import say_interval
 from .style import (
     EXACT_COLOR,
     MUTED_COLOR,
     REGION_COLORS,
     WIDTH,
     build_figure,
-    format_number,
     get_axes,
     label_panels,
     with_style,
@@ -76,14 +76,11 @@ def plot_spread_ratios(result: NoiseSensitivityResult, *, ax: Axes | None = None
     """Spread relative to that after one step, at the largest γ, with intervals."""
     ax = get_axes(ax)
     for index, name in enumerate(result.region):
-        ratio, low, high = (
-            values[index, _SHOWN_RULE, -1, 1:]
-            for values in (result.spread_ratio, result.spread_ratio_low, result.spread_ratio_high)
-        )
-        if np.isfinite(ratio).any():
+        ratio = result.spread_ratio[index, _SHOWN_RULE, -1, 1:]
+        if np.isfinite(ratio.value).any():
             color = REGION_COLORS[name]
-            ax.fill_between(result.step[1:], low, high, color=color, alpha=0.25, linewidth=0)
-            ax.plot(result.step[1:], ratio, color=color, label=f"{name}, n = {result.n_starts[index]}")
+            ax.fill_between(result.step[1:], ratio.low, ratio.high, color=color, alpha=0.25, linewidth=0)
+            ax.plot(result.step[1:], ratio.value, color=color, label=f"{name}, n = {result.n_starts[index]}")
     ax.axvline(result.settings["late"], color=MUTED_COLOR, linewidth=0.6, linestyle=":", zorder=1)
     ax.set(xlabel="step", ylabel=f"spread ratio at γ = {result.gamma[-1]:g}", xlim=(1, result.step[-1]))
     ax.set_ylim(bottom=0)
@@ -99,9 +96,9 @@ def plot_contrasts(result: NoiseSensitivityResult, *, ax: Axes | None = None) ->
     ticks, labels = [], []
     for place, (i, j) in enumerate(reversed(_PAIRS)):
         for offset, (rule, gamma, color) in zip((0.22, 0.0, -0.22), _COMPARED, strict=True):
-            low, high = (v[i, j, rule, gamma] for v in (result.contrast_low, result.contrast_high))
-            ax.hlines(place + offset, low, high, linewidth=0.9, color=color)
-            ax.plot(result.contrast[i, j, rule, gamma], place + offset, _RULE_MARKERS[rule], color=color)
+            contrast = result.contrast[i, j, rule, gamma]
+            ax.hlines(place + offset, contrast.low, contrast.high, linewidth=0.9, color=color)
+            ax.plot(contrast.value, place + offset, _RULE_MARKERS[rule], color=color)
         ticks.append(place)
         labels.append(f"{result.region[i]} /\n{result.region[j]}")
     ax.axvline(1, color=MUTED_COLOR, linewidth=0.6, zorder=1)
@@ -118,10 +115,9 @@ def plot_destination_entropy(result: NoiseSensitivityResult, *, ax: Axes | None 
     for index, name in enumerate(result.region):
         for rule in range(len(result.rule)):
             style = {"color": REGION_COLORS[name], "linestyle": ("-", "--")[rule], "markersize": 2.5}
-            places = result.gamma + 0.02 * (index - 1)
-            ax.plot(places, result.entropy[index, rule], marker=_RULE_MARKERS[rule], linewidth=0.9, **style)
-            limits = result.entropy_low[index, rule], result.entropy_high[index, rule]
-            ax.vlines(places, *limits, color=REGION_COLORS[name], linewidth=0.9)
+            places, entropy = result.gamma + 0.02 * (index - 1), result.entropy[index, rule]
+            ax.plot(places, entropy.value, marker=_RULE_MARKERS[rule], linewidth=0.9, **style)
+            ax.vlines(places, entropy.low, entropy.high, color=REGION_COLORS[name], linewidth=0.9)
     largest = np.log(result.example_logits.shape[-1])
     ax.axhline(largest, color=MUTED_COLOR, linewidth=0.6, linestyle=":")
     ax.set(xlabel="share of fresh noise γ", ylabel="destination entropy (nats)", ylim=(0, 1.08 * largest))
@@ -155,21 +151,15 @@ def _compute_margin(logits: np.ndarray, symbol: int) -> np.ndarray:
 
 def _list_ratios(result: NoiseSensitivityResult) -> str:
     late = result.settings["late"]
-    numbers = result.spread_ratio, result.spread_ratio_low, result.spread_ratio_high
-    return ", ".join(f"{name} {_say(*numbers, (i, 0, -1, late))}" for i, name in enumerate(result.region))
+    ratios = result.spread_ratio[:, 0, -1, late]
+    return ", ".join(f"{name} {say_interval(ratios[i])}" for i, name in enumerate(result.region))
 
 
 def _list_contrasts(result: NoiseSensitivityResult) -> str:
     return ", ".join(
-        f"{result.region[i]}/{result.region[j]} "
-        + _say(result.contrast, result.contrast_low, result.contrast_high, (i, j, 0, -1))
+        f"{result.region[i]}/{result.region[j]} {say_interval(result.contrast[i, j, 0, -1])}"
         for i, j in _PAIRS
     )
-
-
-def _say(estimate: np.ndarray, low: np.ndarray, high: np.ndarray, at: tuple) -> str:
-    value, *limits = (format_number(float(values[at])) for values in (estimate, low, high))
-    return value if value == "undefined" else f"{value} ({limits[0]} to {limits[1]})"
 
 
 def _list_notes(result: NoiseSensitivityResult) -> str:

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from ..dynamics.orbit_size import OrbitSizeResult
+from .intervals import say_interval
 from .style import (
     EXACT_COLOR,
     FLOOR_COLOR,
@@ -32,12 +33,12 @@ def plot_orbit_size(result: OrbitSizeResult) -> Figure:
 def plot_sizes(result: OrbitSizeResult, *, ax: Axes | None = None) -> Axes:
     """Sizes with their intervals, and straight lines of the fitted slopes."""
     ax = get_axes(ax)
-    for i in np.argsort(-result.size[-1]):
-        name = str(result.measure[i])
+    for i in np.argsort(-result.size.value[-1]):
+        name, size = str(result.measure[i]), result.size[:, i]
         color, marker = _LOOKS[name]
         label = f"{name}, slope {format_number(float(result.slope[i]))}"
-        ax.plot(result.noise_std, result.size[:, i], marker, color=color, label=label)
-        ax.vlines(result.noise_std, result.low[:, i], result.high[:, i], color=color)
+        ax.plot(result.noise_std, size.value, marker, color=color, label=label)
+        ax.vlines(result.noise_std, size.low, size.high, color=color)
         ax.plot(result.noise_std, _follow_slope(result, int(i)), color=color, linewidth=0.8)
     ax.set(xscale="log", xlabel="standard deviation of the noise", ylabel="standard deviation of activity")
     set_log_y(ax)
@@ -51,12 +52,7 @@ def plot_sizes(result: OrbitSizeResult, *, ax: Axes | None = None) -> Axes:
 def describe_orbit_size(result: OrbitSizeResult) -> str:
     """Caption of :func:`plot_orbit_size`."""
     settings = result.settings
-    slopes = "; ".join(
-        f"{name}: {format_number(float(slope))} ({format_number(float(low))} to {format_number(float(high))})"
-        for name, slope, low, high in zip(
-            result.measure, result.slope, result.slope_low, result.slope_high, strict=True
-        )
-    )
+    slopes = "; ".join(f"{name}: {say_interval(result.slope[i])}" for i, name in enumerate(result.measure))
     meaning = (
         "Identity, not a finding: a ReLU network without biases scales with its noise, so size is "
         "proportional to the standard deviation of the noise."
@@ -74,5 +70,5 @@ def describe_orbit_size(result: OrbitSizeResult) -> str:
 
 def _follow_slope(result: OrbitSizeResult, measure: int) -> np.ndarray:
     """The fitted line at each strength of the noise."""
-    log_std, log_size = np.log(result.noise_std), np.log(result.size[:, measure])
-    return np.exp(log_size.mean() + result.slope[measure] * (log_std - log_std.mean()))
+    log_std, log_size = np.log(result.noise_std), np.log(result.size.value[:, measure])
+    return np.exp(log_size.mean() + result.slope.value[measure] * (log_std - log_std.mean()))

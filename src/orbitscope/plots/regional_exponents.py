@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..dynamics.regional_exponents import RegionalExponentsResult
+from .intervals import say_interval
 from .style import (
     EXACT_COLOR,
     REGION_COLORS,
@@ -36,9 +37,9 @@ def plot_regional_means(result: RegionalExponentsResult, *, ax: Axes | None = No
     ax = get_axes(ax)
     names = [str(name) for name in result.region]
     for place, name in enumerate(names):
-        color = REGION_COLORS[name]
-        ax.vlines(place, result.low[place], result.high[place], color="black", linewidth=0.9)
-        ax.plot(place, result.estimate[place], "o", color=color, markeredgecolor="black", markeredgewidth=0.5)
+        color, mean = REGION_COLORS[name], result.mean_exponent[place]
+        ax.vlines(place, mean.low, mean.high, color="black", linewidth=0.9)
+        ax.plot(place, mean.value, "o", color=color, markeredgecolor="black", markeredgewidth=0.5)
     ax.axhline(0, color=EXACT_COLOR, linewidth=0.8, linestyle=":")
     ax.set_xticks(range(len(names)), names)
     ax.set(ylabel="mean exponent (1/step)", xlim=(-0.5, len(names) - 0.5))
@@ -65,7 +66,7 @@ def plot_regional_distributions(result: RegionalExponentsResult, *, ax: Axes | N
 def describe_regional_exponents(result: RegionalExponentsResult) -> str:
     """Caption of :func:`plot_regional_exponents`."""
     names = result.region.tolist()
-    means = ", ".join(f"{name} {_say(result, 'estimate', i)}" for i, name in enumerate(names))
+    means = ", ".join(f"{name} {say_interval(result.mean_exponent[i])}" for i, name in enumerate(names))
     shares = ", ".join(
         f"{name} {format_number(100 * float(result.expanding[i]))} %" for i, name in enumerate(names)
     )
@@ -86,15 +87,8 @@ def say_differences(result: RegionalExponentsResult) -> str:
     parts = []
     for one, other in _PAIRS:
         at = names.index(one), names.index(other)
-        parts.append(f"{one} minus {other} {_say(result, 'difference', at)}")
+        parts.append(f"{one} minus {other} {say_interval(result.difference[at])}")
     return ", ".join(parts)
-
-
-def _say(result: RegionalExponentsResult, name: str, at: int | tuple[int, int]) -> str:
-    prefix = "" if name == "estimate" else f"{name}_"
-    arrays = (getattr(result, key) for key in (name, f"{prefix}low", f"{prefix}high"))
-    value, low, high = (format_number(float(array[at])) for array in arrays)
-    return f"{value} ({low} to {high})"
 
 
 def _say_lost(result: RegionalExponentsResult) -> str:

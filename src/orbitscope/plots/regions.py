@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..dynamics.regions import RegionResult
+from .intervals import say_interval
 from .style import (
     MUTED_COLOR,
     REGION_COLORS,
@@ -47,7 +48,7 @@ def plot_residencies(result: RegionResult, *, ax: Axes | None = None) -> Axes:
     longest = result.settings["max_steps"]
     bins = np.linspace(1, longest, min(longest, 60) + 1)
     steps = [result.mean_steps[result.label == index] for index in range(len(result.region))]
-    shares = result.estimate[result.measure.tolist().index("share")]
+    shares = result.estimate.value[result.measure.tolist().index("share")]
     labels = [f"{name}, {100 * share:.0f} %" for name, share in zip(result.region, shares, strict=True)]
     colors = [REGION_COLORS[name] for name in result.region]
     ax.hist(steps, bins=bins, stacked=True, color=colors, label=labels, linewidth=0)
@@ -63,11 +64,11 @@ def plot_region_measure(result: RegionResult, measure: str, *, ax: Axes | None =
     row = result.measure.tolist().index(measure)
     places = np.arange(len(result.region))
     colors = [REGION_COLORS[name] for name in result.region]
-    estimate, low, high = (values[row] for values in (result.estimate, result.low, result.high))
-    ax.bar(places, np.nan_to_num(estimate), width=0.7, color=colors, linewidth=0)
-    ax.vlines(places, low, high, color="black", linewidth=0.9)
+    found = result.estimate[row]
+    ax.bar(places, np.nan_to_num(found.value), width=0.7, color=colors, linewidth=0)
+    ax.vlines(places, found.low, found.high, color="black", linewidth=0.9)
     if measure == "unstable":
-        null = result.estimate[result.measure.tolist().index("unstable_null")]
+        null = result.estimate.value[result.measure.tolist().index("unstable_null")]
         ax.hlines(null, places - 0.4, places + 0.4, color=MUTED_COLOR, linestyle="--", label="random sets")
         ax.legend(loc="upper left", borderaxespad=0.0)
         ax.margins(y=0.25)
@@ -85,11 +86,9 @@ def plot_visits(result: RegionResult, *, ax: Axes | None = None) -> Axes:
     names = [str(name) for name in result.region]
     places = np.arange(len(pairs))[::-1]
     for place, (i, j) in zip(places, pairs, strict=True):
-        asymmetry = result.asymmetry[i, j]
-        ax.plot(asymmetry, place, "o", color=REGION_COLORS[names[i]], clip_on=False, zorder=3)
-        ax.hlines(
-            place, result.asymmetry_low[i, j], result.asymmetry_high[i, j], color=REGION_COLORS[names[i]]
-        )
+        asymmetry, color = result.asymmetry[i, j], REGION_COLORS[names[i]]
+        ax.plot(asymmetry.value, place, "o", color=color, clip_on=False, zorder=3)
+        ax.hlines(place, asymmetry.low, asymmetry.high, color=color)
         counts = f"{result.visits[i, j]} : {result.visits[j, i]}"
         ax.annotate(counts, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=7)
     ax.axvline(0, color=MUTED_COLOR, linewidth=0.6, zorder=1)
@@ -102,26 +101,15 @@ def plot_visits(result: RegionResult, *, ax: Axes | None = None) -> Axes:
 
 def describe_regions(result: RegionResult) -> str:
     """Caption of :func:`plot_regions`."""
-    rows = result.measure.tolist()
-
-    def say(measure: str, region: int) -> str:
-        row = rows.index(measure)
-        numbers = (values[row, region] for values in (result.estimate, result.low, result.high))
-        value, low, high = (format_number(float(number)) for number in numbers)
-        return f"{value} ({low} to {high})"
-
-    settings = result.settings
-    shares = ", ".join(f"{name} {say('share', i)}" for i, name in enumerate(result.region))
-    flux, flux_low, flux_high = (
-        format_number(float(value)) for value in (result.net_flux, result.net_flux_low, result.net_flux_high)
-    )
+    settings, share = result.settings, result.estimate[result.measure.tolist().index("share")]
+    shares = ", ".join(f"{name} {say_interval(share[i])}" for i, name in enumerate(result.region))
     limits = f"transition below {settings['transition_below']:g}, slow above {settings['slow_above']:g}"
     return (
         f"Regions of {result.label.size} driven states ({settings['n_trajectories']} trajectories of "
         f"{settings['n_steps']} steps). a, Residency: mean over {settings['n_rollouts']} rollouts of the "
         f"steps until the most probable symbol changes, cut at {settings['max_steps']}; {limits}. Shares: "
         f"{shares}; within two standard errors of a border: {_say_uncertain(result)}. b, Order of visits: "
-        f"net flux {flux} ({flux_low} to {flux_high}) cycles per 100 steps in the order slow, kick, "
+        f"net flux {say_interval(result.net_flux)} cycles per 100 steps in the order slow, kick, "
         "transition; 0 for a reversible walk. Dots: the same flux as a share of the visits between two "
         "regions, counted in both orders at the right, with exact intervals of an effective number of "
         "visits. c to f, Means of each region; dashes: random active sets of equal size, "
@@ -134,5 +122,5 @@ def describe_regions(result: RegionResult) -> str:
 def _say_uncertain(result: RegionResult) -> str:
     """Percentage of the states of each region whose label is partly chance."""
     row = result.measure.tolist().index("uncertain")
-    shares = zip(result.region, result.estimate[row], strict=True)
+    shares = zip(result.region, result.estimate.value[row], strict=True)
     return ", ".join(f"{name} {format_number(100 * float(share))} %" for name, share in shares)

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from ..dynamics.slow_clusters import SlowClusterResult
 from ..dynamics.state_clustering import find_timescales
+from .intervals import say_interval
 from .style import (
     BAND_COLOR,
     EXACT_COLOR,
@@ -45,7 +46,7 @@ def plot_timescales(result: SlowClusterResult, *, ax: Axes | None = None) -> Axe
     modes = np.arange(2, 1 + len(result.timescale))
     times = result.timescale[1:]
     n_clusters = len(result.cluster)
-    (null,) = find_timescales(result.null_eigenvalue[None], result.settings["lag"])
+    (null,) = find_timescales(result.null_eigenvalue.quantile[None], result.settings["lag"])
     ax.axhline(null, color=MUTED_COLOR, linewidth=0.8, linestyle="--", label="without memory")
     ax.plot(modes, times, "o", color=NETWORK_COLOR)
     if n_clusters > 1:
@@ -90,16 +91,16 @@ def plot_cluster_symbols(result: SlowClusterResult, *, ax: Axes | None = None) -
 def plot_cluster_probabilities(result: SlowClusterResult, *, ax: Axes | None = None) -> Axes:
     """Mean symbol probabilities of each cluster, and the emission row of the HMM state it is aligned with."""
     ax = get_axes(ax)
-    n_symbols = result.mean_probs.shape[1]
+    n_symbols = result.mean_probs.value.shape[1]
     width = 0.8 / n_symbols
     groups = _list_groups(result)
     for symbol in range(n_symbols):
         for place, (cluster, state) in enumerate(groups):
             at = place + (symbol - (n_symbols - 1) / 2) * width
             if cluster >= 0:
-                ax.bar(at, result.mean_probs[cluster, symbol], width, color=get_symbol_color(symbol))
-                low, high = (v[cluster, symbol] for v in (result.mean_probs_low, result.mean_probs_high))
-                ax.vlines(at, low, high, color="black", linewidth=0.8)
+                mean = result.mean_probs[cluster, symbol]
+                ax.bar(at, mean.value, width, color=get_symbol_color(symbol))
+                ax.vlines(at, mean.low, mean.high, color="black", linewidth=0.8)
             if state >= 0:
                 row = result.emission_probs[state, symbol]
                 ax.hlines(row, at - width / 2, at + width / 2, color=EXACT_COLOR, linewidth=1.4)
@@ -116,17 +117,16 @@ def describe_slow_clusters(result: SlowClusterResult) -> str:
     """Caption of :func:`plot_slow_clusters`."""
     settings = result.settings
     n_clusters = len(result.cluster)
-    agreement = (result.adjusted_rand, result.adjusted_rand_low, result.adjusted_rand_high)
-    index, low, high = (format_number(float(number)) for number in agreement)
     first = "1 cluster" if n_clusters == 1 else f"{n_clusters} clusters"
     return (
         f"{first} among {result.table.sum()} slow states of {len(result.label)} trajectories, found without "
         f"symbols. a, Implied timescales of transfers between {len(result.microstate_label)} places; modes "
         "faster than random order (dashed: 95 % quantile of its second eigenvalue) count as that. "
         f"{_describe_gap(result)} {_describe_splits(result)} b, Most probable symbols in each "
-        f"cluster: adjusted Rand index {index} ({low} to {high}); 0 is chance, 1 the same partition. c, Mean "
-        f"symbol probabilities of each cluster (bars){_describe_states(result)} Intervals: "
-        f"{100 * settings['confidence']:.0f} %, bootstrap over trajectories with the clusters as they are."
+        f"cluster: adjusted Rand index {say_interval(result.adjusted_rand)}; 0 is chance, 1 the same "
+        f"partition. c, Mean symbol probabilities of each cluster (bars){_describe_states(result)} "
+        f"Intervals: {100 * settings['confidence']:.0f} %, bootstrap over trajectories with the clusters as "
+        "they are."
     )
 
 
@@ -161,9 +161,8 @@ def _describe_states(result: SlowClusterResult) -> str:
         return "."
     parts = []
     for state, cluster in enumerate(result.cluster_of_state):
-        numbers = (v[state] for v in (result.distance, result.distance_low, result.distance_high))
-        value, low, high = (format_number(float(number)) for number in numbers)
-        parts.append(f"state {state} {f'{value} ({low} to {high})' if cluster >= 0 else 'has no cluster'}")
+        distance = say_interval(result.distance[state])
+        parts.append(f"state {state} {distance if cluster >= 0 else 'has no cluster'}")
     return (
         " and emission probabilities of the HMM state aligned with it (lines); total variation: "
         f"{', '.join(parts)}."

@@ -7,6 +7,7 @@ from jaxtyping import Float, Integer
 from scipy.special import betaincinv
 
 from ..errors import InputError
+from .estimate import Estimate
 
 
 @dataclass(frozen=True)
@@ -15,15 +16,12 @@ class NetShare:
 
     Attributes
     ----------
-    estimate : (*statistic)      from −1 to 1; NaN without events
-    low, high : (*statistic)     limits of the confidence interval; NaN without events
+    share : (*statistic)         from −1 to 1, with its confidence interval; NaN without events
     n_effective : (*statistic)   independent events that would say as much
     confidence : float           coverage aimed at
     """
 
-    estimate: Float[np.ndarray, "*statistic"]
-    low: Float[np.ndarray, "*statistic"]
-    high: Float[np.ndarray, "*statistic"]
+    share: Estimate
     n_effective: Float[np.ndarray, "*statistic"]
     confidence: float
 
@@ -71,12 +69,12 @@ def compute_net_share(
     n_forward, n_backward = forward.sum(0), backward.sum(0)
     n_events = n_forward + n_backward
     with np.errstate(invalid="ignore", divide="ignore"):
-        estimate = np.asarray((n_forward - n_backward) / n_events)
+        share = np.asarray((n_forward - n_backward) / n_events)
         n_effective = _count_effective(forward, backward)
         scale = n_effective / n_events
         chosen, other = np.asarray(scale * n_forward), np.asarray(scale * n_backward)
     low, high = 2 * _bound_share(chosen, other, tail) - 1, 1 - 2 * _bound_share(other, chosen, tail)
-    return NetShare(estimate, np.asarray(low), np.asarray(high), n_effective, confidence)
+    return NetShare(Estimate(share, low, high), n_effective, confidence)
 
 
 def _count_effective(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
