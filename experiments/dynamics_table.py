@@ -20,6 +20,7 @@ from orbitscope.errors import RunFolderError
 from orbitscope.results import Result
 from orbitscope.run_analysis import analyse_run, load_part
 from orbitscope.runs import find_commit
+from orbitscope.statistics import Estimate
 from orbitscope.zoo import list_zoo
 
 ROWS = table.ROOT / "docs" / "dynamics.jsonl"
@@ -65,7 +66,7 @@ def compute_row(network: str, threads: int, *, redo: bool = False) -> dict[str, 
         "parts": {o.part: {"status": o.status, "reason": o.reason} for o in outcomes},
         "regions": describe(network, "regions", describe_regions),
         "noise_free_growth": describe(network, "noise_free_growth", describe_growth),
-        "exponents": describe(network, "exponents", lambda r: read(r, 0, "estimate", "low", "high")),
+        "exponents": describe(network, "exponents", lambda r: list_numbers(r.mean_exponent[0])),
         "regional_exponents": describe(network, "regional_exponents", describe_regional_exponents),
         "rotation": describe(network, "rotation", describe_rotation),
         "rotation_standardised": describe(network, "rotation_standardised", describe_rotation),
@@ -92,6 +93,11 @@ def describe(network: str, part: str, collect: Any) -> Any:
 def read(result: Result, index: Any, *names: str) -> list[float]:
     """One entry of several arrays."""
     return [float(getattr(result, name)[index]) for name in names]
+
+
+def list_numbers(estimate: Estimate) -> list[float]:
+    """A single number and the limits of its interval."""
+    return [float(number) for number in (estimate.value, estimate.low, estimate.high)]
 
 
 def describe_regions(result: Any) -> dict[str, Any]:

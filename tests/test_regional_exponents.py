@@ -19,6 +19,7 @@ from orbitscope.plots.regional_exponents import (
     plot_regional_exponents,
 )
 from orbitscope.results import load_result, save_result
+from orbitscope.statistics import Estimate
 
 
 def seeded(seed=0):
@@ -73,9 +74,7 @@ def build_blocks(local, states):
     return LyapunovResult(
         settings={"noise_std": 1.0, "block_steps": 5},
         status={},
-        estimate=mean.mean(0),
-        low=mean.mean(0),
-        high=mean.mean(0),
+        mean_exponent=Estimate(mean.mean(0)),
         per_trajectory=mean,
         local=local,
         block_states=states,

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Real
 
 from ..errors import InputError
+from .estimate import Estimate
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 BLOCK_BYTES = 64_000_000  # memory of one block of resampling weights
@@ -31,6 +32,10 @@ class BootstrapResult:
     samples: Float[np.ndarray, "resample ..."]
     confidence: float
     n_units: int
+
+    def as_estimate(self) -> Estimate:
+        """Value and limits as one number, or as an array of numbers."""
+        return Estimate(self.estimate, self.low, self.high)
 
 
 @dataclass(frozen=True)
