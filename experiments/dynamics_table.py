@@ -66,7 +66,7 @@ def compute_row(network: str, threads: int, *, redo: bool = False) -> dict[str, 
         "parts": {o.part: {"status": o.status, "reason": o.reason} for o in outcomes},
         "regions": describe(network, "regions", describe_regions),
         "noise_free_growth": describe(network, "noise_free_growth", describe_growth),
-        "exponents": describe(network, "exponents", lambda r: read(r, 0, "estimate", "low", "high")),
+        "exponents": describe(network, "exponents", lambda r: list_numbers(r.mean_exponent[0])),
         "regional_exponents": describe(network, "regional_exponents", describe_regional_exponents),
         "rotation": describe(network, "rotation", describe_rotation),
         "rotation_standardised": describe(network, "rotation_standardised", describe_rotation),
@@ -140,21 +140,16 @@ def describe_growth(result: Any) -> dict[str, Any]:
 
 def describe_rotation(result: Any) -> dict[str, Any]:
     """Area rate beside its nulls, and the irreversibility of the output with its p-value."""
-    names = result.null.tolist()
-    nulls = dict(zip(names, result.null_quantile.tolist(), strict=True))
+    nulls = result.area_rate_nulls
     return {
-        "p_value": dict(zip(names, result.p_value.tolist(), strict=True)),
-        "area_rate": read(result, (), "area_rate", "area_rate_low", "area_rate_high"),
-        "null_quantile": nulls,
-        "n_untrained": len(result.untrained_area_rates),
-        "irreversibility": read(
-            result,
-            (),
-            "output_irreversibility",
-            "output_irreversibility_low",
-            "output_irreversibility_high",
-            "output_p_value",
-        ),
+        "p_value": {null.name: float(null.p_value) for null in nulls},
+        "area_rate": list_numbers(result.area_rate),
+        "null_quantile": {null.name: float(null.quantile) for null in nulls},
+        "n_untrained": len(result.untrained.draws),
+        "irreversibility": [
+            *list_numbers(result.output_irreversibility),
+            float(result.output_null.p_value),
+        ],
         "variance": result.plane.explained_variance_ratio.tolist(),
     }
 

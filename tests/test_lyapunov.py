@@ -13,6 +13,7 @@ from orbitscope.dynamics.tangents import follow_tangents
 from orbitscope.errors import InputError
 from orbitscope.network import Cell, build_network
 from orbitscope.results import load_result, save_result
+from orbitscope.statistics import Estimate
 from orbitscope.zoo import open_run
 
 
@@ -128,8 +129,9 @@ def test_a_linear_map_has_the_logarithms_of_its_eigenvalues():
         generator=seeded(),
     )
     for found in (driven, free):
-        np.testing.assert_allclose(found.estimate, expected + np.log(0.8), atol=1e-9)
-        np.testing.assert_allclose(found.local, np.broadcast_to(found.estimate, (3, 12, 3)), atol=1e-9)
+        mean = found.mean_exponent.value
+        np.testing.assert_allclose(mean, expected + np.log(0.8), atol=1e-9)
+        np.testing.assert_allclose(found.local, np.broadcast_to(mean, (3, 12, 3)), atol=1e-9)
         assert found.status == {"verdict": "contracts", "n_collapsed": [0] * 3, "n_undefined": [0] * 3}
     assert free.settings["rescaled"] is True
 
@@ -144,7 +146,7 @@ def test_exponents_follow_the_volume_that_each_step_keeps():
     expected = np.log(1 - states[:, 1:] ** 2).sum(2)
     expected += np.log(abs(np.linalg.det(network.cell.w_hh.detach().numpy())))
     np.testing.assert_allclose(found.local[:, :-1].sum(2), expected, rtol=1e-9)
-    assert (np.diff(found.estimate) < 0).all()
+    assert (np.diff(found.mean_exponent.value) < 0).all()
 
 
 def test_the_first_exponent_is_the_growth_of_a_small_separation():
@@ -206,7 +208,7 @@ def test_they_do_where_the_network_is_not_homogeneous():
         for s in (0.01, 50.0)
     )
     assert (weak.status["verdict"], strong.status["verdict"]) == ("expands", "contracts")
-    assert weak.low[0] > 0 > strong.high[0]
+    assert weak.mean_exponent.low[0] > 0 > strong.mean_exponent.high[0]
 
 
 def test_positive_networks_without_noise_are_linear():
@@ -216,7 +218,7 @@ def test_positive_networks_without_noise_are_linear():
         network, draw_states(4, 5), n_exponents=5, n_steps=400, block_steps=100, generator=seeded()
     )
     expected = np.sort(np.log(np.abs(np.linalg.eigvals(weights))))[::-1]
-    np.testing.assert_allclose(found.estimate, expected, atol=0.01)
+    np.testing.assert_allclose(found.mean_exponent.value, expected, atol=0.01)
     rate = compute_noise_free_growth(network, draw_states(4, 5))
     np.testing.assert_allclose(found.per_trajectory[:, 0], rate.rate, atol=1e-9)
     np.testing.assert_allclose(np.linalg.norm(found.block_states, axis=2), 1.0)
@@ -244,14 +246,14 @@ def test_lost_directions_are_minus_infinity():
     network = set_weights(make_network(hidden_size=3), weights)
     states = torch.ones(4, 3).double()
     found = compute_noise_free_exponents(network, states, n_exponents=3, generator=seeded())
-    np.testing.assert_allclose(found.estimate[:2], np.log([0.9, 0.7]), atol=1e-9)
+    np.testing.assert_allclose(found.mean_exponent.value[:2], np.log([0.9, 0.7]), atol=1e-9)
     assert np.isneginf(found.per_trajectory[:, 2]).all()
-    assert np.isnan([found.estimate[2], found.low[2], found.high[2]]).all()
+    assert found.mean_exponent[2] == Estimate(np.nan)
     assert found.status["n_collapsed"] == [0, 0, 4]
     states[0] = torch.tensor([0.0, 0.0, 1.0])
     dying = compute_noise_free_exponents(network, states, n_exponents=1, generator=seeded())
     np.testing.assert_array_equal(np.isneginf(dying.per_trajectory[:, 0]), [True, False, False, False])
-    assert dying.estimate[0] == pytest.approx(np.log(0.9))
+    assert dying.mean_exponent.value[0] == pytest.approx(np.log(0.9))
     assert dying.status["n_collapsed"] == [1]
     dead = compute_noise_free_exponents(
         network, torch.zeros(3, 3).double(), n_exponents=1, generator=seeded()
@@ -264,7 +266,7 @@ def test_dependent_vectors_are_lost_though_rounding_keeps_them_apart():
     basis = np.linalg.qr(draw_states(5, 5).numpy())[0]
     network = make_linear(basis @ np.diag([0.9, 0.5, 0.0, 0.0, 0.0]) @ basis.T)
     found = compute_noise_free_exponents(network, draw_states(3, 5), n_exponents=4, generator=seeded())
-    np.testing.assert_allclose(found.estimate[:2], np.log([0.9, 0.5]), atol=1e-9)
+    np.testing.assert_allclose(found.mean_exponent.value[:2], np.log([0.9, 0.5]), atol=1e-9)
     assert found.status["n_collapsed"] == [0, 0, 3, 3]
 
 
@@ -274,7 +276,7 @@ def test_a_verdict_needs_the_whole_interval():
     states = torch.eye(2).double().repeat(10, 1)
     found = compute_noise_free_exponents(network, states, n_exponents=1, generator=seeded())
     np.testing.assert_allclose(found.per_trajectory[:, 0], np.log([1.1, 0.9] * 10), atol=1e-9)
-    assert found.low[0] < 0 < found.high[0]
+    assert found.mean_exponent.low[0] < 0 < found.mean_exponent.high[0]
     assert found.status["verdict"] == "undecided"
     both = [
         compute_noise_free_exponents(network, states[i::2], n_exponents=1, generator=seeded()) for i in (0, 1)
@@ -351,12 +353,13 @@ def test_intervals_are_over_trajectories():
     found = compute_lyapunov_exponents(
         network, n_exponents=2, n_trajectories=40, n_steps=50, burn_in=20, generator=seeded(1)
     )
-    np.testing.assert_allclose(found.estimate, found.per_trajectory.mean(0))
+    mean = found.mean_exponent
+    np.testing.assert_allclose(mean.value, found.per_trajectory.mean(0))
     np.testing.assert_allclose(found.per_trajectory, found.local.mean(1))
     error = found.per_trajectory.std(0) / np.sqrt(40)
-    np.testing.assert_allclose((found.high - found.low) / 2, 1.96 * error, rtol=0.15)
-    assert (found.low < found.estimate).all()
-    narrow = compute_lyapunov_exponents(
+    np.testing.assert_allclose((mean.high - mean.low) / 2, 1.96 * error, rtol=0.15)
+    assert (mean.low < mean.value).all()
+    half = compute_lyapunov_exponents(
         network,
         n_exponents=2,
         n_trajectories=40,
@@ -365,8 +368,9 @@ def test_intervals_are_over_trajectories():
         confidence=0.5,
         generator=seeded(1),
     )
-    assert narrow.settings["confidence"] == 0.5
-    assert narrow.high[0] - narrow.low[0] < 0.6 * (found.high[0] - found.low[0])
+    assert half.settings["confidence"] == 0.5
+    narrow = half.mean_exponent
+    assert narrow.high[0] - narrow.low[0] < 0.6 * (mean.high[0] - mean.low[0])
 
 
 def test_the_generator_decides():

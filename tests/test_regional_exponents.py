@@ -76,9 +76,7 @@ def build_blocks(local, states):
     return LyapunovResult(
         settings={"noise_std": 1.0, "block_steps": 5},
         status={},
-        estimate=mean.mean(0),
-        low=mean.mean(0),
-        high=mean.mean(0),
+        mean_exponent=Estimate(mean.mean(0)),
         per_trajectory=mean,
         local=local,
         block_states=states,

@@ -49,6 +49,7 @@ def test_bootstrap_of_a_mean_matches_its_closed_form():
     np.testing.assert_allclose(result.samples.std(0), values.std(0) / 20, rtol=0.05)
     np.testing.assert_allclose(result.low, np.quantile(result.samples, 0.025, axis=0))
     np.testing.assert_allclose(result.high, np.quantile(result.samples, 0.975, axis=0))
+    assert result.as_estimate() == Estimate(result.estimate, result.low, result.high)
 
 
 def test_a_function_of_a_bootstrapped_statistic_has_its_own_interval():

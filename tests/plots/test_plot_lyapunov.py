@@ -45,11 +45,10 @@ def test_points_are_the_exponents_with_their_intervals(linear):
         (line,) = (line for line in ax.lines if line.get_label() == label)
         is_whole = np.array(result.status["n_collapsed"]) == 0
         np.testing.assert_allclose(line.get_xdata(), np.arange(1, 4) + shift)
-        np.testing.assert_allclose(line.get_ydata(), np.where(is_whole, result.estimate, np.nan))
+        np.testing.assert_allclose(line.get_ydata(), np.where(is_whole, result.mean_exponent.value, np.nan))
     segments = ax.collections[1].get_segments()
-    np.testing.assert_allclose(
-        [segment[:, 1] for segment in segments], np.stack([noise_free.low, noise_free.high], 1)
-    )
+    mean = noise_free.mean_exponent
+    np.testing.assert_allclose([segment[:, 1] for segment in segments], np.stack([mean.low, mean.high], 1))
     assert ax.get_ylabel() == "Lyapunov exponent (1/step)"
 
 
@@ -59,7 +58,8 @@ def test_exponents_with_lost_directions_are_open():
     ax = plot_exponents(driven, noise_free)
     open_points = [line for line in ax.lines if line.get_markerfacecolor() == "white"]
     is_whole = np.array(driven.status["n_collapsed"]) == 0
-    np.testing.assert_allclose(open_points[0].get_ydata(), np.where(is_whole, np.nan, driven.estimate))
+    left = np.where(is_whole, np.nan, driven.mean_exponent.value)
+    np.testing.assert_allclose(open_points[0].get_ydata(), left)
     counts = ", ".join(map(str, driven.status["n_collapsed"]))
     assert f"{counts} of 6 driven" in describe_lyapunov(driven, noise_free)
 
@@ -87,7 +87,8 @@ def test_the_caption_has_the_numbers_of_the_results(linear):
     driven, noise_free = linear
     caption = describe_lyapunov(driven, noise_free)
     assert "under noise (6 trajectories of 50 steps) and without (7 trajectories of 50 steps)" in caption
-    value, low, high = (f"−{abs(a[0]):.3g}" for a in (noise_free.estimate, noise_free.low, noise_free.high))
+    first = noise_free.mean_exponent[0]
+    value, low, high = (f"−{abs(number):.3g}" for number in (first.value, first.low, first.high))
     assert f"First noise-free exponent {value} ({low} to {high}): contracts" in caption
     assert "contracts. Nearby paths under the same noise meet" in caption
     assert "95 % bootstrap intervals" in caption
@@ -98,7 +99,7 @@ def test_lost_directions_are_named_and_do_not_break_the_figure(lossy, linear):
         figure = plot_lyapunov(*results)
         figure.canvas.draw()
         assert len(figure.get_axes()) == 2
-    assert np.isnan(lossy[0].estimate[1:]).all()
+    assert np.isnan(lossy[0].mean_exponent.value[1:]).all()
     assert "0, 6, 6 of 6 driven; 0, 7, 7 of 7 noise-free trajectories" in describe_lyapunov(*lossy)
     dead = compute(-torch.eye(8), n_exponents=1)
     plot_lyapunov(*dead).canvas.draw()

@@ -34,12 +34,12 @@ def get_dots(ax):
 def test_every_draw_of_every_null_has_a_dot_in_its_row(result):
     ax = plot_area_rate(result)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["sign flips", "reversible", "untrained"]
-    nulls = (result.sign_flip_area_rates, result.reversible_area_rates, result.untrained_area_rates)
+    nulls = [null.draws for null in result.area_rate_nulls]
     for (x, y), values, place in zip(get_dots(ax), nulls, ax.get_yticks(), strict=True):
         np.testing.assert_array_equal(x, values)
         assert (np.abs(y - place) <= 0.3 + 1e-9).all()
     bars = [collection.get_segments()[0][:, 0] for collection in ax.collections]
-    np.testing.assert_allclose(np.array(bars)[:, 0], result.null_quantile)
+    np.testing.assert_allclose(np.array(bars)[:, 0], [null.quantile for null in result.area_rate_nulls])
 
 
 def test_the_network_is_a_line_with_its_interval_inside_the_axes(result):
@@ -47,21 +47,21 @@ def test_the_network_is_a_line_with_its_interval_inside_the_axes(result):
     line = next(line for line in ax.lines if line.get_marker() != ".")
     np.testing.assert_allclose(line.get_xdata(), float(result.area_rate))
     band = ax.patches[0].get_extents().transformed(ax.transData.inverted())
-    np.testing.assert_allclose([band.x0, band.x1], [result.area_rate_low, result.area_rate_high])
+    np.testing.assert_allclose([band.x0, band.x1], [result.area_rate.low, result.area_rate.high])
     assert ax.get_xlim()[0] == 0
-    assert ax.get_xlim()[1] > float(result.area_rate_high)
+    assert ax.get_xlim()[1] > float(result.area_rate.high)
     assert ax.get_xlabel() == "hidden: |a| (1/step)"
 
 
 def test_the_output_is_a_line_with_its_interval_among_reversed_sequences(result):
     ax = plot_output(result)
     ((x, _),) = get_dots(ax)
-    np.testing.assert_array_equal(x, result.reversed_irreversibilities)
+    np.testing.assert_array_equal(x, result.output_null.draws)
     value = float(result.output_irreversibility)
     lines = [line.get_xdata()[0] for line in ax.lines if line.get_marker() != "."]
     assert sorted(lines) == sorted([value, 0])
     band = ax.patches[0].get_extents().transformed(ax.transData.inverted())
-    limits = (result.output_irreversibility_low, result.output_irreversibility_high)
+    limits = (result.output_irreversibility.low, result.output_irreversibility.high)
     np.testing.assert_allclose([band.x0, band.x1], limits)
     assert ax.get_xlim()[0] <= min(0, float(limits[0]))
     assert ax.get_xlim()[1] >= float(limits[1])
@@ -93,12 +93,12 @@ def test_the_caption_has_the_numbers_of_the_result(result):
     caption = describe_rotation(result)
     assert "20 trajectories of 80 steps" in caption
     assert f"{format_number(float(result.area_rate))} (" in caption
-    assert f"untrained {format_number(float(result.null_quantile[2]))} (20 draws, p = 0.0476)" in caption
+    assert f"untrained {format_number(float(result.untrained.quantile))} (20 draws, p = 0.0476)" in caption
     assert f"{format_number(float(result.winding))} turns per 100 steps" in caption
-    output = (result.output_irreversibility_low, result.output_irreversibility_high)
-    for limits in ((result.winding_low, result.winding_high), output):
+    output = (result.output_irreversibility.low, result.output_irreversibility.high)
+    for limits in ((result.winding.low, result.winding.high), output):
         assert " to ".join(format_number(float(limit)) for limit in limits) in caption
-    assert f"(50 draws, p = {format_number(float(result.output_p_value))})" in caption
+    assert f"(50 draws, p = {format_number(float(result.output_null.p_value))})" in caption
 
 
 def test_a_null_without_networks_is_empty():

@@ -1,6 +1,5 @@
 """Lyapunov exponents of the driven dynamics, and what those with and without noise share."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ from jaxtyping import Float
 from ..errors import InputError
 from ..network import NoiseRNN, spawn_rng
 from ..quantity import Quantity, known_value
-from ..results import Result, axes
+from ..results import Result, axes, estimates
 from ..statistics import Estimate, bootstrap_statistic, divide_sums
 from .driven_states import run_driven
 from .neuron_scales import measure_scales
@@ -29,7 +28,7 @@ class LyapunovResult(Result):
 
     Attributes
     ----------
-    estimate, low, high : (exponent,)
+    mean_exponent : Estimate, (exponent,)
         Mean over trajectories with a finite exponent, and its bootstrap interval; NaN without any. If some
         are −∞, more are the longer they run, so that the mean is that of ``n_steps`` steps without a loss.
     per_trajectory : (trajectory, exponent)
@@ -40,9 +39,9 @@ class LyapunovResult(Result):
         State at the start of each block, by which blocks can be assigned to regions.
     """
 
-    estimate: Float[np.ndarray, " exponent"] = axes("exponent", unit="1/step", description="exponent")
-    low: Float[np.ndarray, " exponent"] = axes("exponent", unit="1/step", description="lower limit")
-    high: Float[np.ndarray, " exponent"] = axes("exponent", unit="1/step", description="upper limit")
+    mean_exponent: Estimate = estimates(
+        "exponent", unit="1/step", description="mean exponent of the trajectories"
+    )
     per_trajectory: Float[np.ndarray, "trajectory exponent"] = axes(
         "trajectory", "exponent", unit="1/step", description="exponent of each trajectory"
     )
@@ -61,7 +60,7 @@ class LyapunovResult(Result):
             Quantity(
                 "largest",
                 "largest exponent",
-                Estimate(self.estimate, self.low, self.high)[0],
+                self.mean_exponent[0],
                 "1/step",
                 known_value("if differences stay", 0.0),
             ),
@@ -165,30 +164,31 @@ def summarise_blocks(
     rng = spawn_rng(generator)
     is_finite = np.isfinite(exponents)
     sums = np.stack([np.where(is_finite, exponents, 0.0), is_finite], axis=1)
-    mean = bootstrap_statistic(sums, divide_sums, rng=rng, n_resamples=n_resamples, confidence=confidence)
+    found = bootstrap_statistic(sums, divide_sums, rng=rng, n_resamples=n_resamples, confidence=confidence)
+    mean = found.as_estimate()
     status = {
-        "verdict": _judge(exponents[:, 0], float(mean.low[0]), float(mean.high[0])),
+        "verdict": _judge(exponents[:, 0], mean[0]),
         "n_collapsed": np.isneginf(exponents).sum(0).tolist(),
         "n_undefined": np.isnan(exponents).sum(0).tolist(),
     }
     return {
         "status": status,
-        "estimate": mean.estimate,
-        "low": mean.low,
-        "high": mean.high,
+        "mean_exponent": mean,
         "per_trajectory": exponents,
         "local": blocks.growth.cpu().numpy(),
         "block_states": blocks.states.cpu().numpy(),
     }
 
 
-def _judge(exponents: np.ndarray, low: float, high: float) -> str:
+def _judge(exponents: np.ndarray, mean: Estimate) -> str:
     collapsed = np.isneginf(exponents)
     if collapsed.mean() > 0.5:
         return "collapses"
-    if math.isnan(low):
+    if np.isnan(mean.low):
         return "undefined"
-    return "contracts" if high < 0 else "expands" if low > 0 and not collapsed.any() else "undecided"
+    if mean.high < 0:
+        return "contracts"
+    return "expands" if mean.low > 0 and not collapsed.any() else "undecided"
 
 
 def require_lengths(

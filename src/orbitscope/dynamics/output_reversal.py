@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..network import sample_relaxed_symbols
 from ..sequences import count_ngrams_by_sequence, estimate_output_irreversibility
-from ..statistics import compute_jackknife, compute_permutation_p_value, flip_signs
+from ..statistics import Estimate, Null, compute_jackknife, flip_signs
 
 WORD_LENGTH = 3
 """Words whose reversal is compared: in a stationary process pairs of two symbols have none of their own."""
@@ -26,20 +26,15 @@ class OutputReversal:
 
     Attributes
     ----------
-    irreversibility, low, high : float
+    irreversibility : Estimate, ()
         D in nats per triple without the part that chance gives, and its interval; 0 if reversible, and below
         0 where there is less than chance gives.
-    null : (resample,)
+    null : Null, ()
         The same number for the sequences, each of them reversed or not at random.
-    p_value : float
-        Share of null values at least as large, the observed one among them.
     """
 
-    irreversibility: float
-    low: float
-    high: float
-    null: Float[np.ndarray, " resample"]
-    p_value: float
+    irreversibility: Estimate
+    null: Null
 
 
 @torch.no_grad()
@@ -96,16 +91,13 @@ def compare_with_reversed(
     even, odd = (triples + reverse).sum(0) / 2, (triples - reverse) / 2
     plain = float(_estimate(triples.sum(0)))
     null = np.array([_estimate(even + flip_signs(odd, 1, rng=rng)[0]) for _ in range(n_null)])
-    by_chance = float(null.var())
+    mean, by_chance = float(null.mean()), float(null.var())
     variance = float(compute_jackknife(triples, _estimate).standard_error) ** 2 - by_chance
-    value = plain - float(null.mean())
+    value = plain - mean
     half_width = -float(ndtri((1 - confidence) / 2)) * max(variance, by_chance) ** 0.5
     return OutputReversal(
-        irreversibility=value,
-        low=value - half_width,
-        high=value + half_width,
-        null=null - null.mean(),
-        p_value=float(compute_permutation_p_value(plain * (1 - _ROUNDING), null)),
+        Estimate(value, value - half_width, value + half_width),
+        Null.of_draws("chance", plain * (1 - _ROUNDING) - mean, null - mean),
     )
 
 

@@ -12,6 +12,7 @@ from ..network import NoiseRNN
 from ..quantity import Quantity
 from ..results import Result, axes
 from ..statistics import Estimate, Null, adjust_holm, compute_permutation_p_value
+from ..statistics.null import LEVEL
 from .orbit_plane import OrbitPlane
 
 VARIANTS = ("centred", "raw", "logit")
@@ -20,9 +21,6 @@ logits that the centred rows make of the activity."""
 
 NULLS = ("permutations", "signs")
 """Permuted neuron labels; a random sign of each neuron's weights, at fixed magnitude."""
-
-NULL_LEVEL = 0.95
-"""Quantile of the null that is reported."""
 
 _SMALLEST_SHARE = 1e-12
 """Share of the variance of all neurons below which a logit counts as constant."""
@@ -189,7 +187,7 @@ def compute_readout_alignment(
         projection=np.sqrt(squares),
         angle=np.degrees(np.arccos(np.minimum(np.sqrt(squares), 1.0))),
         null_projection=np.sqrt(null),
-        null_quantile=np.sqrt(np.quantile(null, NULL_LEVEL, axis=2)),
+        null_quantile=np.sqrt(np.quantile(null, LEVEL, axis=2)),
         **_test_symbols(squares, null),
         **_test_totals(squares, null),
         chance=np.array(np.sqrt(len(plane.components) / network.hidden_size)),
@@ -254,6 +252,6 @@ def _test_totals(squares: np.ndarray, null: np.ndarray) -> dict[str, Any]:
     slack = np.repeat(total[:, None] * (1 - _ROUNDING), len(NULLS), axis=1)
     return {
         "total": total,
-        "total_null_quantile": np.quantile(null_total, NULL_LEVEL, axis=2),
+        "total_null_quantile": np.quantile(null_total, LEVEL, axis=2),
         "total_p_value": compute_permutation_p_value(slack, np.moveaxis(null_total, 2, 0)),
     }

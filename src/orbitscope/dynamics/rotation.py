@@ -2,24 +2,16 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 from ..errors import InputError
 from ..network import NoiseRNN, spawn_rng
 from ..quantity import Quantity, known_value
-from ..results import axes
-from ..statistics import (
-    BootstrapResult,
-    Estimate,
-    Null,
-    bootstrap_statistic,
-    compute_permutation_p_value,
-    flip_signs,
-)
+from ..results import axes, estimates, nulls
+from ..statistics import Estimate, Null, bootstrap_statistic, flip_signs
 from .area_rate import (
     accumulate_turns,
     bound_size,
@@ -38,17 +30,13 @@ from .orbit_plane import (
     list_plane_fields,
     require_plane,
 )
-from .output_reversal import WORD_LENGTH, OutputReversal, compare_with_reversed, draw_symbols
+from .output_reversal import WORD_LENGTH, compare_with_reversed, draw_symbols
 from .rotation_nulls import (
-    NULL_LEVEL,
     compute_reversible_spread,
     draw_untrained_rates,
     find_reversible_coefficients,
 )
 from .untrained_networks import UNTRAINED_RUN, require_redrawable
-
-NULLS = ("sign flips", "reversible", "untrained")
-"""Random signs of the trajectories; a VAR(1) without rotation; untrained networks of the same kind."""
 
 N_SHOWN = 10
 """Trajectories whose path is kept."""
@@ -63,27 +51,20 @@ class RotationResult(PlaneResult):
 
     Attributes
     ----------
-    area_rate, area_rate_low, area_rate_high : ()
+    area_rate : Estimate, ()
         |a| and the sizes that the interval of a over trajectories allows (from 0 if it covers 0).
     signed_area_rate : ()
         a; positive from the first axis of the plane to the second.
-    null : (null,)
-        "sign flips", "reversible" and "untrained".
-    null_quantile, p_value : (null,)
-        95 % quantile of |a| under each null, and the share of null values at least as large as |a|, the
-        observed one among them; NaN without untrained networks.
-    output_irreversibility, output_irreversibility_low, output_irreversibility_high : ()
+    sign_flips, reversible, untrained : Null, ()
+        |a| with random signs of the trajectories, of a VAR(1) without rotation, and of untrained networks of
+        the same kind; NaN without such networks.
+    output_irreversibility : Estimate, ()
         D of the symbols along the same trajectories, and its interval, see :func:`compare_with_reversed`.
-    output_null_quantile, output_p_value : ()
-        95 % quantile of D of sequences that are reversed at random, and the share of them with a D at least
-        as large, the observed one among them.
-    reversed_irreversibilities : (resample,)
+    output_null : Null, ()
         D of sequences that are reversed at random.
-    sign_flip_area_rates : (resample,), reversible_area_rates : (resample,), untrained_area_rates : (network,)
-        |a| under each null.
     trajectory_area_rates : (trajectory,)
         Contribution of each trajectory: a is their mean.
-    winding, winding_low, winding_high : ()
+    winding : Estimate, ()
         Net turns about the mean activity, mean over trajectories, and its interval.
     trajectory_winding : (trajectory,)
         Net turns of each trajectory.
@@ -93,38 +74,17 @@ class RotationResult(PlaneResult):
         The plane, see :class:`PlaneResult`.
     """
 
-    area_rate: Float[np.ndarray, ""] = axes(unit="1/step", description="|a|")
-    area_rate_low: Float[np.ndarray, ""] = axes(unit="1/step", description="lower limit")
-    area_rate_high: Float[np.ndarray, ""] = axes(unit="1/step", description="upper limit")
+    area_rate: Estimate = estimates(unit="1/step", description="|a|")
     signed_area_rate: Float[np.ndarray, ""] = axes(unit="1/step", description="a")
-    null: Shaped[np.ndarray, " null"] = axes("null", description="what |a| is compared with")
-    null_quantile: Float[np.ndarray, " null"] = axes(
-        "null", unit="1/step", description="95 % quantile of |a|"
-    )
-    p_value: Float[np.ndarray, " null"] = axes("null", description="large |a| counts")
-    output_irreversibility: Float[np.ndarray, ""] = axes(unit="nat", description="D of the symbols")
-    output_irreversibility_low: Float[np.ndarray, ""] = axes(unit="nat", description="lower limit")
-    output_irreversibility_high: Float[np.ndarray, ""] = axes(unit="nat", description="upper limit")
-    output_null_quantile: Float[np.ndarray, ""] = axes(unit="nat", description="95 % quantile of D by chance")
-    output_p_value: Float[np.ndarray, ""] = axes(description="large D counts")
-    reversed_irreversibilities: Float[np.ndarray, " resample"] = axes(
-        "resample", unit="nat", description="D of sequences that are reversed at random"
-    )
-    sign_flip_area_rates: Float[np.ndarray, " resample"] = axes(
-        "resample", unit="1/step", description="|a| with random signs of trajectories"
-    )
-    reversible_area_rates: Float[np.ndarray, " resample"] = axes(
-        "resample", unit="1/step", description="|a| of a VAR(1) without rotation"
-    )
-    untrained_area_rates: Float[np.ndarray, " network"] = axes(
-        "network", unit="1/step", description="|a| of untrained networks"
-    )
+    sign_flips: Null = nulls("sign flips", unit="1/step", description="|a| with random signs of trajectories")
+    reversible: Null = nulls("reversible", unit="1/step", description="|a| of a VAR(1) without rotation")
+    untrained: Null = nulls("untrained", unit="1/step", description="|a| of untrained networks")
+    output_irreversibility: Estimate = estimates(unit="nat", description="D of the symbols")
+    output_null: Null = nulls("chance", unit="nat", description="D of sequences that are reversed at random")
     trajectory_area_rates: Float[np.ndarray, " trajectory"] = axes(
         "trajectory", unit="1/step", description="contribution to a"
     )
-    winding: Float[np.ndarray, ""] = axes(unit="turns per 100 steps", description="net turns about the mean")
-    winding_low: Float[np.ndarray, ""] = axes(unit="turns per 100 steps", description="lower limit")
-    winding_high: Float[np.ndarray, ""] = axes(unit="turns per 100 steps", description="upper limit")
+    winding: Estimate = estimates(unit="turns per 100 steps", description="net turns about the mean")
     trajectory_winding: Float[np.ndarray, " trajectory"] = axes(
         "trajectory", unit="turns per 100 steps", description="net turns of a trajectory"
     )
@@ -135,38 +95,30 @@ class RotationResult(PlaneResult):
         "shown", "time", unit="turns", description="net turns about the mean"
     )
 
+    @property
+    def area_rate_nulls(self) -> tuple[Null, Null, Null]:
+        """What |a| is compared with."""
+        return self.sign_flips, self.reversible, self.untrained
+
     def headline(self) -> list[Quantity]:
         """Area rate beside its nulls, winding, and irreversibility of the output."""
         units = "standardised" if self.settings["standardise"] else "raw"
-        limits = (
-            self.output_irreversibility,
-            self.output_irreversibility_low,
-            self.output_irreversibility_high,
-        )
-        nulls = zip(self.null.tolist(), self.null_quantile, self.p_value, strict=True)
-        output_null = Null("chance", float(self.output_null_quantile), float(self.output_p_value))
         reversible = known_value("if reversible", 0.0)
         return [
             Quantity(
                 "area_rate",
                 f"area rate |a|, {units} activity",
-                Estimate(self.area_rate, self.area_rate_low, self.area_rate_high),
+                self.area_rate,
                 "1/step",
-                tuple(Null(name, float(quantile), float(p)) for name, quantile, p in nulls),
+                self.area_rate_nulls,
             ),
-            Quantity(
-                "winding",
-                "turns in 100 steps",
-                Estimate(self.winding, self.winding_low, self.winding_high),
-                "1",
-                reversible,
-            ),
+            Quantity("winding", "turns in 100 steps", self.winding, "1", reversible),
             Quantity(
                 "output_irreversibility",
                 "irreversibility of the output",
-                Estimate(*limits),
+                self.output_irreversibility,
                 "nat",
-                (*reversible, output_null),
+                (*reversible, self.output_null),
             ),
         ]
 
@@ -266,16 +218,14 @@ def compute_rotation(
     turning = resample(winding, lambda sums: sums / n_trajectories)
     contributions, coefficients = share_area(moments), find_reversible_coefficients(z)
     spread = compute_reversible_spread(coefficients, n_trajectories=n_trajectories, n_steps=n_steps)
-    nulls = {
-        "sign_flip_area_rates": np.abs(flip_signs(contributions, n_null, rng=rng)) / n_trajectories,
-        "reversible_area_rates": np.abs(spread * rng.standard_normal(n_null)),
-    }
+    flipped = np.abs(flip_signs(contributions, n_null, rng=rng)) / n_trajectories
+    still = np.abs(spread * rng.standard_normal(n_null))
     symbols = draw_symbols(network.compute_logits(states), generator=generator)
     output = compare_with_reversed(symbols, network.n_symbols, n_null=n_null, confidence=confidence, rng=rng)
     observed = abs(float(area.estimate)) * (1 - _ROUNDING)
     counts = {"n_untrained": n_untrained, "max_untrained": max_untrained}
     drive = {"standardise": standardise, "noise_std": noise_std, "generator": generator}
-    nulls["untrained_area_rates"] = draw_untrained_rates(network, observed, **counts, **drive)
+    untrained = draw_untrained_rates(network, observed, **counts, **drive)
     return RotationResult(
         settings=sizes
         | counts
@@ -293,13 +243,15 @@ def compute_rotation(
             "n_neurons": int(np.isfinite(scales).sum()) if scales is not None else network.hidden_size,
             "notes": _list_notes(network, n_untrained),
         },
-        **_summarise_area(area, observed, list(nulls.values())),
-        **_summarise_output(output),
-        **nulls,
+        area_rate=Estimate(abs(float(area.estimate)), *bound_size(float(area.low), float(area.high))),
+        signed_area_rate=area.estimate,
+        sign_flips=Null.of_draws("sign flips", observed, flipped),
+        reversible=Null.of_draws("reversible", observed, still),
+        untrained=Null.of_draws("untrained", observed, untrained),
+        output_irreversibility=output.irreversibility,
+        output_null=output.null,
         trajectory_area_rates=contributions,
-        winding=turning.estimate,
-        winding_low=turning.low,
-        winding_high=turning.high,
+        winding=turning.as_estimate(),
         trajectory_winding=winding,
         path=z[:N_SHOWN],
         path_turns=turns[:N_SHOWN],
@@ -312,33 +264,6 @@ def _list_notes(network: NoiseRNN, n_untrained: int) -> list[str]:
     if network.n_symbols < WORD_LENGTH:
         notes.append("output: the triples of two symbols are reversible in every stationary process")
     return notes
-
-
-def _summarise_area(area: BootstrapResult, observed: float, nulls: list[np.ndarray]) -> dict[str, Any]:
-    """|a| with the limits of its size, and where it stands among the nulls."""
-    quantiles = [np.quantile(null, NULL_LEVEL) if len(null) else np.nan for null in nulls]
-    p_values = [compute_permutation_p_value(observed, null) if len(null) else np.nan for null in nulls]
-    low, high = bound_size(float(area.low), float(area.high))
-    return {
-        "area_rate": np.array(abs(float(area.estimate))),
-        "area_rate_low": np.array(low),
-        "area_rate_high": np.array(high),
-        "signed_area_rate": area.estimate,
-        "null": np.array(NULLS),
-        "null_quantile": np.array(quantiles, dtype=float),
-        "p_value": np.array(p_values, dtype=float),
-    }
-
-
-def _summarise_output(found: OutputReversal) -> dict[str, np.ndarray]:
-    return {
-        "output_irreversibility": np.array(found.irreversibility),
-        "output_irreversibility_low": np.array(found.low),
-        "output_irreversibility_high": np.array(found.high),
-        "output_null_quantile": np.array(np.quantile(found.null, NULL_LEVEL)),
-        "output_p_value": np.array(found.p_value),
-        "reversed_irreversibilities": found.null,
-    }
 
 
 def _check(

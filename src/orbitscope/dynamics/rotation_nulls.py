@@ -9,13 +9,11 @@ from torch import Tensor
 
 from ..network import NoiseRNN
 from ..statistics import draw_until_decided
+from ..statistics.null import LEVEL
 from .area_rate import compute_area_rate
 from .neuron_scales import measure_active_scales
 from .orbit_plane import find_symbol_direction, fit_orbit_plane
 from .untrained_networks import measure_untrained
-
-NULL_LEVEL = 0.95
-"""Quantile of a null that is reported; the level of its test is the rest."""
 
 
 def find_reversible_coefficients(z: Float[np.ndarray, "trajectory time 2"]) -> Float[np.ndarray, " 2"]:
@@ -93,7 +91,7 @@ def draw_untrained_rates(
     most = max(n_untrained, max_untrained)
     measure = partial(_measure_own_area, standardise=standardise)
     rates = measure_untrained(network, most, measure, noise_std=noise_std, generator=generator)
-    return draw_until_decided(rates, observed, n_first=n_untrained, n_max=most, level=1 - NULL_LEVEL)
+    return draw_until_decided(rates, observed, n_first=n_untrained, n_max=most, level=1 - LEVEL)
 
 
 def _measure_own_area(

@@ -50,19 +50,16 @@ def plot_exponents(
     for result, shift, (label, look) in zip(
         (driven, noise_free), (-_SHIFT, _SHIFT), _LOOKS.items(), strict=True
     ):
-        places = np.arange(1, len(result.estimate) + 1) + shift
+        mean = result.mean_exponent
+        places = np.arange(1, len(mean.value) + 1) + shift
         is_whole = np.array(result.status["n_collapsed"]) == 0
-        ax.vlines(places, result.low, result.high, color=look["color"], linewidth=0.9)
-        ax.plot(places, np.where(is_whole, result.estimate, np.nan), linestyle="none", label=label, **look)
-        ax.plot(
-            places,
-            np.where(is_whole, np.nan, result.estimate),
-            linestyle="none",
-            markerfacecolor="white",
-            **look,
-        )
+        ax.vlines(places, mean.low, mean.high, color=look["color"], linewidth=0.9)
+        filled, empty = np.where(is_whole, mean.value, np.nan), np.where(is_whole, np.nan, mean.value)
+        ax.plot(places, filled, linestyle="none", label=label, **look)
+        ax.plot(places, empty, linestyle="none", markerfacecolor="white", **look)
     if len(noise_free.end) > 1:
-        places = np.tile(np.arange(1, len(noise_free.estimate) + 1) + 2.2 * _SHIFT, len(noise_free.end))
+        n_ends, n_exponents = noise_free.end_mean.shape
+        places = np.tile(np.arange(1, n_exponents + 1) + 2.2 * _SHIFT, n_ends)
         ends: dict[str, Any] = {
             "linestyle": "none",
             "marker": "_",
@@ -71,7 +68,7 @@ def plot_exponents(
         }
         ax.plot(places, noise_free.end_mean.ravel(), **ends)
     ax.axhline(0, color=EXACT_COLOR, linewidth=0.8, linestyle=":")
-    n_exponents = max(len(driven.estimate), len(noise_free.estimate))
+    n_exponents = max(len(result.mean_exponent.value) for result in (driven, noise_free))
     ax.set_xticks(np.arange(1, n_exponents + 1))
     ax.set(xlabel="exponent", ylabel="Lyapunov exponent (1/step)", xlim=(0.5, n_exponents + 0.5))
     ax.legend(loc="best")
@@ -123,8 +120,8 @@ def _say_sizes(result: LyapunovResult) -> str:
 
 
 def _say_first(result: LyapunovResult, label: str) -> str:
-    values = (float(array[0]) for array in (result.estimate, result.low, result.high))
-    value, low, high = (format_number(number) for number in values)
+    first = result.mean_exponent[0]
+    value, low, high = (format_number(float(number)) for number in (first.value, first.low, first.high))
     return f"First {label} exponent {value} ({low} to {high}): {result.status['verdict']}."
 
 

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..dynamics.rotation import RotationResult
+from ..statistics import Estimate, Null
 from .nulls import draw_null
 from .orbit_paths import label_plane
 from .style import (
@@ -79,12 +80,13 @@ def plot_winding(result: RotationResult, *, ax: Axes | None = None) -> Axes:
 def plot_area_rate(result: RotationResult, *, ax: Axes | None = None) -> Axes:
     """|a| with its interval, and every draw of each null."""
     ax = get_axes(ax)
-    places = np.arange(len(result.null))[::-1]
-    for place, values, quantile in zip(places, _get_nulls(result), result.null_quantile, strict=True):
-        draw_null(ax, values, float(place), float(quantile))
-    _draw_network(ax, result.area_rate, result.area_rate_low, result.area_rate_high)
-    ax.set_yticks(places, [str(name) for name in result.null])
-    largest = max(float(result.area_rate_high), *(values.max(initial=0) for values in _get_nulls(result)))
+    nulls = result.area_rate_nulls
+    places = np.arange(len(nulls))[::-1]
+    for place, null in zip(places, nulls, strict=True):
+        draw_null(ax, null.draws, float(place), float(null.quantile))
+    _draw_network(ax, result.area_rate)
+    ax.set_yticks(places, [null.name for null in nulls])
+    largest = max(float(result.area_rate.high), *(null.draws.max(initial=0) for null in nulls))
     ax.set(xlabel="hidden: |a| (1/step)", ylim=(-0.6, len(places) - 0.4), xlim=(0, 1.12 * largest))
     ax.annotate(
         "network",
@@ -101,9 +103,8 @@ def plot_area_rate(result: RotationResult, *, ax: Axes | None = None) -> Axes:
 def plot_output(result: RotationResult, *, ax: Axes | None = None) -> Axes:
     """Irreversibility of the symbols with its interval, and every draw of its null."""
     ax = get_axes(ax)
-    draw_null(ax, result.reversed_irreversibilities, 0.0, float(result.output_null_quantile))
-    limits = (result.output_irreversibility_low, result.output_irreversibility_high)
-    _draw_network(ax, result.output_irreversibility, *limits)
+    draw_null(ax, result.output_null.draws, 0.0, float(result.output_null.quantile))
+    _draw_network(ax, result.output_irreversibility)
     ax.axvline(0, color=MUTED_COLOR, linewidth=0.6, zorder=1)
     ax.set_yticks([0], ["reversed"])
     ax.ticklabel_format(axis="x", style="sci", scilimits=(-2, 2), useMathText=True)
@@ -111,29 +112,22 @@ def plot_output(result: RotationResult, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _draw_network(ax: Axes, value: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
-    ax.axvspan(float(low), float(high), color=NETWORK_COLOR, alpha=0.25, lw=0)
-    ax.axvline(float(value), color=NETWORK_COLOR)
+def _draw_network(ax: Axes, estimate: Estimate) -> None:
+    ax.axvspan(float(estimate.low), float(estimate.high), color=NETWORK_COLOR, alpha=0.25, lw=0)
+    ax.axvline(float(estimate), color=NETWORK_COLOR)
     ax.tick_params(axis="y", length=0)
 
 
 def describe_rotation(result: RotationResult) -> str:
     """Caption of :func:`plot_rotation`."""
     settings = result.settings
-    numbers = zip(result.null, _get_nulls(result), result.null_quantile, result.p_value, strict=True)
     nulls = "; ".join(
-        f"{name} {format_number(float(quantile))} ({len(values)} draws, p = {format_number(float(p))})"
-        if len(values)
-        else f"{name} not drawn"
-        for name, values, quantile, p in numbers
+        f"{null.name} {_describe_null(null)}" if len(null.draws) else f"{null.name} not drawn"
+        for null in result.area_rate_nulls
     )
+    estimates = (result.area_rate, result.winding, result.output_irreversibility)
     area, winding, output = (
-        " to ".join(format_number(float(limit)) for limit in limits)
-        for limits in (
-            (result.area_rate_low, result.area_rate_high),
-            (result.winding_low, result.winding_high),
-            (result.output_irreversibility_low, result.output_irreversibility_high),
-        )
+        f"{format_number(float(found.low))} to {format_number(float(found.high))}" for found in estimates
     )
     inside = format_number(100 * float(result.plane.explained_variance_ratio.sum()))
     return (
@@ -150,11 +144,15 @@ def describe_rotation(result: RotationResult) -> str:
         "d, Irreversibility D of the symbols along the same trajectories: divergence of their triples from "
         f"those read backwards, {format_number(float(result.output_irreversibility))} ({output}); 0 if "
         "reversible. Dots: sequences that are reversed at random, with the mean 0; bar: their 95 % quantile: "
-        f"{format_number(float(result.output_null_quantile))} "
-        f"({len(result.reversed_irreversibilities)} draws, "
-        f"p = {format_number(float(result.output_p_value))}).{_describe_limits(result)} Intervals: "
+        f"{_describe_null(result.output_null)}.{_describe_limits(result)} Intervals: "
         f"{100 * settings['confidence']:.0f} %, bootstrap over trajectories, that of D from their jackknife."
     )
+
+
+def _describe_null(null: Null) -> str:
+    """Quantile, number of draws and p-value."""
+    quantile, p_value = (format_number(float(number)) for number in (null.quantile, null.p_value))
+    return f"{quantile} ({len(null.draws)} draws, p = {p_value})"
 
 
 def _describe_plane(result: RotationResult) -> str:
@@ -183,7 +181,3 @@ def _describe_limits(result: RotationResult) -> str:
     """What the notes say of the output."""
     notes = (note.removeprefix("output: ") for note in result.status["notes"] if note.startswith("output: "))
     return "".join(f" {note[0].upper()}{note[1:]}." for note in notes)
-
-
-def _get_nulls(result: RotationResult) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return result.sign_flip_area_rates, result.reversible_area_rates, result.untrained_area_rates
