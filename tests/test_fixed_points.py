@@ -196,7 +196,7 @@ def test_the_slowest_direction_against_a_search_over_angles():
     directions = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     q = ((directions @ weights.T - directions) ** 2).sum(1) / 2
     assert found.kind.tolist() == ["fixed", "slow"]
-    np.testing.assert_allclose(found.points[1], directions[q.argmin()], atol=1e-4)
+    np.testing.assert_allclose(found.points[1], directions[q.argmin()], atol=2e-4)
     assert found.q[1] == pytest.approx(q.min(), rel=1e-6)
     assert found.speed[1] == pytest.approx(np.sqrt(2 * q.min()), rel=1e-6)
     assert found.converged.all()
@@ -299,7 +299,7 @@ def test_the_polish_ends_what_the_descent_began():
     )
     assert count(rough, "fixed") == 0
     assert count(polished, "fixed") == len(polished.kind)
-    assert polished.q.max() < 1e-18
+    np.testing.assert_allclose(polished.q, 0, atol=1e-18)
 
 
 def test_damping_fades_where_a_direction_is_nearly_neutral():

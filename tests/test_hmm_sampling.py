@@ -16,7 +16,7 @@ def assert_counts_follow(counts, probs):
     n_draws = counts.sum()
     assert np.all(counts[probs < 1e-12] == 0)
     spread = np.sqrt(n_draws * probs * (1 - probs))
-    assert np.all(np.abs(counts - n_draws * probs) <= 5 * np.maximum(spread, 1))
+    np.testing.assert_allclose((counts - n_draws * probs) / np.maximum(spread, 1), 0, atol=5)
 
 
 def test_first_two_steps_follow_the_joint_law():

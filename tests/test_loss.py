@@ -37,12 +37,24 @@ def compute_value_and_gradient(loss, x):
 
 
 def compare_with_geomloss(x, y, blur):
-    """Differences of value and gradient relative to geomloss; a gradient below 1e-3 counts as 1e-3."""
-    reference = SamplesLoss("sinkhorn", p=2, blur=blur, backend="tensorized")
-    expected = compute_value_and_gradient(lambda x: reference(x.flatten(1), y.flatten(1)), x)
-    found = compute_value_and_gradient(lambda x: sinkhorn_divergence(x, y, epsilon=blur**2).value, x)
-    value_error = abs(found[0] - expected[0]) / abs(expected[0])
-    return value_error, float((found[1] - expected[1]).norm() / expected[1].norm().clamp(min=1e-3))
+    """Errors of value and gradient beside geomloss in float64, on the scale of the terms that cancel.
+
+    The value is a difference of transport costs, each a sum of ε·log terms: its scale is OT_ε(α, β) + ε. The
+    gradient is a difference of points x_i/N and means of points: its scale is ‖x‖/N.
+    """
+
+    def compute_expected(*, debias):
+        reference = SamplesLoss("sinkhorn", p=2, blur=blur, debias=debias, backend="tensorized")
+        target = y.double().flatten(1)
+        return compute_value_and_gradient(lambda z: reference(z.flatten(1), target), x.double())
+
+    value, gradient = compute_value_and_gradient(
+        lambda z: sinkhorn_divergence(z, y, epsilon=blur**2).value, x
+    )
+    expected_value, expected_gradient = compute_expected(debias=True)
+    transport_cost, _ = compute_expected(debias=False)
+    value_error = abs(value - expected_value) / (transport_cost + blur**2)
+    return value_error, float((gradient - expected_gradient).norm() / (x.norm() / len(x)))
 
 
 def compute_reference(x, y, epsilon, *, n_updates=4000):
@@ -66,6 +78,9 @@ def compute_reference(x, y, epsilon, *, n_updates=4000):
 
 # ---- geomloss
 
+GRADIENT_TOLERANCES = {0.2: 5e-4, 1.0: 4e-5, 3.0: 4e-6}
+"""In float32, by blur: rounding of the exponents cost/ε, which reach 1000 at blur .2, moves the plan."""
+
 
 @pytest.mark.parametrize("blur", [0.2, 1.0, 3.0])
 @pytest.mark.parametrize(
@@ -75,8 +90,8 @@ def compute_reference(x, y, epsilon, *, n_updates=4000):
 def test_equals_geomloss_in_float32(n, m, n_steps, n_symbols, blur):
     x, y = draw_pair(n, m, n_steps, n_symbols)
     value_error, gradient_error = compare_with_geomloss(x, y, blur)
-    assert value_error < 1e-4
-    assert gradient_error < 1e-4
+    assert value_error == pytest.approx(0, abs=2e-6)
+    assert gradient_error == pytest.approx(0, abs=GRADIENT_TOLERANCES[blur])
 
 
 @pytest.mark.parametrize("blur", [0.2, 1.0, 3.0])
@@ -86,23 +101,23 @@ def test_equals_geomloss_where_symbols_never_occur_and_sequences_repeat(blur):
     y[:, 1] = y[0, 1]
     assert len(torch.unique(x, dim=0)) < 20  # 16 different sequences at most
     value_error, gradient_error = compare_with_geomloss(x, y, blur)
-    assert value_error < 1e-4
-    assert gradient_error < 1e-4
+    assert value_error == pytest.approx(0, abs=2e-6)
+    assert gradient_error == pytest.approx(0, abs=GRADIENT_TOLERANCES[blur])
 
 
 def test_equals_geomloss_where_blur_exceeds_the_diameter():
     x, y = draw_pair(20, 25, 2, 2)
-    value_error, gradient_error = compare_with_geomloss(x.double(), y.double(), 3.0)
-    assert value_error < 1e-10
-    assert gradient_error < 1e-10
+    errors = compare_with_geomloss(x.double(), y.double(), 3.0)
+    assert errors == pytest.approx((0, 0), abs=1e-10)
 
 
 @pytest.mark.parametrize("blur", [0.2, 1.0, 3.0])
 def test_float64_equals_geomloss_to_rounding(blur):
     x, y = draw_pair(70, 55, 20, 3, dtype=torch.float64, seed=1)
     value_error, gradient_error = compare_with_geomloss(x, y, blur)
-    assert value_error < 1e-9
-    assert gradient_error < (1e-5 if blur == 0.2 else 1e-9)  # at .2 the gradient of the self term is left out
+    assert value_error == pytest.approx(0, abs=1e-9)
+    left_out = 1e-5 if blur == 0.2 else 1e-9  # at .2 the gradient of the self term is left out
+    assert gradient_error == pytest.approx(0, abs=left_out)
     result = sinkhorn_divergence(x, y, epsilon=blur**2)
     assert result.value.dtype == torch.float64
 
@@ -168,10 +183,10 @@ def test_identical_batches_have_no_divergence(epsilon, mode):
         lambda z: sinkhorn_divergence(z, x, epsilon=epsilon, mode=mode, tolerance=1e-10).value, x
     )
     assert value == pytest.approx(0, abs=1e-8)
-    assert float(gradient.abs().max()) < 1e-8
+    torch.testing.assert_close(gradient, torch.zeros_like(gradient), rtol=0, atol=1e-8)
 
 
-@settings(max_examples=40, deadline=None, database=None)
+@settings(max_examples=25, deadline=None, database=None)
 @given(
     n=st.integers(1, 12),
     m=st.integers(1, 12),
@@ -292,7 +307,9 @@ def test_costs_beyond_one_byte_are_exact(n_steps):
         n_steps, rel=1e-5
     )
     x, y = draw_pair(20, 20, n_steps, 3)
-    assert max(compare_with_geomloss(x, y, 0.2)) < 1e-4
+    value_error, gradient_error = compare_with_geomloss(x, y, 0.2)
+    assert value_error == pytest.approx(0, abs=2e-6)
+    assert gradient_error == pytest.approx(0, abs=GRADIENT_TOLERANCES[0.2])
 
 
 def test_kernel_is_computed_anew_after_a_chain_of_squarings():

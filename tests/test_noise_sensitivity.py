@@ -204,7 +204,9 @@ def test_destinations_of_a_bistable_network():
     states = torch.tensor([[0.0]] * 40 + [[0.957]] * 40).double()
     labels = np.repeat([2, 0], 40)
     found = compute(make_bistable_network(), states, labels, n_steps=25, n_rollouts=100)
-    assert found.entropy.value[2, 0, 2] == pytest.approx(np.log(2), abs=0.01)
+    assert found.entropy.value[2, 0, 2] == pytest.approx(
+        np.log(2) - 1 / 200, abs=0.01
+    )  # bias of 100 rollouts
     assert found.entropy.value[0, 0, 2] == 0
     assert found.spread[:40, 0, 2, -1].min() > 0.5
     assert found.spread[40:].max() < 0.1

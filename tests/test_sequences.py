@@ -180,8 +180,7 @@ def test_design_effect_and_jackknife_remove_the_bias_of_overlapping_ngrams():
         jackknifed.append(float(result.corrected))
     bias = np.mean(plain)
     assert np.mean(naive) > 0.2 * bias
-    assert abs(np.mean(mended)) < 0.13 * bias
-    assert abs(np.mean(jackknifed)) < 0.13 * bias
+    assert np.array([np.mean(mended), np.mean(jackknifed)]) / bias == pytest.approx(0, abs=0.13)
 
 
 def test_design_effect_is_one_for_independent_and_known_for_repeated_items():
@@ -202,7 +201,7 @@ def test_irreversibility_of_a_chain_matches_its_closed_form():
     assert compute_output_irreversibility(triples) == pytest.approx(exact)
     assert compute_output_irreversibility(7 * triples) == pytest.approx(exact)
     counts = count_ngrams(draw_chain(matrix, 3000, 20, seed=0), 3, 3)
-    assert estimate_output_irreversibility(counts).plain == pytest.approx(exact, rel=0.03)
+    assert estimate_output_irreversibility(counts).plain == pytest.approx(exact, rel=0.05)
 
 
 def test_irreversibility_vanishes_for_reversible_laws_and_diverges_for_one_way_triples():

