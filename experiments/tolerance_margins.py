@@ -53,7 +53,7 @@ EXCLUDED = {
     "tests/test_fixed_points.py::test_points_scale_with": "states some of which come to rest in one step",
     "tests/test_hmm_exact.py::test_published": "printed numbers, right to half a unit of their last digit",
     "tests/test_hmm_inference.py::test_published": "printed numbers, of one or two digits",
-    "tests/test_noise_sensitivity.py::test_a_network_is_measured_from": "a random network, seldom slow",
+    "tests/test_noise_sensitivity.py::test_a_network_is_measured": "a random network, seldom slow",
     "tests/test_regions.py::test_the_table_is_the_mean": "a random network that visits every region",
     "tests/test_regions.py::test_kick_and_slow_are": "a random network that visits every region",
     "tests/test_residency.py::test_rollouts_against_a_loop": "a random network that ends some rollouts",
