@@ -178,8 +178,8 @@ def describe_dates(result: Any) -> dict[str, Any]:
     """Dates of the events, and their lag behind the drop of the loss."""
     return {
         str(event): {
-            "date": read(result, i, "date", "date_low", "date_high"),
-            "lag": read(result, i, "lag", "lag_low", "lag_high"),
+            "date": list_numbers(result.date[i]),
+            "lag": list_numbers(result.lag[i]),
         }
         for i, event in enumerate(result.event)
     }

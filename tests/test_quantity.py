@@ -36,6 +36,12 @@ def test_an_array_of_estimates_gives_single_ones():
         several.value[0, 0] = 3.0
 
 
+def test_estimates_are_stacked_with_their_limits():
+    several = Estimate.stack([Estimate([1.0, 2.0], [0.0, 1.0], [3.0, 4.0]), Estimate([5.0, 6.0])], axis=1)
+    assert several[:, 0] == Estimate([1.0, 2.0], [0.0, 1.0], [3.0, 4.0])
+    assert several[1, 1] == Estimate(6.0)
+
+
 def test_an_estimate_does_not_change_with_the_array_it_was_made_from():
     values = np.array([1.0, 2.0])
     estimate = Estimate(values)

@@ -3,12 +3,14 @@ import pytest
 from scipy.stats import binomtest
 
 from orbitscope.dynamics.training_dates import (
+    NEVER,
     bound_unseen,
     count_least_raised,
     date_drop,
     find_onset,
     subtract_dates,
 )
+from orbitscope.statistics import Estimate
 
 EPOCHS = np.arange(0, 160, 10)
 N_SPECTRA = 4
@@ -40,18 +42,18 @@ def find_drop(course, n_resamples=200):
 def test_a_step_before_the_drop_of_the_loss_comes_before_it_and_one_after_it_after(epoch):
     drop, _ = find_drop(make_course(60))
     found = date(step_at(epoch))
-    assert found == (epoch, epoch - 10, epoch)
-    lag, low, high = subtract_dates(found, drop)
-    assert (lag, low, high) == (epoch - 60, epoch - 10 - drop[2], epoch - drop[1])
-    assert np.sign([low, high]).tolist() == [np.sign(epoch - 60)] * 2
+    assert found == Estimate(epoch, epoch - 10, epoch)
+    lag = subtract_dates(found, drop)
+    assert lag == Estimate(epoch - 60, epoch - 10 - drop.high, epoch - drop.low)
+    assert np.sign([lag.low, lag.high]).tolist() == [np.sign(epoch - 60)] * 2
 
 
 def test_a_ramp_is_dated_from_the_last_checkpoint_without_events_to_the_first_that_is_raised():
     shares = np.zeros((120, 6))
     for checkpoint, n_events in enumerate((0, 0, 3, 7, 8, 30)):
         shares[:n_events, checkpoint] = 0.25
-    assert find_onset(EPOCHS[:6], shares)[0] == (30, 10, 30)
-    assert find_onset(EPOCHS[:6], shares, level=0.01)[0] == (50, 10, 50)
+    assert find_onset(EPOCHS[:6], shares)[0] == Estimate(30, 10, 30)
+    assert find_onset(EPOCHS[:6], shares, level=0.01)[0] == Estimate(50, 10, 50)
 
 
 def test_the_test_is_exact_and_counts_pairs_that_differ():
@@ -63,8 +65,8 @@ def test_the_test_is_exact_and_counts_pairs_that_differ():
         moved[:n_gains, 3:] = 0.5
         moved[39 - n_losses : 39, 3:] = 0.0
         p = binomtest(n_gains, n_gains + n_losses, alternative="greater").pvalue
-        (found, *_), _ = find_onset(EPOCHS[:6], moved, most_at_start=1.0)
-        assert (found == 30) if p <= 0.05 / 5 else np.isnan(found)
+        found, _ = find_onset(EPOCHS[:6], moved, most_at_start=1.0)
+        assert found == (Estimate(30, 20, 30) if p <= 0.05 / 5 else NEVER)
 
 
 def test_noise_that_checkpoints_share_does_not_hide_a_rise():
@@ -72,35 +74,35 @@ def test_noise_that_checkpoints_share_does_not_hide_a_rise():
     shares = np.zeros((120, len(EPOCHS)))
     shares[:60] = 0.5
     shares[60:70, 8:] = 0.25
-    assert find_onset(EPOCHS, shares, most_at_start=0.3)[0] == (80, 70, 80)
+    assert find_onset(EPOCHS, shares, most_at_start=0.3)[0] == Estimate(80, 70, 80)
     rng = np.random.default_rng(0)
     unpaired = np.stack([rng.permutation(column) for column in shares.T], axis=1)
-    assert np.isnan(find_onset(EPOCHS, unpaired, most_at_start=0.3)[0]).all()
+    assert find_onset(EPOCHS, unpaired, most_at_start=0.3)[0] == NEVER
 
 
 def test_a_late_checkpoint_that_misses_the_level_does_not_move_the_date():
     shares = draw(step_at(20, 0.07))
     shares[:, 12] = 0
     shares[:6, 12] = 0.25
-    assert find_onset(EPOCHS, shares)[0] == (20, 10, 20)
+    assert find_onset(EPOCHS, shares)[0] == Estimate(20, 10, 20)
 
 
 def test_shares_of_three_percent_are_dated_at_their_step():
     """Ten later checkpoints with 3 %, some of which miss the level by chance in most runs."""
     dates = [date(step_at(50, 0.03), seed=seed) for seed in range(100)]
-    assert np.mean([found[2] == 50 for found in dates]) > 0.85
-    assert all(found[1] < 50 <= found[2] <= 60 for found in dates)
+    assert np.mean([found.high == 50 for found in dates]) > 0.85
+    assert all(found.low < 50 <= found.high <= 60 for found in dates)
 
 
 def test_a_share_that_is_back_voids_the_onset_and_may_rise_again():
     course = step_at(20)
     course[8] = 0
-    assert date(course) == (90, 80, 90)
+    assert date(course) == Estimate(90, 80, 90)
     course[8] = 0.1
-    assert date(course) == (20, 10, 20), "lower, but raised"
+    assert date(course) == Estimate(20, 10, 20), "lower, but raised"
     course[8:] = 0
-    (never, *_), reason = find_onset(EPOCHS, draw(course))
-    assert np.isnan(never)
+    never, reason = find_onset(EPOCHS, draw(course))
+    assert never == NEVER
     assert reason == "it does not rise for good: raised at epoch 70, back at epoch 80"
 
 
@@ -108,7 +110,7 @@ def test_one_event_that_is_left_does_not_keep_an_onset():
     shares = draw(step_at(20))
     shares[:, 10:] = 0
     shares[0, 10:] = 0.25
-    assert np.isnan(find_onset(EPOCHS, shares)[0]).all()
+    assert find_onset(EPOCHS, shares)[0] == NEVER
 
 
 RAMP = np.array([0, 0, 0, 0, 0, 0.008, 0.01, 0.017, 0.03, 0.033, 0.08, 0.1, 0.2, 0.2, 0.2, 0.2])
@@ -119,18 +121,19 @@ def test_more_trajectories_do_not_delay_the_onset_or_its_limits():
         shares = draw(RAMP, 600, seed=seed)
         found = [find_onset(EPOCHS, shares[:n])[0] for n in (60, 120, 300, 600)]
         for fewer, more in zip(found, found[1:], strict=False):
-            assert more[0] <= fewer[0]
-            assert more[1] <= fewer[1]
+            assert more.value <= fewer.value
+            assert more.low <= fewer.low
 
 
 @pytest.mark.parametrize("n", [60, 120, 300, 600])
 def test_the_share_is_below_what_may_go_unseen_at_the_lower_limit_and_raised_at_the_upper_one(n):
     found = [date(RAMP, n, seed=seed) for seed in range(200)]
-    at_low, at_high = (np.array([RAMP[int(limits[i]) // 10] for limits in found]) for i in (1, 2))
+    limits = np.array([(dated.low, dated.high) for dated in found], dtype=int)
+    at_low, at_high = RAMP[limits // 10].T
     assert (at_low <= bound_unseen(n, 0.95)).mean() > 0.95
     assert (at_high > 0).mean() > 0.95
     unseen = ((1 - RAMP[5:10]) ** (N_SPECTRA * n)).sum()
-    assert np.mean([low >= 50 for _, low, _ in found]) < unseen + 0.03
+    assert np.mean(limits[:, 0] >= 50) < unseen + 0.03
 
 
 def test_events_that_are_not_seen_are_bounded_in_the_worst_case():
@@ -141,7 +144,7 @@ def test_events_that_are_not_seen_are_bounded_in_the_worst_case():
 
 def test_a_share_that_is_not_raised_is_dated_in_few_cases():
     """At most 5 % of networks whose share is the same at all checkpoints."""
-    dated = [np.isfinite(date(np.full(16, 0.05), seed=seed)[0]) for seed in range(400)]
+    dated = [np.isfinite(date(np.full(16, 0.05), seed=seed).value) for seed in range(400)]
     assert np.mean(dated) < 0.07
 
 
@@ -155,31 +158,29 @@ def test_what_has_no_onset_has_a_reason():
     lost[:, 0] = np.nan
     assert find_onset(EPOCHS, lost)[1] == "the first checkpoint has no stationary regime"
     for shares in (np.zeros((120, 16)), high, lost, draw(step_at(20), 8)):
-        assert np.isnan(find_onset(EPOCHS, shares)[0]).all()
+        assert find_onset(EPOCHS, shares)[0] == NEVER
 
 
 def test_checkpoints_without_a_share_widen_the_limits():
     shares = draw(step_at(50))
     shares[:, 4] = np.nan
-    assert find_onset(EPOCHS, shares)[0] == (50, 30, 50)
+    assert find_onset(EPOCHS, shares)[0] == Estimate(50, 30, 50)
 
 
 def test_the_drop_of_the_loss_has_limits_if_resamples_agree_that_there_is_one():
     clear, note = find_drop(make_course(60))
-    assert (clear[0], note) == (60, "")
-    assert clear[1] <= 60 <= clear[2]
+    assert (float(clear), note) == (60, "")
+    assert clear.low <= 60 <= clear.high
     rng = np.random.default_rng(0)
     unclear = np.where(np.arange(60) < 30, 1.0, 0.86) * np.exp(0.08 * rng.standard_normal(60))
-    (found, *limits), note = find_drop(unclear)
-    assert np.isfinite(found)
-    assert np.isnan(limits).all()
+    found, note = find_drop(unclear)
+    assert np.isfinite(found.value)
+    assert found == Estimate(found.value), "no limits"
     assert note.startswith("limits of the loss drop undefined: only ")
-    lag = subtract_dates((50.0, 40.0, 50.0), (found, *limits))
-    assert lag[0] == 50 - found
-    assert np.isnan(lag[1:]).all()
+    assert subtract_dates(Estimate(50, 40, 50), found) == Estimate(50 - found.value)
 
 
 def test_a_lag_has_the_widest_limits_that_both_dates_allow():
-    drop = (60.0, 55.0, 70.0)
-    assert subtract_dates((20.0, 10.0, 20.0), drop) == (-40, -60, -35)
-    assert subtract_dates(drop, drop) == (0, 0, 0)
+    drop = Estimate(60, 55, 70)
+    assert subtract_dates(Estimate(20, 10, 20), drop) == Estimate(-40, -60, -35)
+    assert subtract_dates(drop, drop) == Estimate(0, 0, 0)

@@ -16,11 +16,15 @@ from orbitscope.dynamics.checkpoint_measures import (
 from orbitscope.dynamics.driven_states import run_driven
 from orbitscope.dynamics.neuron_scales import measure_active_scales
 from orbitscope.dynamics.orbit_plane import find_symbol_direction, fit_orbit_plane
-from orbitscope.dynamics.training_evolution import EvolutionResult, compute_training_evolution
+from orbitscope.dynamics.training_evolution import (
+    EvolutionResult,
+    compute_training_evolution,
+    find_middle,
+)
 from orbitscope.errors import InputError, UndefinedAnalysisError
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
-from orbitscope.statistics import bootstrap_statistic
+from orbitscope.statistics import Estimate, bootstrap_statistic
 from orbitscope.threads import use_threads
 
 GAINS = {0: 0.5, 10: 0.5, 20: 0.6, 30: 1.5, 40: 2.5}
@@ -196,41 +200,38 @@ def test_instability_before_the_drop_of_the_loss_has_a_lag_below_0():
     result = run({0: 0.5, 5: 0.5, 10: 2.5, 30: 2.5, 40: 2.5}, make_course(drop=25))
     rows = {event: row for row, event in enumerate(result.event)}
     drop, onset = rows["loss drop"], rows["unstable_share"]
-    assert (result.date[onset], result.date_low[onset], result.date_high[onset]) == (10, 5, 10)
-    assert result.lag[onset] == -15
-    assert result.lag_low[onset] == 5 - result.date_high[drop]
-    assert result.lag_high[onset] == 10 - result.date_low[drop] < 0
+    assert result.date[onset] == Estimate(10, 5, 10)
+    assert result.lag[onset] == Estimate(-15, 5 - result.date.high[drop], 10 - result.date.low[drop])
+    assert result.lag.high[onset] < 0
 
 
 def test_the_loss_does_not_move_the_onset():
     dates = [run(course=course).date[1:] for course in (make_course(12), make_course(35), np.ones(40))]
-    np.testing.assert_array_equal(dates[0], dates[1])
-    np.testing.assert_array_equal(dates[0], dates[2])
+    assert dates[0] == dates[1] == dates[2]
+    assert np.isfinite(dates[0].value).any()
 
 
 def test_a_network_that_is_unstable_from_the_start_has_no_onset():
     gains = dict(zip(GAINS, (2.5, 2.5, 2.5, 2.5, 3.0), strict=True))
     result = run(gains)
-    assert np.isnan(result.date[1])
+    assert result.date[1] == Estimate(np.nan)
     assert any("at the first checkpoint already" in note for note in result.status["notes"])
     assert result.settings["most_at_start"] == 0.1
-    assert np.isfinite(run(gains, most_at_start=1.0).date[1])
+    assert np.isfinite(run(gains, most_at_start=1.0).date.value[1])
 
 
 def test_drop_and_onset_are_dated_apart(result):
     rows = {event: row for row, event in enumerate(result.event)}
     drop, onset = rows["loss drop"], rows["unstable_share"]
-    assert result.date[drop] == 20
-    assert (result.date[onset], result.date_low[onset], result.date_high[onset]) == (40, 30, 40)
-    assert result.lag[onset] == 20
-    assert result.lag_low[onset] == 30 - result.date_high[drop]
-    assert result.lag_high[onset] == 40 - result.date_low[drop]
-    assert result.lag[drop] == 0
+    assert float(result.date[drop]) == 20
+    assert result.date[onset] == Estimate(40, 30, 40)
+    assert result.lag[onset] == Estimate(20, 30 - result.date.high[drop], 40 - result.date.low[drop])
+    assert result.lag[drop] == Estimate(0, 0, 0)
 
 
 def test_what_cannot_be_dated_is_said():
     result = run({epoch: 0.5 for epoch in GAINS}, np.ones(40))
-    assert np.isnan(result.date).all()
+    assert np.isnan(result.date.value).all()
     assert any("the loss curve has the status on_plateau" in note for note in result.status["notes"])
     assert any(
         "unstable_share undefined: it is raised at no checkpoint" in note for note in result.status["notes"]
@@ -243,9 +244,8 @@ def test_what_cannot_be_dated_is_said():
 
 def test_checkpoints_are_measured_in_order_with_the_same_noise(result):
     assert result.checkpoint_epoch.tolist() == list(GAINS)
-    for values in (result.estimate, result.low, result.high):
-        np.testing.assert_array_equal(values[:, 0], values[:, 1], err_msg="same network, noise and resamples")
-    assert (np.diff(result.estimate[result.measure.tolist().index("unstable_share")]) >= 0).all()
+    assert result.estimate[:, 0] == result.estimate[:, 1], "same network, noise and resamples"
+    assert (np.diff(result.estimate.value[result.measure.tolist().index("unstable_share")]) >= 0).all()
     np.testing.assert_array_equal(result.orbit[0], result.orbit[1])
     assert result.orbit.shape == (5, 41, 2)
 
@@ -254,19 +254,20 @@ def test_a_checkpoint_that_explodes_is_left_out_and_named():
     result = run({**GAINS, 35: 1e3})
     assert result.status["without_regime"] == [35]
     row = result.checkpoint_epoch.tolist().index(35)
-    assert np.isnan(result.estimate[:, row]).all()
+    assert np.isnan(result.estimate.value[:, row]).all()
     assert np.isnan(result.orbit[row]).all()
     assert (result.orbit_symbol[row] == -1).all()
-    assert np.isfinite(result.date[:2]).all()
+    assert np.isfinite(result.date.value[:2]).all()
 
 
 def test_checkpoints_and_controls_are_the_same_side_by_side():
     found = []
     for n_threads in (1, 2):
         with use_threads(n_threads):
-            found.append(run(n_untrained=20))
-    for name in ("estimate", "low", "high", "orbit", "untrained_area_rates", "untrained_mean_shifts"):
-        np.testing.assert_allclose(*(getattr(result, name) for result in found), rtol=1e-6, atol=1e-9)
+            found.append(run(n_untrained=20).list_arrays())
+    controls = ("untrained_area_rate_draws", "untrained_mean_shift_draws")
+    for name in ("estimate", "estimate_low", "estimate_high", "orbit", *controls):
+        np.testing.assert_allclose(*(arrays[name] for arrays in found), rtol=1e-6, atol=1e-9)
 
 
 def test_untrained_networks_are_those_of_the_kind_and_measured_like_checkpoints(result):
@@ -275,19 +276,18 @@ def test_untrained_networks_are_those_of_the_kind_and_measured_like_checkpoints(
     found = compute_training_evolution(
         untrained, np.empty(0), generator=torch.Generator().manual_seed(0), **(SMALL | {"n_untrained": 80})
     )
-    assert len(found.untrained_area_rates) == len(found.untrained_mean_shifts) == 80
-    for name, values in (
-        ("area_rate", found.untrained_area_rates),
-        ("mean_shift", found.untrained_mean_shifts),
-    ):
-        row = found.measure.tolist().index(name)
-        low, high = found.untrained_low[row], found.untrained_high[row]
-        np.testing.assert_allclose([low, high], np.quantile(values, [0.05, 0.95]))
-        inside = (found.estimate[row] >= low) & (found.estimate[row] <= high)
-        assert inside.mean() > 0.58
-    others = [name not in ("area_rate", "mean_shift") for name in found.measure]
-    assert np.isnan(found.untrained_low[others]).all()
-    assert np.isnan(result.untrained_low).all()
+    assert list(found.untrained) == ["area_rate", "mean_shift"]
+    for name, null in found.untrained.items():
+        low, high = find_middle(null)
+        assert len(null.draws) == 80
+        assert ((null.draws < low).sum(), (null.draws > high).sum()) == (4, 4)
+        assert high == null.quantile
+        assert np.isnan(null.p_value)
+        values = found.estimate.value[found.measure.tolist().index(name)]
+        assert ((values >= low) & (values <= high)).mean() > 0.58
+    assert found.untrained["mean_shift"] == found.untrained_mean_shift != found.untrained_area_rate
+    assert result.untrained == {}
+    assert np.isnan(result.untrained_area_rate.quantile)
 
 
 def test_a_measure_that_a_checkpoint_does_not_have_is_named():

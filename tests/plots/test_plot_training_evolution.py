@@ -14,6 +14,7 @@ from orbitscope.plots.training_evolution import (
     plot_measures_over_training,
     plot_training_evolution,
 )
+from orbitscope.statistics import Estimate
 
 GAINS = {0: 0.5, 10: 0.5, 20: 0.6, 25: 1e3, 30: 1.5, 40: 2.5}
 
@@ -42,23 +43,22 @@ def test_lines_are_the_measures_and_the_loss(result):
     ax = plot_measures_over_training(result, ("unstable_share", "critical_share"))
     drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
     rows = result.measure.tolist()
-    np.testing.assert_array_equal(drawn["unstable"], result.estimate[rows.index("unstable_share")])
-    np.testing.assert_array_equal(drawn["critical pair"], result.estimate[rows.index("critical_share")])
+    np.testing.assert_array_equal(drawn["unstable"], result.estimate.value[rows.index("unstable_share")])
+    np.testing.assert_array_equal(drawn["critical pair"], result.estimate.value[rows.index("critical_share")])
     np.testing.assert_array_equal(plot_course(result).lines[0].get_ydata(), result.loss)
 
 
 def test_drop_and_onset_are_marked_at_their_dates(result):
     ax = plot_measures_over_training(result, ("unstable_share",))
     marks = [line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 2]
-    assert sorted(marks) == sorted(result.date[:2])
+    assert sorted(marks) == sorted(result.date.value[:2])
 
 
 def test_untrained_networks_are_a_band_behind_the_two_measures_that_have_one(result):
     for name in ("area_rate", "mean_shift"):
-        row = result.measure.tolist().index(name)
         ax = plot_measures_over_training(result, (name,))
         bands = [patch.get_extents().transformed(ax.transData.inverted()) for patch in ax.patches]
-        limits = (result.untrained_low[row], result.untrained_high[row])
+        limits = np.quantile(result.untrained[name].draws, (0.05, 0.95))
         assert any(np.allclose((band.y0, band.y1), limits) for band in bands)
     n_marks = len(plot_measures_over_training(result, ("exponent",)).patches)
     assert n_marks == len(ax.patches) - 1
@@ -94,6 +94,6 @@ def test_the_caption_has_the_dates_their_lag_and_what_is_missing(result):
 
 
 def test_a_lag_is_put_in_words_on_either_side_of_the_drop():
-    assert describe_lag(5.0, 15.0) == "5 to 15 epochs after the loss drop"
-    assert describe_lag(-30.0, -20.0) == "30 to 20 epochs before the loss drop"
-    assert describe_lag(-5.0, 10.0) == "from 5 epochs before to 10 after the loss drop"
+    assert describe_lag(Estimate(10.0, 5.0, 15.0)) == "5 to 15 epochs after the loss drop"
+    assert describe_lag(Estimate(-25.0, -30.0, -20.0)) == "30 to 20 epochs before the loss drop"
+    assert describe_lag(Estimate(0.0, -5.0, 10.0)) == "from 5 epochs before to 10 after the loss drop"

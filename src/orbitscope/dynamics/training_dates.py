@@ -6,12 +6,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import bdtrc
 
-from ..statistics import bootstrap_change_point
+from ..statistics import Estimate, bootstrap_change_point
 
-Date = tuple[float, float, float]
-"""Epoch of an event, and its lower and upper limit; NaN without one."""
-
-NEVER: Date = (np.nan, np.nan, np.nan)
+NEVER = Estimate(math.nan)
+"""Date of what did not happen."""
 
 LEAST_FOUND = 0.95
 """Share of resamples of the loss that need a drop, for its interval to be trusted."""
@@ -19,7 +17,7 @@ LEAST_FOUND = 0.95
 
 def date_drop(
     course: Float[np.ndarray, " epoch"], rng: np.random.Generator, n_resamples: int, confidence: float
-) -> tuple[Date, str]:
+) -> tuple[Estimate, str]:
     """Epoch of the drop of the loss with its interval; and why it, or its interval, is undefined, or ""."""
     if len(course) == 0:
         return NEVER, "loss drop undefined: the run has no history"
@@ -30,18 +28,18 @@ def date_drop(
     date, (low, high) = found.change_point.index + 1.0, found.interval
     if found.found_fraction < LEAST_FOUND:
         reason = f"only {found.found_fraction:.0%} of the resampled loss curves have one"
-        return (date, np.nan, np.nan), f"limits of the loss drop undefined: {reason}"
-    return (date, low + 1.0, high + 1.0), ""
+        return Estimate(date), f"limits of the loss drop undefined: {reason}"
+    return Estimate(date, low + 1.0, high + 1.0), ""
 
 
-def subtract_dates(date: Date, drop: Date) -> Date:
+def subtract_dates(date: Estimate, drop: Estimate) -> Estimate:
     """Lag with the widest limits that both dates allow, below 0 if the loss is later; 0 for the drop itself.
 
     The limits are NaN where one of the dates has none.
     """
     if date is drop:
-        return (0.0 * drop[0], 0.0 * drop[0], 0.0 * drop[0])
-    return date[0] - drop[0], date[1] - drop[2], date[2] - drop[1]
+        return Estimate(*[0.0 * drop.value] * 3)
+    return Estimate(date.value - drop.value, date.low - drop.high, date.high - drop.low)
 
 
 def find_onset(
@@ -50,7 +48,7 @@ def find_onset(
     *,
     level: float = 0.05,
     most_at_start: float = 0.1,
-) -> tuple[Date, str]:
+) -> tuple[Estimate, str]:
     """First checkpoint from which on a share is raised over that at the first checkpoint, and its limits.
 
     Parameters
@@ -67,9 +65,9 @@ def find_onset(
 
     Returns
     -------
-    (date, low, high), reason
-        Epoch of that checkpoint, of the last one before it without any sign of a rise, and again of itself;
-        NaN and the reason if there is no onset.
+    Estimate, str
+        Epoch of that checkpoint; its limits are the last one before it without any sign of a rise, and again
+        itself. NaN and the reason if there is no onset.
 
     Notes
     -----
@@ -108,7 +106,7 @@ def find_onset(
         is_back = (_test_signs(own > later, own < later) <= strict) & (p_raised[first:] > level)
         if not is_back.any():
             low = np.flatnonzero(mean[:first] <= mean[0])[-1]
-            return (float(epochs[first]), float(epochs[low]), float(epochs[first])), ""
+            return Estimate(epochs[first], epochs[low], epochs[first]), ""
         ended = f": raised at epoch {epochs[first]}, back at epoch {epochs[first:][is_back][0]}"
     return NEVER, f"it does not rise for good{ended}" if ended else "it is raised at no checkpoint"
 

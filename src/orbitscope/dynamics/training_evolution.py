@@ -11,8 +11,9 @@ from jaxtyping import Float, Int, Integer, Shaped
 from ..errors import InputError, UndefinedAnalysisError
 from ..network import NoiseRNN, draw_seed
 from ..quantity import Quantity, Reference
-from ..results import Result, axes
-from ..statistics import BootstrapResult, Estimate, bootstrap_statistic
+from ..results import Result, axes, estimates, nulls
+from ..statistics import Estimate, Null, bootstrap_statistic
+from ..statistics.null import LEVEL
 from ..threads import map_parallel
 from .checkpoint_measures import MEASURES, SHARES, count_spectra, measure_checkpoint, measure_control
 from .driven_states import DrivenPath, NoStationaryRegimeError, run_driven
@@ -46,24 +47,21 @@ class EvolutionResult(Result):
     ----------
     checkpoint_epoch : (checkpoint,)
     measure, description, unit : (measure,)
-    estimate, low, high : (measure, checkpoint)
+    estimate : Estimate, (measure, checkpoint)
         Mean over trajectories and its bootstrap interval; for the area rate the size of both.
-    untrained_low, untrained_high : (measure,)
-        5 and 95 % quantiles of untrained networks of the same kind; NaN for measures not in ``COMPARED``, and
-        without such networks.
-    untrained_area_rates, untrained_mean_shifts : (network,)
-        |a| and mean shift of each of them.
+    untrained_area_rate, untrained_mean_shift : Null, ()
+        |a| and mean shift of untrained networks of the same kind, without a test of any checkpoint.
     epoch : (epoch,)
         Epochs of the loss curve.
     loss : (epoch,)
         Relative to that of symbols without memory.
     event : (event,)
         "loss drop", and the onset of each of ``SHARES``.
-    date, date_low, date_high : (event,)
+    date : Estimate, (event,)
         Epoch in which the loss leaves its plateau, with its block-bootstrap interval; first checkpoint of an
         onset, with the last one before it without any sign of a rise as lower limit (a share below
         ``unseen_share`` may have been there already). NaN without one.
-    lag, lag_low, lag_high : (event,)
+    lag : Estimate, (event,)
         Date minus that of the drop of the loss, below 0 if this is later; limits from the limits of both.
     orbit : (checkpoint, orbit_time, component)
         One driven trajectory of each checkpoint in the orbit plane of the last one, in units of the root mean
@@ -78,28 +76,14 @@ class EvolutionResult(Result):
     measure: Shaped[np.ndarray, " measure"] = axes("measure", description="name of the measure")
     description: Shaped[np.ndarray, " measure"] = axes("measure", description="what the measure is")
     unit: Shaped[np.ndarray, " measure"] = axes("measure", description="unit of the measure")
-    estimate: Float[np.ndarray, "measure checkpoint"] = axes(
-        "measure", "checkpoint", description="mean over trajectories"
-    )
-    low: Float[np.ndarray, "measure checkpoint"] = axes("measure", "checkpoint", description="lower limit")
-    high: Float[np.ndarray, "measure checkpoint"] = axes("measure", "checkpoint", description="upper limit")
-    untrained_low: Float[np.ndarray, " measure"] = axes("measure", description="5 % of untrained networks")
-    untrained_high: Float[np.ndarray, " measure"] = axes("measure", description="95 % of untrained networks")
-    untrained_area_rates: Float[np.ndarray, " network"] = axes(
-        "network", unit="1/step", description="|a| of untrained networks"
-    )
-    untrained_mean_shifts: Float[np.ndarray, " network"] = axes(
-        "network", description="mean shift of untrained networks"
-    )
+    estimate: Estimate = estimates("measure", "checkpoint", description="mean over trajectories")
+    untrained_area_rate: Null = nulls("untrained networks", unit="1/step", description="|a|")
+    untrained_mean_shift: Null = nulls("untrained networks", description="mean shift")
     epoch: Int[np.ndarray, " epoch"] = axes("epoch", unit="epochs", description="epoch of the loss")
     loss: Float[np.ndarray, " epoch"] = axes("epoch", description="loss relative to that without memory")
     event: Shaped[np.ndarray, " event"] = axes("event", description="what is dated")
-    date: Float[np.ndarray, " event"] = axes("event", unit="epochs", description="date")
-    date_low: Float[np.ndarray, " event"] = axes("event", unit="epochs", description="lower limit")
-    date_high: Float[np.ndarray, " event"] = axes("event", unit="epochs", description="upper limit")
-    lag: Float[np.ndarray, " event"] = axes("event", unit="epochs", description="date minus loss drop")
-    lag_low: Float[np.ndarray, " event"] = axes("event", unit="epochs", description="lower limit")
-    lag_high: Float[np.ndarray, " event"] = axes("event", unit="epochs", description="upper limit")
+    date: Estimate = estimates("event", unit="epochs", description="date")
+    lag: Estimate = estimates("event", unit="epochs", description="date minus loss drop")
     orbit: Float[np.ndarray, "checkpoint orbit_time component"] = axes(
         "checkpoint", "orbit_time", "component", description="a driven trajectory in the last plane"
     )
@@ -107,31 +91,42 @@ class EvolutionResult(Result):
         "checkpoint", "orbit_time", description="most probable symbol"
     )
 
+    @property
+    def untrained(self) -> dict[str, Null]:
+        """Untrained networks by the measure that they are compared in; empty without any."""
+        found = zip(COMPARED, (self.untrained_area_rate, self.untrained_mean_shift), strict=True)
+        return {name: null for name, null in found if len(null.draws)}
+
     def headline(self) -> list[Quantity]:
         """Dates, lags behind the drop of the loss, and measures of the last checkpoint."""
-        dates = Estimate(self.date, self.date_low, self.date_high)
-        lags = Estimate(self.lag, self.lag_low, self.lag_high)
         quantities = []
         for i, event in enumerate(self.event.tolist()):
             what, key = event.replace("_", " "), event.replace(" ", "_")
             is_drop = event == "loss drop"
             label = what if is_drop else f"onset of {what}"
-            quantities.append(Quantity(f"date[{key}]", f"epoch of the {label}", dates[i]))
-            if not is_drop and np.isfinite([lags.low[i], lags.high[i]]).all():
+            quantities.append(Quantity(f"date[{key}]", f"epoch of the {label}", self.date[i]))
+            if not is_drop and np.isfinite([self.lag.low[i], self.lag.high[i]]).all():
                 late = f"onset of {what} after the loss drop"
-                quantities.append(Quantity(f"lag[{key}]", late, lags[i], "epochs"))
+                quantities.append(Quantity(f"lag[{key}]", late, self.lag[i], "epochs"))
         return quantities + [self._compare_with_untrained(name) for name in COMPARED]
 
     def _compare_with_untrained(self, name: str) -> Quantity:
         """A measure of the last checkpoint that has it, beside untrained networks."""
         row = self.measure.tolist().index(name)
-        last = int(np.flatnonzero(np.isfinite(self.estimate[row]))[-1])
-        estimate = Estimate(self.estimate, self.low, self.high)[row, last]
-        low, high = self.untrained_low[row], self.untrained_high[row]
-        untrained = Reference("untrained networks, middle [5, 95 %]", Estimate((low + high) / 2, low, high))
+        last = int(np.flatnonzero(np.isfinite(self.estimate.value[row]))[-1])
         label = f"{name.replace('_', ' ')} at epoch {self.checkpoint_epoch[last]}"
-        beside = () if np.isnan(low) else (untrained,)
-        return Quantity(f"last[{name}]", label, estimate, str(self.unit[row]), beside)
+        beside = ()
+        if name in self.untrained:
+            low, high = find_middle(self.untrained[name])
+            middle = Estimate((low + high) / 2, low, high)
+            beside = (Reference("untrained networks, middle [5, 95 %]", middle),)
+        return Quantity(f"last[{name}]", label, self.estimate[row, last], str(self.unit[row]), beside)
+
+
+def find_middle(null: Null) -> tuple[float, float]:
+    """Limits of the middle nine tenths of the draws."""
+    low, high = np.quantile(null.draws, _MIDDLE)
+    return float(low), float(high)
 
 
 def compute_training_evolution(
@@ -204,9 +199,8 @@ def compute_training_evolution(
     epochs = np.array(sorted(checkpoints))
     found = _measure_checkpoints(checkpoints, seed, generator.device, **sizes, **spectral, **resampling)
     network = checkpoints[max(found)]()
-    untrained = _measure_untrained(network, n_untrained, noise_std=noise_std, generator=generator)
+    controls = _measure_untrained(network, n_untrained, noise_std=noise_std, generator=generator)
     rows = [found.get(epoch) for epoch in epochs.tolist()]
-    measured = _stack_measures(rows)
     drop, note = date_drop(course, np.random.default_rng(seed), n_resamples, confidence)
     dates, notes = {"loss drop": drop}, [note] if note else []
     onset = {"level": 1 - confidence, "most_at_start": most_at_start}
@@ -230,13 +224,14 @@ def compute_training_evolution(
         measure=np.array(list(MEASURES)),
         description=np.array([description for description, _ in MEASURES.values()]),
         unit=np.array([unit for _, unit in MEASURES.values()]),
-        **measured,
-        **untrained,
+        estimate=_stack_measures(rows),
+        untrained_area_rate=controls[0],
+        untrained_mean_shift=controls[1],
         epoch=np.arange(1, len(course) + 1),
         loss=course,
         event=np.array(list(dates)),
-        **_tabulate("date", list(dates.values())),
-        **_tabulate("lag", [subtract_dates(date, dates["loss drop"]) for date in dates.values()]),
+        date=Estimate.stack(list(dates.values())),
+        lag=Estimate.stack([subtract_dates(date, drop) for date in dates.values()]),
         **_stack_orbits(rows),
     )
 
@@ -245,7 +240,7 @@ def compute_training_evolution(
 class _Checkpoint:
     """Measures of a checkpoint with a stationary regime, shares of each trajectory, and one trajectory."""
 
-    measures: BootstrapResult
+    measures: Estimate
     shares: Float[np.ndarray, "share trajectory"]
     orbit: Float[np.ndarray, "orbit_time axis"]
     symbols: Integer[np.ndarray, " orbit_time"]
@@ -282,7 +277,8 @@ def _measure_checkpoints(
         spectra = count_spectra(network, path, stride=spectral_stride)
         tangents = {"align_steps": align_steps, "generator": source}
         measures = measure_checkpoint(network, path, spectra, **tangents, resample=resample)
-        return _Checkpoint(measures, (spectra[:, 1:] / spectra[:, :1]).T, *_trace_orbit(network, path))
+        shares = (spectra[:, 1:] / spectra[:, :1]).T
+        return _Checkpoint(measures.as_estimate(), shares, *_trace_orbit(network, path))
 
     epochs = sorted(checkpoints)
     rows = zip(epochs, map_parallel(measure, epochs), strict=True)
@@ -296,19 +292,12 @@ def _measure_checkpoints(
 
 def _measure_untrained(
     network: NoiseRNN, n_untrained: int, *, noise_std: float, generator: torch.Generator
-) -> dict[str, np.ndarray]:
-    """Area rate and mean shift of untrained networks, and where the middle nine tenths of them are."""
+) -> Null:
+    """Area rate and mean shift of untrained networks, in the order of ``COMPARED``."""
     found = measure_untrained(network, n_untrained, measure_control, noise_std=noise_std, generator=generator)
-    values = np.array(list(found)).reshape(-1, len(COMPARED)).T
-    limits = np.full((2, len(MEASURES)), np.nan)
-    if n_untrained:
-        limits[:, [list(MEASURES).index(name) for name in COMPARED]] = np.quantile(values, _MIDDLE, axis=1)
-    return {
-        "untrained_low": limits[0],
-        "untrained_high": limits[1],
-        "untrained_area_rates": values[0],
-        "untrained_mean_shifts": values[1],
-    }
+    values = np.array(list(found)).reshape(-1, len(COMPARED))
+    quantiles = np.quantile(values, LEVEL, axis=0) if n_untrained else np.full(len(COMPARED), np.nan)
+    return Null("untrained networks", quantiles, draws=values)
 
 
 @torch.no_grad()
@@ -320,16 +309,9 @@ def _trace_orbit(network: NoiseRNN, path: DrivenPath) -> tuple[np.ndarray, np.nd
     return around, network.compute_logits(states).argmax(1).cpu().numpy()
 
 
-def _tabulate(name: str, rows: list[tuple[float, float, float]]) -> dict[str, np.ndarray]:
-    return dict(zip((name, f"{name}_low", f"{name}_high"), np.array(rows).T, strict=True))
-
-
-def _stack_measures(rows: list[_Checkpoint | None]) -> dict[str, np.ndarray]:
-    none = np.full(len(MEASURES), np.nan)
-    return {
-        name: np.stack([getattr(found.measures, name) if found else none for found in rows], axis=1)
-        for name in ("estimate", "low", "high")
-    }
+def _stack_measures(rows: list[_Checkpoint | None]) -> Estimate:
+    none = Estimate(np.full(len(MEASURES), np.nan))
+    return Estimate.stack([found.measures if found else none for found in rows], axis=1)
 
 
 def _stack_shares(rows: list[_Checkpoint | None]) -> Float[np.ndarray, "share trajectory checkpoint"]:

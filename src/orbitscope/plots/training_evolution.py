@@ -5,7 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 
-from ..dynamics.training_evolution import EvolutionResult
+from ..dynamics.training_evolution import EvolutionResult, find_middle
+from ..statistics import Estimate
 from .style import (
     FLOOR_COLOR,
     MUTED_COLOR,
@@ -85,12 +86,13 @@ def plot_measures_over_training(
     epochs = result.checkpoint_epoch
     for name in measures:
         row, color = result.measure.tolist().index(name), _COLORS.get(name, "black")
-        ax.fill_between(epochs, result.low[row], result.high[row], color=color, alpha=0.2, linewidth=0)
+        found = result.estimate[row]
+        ax.fill_between(epochs, found.low, found.high, color=color, alpha=0.2, linewidth=0)
         line = {"color": color, "markersize": 2.2, "linewidth": 0.9, "label": _LABELS[name]}
-        ax.plot(epochs, result.estimate[row], "o-", **line)
-        if np.isfinite(result.untrained_low[row]):
-            limits = (result.untrained_low[row], result.untrained_high[row])
-            ax.axhspan(*map(float, limits), color=FLOOR_COLOR, alpha=0.5, linewidth=0, zorder=0)
+        ax.plot(epochs, found.value, "o-", **line)
+        if name in result.untrained:
+            limits = find_middle(result.untrained[name])
+            ax.axhspan(*limits, color=FLOOR_COLOR, alpha=0.5, linewidth=0, zorder=0)
         if name in result.event.tolist():
             _mark_date(result, name, ax, color)
     _mark_date(result, "loss drop", ax, "black")
@@ -136,13 +138,11 @@ def _set_epochs(result: EvolutionResult, ax: Axes) -> None:
 
 
 def _mark_date(result: EvolutionResult, event: str, ax: Axes, color: str) -> None:
-    row = result.event.tolist().index(event)
-    dates = (result.date, result.date_low, result.date_high)
-    date, low, high = (float(values[row]) for values in dates)
-    if np.isfinite(low):
-        ax.axvspan(low, high, color=color, alpha=0.12, linewidth=0)
-    if np.isfinite(date):
-        ax.axvline(date, color=color, linewidth=0.8, linestyle="-" if event == "loss drop" else ":")
+    date = result.date[result.event.tolist().index(event)]
+    if np.isfinite(date.low):
+        ax.axvspan(float(date.low), float(date.high), color=color, alpha=0.12, linewidth=0)
+    if np.isfinite(date.value):
+        ax.axvline(float(date), color=color, linewidth=0.8, linestyle="-" if event == "loss drop" else ":")
 
 
 def describe_training_evolution(result: EvolutionResult) -> str:
@@ -150,7 +150,7 @@ def describe_training_evolution(result: EvolutionResult) -> str:
     settings = result.settings
     lost = result.status["without_regime"]
     left_out = f" Without a stationary regime: {', '.join(map(str, lost))}." if lost else ""
-    n_untrained = len(result.untrained_area_rates)
+    n_untrained = len(result.untrained_area_rate.draws)
     untrained = f", grey: the middle 90 % of {n_untrained} untrained networks" if n_untrained else ""
     notes = "".join(f" {note[0].upper()}{note[1:]}." for note in result.status["notes"])
     unseen, least = (format_number(result.status[name]) for name in ("unseen_share", "least_share"))
@@ -177,21 +177,22 @@ def describe_training_evolution(result: EvolutionResult) -> str:
 def _list_dates(result: EvolutionResult) -> str:
     lines = []
     for row, event in enumerate(result.event.tolist()):
-        if not np.isfinite(result.date[row]):
+        date, lag = result.date[row], result.lag[row]
+        if np.isnan(date.value):
             continue
         name = event if event == "loss drop" else f"onset of {_LABELS[event]}"
-        line = f"{name[0].upper()}{name[1:]}: epoch {format_number(float(result.date[row]))}"
-        if event != "loss drop" and np.isfinite(result.lag_low[row]):
-            line += f", {describe_lag(float(result.lag_low[row]), float(result.lag_high[row]))}"
+        line = f"{name[0].upper()}{name[1:]}: epoch {format_number(float(date))}"
+        if event != "loss drop" and np.isfinite(lag.low):
+            line += f", {describe_lag(lag)}"
         lines.append(line + ".")
     return " ".join(lines)
 
 
-def describe_lag(low: float, high: float) -> str:
+def describe_lag(lag: Estimate) -> str:
     """Limits of a lag behind the drop of the loss in words, both before it, both after it, or around it."""
-    first, last = format_number(abs(low)), format_number(abs(high))
-    if high <= 0:
+    first, last = (format_number(abs(float(limit))) for limit in (lag.low, lag.high))
+    if lag.high <= 0:
         return f"{first} to {last} epochs before the loss drop"
-    if low < 0:
+    if lag.low < 0:
         return f"from {first} epochs before to {last} after the loss drop"
     return f"{first} to {last} epochs after the loss drop"

@@ -1,6 +1,7 @@
 """A measured number with its interval, or an array of such numbers."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,11 @@ class Estimate:
             object.__setattr__(self, name, array)
         if (self.low > self.high).any():
             raise InputError("`low` must be ≤ `high`, got limits the other way round. Swap them.")
+
+    @classmethod
+    def stack(cls, estimates: Sequence["Estimate"], *, axis: int = 0) -> "Estimate":
+        """Several of one shape, along a new axis."""
+        return cls(*(np.stack(arrays, axis) for arrays in zip(*(e._arrays for e in estimates), strict=True)))
 
     def __getitem__(self, index: Any) -> "Estimate":
         """Some of the numbers, with their limits."""
