@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export MPLBACKEND := Agg
-# Threads that wait give up their core soon (src/orbitscope/openmp.py); a value of yours wins.
+# Threads that wait give up their core soon (src/orbitscope/system/openmp.py); a value of yours wins.
 ifndef OMP_WAIT_POLICY
 export GOMP_SPINCOUNT ?= 10000
 endif

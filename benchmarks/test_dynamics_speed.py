@@ -13,11 +13,11 @@ import torch
 from comparisons import measure
 
 from orbitscope.analysis import PARTS
-from orbitscope.dynamics.driven_states import run_driven
-from orbitscope.dynamics.jacobians import compute_jacobians, compute_spectra
-from orbitscope.dynamics.residency import compute_residency
+from orbitscope.dynamics.driving.driven_states import run_driven
+from orbitscope.dynamics.regions.residency import compute_residency
+from orbitscope.dynamics.stability.jacobians import compute_jacobians, compute_spectra
 from orbitscope.network import NoiseRNN
-from orbitscope.zoo import list_zoo, open_run
+from orbitscope.runs.zoo import list_zoo, open_run
 
 N_STATES, N_ROLLOUTS, MAX_STEPS = 10_000, 20, 60
 SHARE_OF_PEER = 100
@@ -93,7 +93,7 @@ def test_spectra_against_the_full_jacobian(network, states):
 SCRIPT = """
 import re, sys, time
 from pathlib import Path
-from orbitscope.run_analysis import analyse_run
+from orbitscope.workflows.run_analysis import analyse_run
 outcomes = analyse_run(sys.argv[1])
 for outcome in outcomes:
     print(f"  {outcome.part}: {outcome.status}, {outcome.seconds:.1f} s")

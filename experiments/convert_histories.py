@@ -12,8 +12,8 @@ import argparse
 import json
 from pathlib import Path
 
-from orbitscope.atomic_files import write_text
 from orbitscope.runs.history import format_line
+from orbitscope.system.atomic_files import write_text
 from orbitscope.training import EpochRecord
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -15,13 +15,13 @@ from typing import Any
 import dynamics_page
 import rows as table
 
-from orbitscope.analysis_files import PartOutcome
 from orbitscope.errors import RunFolderError
 from orbitscope.results import Result
-from orbitscope.run_analysis import analyse_run, load_part
 from orbitscope.runs import find_commit
+from orbitscope.runs.zoo import list_zoo
 from orbitscope.statistics import Estimate
-from orbitscope.zoo import list_zoo
+from orbitscope.workflows.analysis_files import PartOutcome
+from orbitscope.workflows.run_analysis import analyse_run, load_part
 
 ROWS = table.ROOT / "docs" / "dynamics.jsonl"
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from orbitscope.atomic_files import write_text
 from orbitscope.evaluation import tabulate
-from orbitscope.pipeline import evaluate_run, resume_run, train_run
-from orbitscope.plain_json import make_plain
 from orbitscope.runs import RunFolder, find_commit
 from orbitscope.settings import LossSettings, RunSettings, TrainSettings
+from orbitscope.system.atomic_files import write_text
+from orbitscope.system.plain_json import make_plain
 from orbitscope.training import TrainingDivergedError, find_transition
+from orbitscope.workflows.pipeline import evaluate_run, resume_run, train_run
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "results.md"

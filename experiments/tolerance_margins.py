@@ -37,7 +37,7 @@ import pytest
 import torch
 from _pytest.approx import ApproxScalar
 
-from orbitscope.atomic_files import write_text
+from orbitscope.system.atomic_files import write_text
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"

@@ -1,7 +1,7 @@
 import pytest
 
-from orbitscope.pipeline import evaluate_run, train_run
 from orbitscope.recipes import build_settings
+from orbitscope.workflows.pipeline import evaluate_run, train_run
 
 TINY = {
     "model": {"hidden_size": 8, "input_size": 4},

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import torch
 
-from orbitscope.dynamics.orbit_plane import OrbitPlane
+from orbitscope.dynamics.orbit.orbit_plane import OrbitPlane
 from orbitscope.network import NoiseRNN, build_network
 from orbitscope.network.cells import Cell
 

@@ -7,7 +7,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .analysis_files import PartOutcome as PartOutcome
     from .errors import InputError as InputError
     from .errors import OrbitscopeError as OrbitscopeError
     from .errors import RunFolderError as RunFolderError
@@ -39,28 +38,29 @@ if TYPE_CHECKING:
     from .network import iterate_rollout as iterate_rollout
     from .network import rollout as rollout
     from .network import sample_symbols as sample_symbols
-    from .pipeline import TrainedRun as TrainedRun
-    from .pipeline import draw_epsilon_choice as draw_epsilon_choice
-    from .pipeline import draw_run_figures as draw_run_figures
-    from .pipeline import evaluate_run as evaluate_run
-    from .pipeline import load_evaluation as load_evaluation
-    from .pipeline import resume_run as resume_run
-    from .pipeline import train_run as train_run
     from .progress import Progress as Progress
     from .recipes import build_settings as build_settings
     from .results import load_result as load_result
     from .results import save_result as save_result
-    from .run_analysis import analyse_run as analyse_run
-    from .run_analysis import load_part as load_part
-    from .run_import import import_run as import_run
     from .runs import RunFolder as RunFolder
+    from .runs.zoo import list_zoo as list_zoo
+    from .runs.zoo import load_network as load_network
+    from .runs.zoo import open_run as open_run
     from .settings import RunSettings as RunSettings
-    from .zoo import list_zoo as list_zoo
-    from .zoo import load_network as load_network
-    from .zoo import open_run as open_run
+    from .workflows.analysis_files import PartOutcome as PartOutcome
+    from .workflows.import_network import import_run as import_run
+    from .workflows.pipeline import TrainedRun as TrainedRun
+    from .workflows.pipeline import draw_epsilon_choice as draw_epsilon_choice
+    from .workflows.pipeline import draw_run_figures as draw_run_figures
+    from .workflows.pipeline import evaluate_run as evaluate_run
+    from .workflows.pipeline import load_evaluation as load_evaluation
+    from .workflows.pipeline import resume_run as resume_run
+    from .workflows.pipeline import train_run as train_run
+    from .workflows.run_analysis import analyse_run as analyse_run
+    from .workflows.run_analysis import load_part as load_part
 
 _NAMES = {
-    "analysis_files": "PartOutcome",
+    "workflows.analysis_files": "PartOutcome",
     "errors": "InputError OrbitscopeError RunFolderError",
     "evaluation": "EvaluationResult evaluate_network tabulate",
     "hmm": "HMM Preset build_fully_connected build_linear_chain build_random build_ring fit_baum_welch "
@@ -68,16 +68,16 @@ _NAMES = {
     "importers": "import_hmm import_state_dict load_sequences",
     "loss": "EpsilonChoice SinkhornDivergence WordDivergence choose_epsilon sinkhorn_divergence",
     "network": "NoiseRNN build_network iterate_rollout rollout sample_symbols",
-    "pipeline": "TrainedRun draw_epsilon_choice draw_run_figures evaluate_run load_evaluation resume_run "
-    "train_run",
+    "workflows.pipeline": "TrainedRun draw_epsilon_choice draw_run_figures evaluate_run load_evaluation "
+    "resume_run train_run",
     "progress": "Progress",
     "recipes": "build_settings",
     "results": "load_result save_result",
-    "run_analysis": "analyse_run load_part",
-    "run_import": "import_run",
+    "workflows.run_analysis": "analyse_run load_part",
+    "workflows.import_network": "import_run",
     "runs": "RunFolder",
     "settings": "RunSettings",
-    "zoo": "list_zoo load_network open_run",
+    "runs.zoo": "list_zoo load_network open_run",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 

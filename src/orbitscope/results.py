@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 import numpy as np
 import xarray as xr
 
-from .atomic_files import replace_file
 from .errors import DamagedFileError, InputError, RunFolderError
 from .quantity import Quantity
 from .reprs import format_repr
-from .sealed_files import append_checksum, describe_damage
 from .statistics import Estimate, Null
+from .system.atomic_files import replace_file
+from .system.sealed_files import append_checksum, describe_damage
 
 FORMAT_VERSION = 1
 

@@ -14,9 +14,9 @@ from orbitscope.cli.display import (
     format_duration,
     format_range,
 )
-from orbitscope.cores import count_usable_cores
-from orbitscope.plain_json import make_plain
 from orbitscope.progress import Progress
+from orbitscope.system.cores import count_usable_cores
+from orbitscope.system.plain_json import make_plain
 
 
 def make_event(done, **time):

@@ -73,5 +73,5 @@ def test_importing_orbitscope_does_not_import_matplotlib():
 
 
 def test_figures_belong_to_no_global_state():
-    sources = Path(plots.__file__).parent.glob("*.py")
+    sources = Path(plots.__file__).parent.rglob("*.py")
     assert not any("pyplot" in source.read_text(encoding="utf-8") for source in sources)

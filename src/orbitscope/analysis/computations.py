@@ -4,13 +4,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..dynamics.driven_states import run_driven
-from ..dynamics.fixed_points import FixedPointResult, find_fixed_points
-from ..dynamics.lyapunov import LyapunovResult, compute_lyapunov_exponents
-from ..dynamics.noise_free_exponents import NoiseFreeExponentsResult, compute_noise_free_exponents
-from ..dynamics.noise_free_growth import NoiseFreeGrowthResult, compute_noise_free_growth
-from ..dynamics.orbit_plane import compute_covariance, find_symbol_direction, fit_orbit_plane
-from ..dynamics.readout_alignment import ReadoutAlignmentResult, compute_readout_alignment
+from ..dynamics.driving.driven_states import run_driven
+from ..dynamics.noise_free.fixed_points import FixedPointResult, find_fixed_points
+from ..dynamics.noise_free.noise_free_exponents import NoiseFreeExponentsResult, compute_noise_free_exponents
+from ..dynamics.noise_free.noise_free_growth import NoiseFreeGrowthResult, compute_noise_free_growth
+from ..dynamics.orbit.orbit_plane import compute_covariance, find_symbol_direction, fit_orbit_plane
+from ..dynamics.orbit.readout_alignment import ReadoutAlignmentResult, compute_readout_alignment
+from ..dynamics.stability.lyapunov import LyapunovResult, compute_lyapunov_exponents
 from ..network import NoiseRNN, spawn_rng
 
 

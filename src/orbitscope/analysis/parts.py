@@ -6,35 +6,35 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from ..dynamics.circulation import CirculationResult, compute_circulation
-from ..dynamics.fixed_points import FixedPointResult
-from ..dynamics.lyapunov import LyapunovResult
-from ..dynamics.noise_free_exponents import NoiseFreeExponentsResult
-from ..dynamics.noise_free_growth import NoiseFreeGrowthResult
-from ..dynamics.noise_sensitivity import NoiseSensitivityResult, compute_noise_sensitivity
-from ..dynamics.orbit_paths import OrbitPathsResult, compute_orbit_paths
-from ..dynamics.orbit_size import OrbitSizeResult, compute_orbit_size
-from ..dynamics.readout_alignment import ReadoutAlignmentResult
-from ..dynamics.regional_exponents import RegionalExponentsResult, compute_regional_exponents
-from ..dynamics.regions import RegionResult, compute_regions
-from ..dynamics.rotation import RotationResult, compute_rotation
-from ..dynamics.slow_clusters import SlowClusterResult, compute_slow_clusters
-from ..dynamics.training_evolution import EvolutionResult, compute_training_evolution
+from ..dynamics.noise_free.fixed_points import FixedPointResult
+from ..dynamics.noise_free.noise_free_exponents import NoiseFreeExponentsResult
+from ..dynamics.noise_free.noise_free_growth import NoiseFreeGrowthResult
+from ..dynamics.orbit.orbit_paths import OrbitPathsResult, compute_orbit_paths
+from ..dynamics.orbit.orbit_size import OrbitSizeResult, compute_orbit_size
+from ..dynamics.orbit.readout_alignment import ReadoutAlignmentResult
+from ..dynamics.orbit.rotation import RotationResult, compute_rotation
+from ..dynamics.over_training.training_evolution import EvolutionResult, compute_training_evolution
+from ..dynamics.regions.circulation import CirculationResult, compute_circulation
+from ..dynamics.regions.noise_sensitivity import NoiseSensitivityResult, compute_noise_sensitivity
+from ..dynamics.regions.regional_exponents import RegionalExponentsResult, compute_regional_exponents
+from ..dynamics.regions.regions import RegionResult, compute_regions
+from ..dynamics.regions.slow_clusters import SlowClusterResult, compute_slow_clusters
+from ..dynamics.stability.lyapunov import LyapunovResult
 from ..errors import InputError, unknown_name
-from ..plots.circulation import describe_circulation, plot_circulation
-from ..plots.fixed_points import describe_fixed_points, plot_fixed_points
-from ..plots.lyapunov import describe_lyapunov, plot_lyapunov
-from ..plots.noise_free_growth import describe_noise_free_growth, plot_noise_free_growth
-from ..plots.noise_sensitivity import describe_noise_sensitivity, plot_noise_sensitivity
-from ..plots.orbit_paths import describe_orbit_paths, plot_orbit_paths
-from ..plots.orbit_size import describe_orbit_size, plot_orbit_size
-from ..plots.readout_alignment import describe_readout_alignment, plot_readout_alignment
-from ..plots.region_maps import describe_region_maps, plot_region_maps
-from ..plots.regional_exponents import describe_regional_exponents, plot_regional_exponents
-from ..plots.regions import describe_regions, plot_regions
-from ..plots.rotation import describe_rotation, plot_rotation
-from ..plots.slow_clusters import describe_slow_clusters, plot_slow_clusters
-from ..plots.training_evolution import describe_training_evolution, plot_training_evolution
+from ..plots.noise_free.fixed_points import describe_fixed_points, plot_fixed_points
+from ..plots.noise_free.noise_free_growth import describe_noise_free_growth, plot_noise_free_growth
+from ..plots.orbit.orbit_paths import describe_orbit_paths, plot_orbit_paths
+from ..plots.orbit.orbit_size import describe_orbit_size, plot_orbit_size
+from ..plots.orbit.readout_alignment import describe_readout_alignment, plot_readout_alignment
+from ..plots.orbit.rotation import describe_rotation, plot_rotation
+from ..plots.over_training.training_evolution import describe_training_evolution, plot_training_evolution
+from ..plots.regions.circulation import describe_circulation, plot_circulation
+from ..plots.regions.noise_sensitivity import describe_noise_sensitivity, plot_noise_sensitivity
+from ..plots.regions.region_maps import describe_region_maps, plot_region_maps
+from ..plots.regions.regional_exponents import describe_regional_exponents, plot_regional_exponents
+from ..plots.regions.regions import describe_regions, plot_regions
+from ..plots.regions.slow_clusters import describe_slow_clusters, plot_slow_clusters
+from ..plots.stability.lyapunov import describe_lyapunov, plot_lyapunov
 from ..training import measure_course
 from .computations import (
     align_readout,

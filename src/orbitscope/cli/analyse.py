@@ -12,8 +12,8 @@ from cyclopts import Parameter
 from .options import Json, UsageError, read_settings_file
 
 if TYPE_CHECKING:
-    from ..analysis_files import PartOutcome
     from ..evaluation import Emulation
+    from ..workflows.analysis_files import PartOutcome
 
 
 def analyse(
@@ -67,7 +67,7 @@ def analyse(
     if run is None:
         raise UsageError("`RUN` is required. Name a run folder, or a network that `orbitscope zoo` lists.")
     with ProgressDisplay(f"Analysing {run}") as progress:
-        from ..run_analysis import analyse_run
+        from ..workflows.run_analysis import analyse_run
 
         options = {"quick": quick, "redo": redo, "threads": threads, "progress": progress}
         outcomes = analyse_run(run, only=only, settings=read_settings_file(settings), **options)
@@ -97,7 +97,7 @@ def list_parts(*, json: bool) -> None:
 
 def describe_analysis(run: Path, outcomes: "list[PartOutcome]", *, quick: bool) -> dict[str, Any]:
     """JSON form: whether the network emulates, conclusions, and the quantities of each part."""
-    from ..analysis_files import describe_outcomes
+    from ..workflows.analysis_files import describe_outcomes
 
     emulation = _find_emulation(run)
     return {
@@ -153,7 +153,7 @@ def _conclude(outcomes: "list[PartOutcome]") -> list[str]:
 def _find_emulation(run: Path) -> "Emulation | None":
     """Conclusion of the run's evaluation; None if it has none."""
     from ..errors import RunFolderError
-    from ..pipeline import load_evaluation
+    from ..workflows.pipeline import load_evaluation
     from .evaluate import conclude as conclude_evaluation
 
     try:

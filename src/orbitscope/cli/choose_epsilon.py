@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..cores import count_usable_cores
+from ..system.cores import count_usable_cores
 from .options import Json
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def choose(
     """
     from ..hmm import load_process
     from ..loss import choose_epsilon
-    from ..pipeline import draw_epsilon_choice
     from ..recipes import build_settings
-    from ..threads import use_threads
+    from ..system.threads import use_threads
+    from ..workflows.pipeline import draw_epsilon_choice
     from .display import ProgressDisplay, print_json
 
     hmm = load_process(process)

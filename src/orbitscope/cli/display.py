@@ -13,8 +13,8 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from ..plain_json import make_plain
 from ..progress import Progress
+from ..system.plain_json import make_plain
 
 _WIDTH_OF_PIPES = 120
 _SECONDS_BETWEEN_LINES = 10.0

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from ..cores import count_usable_cores
-from ..openmp import describe_waiting
+from ..system.cores import count_usable_cores
+from ..system.openmp import describe_waiting
 from .options import Json, UsageError, collect_changes
 from .overrides import TrainOverrides
 
 if TYPE_CHECKING:
-    from ..training_estimate import TrainingEstimate
+    from ..training.time_estimate import TrainingEstimate
 
 
 def doctor(
@@ -44,7 +44,7 @@ def doctor(
     json
         Print one JSON document on standard output.
     """
-    from ..threads import use_threads
+    from ..system.threads import use_threads
     from .display import print_json
 
     changes = collect_changes(settings, overrides)
@@ -68,9 +68,9 @@ def describe_machine(n_threads: int) -> dict[str, Any]:
     import torch
     from threadpoolctl import threadpool_info
 
-    from ..resources import measure_operations_per_second
     from ..runs import find_commit, find_versions
     from ..runs.provenance import find_processor
+    from ..training.resources import measure_operations_per_second
 
     memory = psutil.virtual_memory()
     pools = [
@@ -101,8 +101,8 @@ def describe_machine(n_threads: int) -> dict[str, Any]:
 
 def _estimate(process: str, recipe: str, threads: int, changes: dict[str, Any]) -> "TrainingEstimate":
     from ..recipes import build_settings
-    from ..threads import use_threads
-    from ..training_estimate import measure_training
+    from ..system.threads import use_threads
+    from ..training.time_estimate import measure_training
     from .display import ProgressDisplay
 
     resolved = build_settings(process, recipe=recipe, threads=threads, changes=changes)

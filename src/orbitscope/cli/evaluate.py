@@ -41,7 +41,7 @@ def evaluate(
     json
         Print one JSON document on standard output.
     """
-    from ..zoo import open_writable_run
+    from ..runs.zoo import open_writable_run
     from .display import print_json
 
     run = open_writable_run(run).path
@@ -59,8 +59,8 @@ def evaluate_and_draw(run: Path, changes: dict[str, Any] | None = None) -> "Eval
 
     options = {"changes": changes} if changes else {}
     with ProgressDisplay(f"Evaluating {run}") as progress:
-        from ..pipeline import draw_run_figures, evaluate_run
         from ..progress import Progress
+        from ..workflows.pipeline import draw_run_figures, evaluate_run
 
         result = evaluate_run(run, **options, progress=progress)
         progress(Progress("evaluate", 1.0, 1.0, "drawing figures", {}))
@@ -84,7 +84,7 @@ def describe_evaluation(run: Path, result: "EvaluationResult") -> dict[str, Any]
 def conclude(run: Path, result: "EvaluationResult") -> "Emulation":
     """Whether the network emulates, from h = 0 as in training."""
     from ..evaluation import conclude_emulation
-    from ..zoo import open_run
+    from ..runs.zoo import open_run
 
     return conclude_emulation(result, loss=open_run(run).read_settings().loss)
 

@@ -81,8 +81,8 @@ def _require_cell(cell: str | None) -> str:
 
 
 def _convert(hmm: "HMM", out: Path | None, *, json: bool) -> None:
-    from ..atomic_files import write_text
     from ..hmm import dump_hmm
+    from ..system.atomic_files import write_text
     from .display import print_facts, print_json
 
     text = dump_hmm(hmm)
@@ -103,7 +103,7 @@ def _convert(hmm: "HMM", out: Path | None, *, json: bool) -> None:
 def _import_network(
     file: Path, hmm: "HMM", process: str | None, out: Path | None, network: dict[str, Any], *, json: bool
 ) -> None:
-    from ..run_import import import_run
+    from ..workflows.import_network import import_run
     from .display import print_facts, print_json
 
     out = out or Path("runs") / file.stem

@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError
 
 from .. import __version__
 from ..errors import OrbitscopeError
-from ..openmp import limit_spinning
+from ..system.openmp import limit_spinning
 from .options import HELP_ALL
 
 SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130

@@ -98,7 +98,7 @@ class _Sampler:
 
 
 def _is_run(source: str) -> bool:
-    from ..zoo import PREFIX
+    from ..runs.zoo import PREFIX
 
     return source.startswith(PREFIX) or Path(source).is_dir()
 
@@ -107,7 +107,7 @@ def _open_run(source: str, n_steps: int | None, seed: int, epoch: int | None) ->
     import torch
 
     from ..network import sample_symbols
-    from ..zoo import open_run
+    from ..runs.zoo import open_run
 
     folder = open_run(source)
     settings = folder.read_settings()
@@ -151,7 +151,7 @@ def _sample_in_blocks(
 def _save(path: Path, symbols: "np.ndarray", symbol_names: tuple[str, ...]) -> None:
     import numpy as np
 
-    from ..atomic_files import replace_file
+    from ..system.atomic_files import replace_file
 
     with replace_file(path) as temporary, temporary.open("wb") as file:
         if path.suffix == ".npy":

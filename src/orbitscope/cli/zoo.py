@@ -15,7 +15,7 @@ def zoo(*, json: Json = False) -> None:
     json
         Print one JSON document on standard output.
     """
-    from ..zoo import list_zoo
+    from ..runs.zoo import list_zoo
     from .display import print_blank, print_facts, print_json, print_table
 
     rows = [_describe(name) for name in list_zoo()]
@@ -42,8 +42,8 @@ def zoo(*, json: Json = False) -> None:
 
 def _describe(name: str) -> dict[str, Any]:
     from ..evaluation import tabulate
-    from ..pipeline import load_evaluation
-    from ..zoo import open_run
+    from ..runs.zoo import open_run
+    from ..workflows.pipeline import load_evaluation
 
     run = open_run(name)
     settings = run.read_settings()

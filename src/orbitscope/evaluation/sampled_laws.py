@@ -15,14 +15,7 @@ from ..sequences import (
 )
 from ..settings import EvaluationSettings
 from ..statistics import compute_jackknife
-from .measures import (
-    UNDEFINED,
-    Finding,
-    bracket_normal,
-    build_finding,
-    correct_by_jackknife,
-    find_z,
-)
+from .measures import UNDEFINED, Finding, bracket_normal, build_finding, correct_by_jackknife, find_z
 from .observation import Observation
 from .target import Target
 

@@ -10,7 +10,7 @@ from ..evaluation import EvaluationResult
 from ..loss import PUBLISHED_EPSILON, EpsilonChoice
 from ..statistics import ChangePoint
 from ..training import EpochRecord
-from .selection import find_start
+from .evaluation.selection import find_start
 from .style import format_number
 
 _MOST_TURNS = 6

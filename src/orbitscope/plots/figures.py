@@ -9,19 +9,19 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from ..atomic_files import replace_file, write_text
 from ..evaluation import EvaluationResult
 from ..loss import EpsilonChoice
 from ..statistics import ChangePoint
+from ..system.atomic_files import replace_file, write_text
 from ..training import EpochRecord
 from . import captions
 from .discrimination import plot_epsilon_choice
-from .frequencies import plot_all_frequencies
-from .measures import plot_all_measures
-from .raster import plot_rasters
-from .run_lengths import plot_run_length_laws
+from .evaluation.frequencies import plot_all_frequencies
+from .evaluation.measures import plot_all_measures
+from .evaluation.raster import plot_rasters
+from .evaluation.run_lengths import plot_run_length_laws
+from .evaluation.symbol_matrices import plot_symbol_matrices
 from .style import with_style
-from .symbol_matrices import plot_symbol_matrices
 from .training_curve import plot_training_curve
 
 

@@ -1,8 +1,8 @@
 """Names of symbols, and of the ends that have one, in figures and captions; long ones are cut."""
 
-from ..dynamics.end_names import NO_END, name_ends
-from ..dynamics.noise_free_exponents import NoiseFreeExponentsResult
-from ..dynamics.noise_free_growth import NoiseFreeGrowthResult
+from ..dynamics.noise_free.end_names import NO_END, name_ends
+from ..dynamics.noise_free.noise_free_exponents import NoiseFreeExponentsResult
+from ..dynamics.noise_free.noise_free_growth import NoiseFreeGrowthResult
 from ..evaluation import EvaluationResult
 from ..results import Result
 

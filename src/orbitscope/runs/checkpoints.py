@@ -11,8 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ..atomic_files import replace_file
 from ..errors import DamagedFileError, RunFolderError
+from ..system.atomic_files import replace_file
 from ..training import TrainingState
 
 _CHECKSUM = "sha256"

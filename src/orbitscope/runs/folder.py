@@ -10,19 +10,13 @@ from typing import Any
 import filelock
 import torch
 
-from ..atomic_files import write_text
 from ..errors import DamagedFileError, InputError, RunFolderError
 from ..hmm import HMM, dump_hmm, load_hmm_file
 from ..network import NoiseRNN, build_network
 from ..settings import RunSettings
+from ..system.atomic_files import write_text
 from ..training import EpochRecord, TrainingState
-from .checkpoints import (
-    load_tensors,
-    load_weights,
-    restore_training_state,
-    save_tensors,
-    save_training_state,
-)
+from .checkpoints import load_tensors, load_weights, restore_training_state, save_tensors, save_training_state
 from .history import format_line, read_records, read_records_until
 
 

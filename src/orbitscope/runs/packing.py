@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..atomic_files import build_folder
 from ..errors import DamagedFileError, InputError, RunFolderError
+from ..system.atomic_files import build_folder
 from .checkpoints import load_tensors
 from .folder import RunFolder
 

@@ -1,0 +1,257 @@
+"""Readout against the orbit plane: how much of each symbol's readout lies in it, beyond chance."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+
+from ...errors import InputError, UndefinedAnalysisError
+from ...network import NoiseRNN
+from ...quantity import Quantity
+from ...results import Result, axes
+from ...statistics import Estimate, Null, adjust_holm, compute_permutation_p_value
+from ...statistics.null import LEVEL
+from .orbit_plane import OrbitPlane
+
+VARIANTS = ("centred", "raw", "logit")
+"""Rows minus their mean over symbols, which alone decides the symbol; rows as they are, as published; the
+logits that the centred rows make of the activity."""
+
+NULLS = ("permutations", "signs")
+"""Permuted neuron labels; a random sign of each neuron's weights, at fixed magnitude."""
+
+_SMALLEST_SHARE = 1e-12
+"""Share of the variance of all neurons below which a logit counts as constant."""
+
+_ROUNDING = 1e-9
+"""Relative slack by which a null value ties with the observed one."""
+
+_CELL = ("variant", "symbol")
+_NULL_CELL = ("variant", "null", "symbol")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ReadoutAlignmentResult(Result):
+    """Projections of the readout on the orbit plane.
+
+    Attributes
+    ----------
+    variant : (variant,)
+        "centred" and "raw" rows, and "logit".
+    null : (null,)
+        "permutations" and "signs".
+    symbol : (symbol,)
+        Index of the symbol.
+    projection : (variant, symbol)
+        Rows: norm of the projection of the unit row, 1 in the plane, 0 at a right angle to it. Logits:
+        multiple correlation with the coordinates in the plane, whose square is the share of the logit's
+        variance that lies in it. NaN for a row that is zero and a logit that is constant (``status``).
+    angle : (variant, symbol)
+        Arc cosine of the projection: for rows the angle to the plane.
+    null_projection : (variant, null, draw, symbol)
+        Projections of rows drawn from each null.
+    null_quantile : (variant, null, symbol)
+        Their 95 % quantile.
+    p_value, p_holm : (variant, null, symbol)
+        Large projections count; ``p_holm`` is corrected over symbols.
+    total : (variant,)
+        Sum over symbols of squared projections, without those that are NaN.
+    total_null_quantile, total_p_value : (variant, null)
+        The same for the nulls.
+    chance : ()
+        Root mean square projection of rows in random directions.
+    """
+
+    variant: Shaped[np.ndarray, " variant"] = axes("variant", description="what is projected")
+    null: Shaped[np.ndarray, " null"] = axes("null", description="what projections are compared with")
+    symbol: Shaped[np.ndarray, " symbol"] = axes("symbol", description="symbol")
+    projection: Float[np.ndarray, "variant symbol"] = axes(*_CELL, description="norm of the projection")
+    angle: Float[np.ndarray, "variant symbol"] = axes(
+        *_CELL, unit="degrees", description="arc cosine of the projection"
+    )
+    null_projection: Float[np.ndarray, "variant null draw symbol"] = axes(
+        "variant", "null", "draw", "symbol", description="projection under the null"
+    )
+    null_quantile: Float[np.ndarray, "variant null symbol"] = axes(
+        *_NULL_CELL, description="95 % quantile of the null"
+    )
+    p_value: Float[np.ndarray, "variant null symbol"] = axes(
+        *_NULL_CELL, description="large projections count"
+    )
+    p_holm: Float[np.ndarray, "variant null symbol"] = axes(*_NULL_CELL, description="corrected over symbols")
+    total: Float[np.ndarray, " variant"] = axes("variant", description="sum of squared projections")
+    total_null_quantile: Float[np.ndarray, "variant null"] = axes(
+        "variant", "null", description="95 % quantile of the null"
+    )
+    total_p_value: Float[np.ndarray, "variant null"] = axes(
+        "variant", "null", description="large totals count"
+    )
+    chance: Float[np.ndarray, ""] = axes(description="root mean square for random directions")
+
+    def headline(self) -> list[Quantity]:
+        """Projection of each centred row on the plane, and share of its logit's variance, beside nulls."""
+        quantities = []
+        for i, symbol in enumerate(self.symbol.tolist()):
+            name = self.name_symbol(int(symbol))
+            row = self._compare("centred", i, power=1), f"readout of symbol {name} in the orbit plane"
+            logit = self._compare("logit", i, power=2), f"variance of logit {name} in the orbit plane"
+            quantities += [
+                Quantity(f"projection[{symbol}]", row[1], row[0][0], "1", row[0][1]),
+                Quantity(f"logit_share[{symbol}]", logit[1], logit[0][0], "share", logit[0][1]),
+            ]
+        return quantities
+
+    def _compare(self, variant: str, i: int, *, power: int) -> tuple[Estimate, tuple[Null, ...]]:
+        """Projection of a symbol to some power, and its nulls with p-values corrected over symbols."""
+        at = self.variant.tolist().index(variant)
+        rows = zip(self.null.tolist(), self.null_quantile[at, :, i], self.p_holm[at, :, i], strict=True)
+        nulls = tuple(Null(name, float(quantile) ** power, float(p)) for name, quantile, p in rows)
+        return Estimate(float(self.projection[at, i]) ** power), nulls
+
+
+def compute_readout_alignment(
+    network: NoiseRNN,
+    plane: OrbitPlane,
+    covariance: Float[np.ndarray, "hidden hidden"],
+    *,
+    rng: np.random.Generator,
+    n_null: int = 1000,
+) -> ReadoutAlignmentResult:
+    """Project each symbol's readout on the orbit plane and compare with permuted neurons and random signs.
+
+    Parameters
+    ----------
+    network : NoiseRNN
+    plane : OrbitPlane
+        Usually that of the same network; any number of components.
+    covariance : (hidden, hidden)
+        Of the hidden activity, see :func:`compute_covariance`.
+    rng
+        Source of the nulls; same seed, same result.
+    n_null : int >= 1
+        Draws of each null, the same for every row.
+
+    Raises
+    ------
+    InputError
+        If plane or covariance belong to a network of another width, or a number is out of range.
+    UndefinedAnalysisError
+        If all rows are alike, or activity does not vary along an axis of the plane.
+
+    Notes
+    -----
+    Paper: Torre et al. 2025, projections of raw rows without a null. Adding one vector to all rows leaves
+    every symbol probability as it is but changes raw projections, so the centred rows decide. With two
+    symbols the centred rows are opposite and share one projection. Random directions have the root mean
+    square √(k/n) for k components and n neurons (.115 for 2 and 150).
+
+    Projections are cosines √(w M Pᵀ (P M Pᵀ)⁻¹ P M w / w M w) of row w and axes P. With M = 1 every neuron
+    counts alike: a weight on a silent neuron, which no symbol depends on, turns the row out of the plane.
+    With M the covariance such weights do not count, and the square is the share of the logit's variance that
+    the plane explains. That share is high by itself, because the plane holds most of the variance of anything
+    that is read out. It belongs to the coordinates of the plane as functions of time: scaling single neurons
+    leaves the logits alone but turns the plane.
+
+    Nulls. *Permutations* exchange weights between quiet neurons and the loud ones that make up the plane:
+    where large weights sit on quiet neurons, this null is too wide and its p-values are too large; where they
+    sit on loud ones it is too narrow, and so it would be for weights times standard deviations. *Signs* keep
+    the magnitude of every weight and loading; p-values are exact where the signs with which neurons favour
+    symbols are independent of their loadings. A neuron gets one sign for all symbols, so drawn rows are still
+    centred and as dependent as the real ones. Unlike permutations, signs do not keep the mean over neurons:
+    a row that follows total activity counts as aligned with an axis that does. Where a draw makes a logit
+    nearly constant it counts as wholly in the plane, which is the careful side.
+    """
+    _check(network, plane, covariance, n_null)
+    weights = network.w_out.detach().double().cpu().numpy()
+    smallest = 10 * torch.finfo(network.w_out.dtype).eps * float(np.linalg.norm(weights, axis=1).max())
+    centred, raw = (_normalise(rows, smallest) for rows in (weights - weights.mean(0), weights))
+    if not np.isfinite(centred).any():
+        raise UndefinedAnalysisError(
+            "the rows of the readout must differ between symbols, but all are alike. Use a trained network."
+        )
+    orders = np.stack([rng.permutation(network.hidden_size) for _ in range(n_null)])
+    signs = rng.choice([-1.0, 1.0], size=orders.shape)
+    same = np.eye(network.hidden_size)
+    cases = ((centred, same), (raw, same), (centred, covariance))
+    parts = [_project(rows, metric, plane.components, orders, signs) for rows, metric in cases]
+    squares, null = (np.stack(part) for part in zip(*parts, strict=True))
+    undefined = [np.flatnonzero(np.isnan(row)).tolist() for row in squares]
+    return ReadoutAlignmentResult(
+        settings={"n_null": n_null, "n_components": len(plane.components)},
+        status={"undefined": dict(zip(VARIANTS, undefined, strict=True))},
+        variant=np.array(VARIANTS),
+        null=np.array(NULLS),
+        symbol=np.arange(network.n_symbols),
+        projection=np.sqrt(squares),
+        angle=np.degrees(np.arccos(np.minimum(np.sqrt(squares), 1.0))),
+        null_projection=np.sqrt(null),
+        null_quantile=np.sqrt(np.quantile(null, LEVEL, axis=2)),
+        **_test_symbols(squares, null),
+        **_test_totals(squares, null),
+        chance=np.array(np.sqrt(len(plane.components) / network.hidden_size)),
+    )
+
+
+def _check(network: NoiseRNN, plane: OrbitPlane, covariance: np.ndarray, n_null: int) -> None:
+    for name, width in (("plane", len(plane.mean)), ("covariance", len(covariance))):
+        if width != network.hidden_size:
+            raise InputError(
+                f"`{name}` must have the network's {network.hidden_size} neurons, got {width}. "
+                "Compute it from a network of the same width."
+            )
+    if n_null < 1:
+        raise InputError(f"`n_null` must be ≥ 1, got {n_null}. Use 1000.")
+    inside = plane.components @ covariance @ plane.components.T
+    if not np.linalg.eigvalsh(inside)[0] > _SMALLEST_SHARE * np.trace(covariance):
+        raise UndefinedAnalysisError(
+            "activity must vary along every axis of the plane, but is constant along one. Use the plane and "
+            "the covariance of the same activity."
+        )
+
+
+def _normalise(rows: np.ndarray, smallest: float) -> np.ndarray:
+    """Rows of unit length; NaN for those that are zero to rounding of the weights."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(norms > smallest, norms, np.nan)
+
+
+def _project(
+    rows: np.ndarray, metric: np.ndarray, components: np.ndarray, orders: np.ndarray, signs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Squared cosines of rows and plane, (symbol,) and, under both nulls, (null, draw, symbol)."""
+    inside = components @ metric
+    inside = np.linalg.solve(np.linalg.cholesky(inside @ components.T), inside)
+
+    def square(rows: np.ndarray) -> np.ndarray:
+        sizes = ((rows @ metric) * rows).sum(-1)
+        known = np.where(sizes > _SMALLEST_SHARE * np.trace(metric), sizes, np.nan)
+        return np.square(rows @ inside.T).sum(-1) / known
+
+    squares = square(rows)
+    null = np.stack([[square(row[orders]), square(row * signs)] for row in rows], axis=-1)
+    return squares, np.where(np.isnan(null) & np.isfinite(squares), 1.0, null)
+
+
+def _test_symbols(squares: np.ndarray, null: np.ndarray) -> dict[str, Any]:
+    """p-values (variant, null, symbol), plain and corrected over symbols; NaN where undefined."""
+    p_value, p_holm = np.full((2, *null.shape[:2], null.shape[-1]), np.nan)
+    for i, observed in enumerate(squares):
+        known = np.isfinite(observed)
+        for j in range(len(NULLS)):
+            slack = observed[known] * (1 - _ROUNDING)
+            p_value[i, j, known] = compute_permutation_p_value(slack, null[i, j][:, known])
+            p_holm[i, j, known] = adjust_holm(p_value[i, j, known])
+    return {"p_value": p_value, "p_holm": p_holm}
+
+
+def _test_totals(squares: np.ndarray, null: np.ndarray) -> dict[str, Any]:
+    """Sums over symbols that are defined, beside their nulls."""
+    total, null_total = np.nansum(squares, 1), np.nansum(null, 3)
+    slack = np.repeat(total[:, None] * (1 - _ROUNDING), len(NULLS), axis=1)
+    return {
+        "total": total,
+        "total_null_quantile": np.quantile(null_total, LEVEL, axis=2),
+        "total_p_value": compute_permutation_p_value(slack, np.moveaxis(null_total, 2, 0)),
+    }

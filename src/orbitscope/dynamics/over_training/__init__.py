@@ -1,0 +1,1 @@
+"""How stability and rotation change over the checkpoints of a training run, and when."""

@@ -1,0 +1,1 @@
+"""Where activity lingers and where it leaves: slow, kick and transition, with labels and without."""

@@ -1,0 +1,242 @@
+"""Clusters of states that seldom pass into each other: places, transfers between them, slowest modes."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, Integer
+from scipy.cluster.vq import kmeans2, vq
+
+from ...errors import UndefinedAnalysisError
+from ...statistics import Null, compute_adjusted_rand_index
+
+LEAST_MEMBERS = 10
+"""States of a microstate: a few neighbours in time would look like a cluster."""
+
+_N_ITERATIONS = 20
+"""Iterations of k-means."""
+
+
+class TooFewStatesError(UndefinedAnalysisError):
+    """There are too few states, or too few different ones, to be clustered."""
+
+
+@dataclass(frozen=True)
+class ClusterRule:
+    """How clusters are found.
+
+    Attributes
+    ----------
+    n_microstates : int
+        Places that k-means looks for.
+    lag : int
+        A transfer leads from a state to the ``lag``-th next one of its trajectory.
+    max_clusters : int
+    min_gap : float
+        Smallest ratio of successive timescales that separates clusters.
+    n_null : int
+        Random orders behind the null eigenvalue.
+    """
+
+    n_microstates: int
+    lag: int
+    max_clusters: int
+    min_gap: float
+    n_null: int
+
+
+@dataclass(frozen=True)
+class ClusterModel:
+    """Microstates with their clusters, and the spectrum that decided on the number of these.
+
+    Attributes
+    ----------
+    centres : (microstate, axis)
+    shares : (microstate,)
+        Share of the states.
+    labels : (microstate,)
+        Cluster, 0 the largest.
+    eigenvalues : (mode,)
+        Of the transfer matrix between microstates, largest first.
+    null_eigenvalue : Null
+        Second eigenvalue when the order of states is random.
+    gaps : (candidate,)
+        For k = 2, 3, …: timescale of mode k over that of mode k + 1, either raised to that of the null's
+        quantile if it is shorter.
+    """
+
+    centres: Float[np.ndarray, "microstate axis"]
+    shares: Float[np.ndarray, " microstate"]
+    labels: Int[np.ndarray, " microstate"]
+    eigenvalues: Float[np.ndarray, " mode"]
+    null_eigenvalue: Null
+    gaps: Float[np.ndarray, " candidate"]
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters."""
+        return int(self.labels.max()) + 1
+
+    def assign(self, points: Float[np.ndarray, "point axis"]) -> Int[np.ndarray, " point"]:
+        """Cluster of the nearest microstate."""
+        return self.labels[vq(points, self.centres)[0]]
+
+
+def fit_clusters(
+    points: Float[np.ndarray, "point axis"],
+    owner: Integer[np.ndarray, " point"],
+    rule: ClusterRule,
+    *,
+    rng: np.random.Generator,
+) -> ClusterModel:
+    """Cluster points by how seldom trajectories pass from some to others.
+
+    Parameters
+    ----------
+    points : (point, axis)
+        In the order of time, one trajectory after another.
+    owner : (point,)
+        Trajectory of each.
+    rule : ClusterRule
+    rng
+        Source of all randomness; same seed, same model.
+
+    Raises
+    ------
+    TooFewStatesError
+        If points lie in no more different places than there may be clusters.
+
+    Notes
+    -----
+    Own construction: microstates by k-means; transfers between them, symmetrised, with one pseudo-transfer
+    per microstate spread evenly; the number of clusters at the largest ratio of implied timescales, or one if
+    none reaches ``min_gap``; clusters by k-means in the leading right eigenvectors, begun at the corners of
+    their simplex (in the manner of PCCA, Deuflhard & Weber (2005)).
+    """
+    centres = _find_microstates(points, rule, rng)
+    code, n_codes = vq(points, centres)[0].astype(int), len(centres)
+    eigenvalues, vectors = _decompose(count_transfers(code, owner, rule.lag, n_codes))
+    orders = (rng.permutation(code) for _ in range(rule.n_null))
+    null = [_decompose(count_transfers(order, owner, rule.lag, n_codes))[0][1] for order in orders]
+    null_eigenvalue = Null.of_draws("random order", eigenvalues[1], np.array(null))
+    leading = eigenvalues[: rule.max_clusters + 1]
+    times = find_timescales(np.maximum(leading[1:], null_eigenvalue.quantile), rule.lag)
+    gaps = times[:-1] / times[1:]
+    n_clusters = int(gaps.argmax()) + 2 if gaps.max() >= rule.min_gap else 1
+    shares = np.bincount(code) / len(code)
+    labels = _split_spectrally(vectors[:, :n_clusters])
+    rank = np.argsort(np.argsort(-np.bincount(labels, shares), kind="stable"))
+    return ClusterModel(centres, shares, rank[labels], leading, null_eigenvalue, gaps)
+
+
+def compare_halves(
+    points: Float[np.ndarray, "point axis"],
+    owner: Integer[np.ndarray, " point"],
+    rule: ClusterRule,
+    n_splits: int,
+    *,
+    rng: np.random.Generator,
+) -> tuple[Float[np.ndarray, " split"], Int[np.ndarray, "split half"]]:
+    """Cluster random halves of the trajectories, and compare what each half says about all points.
+
+    Returns
+    -------
+    adjusted_rand : (split,)
+        Agreement of the labels.
+    n_clusters : (split, half)
+    """
+    agreement, n_clusters = [], []
+    for _ in range(n_splits):
+        order = rng.permutation(np.unique(owner))
+        is_first = np.isin(owner, order[: len(order) // 2])
+        first, second = (
+            fit_clusters(points[half], owner[half], rule, rng=rng) for half in (is_first, ~is_first)
+        )
+        sizes = first.n_clusters, second.n_clusters
+        table = tabulate(first.assign(points), second.assign(points), *sizes)
+        agreement.append(compute_adjusted_rand_index(table[None])[0])
+        n_clusters.append(sizes)
+    return np.array(agreement), np.array(n_clusters)
+
+
+def count_transfers(
+    code: Integer[np.ndarray, " point"], owner: Integer[np.ndarray, " point"], lag: int, n_codes: int
+) -> Int[np.ndarray, "code next_code"]:
+    """How often a state of one code is followed, ``lag`` states on in its trajectory, by one of another."""
+    is_same = owner[:-lag] == owner[lag:]
+    return tabulate(code[:-lag][is_same], code[lag:][is_same], n_codes, n_codes)
+
+
+def tabulate(
+    rows: Integer[np.ndarray, " point"], columns: Integer[np.ndarray, " point"], n_rows: int, n_columns: int
+) -> Int[np.ndarray, "row column"]:
+    """Number of points by row and column."""
+    counts = np.bincount(rows * n_columns + columns, minlength=n_rows * n_columns)
+    return counts.reshape(n_rows, n_columns)
+
+
+def find_timescales(eigenvalues: Float[np.ndarray, " mode"], lag: int) -> Float[np.ndarray, " mode"]:
+    """Implied timescales −lag/log λ, in states: infinite for 1, NaN where λ is not positive."""
+    with np.errstate(divide="ignore"):
+        return lag / np.abs(np.log(np.where(eigenvalues > 0, eigenvalues, np.nan)))
+
+
+def _find_microstates(points: np.ndarray, rule: ClusterRule, rng: np.random.Generator) -> np.ndarray:
+    """Centres of k-means that have enough members."""
+    centres = _run_kmeans(points, _draw_centres(points, rule.n_microstates, rng))
+    centres = centres[np.bincount(vq(points, centres)[0], minlength=len(centres)) >= LEAST_MEMBERS]
+    if len(centres) <= rule.max_clusters:
+        raise TooFewStatesError(
+            f"slow states must lie in > {rule.max_clusters} different places, got {len(centres)}. Lower "
+            "`max_clusters`, or look at the states: they hardly vary."
+        )
+    return centres
+
+
+def _run_kmeans(points: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Centres after some iterations; one that loses its members stays where it is."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="One of the clusters is empty")
+        return kmeans2(points, start, iter=_N_ITERATIONS, minit="matrix")[0]
+
+
+def _draw_centres(points: np.ndarray, n_centres: int, rng: np.random.Generator) -> np.ndarray:
+    """Points drawn in proportion to their squared distance from those before (k-means++).
+
+    SciPy's own start of this kind takes ten times as long as all iterations, and fails where points coincide.
+    """
+    chosen = [int(rng.integers(len(points)))]
+    gap = np.full(len(points), np.inf)
+    while len(chosen) < n_centres:
+        gap = np.minimum(gap, ((points - points[chosen[-1]]) ** 2).sum(1, dtype=float))
+        total = gap.cumsum()
+        if total[-1] == 0:
+            break
+        chosen.append(int(np.searchsorted(total, total[-1] * rng.random(), side="right")))
+    return points[chosen]
+
+
+def _decompose(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues of the smoothed, symmetrised transfer matrix, largest first, and its right eigenvectors."""
+    counts = (counts + counts.T) / 2 + 1 / len(counts)
+    root = np.sqrt(counts.sum(1))
+    eigenvalues, vectors = np.linalg.eigh(counts / root[:, None] / root)
+    vectors = vectors[:, ::-1] / root[:, None]
+    return np.append(1.0, eigenvalues[-2::-1]), vectors / vectors[:1, :1]
+
+
+def _split_spectrally(vectors: np.ndarray) -> np.ndarray:
+    """Cluster of each microstate, by k-means in the eigenvectors."""
+    centres = _run_kmeans(vectors, vectors[_find_corners(vectors)])
+    return np.unique(vq(vectors, centres)[0], return_inverse=True)[1]
+
+
+def _find_corners(vectors: np.ndarray) -> list[int]:
+    """Rows that span the largest simplex, greedily: each is farthest from the span of those before."""
+    corners = [int(((vectors - vectors.mean(0)) ** 2).sum(1).argmax())]
+    rest = vectors - vectors[corners[0]]
+    for _ in range(vectors.shape[1] - 1):
+        corners.append(int((rest**2).sum(1).argmax()))
+        unit = rest[corners[-1]] / np.linalg.norm(rest[corners[-1]])
+        rest = rest - np.outer(rest @ unit, unit)
+    return corners

@@ -1,0 +1,1 @@
+"""Figures of an evaluation: laws of symbols, runs, and all measures."""

@@ -1,0 +1,1 @@
+"""Figures of :mod:`orbitscope.dynamics.noise_free`, each with its caption."""

@@ -1,0 +1,1 @@
+"""Figures of :mod:`orbitscope.dynamics.orbit`, each with its caption."""

@@ -1,0 +1,183 @@
+"""One-way rotation: paths in the orbit plane, their winding, and area rate and output against their nulls."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...dynamics.orbit.rotation import RotationResult
+from ...statistics import Estimate, Null
+from ..nulls import draw_null
+from ..style import (
+    FLOOR_COLOR,
+    MUTED_COLOR,
+    NETWORK_COLOR,
+    WIDTH,
+    build_figure,
+    format_number,
+    get_axes,
+    label_panels,
+    with_style,
+)
+from .orbit_paths import label_plane
+
+_ARROW_STEPS = 60
+"""Steps of the trajectory that is drawn with arrows."""
+
+
+@with_style
+def plot_rotation(result: RotationResult) -> Figure:
+    """Trajectories in the plane, accumulated turns, |a| against three nulls, and the output beside it."""
+    figure = build_figure(WIDTH, 2.9)
+    axes = figure.subplot_mosaic(
+        [["a", "b", "c"], ["a", "b", "d"]], width_ratios=[1, 1, 1.25], height_ratios=[2.2, 1]
+    )
+    plot_turning_paths(result, ax=axes["a"])
+    plot_winding(result, ax=axes["b"])
+    plot_area_rate(result, ax=axes["c"])
+    plot_output(result, ax=axes["d"])
+    label_panels(list(axes.values()))
+    return figure
+
+
+@with_style
+def plot_turning_paths(result: RotationResult, *, ax: Axes | None = None) -> Axes:
+    """Some trajectories, one of them with its direction, and the centre of the winding."""
+    ax = get_axes(ax)
+    for path in result.path[1:]:
+        ax.plot(path[:, 0], path[:, 1], color=FLOOR_COLOR, linewidth=0.25, alpha=0.5)
+    path = result.path[0, : _ARROW_STEPS + 1]
+    step = np.diff(path, axis=0)
+    ax.quiver(
+        *path[:-1].T,
+        *step.T,
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        color=NETWORK_COLOR,
+        width=0.008,
+        zorder=3,
+    )
+    ax.plot(0, 0, "+", color="black", markersize=6, markeredgewidth=1.2, zorder=4)
+    label_plane(ax, result.plane.explained_variance_ratio)
+    return ax
+
+
+@with_style
+def plot_winding(result: RotationResult, *, ax: Axes | None = None) -> Axes:
+    """Net turns of the shown trajectories against time; the line has the slope of all."""
+    ax = get_axes(ax)
+    time = np.arange(result.path_turns.shape[1])
+    ax.plot(time, result.path_turns.T, color=NETWORK_COLOR, linewidth=0.6, alpha=0.5)
+    ax.plot(time, float(result.winding) * time / 100, "--", color="black", label="mean of all trajectories")
+    ax.axhline(0, color=MUTED_COLOR, linewidth=0.6, zorder=1)
+    ax.set(xlabel="time (steps)", ylabel="net turns about the mean", xlim=(0, time[-1]))
+    ax.margins(y=0.12)
+    ax.legend(loc="best")
+    return ax
+
+
+@with_style
+def plot_area_rate(result: RotationResult, *, ax: Axes | None = None) -> Axes:
+    """|a| with its interval, and every draw of each null."""
+    ax = get_axes(ax)
+    nulls = result.area_rate_nulls
+    places = np.arange(len(nulls))[::-1]
+    for place, null in zip(places, nulls, strict=True):
+        draw_null(ax, null.draws, float(place), float(null.quantile))
+    _draw_network(ax, result.area_rate)
+    ax.set_yticks(places, [null.name for null in nulls])
+    largest = max(float(result.area_rate.high), *(null.draws.max(initial=0) for null in nulls))
+    ax.set(xlabel="hidden: |a| (1/step)", ylim=(-0.6, len(places) - 0.4), xlim=(0, 1.12 * largest))
+    ax.annotate(
+        "network",
+        (float(result.area_rate), 1.01),
+        xycoords=("data", "axes fraction"),
+        color=NETWORK_COLOR,
+        ha="center",
+        va="bottom",
+    )
+    return ax
+
+
+@with_style
+def plot_output(result: RotationResult, *, ax: Axes | None = None) -> Axes:
+    """Irreversibility of the symbols with its interval, and every draw of its null."""
+    ax = get_axes(ax)
+    draw_null(ax, result.output_null.draws, 0.0, float(result.output_null.quantile))
+    _draw_network(ax, result.output_irreversibility)
+    ax.axvline(0, color=MUTED_COLOR, linewidth=0.6, zorder=1)
+    ax.set_yticks([0], ["reversed"])
+    ax.ticklabel_format(axis="x", style="sci", scilimits=(-2, 2), useMathText=True)
+    ax.set(xlabel="output: D (nat)", ylim=(-0.6, 0.6))
+    return ax
+
+
+def _draw_network(ax: Axes, estimate: Estimate) -> None:
+    ax.axvspan(float(estimate.low), float(estimate.high), color=NETWORK_COLOR, alpha=0.25, lw=0)
+    ax.axvline(float(estimate), color=NETWORK_COLOR)
+    ax.tick_params(axis="y", length=0)
+
+
+def describe_rotation(result: RotationResult) -> str:
+    """Caption of :func:`plot_rotation`."""
+    settings = result.settings
+    nulls = "; ".join(
+        f"{null.name} {_describe_null(null)}" if len(null.draws) else f"{null.name} not drawn"
+        for null in result.area_rate_nulls
+    )
+    estimates = (result.area_rate, result.winding, result.output_irreversibility)
+    area, winding, output = (
+        f"{format_number(float(found.low))} to {format_number(float(found.high))}" for found in estimates
+    )
+    inside = format_number(100 * float(result.plane.explained_variance_ratio.sum()))
+    return (
+        f"Rotation of driven activity in {_describe_plane(result)}, which holds {inside} % of its variance "
+        f"({settings['n_trajectories']} trajectories of {settings['n_steps']} steps). a, {len(result.path)} "
+        f"trajectories; arrows: {min(_ARROW_STEPS, result.path.shape[1] - 1)} steps of one; cross: mean "
+        f"activity. b, Net turns about the mean of these trajectories; over all "
+        f"{format_number(float(result.winding))} turns per 100 steps ({winding}){_describe_sign(result)}. "
+        f"c, Area rate |a|: area "
+        f"swept per step, in units of the standard deviations along the axes; "
+        f"{format_number(float(result.area_rate))} ({area}; line and band). Dots: draws of each null; bars: "
+        f"their 95 % quantiles: {nulls}. Sign flips: trajectories run backwards at random. Reversible: a "
+        "linear process with the same covariances and no rotation. Untrained: networks with random weights. "
+        "d, Irreversibility D of the symbols along the same trajectories: divergence of their triples from "
+        f"those read backwards, {format_number(float(result.output_irreversibility))} ({output}); 0 if "
+        "reversible. Dots: sequences that are reversed at random, with the mean 0; bar: their 95 % quantile: "
+        f"{_describe_null(result.output_null)}.{_describe_limits(result)} Intervals: "
+        f"{100 * settings['confidence']:.0f} %, bootstrap over trajectories, that of D from their jackknife."
+    )
+
+
+def _describe_null(null: Null) -> str:
+    """Quantile, number of draws and p-value."""
+    quantile, p_value = (format_number(float(number)) for number in (null.quantile, null.p_value))
+    return f"{quantile} ({len(null.draws)} draws, p = {p_value})"
+
+
+def _describe_plane(result: RotationResult) -> str:
+    """Which plane, and what it depends on."""
+    if result.settings["standardise"]:
+        return (
+            "the plane of the two leading axes of activity in units of the standard deviation of each neuron "
+            f"({result.status['n_neurons']} that are active often enough), the same in any units"
+        )
+    if result.status["plane"] == "given":
+        return "a given plane"
+    return "the orbit plane (of raw activity: in other units of single neurons it is another plane)"
+
+
+def _describe_sign(result: RotationResult) -> str:
+    """Which way is positive."""
+    if result.status["plane"] == "given":
+        return ", positive from the first axis to the second"
+    return (
+        ", positive from where the logit of the last symbol rises over that of the first, to where activity "
+        "rises from silence"
+    )
+
+
+def _describe_limits(result: RotationResult) -> str:
+    """What the notes say of the output."""
+    notes = (note.removeprefix("output: ") for note in result.status["notes"] if note.startswith("output: "))
+    return "".join(f" {note[0].upper()}{note[1:]}." for note in notes)

@@ -1,0 +1,1 @@
+"""Figures of :mod:`orbitscope.dynamics.over_training`, each with its caption."""

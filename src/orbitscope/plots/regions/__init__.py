@@ -1,0 +1,1 @@
+"""Figures of :mod:`orbitscope.dynamics.regions`, each with its caption."""

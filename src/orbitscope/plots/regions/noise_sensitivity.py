@@ -1,0 +1,167 @@
+"""Noise sensitivity: fans of rollouts that share part of their noise, their spread, and where they end."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...dynamics.regions.noise_sensitivity import NoiseSensitivityResult
+from ..intervals import say_interval
+from ..style import (
+    EXACT_COLOR,
+    MUTED_COLOR,
+    REGION_COLORS,
+    WIDTH,
+    build_figure,
+    get_axes,
+    label_panels,
+    with_style,
+)
+
+_SHOWN_RULE = 0
+"""The published rule: that of the fans."""
+
+_PAIRS = ((0, 2), (1, 2), (0, 1))
+"""Regions that are compared: the first over the second."""
+
+_COMPARED = ((0, 2, EXACT_COLOR), (0, 1, MUTED_COLOR), (1, 1, MUTED_COLOR))
+"""Rule, γ and colour of what differs: both rules agree at γ = 1, and nothing spreads at γ = 0."""
+
+_RULE_MARKERS = ("o", "s")
+
+
+@with_style
+def plot_noise_sensitivity(result: NoiseSensitivityResult) -> Figure:
+    """Fans of one start in each region at each γ; spread ratios, contrasts and entropies below."""
+    n_examples = len(result.example_region)
+    figure = build_figure(WIDTH, 2.3 + 0.95 * n_examples)
+    rows = figure.subfigures(2, 1, height_ratios=[0.95 * n_examples, 2.1], squeeze=False)[:, 0]
+    grid = rows[0].subplots(n_examples, len(result.gamma), sharex=True, sharey="row", squeeze=False)
+    for example in range(n_examples):
+        for column in range(len(result.gamma)):
+            plot_fan(result, example, column, ax=grid[example, column])
+    for ax, gamma in zip(grid[0], result.gamma, strict=True):
+        ax.set_title(f"γ = {gamma:g}")
+    for ax in grid[-1]:
+        ax.set_xlabel("step")
+    lower = rows[1].subplots(1, 3, width_ratios=[1.2, 1, 1])
+    plot_spread_ratios(result, ax=lower[0])
+    plot_contrasts(result, ax=lower[1])
+    plot_destination_entropy(result, ax=lower[2])
+    label_panels([grid[0, 0], *lower])
+    return figure
+
+
+@with_style
+def plot_fan(
+    result: NoiseSensitivityResult, example: int, gamma_index: int, *, ax: Axes | None = None
+) -> Axes:
+    """Margin of the start symbol along rollouts from one start, and along its nominal path."""
+    ax = get_axes(ax)
+    region = str(result.region[result.example_region[example]])
+    nominal = result.example_nominal_logits[example]
+    symbol = int(nominal[0].argmax())
+    rollouts = result.example_logits[example, _SHOWN_RULE, gamma_index]
+    ax.axhline(0, color=MUTED_COLOR, linewidth=0.6, zorder=1)
+    style = {"color": REGION_COLORS[region], "linewidth": 0.5, "alpha": 0.6}
+    ax.plot(result.step, _compute_margin(rollouts, symbol).T, **style)
+    ax.plot(result.step, _compute_margin(nominal, symbol), color=EXACT_COLOR, linewidth=1.1, linestyle="--")
+    ax.set(xlim=(0, result.step[-1]))
+    if gamma_index == 0:
+        ax.set_ylabel(f"{region}\nmargin")
+    return ax
+
+
+@with_style
+def plot_spread_ratios(result: NoiseSensitivityResult, *, ax: Axes | None = None) -> Axes:
+    """Spread relative to that after one step, at the largest γ, with intervals."""
+    ax = get_axes(ax)
+    for index, name in enumerate(result.region):
+        ratio = result.spread_ratio[index, _SHOWN_RULE, -1, 1:]
+        if np.isfinite(ratio.value).any():
+            color = REGION_COLORS[name]
+            ax.fill_between(result.step[1:], ratio.low, ratio.high, color=color, alpha=0.25, linewidth=0)
+            ax.plot(result.step[1:], ratio.value, color=color, label=f"{name}, n = {result.n_starts[index]}")
+    ax.axvline(result.settings["late"], color=MUTED_COLOR, linewidth=0.6, linestyle=":", zorder=1)
+    ax.set(xlabel="step", ylabel=f"spread ratio at γ = {result.gamma[-1]:g}", xlim=(1, result.step[-1]))
+    ax.set_ylim(bottom=0)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(loc="lower right")
+    return ax
+
+
+@with_style
+def plot_contrasts(result: NoiseSensitivityResult, *, ax: Axes | None = None) -> Axes:
+    """Spread ratio of one region over that of another, with intervals, for each γ > 0 and rule."""
+    ax = get_axes(ax)
+    ticks, labels = [], []
+    for place, (i, j) in enumerate(reversed(_PAIRS)):
+        for offset, (rule, gamma, color) in zip((0.22, 0.0, -0.22), _COMPARED, strict=True):
+            contrast = result.contrast[i, j, rule, gamma]
+            ax.hlines(place + offset, contrast.low, contrast.high, linewidth=0.9, color=color)
+            ax.plot(contrast.value, place + offset, _RULE_MARKERS[rule], color=color)
+        ticks.append(place)
+        labels.append(f"{result.region[i]} /\n{result.region[j]}")
+    ax.axvline(1, color=MUTED_COLOR, linewidth=0.6, zorder=1)
+    ax.set_yticks(ticks, labels)
+    ax.set(xlabel=f"spread ratios at step {result.settings['late']}, divided", ylim=(-0.5, len(_PAIRS) - 0.5))
+    ax.tick_params(axis="y", length=0)
+    return ax
+
+
+@with_style
+def plot_destination_entropy(result: NoiseSensitivityResult, *, ax: Axes | None = None) -> Axes:
+    """Mean entropy of the destination against γ, with intervals; the second rule dashed."""
+    ax = get_axes(ax)
+    for index, name in enumerate(result.region):
+        for rule in range(len(result.rule)):
+            style = {"color": REGION_COLORS[name], "linestyle": ("-", "--")[rule], "markersize": 2.5}
+            places, entropy = result.gamma + 0.02 * (index - 1), result.entropy[index, rule]
+            ax.plot(places, entropy.value, marker=_RULE_MARKERS[rule], linewidth=0.9, **style)
+            ax.vlines(places, entropy.low, entropy.high, color=REGION_COLORS[name], linewidth=0.9)
+    largest = np.log(result.example_logits.shape[-1])
+    ax.axhline(largest, color=MUTED_COLOR, linewidth=0.6, linestyle=":")
+    ax.set(xlabel="share of fresh noise γ", ylabel="destination entropy (nats)", ylim=(0, 1.08 * largest))
+    ax.set_xticks(result.gamma)
+    return ax
+
+
+def describe_noise_sensitivity(result: NoiseSensitivityResult) -> str:
+    """Caption of :func:`plot_noise_sensitivity`."""
+    settings = result.settings
+    late = settings["late"]
+    return (
+        f"Rollouts of {settings['n_steps']} steps that mix fresh noise into a nominal noise path. a, One "
+        "start of each region: margin of the symbol of the start over the best other one, along "
+        f"{settings['n_rollouts']} rollouts (thin) and the nominal path (dashed), {result.rule[_SHOWN_RULE]} "
+        "rule; γ = 0 replays the nominal path, γ = 1 forgets it. b, Spread (trace of the covariance over "
+        f"rollouts) relative to step {settings['early']}, geometric mean over independent starts, γ = "
+        f"{result.gamma[-1]:g}; dotted: step {late}. There {_list_ratios(result)}. c, The same, one region "
+        "divided by another: black γ = 1 (both rules agree), grey γ = 0.5, circles published rule, squares "
+        f"the rule that keeps the variance; at γ = 1 {_list_contrasts(result)}. d, Entropy of the most "
+        f"probable symbol after {settings['n_steps']} steps; solid published rule, dashed the other; dotted: "
+        f"all symbols alike. Intervals: {100 * settings['confidence']:.0f} %, bootstrap over starts."
+        f"{_list_notes(result)}"
+    )
+
+
+def _compute_margin(logits: np.ndarray, symbol: int) -> np.ndarray:
+    """Logit of a symbol over the best other one."""
+    return logits[..., symbol] - np.delete(logits, symbol, axis=-1).max(-1)
+
+
+def _list_ratios(result: NoiseSensitivityResult) -> str:
+    late = result.settings["late"]
+    ratios = result.spread_ratio[:, 0, -1, late]
+    return ", ".join(f"{name} {say_interval(ratios[i])}" for i, name in enumerate(result.region))
+
+
+def _list_contrasts(result: NoiseSensitivityResult) -> str:
+    return ", ".join(
+        f"{result.region[i]}/{result.region[j]} {say_interval(result.contrast[i, j, 0, -1])}"
+        for i, j in _PAIRS
+    )
+
+
+def _list_notes(result: NoiseSensitivityResult) -> str:
+    notes = result.status["notes"]
+    return f" Note: {'; '.join(notes)}." if notes else ""

@@ -1,0 +1,98 @@
+"""Finite-time exponents by region: means with intervals, and their distributions."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...dynamics.regions.regional_exponents import RegionalExponentsResult
+from ..intervals import say_interval
+from ..style import (
+    EXACT_COLOR,
+    REGION_COLORS,
+    WIDTH,
+    build_figure,
+    format_number,
+    get_axes,
+    label_panels,
+    with_style,
+)
+
+_PAIRS = (("kick", "slow"), ("transition", "slow"))
+
+
+@with_style
+def plot_regional_exponents(result: RegionalExponentsResult) -> Figure:
+    """Mean first finite-time exponent of each region, and the shares of blocks below each value."""
+    figure = build_figure(WIDTH, 2.4)
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.4])
+    plot_regional_means(result, ax=left)
+    plot_regional_distributions(result, ax=right)
+    label_panels([left, right])
+    return figure
+
+
+@with_style
+def plot_regional_means(result: RegionalExponentsResult, *, ax: Axes | None = None) -> Axes:
+    """Mean of each region with its interval."""
+    ax = get_axes(ax)
+    names = [str(name) for name in result.region]
+    for place, name in enumerate(names):
+        color, mean = REGION_COLORS[name], result.mean_exponent[place]
+        ax.vlines(place, mean.low, mean.high, color="black", linewidth=0.9)
+        ax.plot(place, mean.value, "o", color=color, markeredgecolor="black", markeredgewidth=0.5)
+    ax.axhline(0, color=EXACT_COLOR, linewidth=0.8, linestyle=":")
+    ax.set_xticks(range(len(names)), names)
+    ax.set(ylabel="mean exponent (1/step)", xlim=(-0.5, len(names) - 0.5))
+    return ax
+
+
+@with_style
+def plot_regional_distributions(result: RegionalExponentsResult, *, ax: Axes | None = None) -> Axes:
+    """Share of the blocks of each region whose exponent is below a value; lost vectors count as −∞."""
+    ax = get_axes(ax)
+    for place, name in enumerate(str(name) for name in result.region):
+        values = np.sort(result.exponent[result.label == place])
+        if len(values):
+            shares = 100 * np.arange(1, len(values) + 1) / len(values)
+            ax.plot(values, shares, color=REGION_COLORS[name], drawstyle="steps-post", label=name)
+    ax.axvline(0, color=EXACT_COLOR, linewidth=0.8, linestyle=":")
+    steps = result.settings["block_steps"]
+    ax.set(xlabel=f"first exponent of {steps} steps (1/step)", ylabel="blocks below (%)", ylim=(0, 100))
+    if ax.lines[:-1]:
+        ax.legend(loc="lower right")
+    return ax
+
+
+def describe_regional_exponents(result: RegionalExponentsResult) -> str:
+    """Caption of :func:`plot_regional_exponents`."""
+    names = result.region.tolist()
+    means = ", ".join(f"{name} {say_interval(result.mean_exponent[i])}" for i, name in enumerate(names))
+    shares = ", ".join(
+        f"{name} {format_number(100 * float(result.expanding[i]))} %" for i, name in enumerate(names)
+    )
+    return (
+        f"First finite-time exponent of blocks of {result.settings['block_steps']} steps under noise, by the "
+        f"region in which a block starts ({', '.join(map(str, result.n_blocks))} blocks). a, Means: {means}; "
+        f"{say_differences(result)}. Below 0 (dotted) small differences between states shrink. b, Share of "
+        f"blocks below each value; of those that start in a region expand: {shares}. A block may end in "
+        f"another region than it starts in. Lengths are in units of the standard deviation of each neuron. "
+        f"Intervals: {100 * result.settings['confidence']:.0f} %, "
+        f"bootstrap over trajectories.{_say_lost(result)}"
+    )
+
+
+def say_differences(result: RegionalExponentsResult) -> str:
+    """Kick and transition minus slow, with their intervals."""
+    names = result.region.tolist()
+    parts = []
+    for one, other in _PAIRS:
+        at = names.index(one), names.index(other)
+        parts.append(f"{one} minus {other} {say_interval(result.difference[at])}")
+    return ", ".join(parts)
+
+
+def _say_lost(result: RegionalExponentsResult) -> str:
+    if not result.n_lost.any():
+        return ""
+    counts = ", ".join(map(str, result.n_lost))
+    return f" Left out of the means: {counts} blocks in which the followed direction was lost."

@@ -1,0 +1,1 @@
+"""Figures of :mod:`orbitscope.dynamics.stability`, each with its caption."""

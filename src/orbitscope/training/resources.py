@@ -1,0 +1,56 @@
+"""What a run needs of this machine: memory, before it starts, and the speed of matrix products."""
+
+import math
+import time
+
+import psutil
+import torch
+
+from ..errors import InputError
+from ..settings import RunSettings
+
+_BASE_BYTES = 350 * 2**20
+"""Interpreter, torch and its libraries."""
+
+_FLOAT_BYTES = 4
+
+_WORD_KINDS = 8
+"""Consecutive words and spread ones, whose halves are kept for the gradient."""
+
+
+def estimate_memory(settings: RunSettings, n_symbols: int) -> int:
+    """Peak memory of training with these settings, in bytes; `make bench` shows it beside a measured one."""
+    data, model, train, loss = settings.data, settings.model, settings.train, settings.loss
+    batch = max(train.batch_size, train.final_batch_size or 0, train.plateau_batch_size or 0)
+    batch = min(batch, data.n_per_split)
+    per_step = model.input_size + 3 * model.hidden_size + 6 * n_symbols
+    network = _FLOAT_BYTES * batch * data.n_steps * per_step
+    targets = _FLOAT_BYTES * 4 * data.n_per_split * data.n_steps * n_symbols
+    if loss.objective == "words":
+        words = _FLOAT_BYTES * batch * data.n_steps * _WORD_KINDS * 2 * math.isqrt(loss.max_words)
+        return _BASE_BYTES + network + targets + words
+    matrices = min(batch**2 * (_FLOAT_BYTES + 1), 2 * loss.memory_budget)
+    return _BASE_BYTES + network + targets + matrices
+
+
+def check_memory(settings: RunSettings, n_symbols: int) -> None:
+    """Refuse a run that would not fit into the memory that is available now."""
+    needed = estimate_memory(settings, n_symbols)
+    available = psutil.virtual_memory().available
+    if needed > available:
+        raise InputError(
+            f"training needs about {needed / 2**30:.1f} GB, but {available / 2**30:.1f} GB are available. "
+            "Lower `train.batch_size` (and `train.final_batch_size`, `train.plateau_batch_size`), "
+            "`data.n_steps` or `model.hidden_size`."
+        )
+
+
+def measure_operations_per_second(*, seconds: float = 0.3) -> float:
+    """Speed of matrix products of the size that training uses, on the current number of threads."""
+    left, right = torch.ones(1024, 150), torch.ones(150, 150)
+    operations, started = 0, time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        for _ in range(20):
+            torch.mm(left, right)
+        operations += 20 * 2 * 1024 * 150 * 150
+    return operations / (time.perf_counter() - started)

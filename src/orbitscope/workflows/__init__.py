@@ -1,0 +1,1 @@
+"""From settings or run folders to files: train, evaluate, analyse, import."""

@@ -1,0 +1,291 @@
+"""From settings to files: train, resume and evaluate runs; the only layer that both computes and saves."""
+
+import contextlib
+import logging
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import plots
+from ..errors import OrbitscopeError, RunFolderError
+from ..evaluation import EvaluationResult, evaluate_network
+from ..hmm import HMM, load_process
+from ..loss import EpsilonChoice
+from ..progress import Progress, ProgressCallback, ignore_progress
+from ..results import load_result, save_result
+from ..runs import RunFolder, describe_provenance
+from ..runs.zoo import name_network, open_run, open_writable_run
+from ..settings import RunSettings
+from ..statistics import ChangePoint
+from ..system.threads import use_threads
+from ..training import (
+    CostModel,
+    EpochRecord,
+    Trainer,
+    TrainingDivergedError,
+    TrainingState,
+    find_transition,
+    initialise_training,
+    predict_seconds_left,
+    prepare_task,
+)
+from ..training.resources import check_memory
+
+_LOGGER = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN_STATES = 2.0
+"""Training states are saved this often at most; a killed run repeats what came after the last one."""
+
+
+class TrainingInterruptedError(OrbitscopeError):
+    """The user or the system asked training to stop; the run can be resumed."""
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished training run.
+
+    Attributes
+    ----------
+    folder : RunFolder
+    history : list of EpochRecord
+    best_epoch : int
+        Epoch with the lowest validation loss, whose weights are the run's.
+    transition : ChangePoint
+        Plateau and second drop of the loss.
+    """
+
+    folder: RunFolder
+    history: list[EpochRecord] = field(repr=False)
+    best_epoch: int
+    transition: ChangePoint
+
+
+def train_run(
+    settings: RunSettings,
+    out: str | Path,
+    *,
+    hmm: HMM | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> TrainedRun:
+    """Train a new run into a new folder.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        See :func:`orbitscope.build_settings`.
+    out : path
+        Folder of the run; must be new or empty.
+    hmm : HMM, optional
+        The process, when ``settings.process`` is only its name and not a preset or a file.
+    progress : callable
+        Called after every epoch.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder is in use.
+    TrainingDivergedError, TrainingInterruptedError
+        If training stopped early; the folder holds the last good state.
+    """
+    process = load_process(settings.process) if hmm is None else hmm
+    check_memory(settings, process.n_symbols)
+    folder = RunFolder(out)
+    with folder.lock():
+        folder.create(settings, process, describe_provenance(settings))
+        return _train(folder, settings, process, progress)
+
+
+def resume_run(path: str | Path, *, progress: ProgressCallback = ignore_progress) -> TrainedRun:
+    """Continue a run from its last good state; a finished run is returned as it is.
+
+    On the same machine and number of threads the weights end bit-identical to an uninterrupted run.
+    """
+    folder = open_run(path)
+    settings = folder.read_settings()
+    if folder.weights.is_file() and not folder.has_training_state():
+        raise RunFolderError(
+            f"`{path}` must be a training run, but holds a finished network without a training state. "
+            f"Evaluate it with `orbitscope evaluate {path}`."
+        )
+    with folder.lock():
+        return _train(folder, settings, folder.read_hmm(), progress)
+
+
+def evaluate_run(
+    path: str | Path,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> EvaluationResult:
+    """Compare a run's network with its process and save ``results/evaluation.nc``.
+
+    Parameters
+    ----------
+    path : path
+        Run folder, or a network of the zoo (``zoo:linear-3``), of which a copy is made.
+    changes : mapping, optional
+        Settings that differ from the run's, nested or dotted (``{"evaluate.n_matched": 200}``).
+    progress : callable
+        Called as the evaluation goes on.
+    """
+    folder = open_writable_run(path)
+    settings, hmm = folder.read_settings().override(changes or {}), folder.read_hmm()
+    network = folder.load_network()
+    with use_threads(settings.threads), folder.lock():
+        result = evaluate_network(
+            network,
+            hmm,
+            n_steps=settings.data.n_steps,
+            settings=settings.evaluate,
+            noise_std=settings.model.noise_std,
+            seed=settings.seed,
+            progress=lambda done, label: progress(Progress("evaluate", done, 1.0, label, {})),
+        )
+        save_result(result, folder.results / "evaluation.nc")
+    return result
+
+
+def load_evaluation(path: str | Path) -> EvaluationResult:
+    """Read the evaluation that :func:`evaluate_run` saved.
+
+    The name of a network of the zoo gives the evaluation that it comes with; one that was made later is in
+    its copy, ``runs/zoo-NAME``.
+    """
+    file = open_run(path).results / "evaluation.nc"
+    if not file.is_file():
+        raise RunFolderError(f"`{file}` must exist, but does not. Make it with `orbitscope evaluate {path}`.")
+    return load_result(file, EvaluationResult)
+
+
+def draw_run_figures(path: str | Path) -> list[Path]:
+    """Draw every figure that a run's history and evaluation allow into ``figures/``, with captions.
+
+    Returns
+    -------
+    list of Path
+        The files, SVG and PNG, and ``captions.md``.
+    """
+    folder = open_writable_run(path)
+    history = folder.read_history()
+    evaluation = load_evaluation(folder.path) if (folder.results / "evaluation.nc").is_file() else None
+    network = name_network(folder)
+    figures = {
+        name: figure._replace(caption=plots.begin_caption(figure.caption, network=network))
+        for name, figure in plots.draw_run_figures(history, find_transition(history), evaluation).items()
+    }
+    return plots.save_figures(figures, folder.figures)
+
+
+def draw_epsilon_choice(choice: EpsilonChoice, folder: str | Path) -> list[Path]:
+    """Save a choice of ε as ``epsilon.nc`` and its figure, SVG and PNG, with a caption.
+
+    Returns
+    -------
+    list of Path
+        The files of the figure, and ``captions.md``.
+    """
+    save_result(choice, Path(folder) / "epsilon.nc")
+    return plots.save_figures(plots.draw_epsilon_figure(choice), Path(folder))
+
+
+def _train(folder: RunFolder, settings: RunSettings, hmm: HMM, progress: ProgressCallback) -> TrainedRun:
+    with use_threads(settings.threads), _stop_on_sigterm():
+        task = prepare_task(hmm, settings)
+        state = initialise_training(task, settings)
+        folder.remove_leftovers()
+        for damage in folder.restore_state(state):
+            _LOGGER.warning("%s Training goes on from epoch %d.", damage, state.epoch)
+        history = folder.trim_history(state.epoch)
+        folder.write_status("running", state.epoch)
+        if state.epoch == 0:
+            folder.save_checkpoint(state.network.state_dict(), 0)
+        try:
+            _run_epochs(folder, Trainer(task, settings), state, history, progress)
+        except KeyboardInterrupt:
+            raise _interrupted(folder) from None
+        except TrainingDivergedError as error:
+            folder.write_status("diverged", folder.find_saved_epoch(), str(error))
+            raise
+        folder.save_weights(state.best_weights, {"epoch": state.best_epoch})
+        folder.write_status("finished", state.epoch)
+    return TrainedRun(folder, history, state.best_epoch, find_transition(history))
+
+
+def _run_epochs(
+    folder: RunFolder,
+    trainer: Trainer,
+    state: TrainingState,
+    history: list[EpochRecord],
+    progress: ProgressCallback,
+) -> None:
+    train = trainer.settings.train
+    model = CostModel(trainer.settings, trainer.task.hmm.n_symbols)
+    last_saved = time.monotonic()
+    for record in trainer.run_epochs(state):
+        history.append(record)
+        folder.append_history(record)
+        if is_checkpoint_epoch(record.epoch, train.checkpoint_every) or record.epoch == train.epochs:
+            folder.save_checkpoint(state.network.state_dict(), record.epoch)
+        if time.monotonic() - last_saved >= _SECONDS_BETWEEN_STATES or record.epoch == train.epochs:
+            folder.save_state(state)
+            last_saved = time.monotonic()
+        left = predict_seconds_left(model, history, plateau_exit_epoch=state.plateau_exit_epoch)
+        progress(_describe_epoch(history, train.epochs, left))
+
+
+def is_checkpoint_epoch(epoch: int, every: int) -> bool:
+    """Keep powers of two before the first regular checkpoint, then every ``every`` epochs."""
+    return epoch % every == 0 or (epoch < every and epoch & (epoch - 1) == 0)
+
+
+def _describe_epoch(history: list[EpochRecord], epochs: int, seconds_left: float) -> Progress:
+    record, phase = history[-1], find_transition(history).status
+    details = {
+        "loss": record.loss,
+        "floor": record.floor,
+        "plateau": record.plateau,
+        "symbol_matrix_error": record.symbol_matrix_error,
+        "phase": phase,
+        "seconds": record.seconds,
+    }
+    return Progress(
+        "train",
+        float(record.epoch),
+        float(epochs),
+        f"epoch {record.epoch}",
+        details,
+        seconds_spent=math.fsum(record.seconds for record in history),
+        seconds_left=seconds_left,
+    )
+
+
+def _interrupted(folder: RunFolder) -> TrainingInterruptedError:
+    saved = folder.find_saved_epoch()
+    reason = (
+        f"training stopped; the state after epoch {saved} is saved" if saved else "training stopped at once"
+    )
+    folder.write_status("interrupted", saved, reason)
+    return TrainingInterruptedError(f"{reason}. Continue with `orbitscope train --resume {folder.path}`.")
+
+
+@contextlib.contextmanager
+def _stop_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM interrupt like Ctrl-C; only the main thread may install handlers."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

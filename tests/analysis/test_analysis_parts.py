@@ -1,0 +1,187 @@
+"""Every part, run on small networks of each kind: what it finds has tests of its own."""
+
+import dataclasses
+import inspect
+import json
+from functools import partial
+from typing import Any
+
+import matplotlib.figure
+import pytest
+import torch
+
+from orbitscope.analysis import PARTS, Subject
+from orbitscope.cli.analyse import analyse
+from orbitscope.errors import UndefinedAnalysisError
+from orbitscope.hmm import load_process
+from orbitscope.network import build_network
+from orbitscope.results import load_result, save_result
+from orbitscope.system.plain_json import make_plain
+from orbitscope.training import EpochRecord
+
+TINY = {
+    "n_states": 20,
+    "n_starts": 5,
+    "n_trajectories": 10,
+    "n_steps": 50,
+    "n_shown": 5,
+    "burn_in": 20,
+    "n_rollouts": 3,
+    "max_steps": 20,
+    "n_resamples": 20,
+    "n_untrained": 0,
+    "max_untrained": 0,
+    "n_null": 19,
+    "spectral_stride": 10,
+    "align_steps": 5,
+}
+
+
+ENOUGH = {
+    "slow_clusters": {"n_trajectories": 40, "n_microstates": 4, "max_clusters": 3, "n_splits": 1},
+    "noise_sensitivity": {"max_states": 200},
+}
+"""Sizes below which a part has nothing to say."""
+
+
+def make_network(*, cell="relu", gain=2.3, hidden_size=12):
+    network = build_network(
+        3,
+        cell=cell,
+        hidden_size=hidden_size,
+        input_size=5,
+        bias=cell == "tanh",
+        generator=torch.Generator().manual_seed(0),
+    )
+    with torch.no_grad():
+        network.cell.w_hh.mul_(gain)
+    return network
+
+
+def make_record(epoch):
+    values: dict[str, Any] = dict.fromkeys(inspect.signature(EpochRecord).parameters, 0.0)
+    values |= {"epoch": epoch, "batch_size": 10, "loss": 1.0 if epoch < 20 else 0.3, "plateau": 1.0}
+    return EpochRecord(**values)
+
+
+def make_subject(**options):
+    gains = {0: 0.5, 10: 0.6, 20: 0.8, 30: 1.5, 40: 2.0}
+    return Subject(
+        network=make_network(**options),
+        hmm=load_process("linear-3"),
+        history=[make_record(epoch) for epoch in range(1, 41)],
+        checkpoints={epoch: partial(make_network, gain=gain) for epoch, gain in gains.items()},
+    )
+
+
+def compute(part, subject):
+    for name in part.needs:
+        if name not in subject.found:
+            subject.found[name] = compute(PARTS[name], subject)
+    sizes = TINY | ENOUGH.get(part.name, {})
+    return part.compute(subject, {k: v for k, v in sizes.items() if k in part.list_settings()})
+
+
+@pytest.mark.parametrize("cell", ["relu", "tanh"])
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_computes_saves_draws_and_speaks(name, cell, tmp_path):
+    part, subject = PARTS[name], make_subject(cell=cell)
+    if (name, cell) == ("slow_clusters", "tanh"):
+        with pytest.raises(UndefinedAnalysisError, match="slow states"):
+            compute(part, subject)
+        return
+    result = compute(part, subject)
+    save_result(result, tmp_path / "part.nc")
+    assert load_result(tmp_path / "part.nc", part.result) == result
+    shown = [subject.found[other] for other in part.draws_with]
+    for plot, describe in part.figures.values():
+        assert isinstance(plot(result, *shown), matplotlib.figure.Figure)
+        assert describe(result, *shown).endswith(".")
+    quantities = part.summarise(result)
+    assert quantities
+    assert all(quantity.key.startswith(f"{part.name}.") for quantity in quantities)
+    assert json.loads(
+        json.dumps([make_plain(quantity.to_plain()) for quantity in quantities], allow_nan=False)
+    )
+    assert not any("nan" in f"{quantity} {quantity.describe_beside()}" for quantity in quantities)
+    assert compute(part, make_subject(cell=cell)) == result
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_network_that_explodes_has_no_such_part(name):
+    subject = make_subject(gain=1e3)
+    subject.checkpoints.clear()
+    with pytest.raises(UndefinedAnalysisError):
+        compute(PARTS[name], subject)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_silent_network_is_named_or_described(name):
+    subject = make_subject()
+    with torch.no_grad():
+        subject.network.cell.w_ih.zero_()
+        subject.network.cell.w_hh.zero_()
+    subject.checkpoints.clear()
+    with pytest.raises(UndefinedAnalysisError):
+        compute(PARTS[name], subject)
+
+
+def compute_all(subject):
+    """Reason of each part that is undefined, "" for the others."""
+    reasons = {}
+    for part in PARTS.values():
+        try:
+            if set(part.needs) - set(subject.found):
+                raise UndefinedAnalysisError("it needs another part")
+            subject.found[part.name] = compute(part, subject)
+            part.summarise(subject.found[part.name])
+            reasons[part.name] = ""
+        except UndefinedAnalysisError as error:
+            reasons[part.name] = str(error)
+    return reasons
+
+
+@pytest.mark.parametrize("cell", ["relu", "tanh"])
+def test_a_network_without_noise_has_the_parts_that_need_none(cell):
+    subject = dataclasses.replace(make_subject(cell=cell), noise_std=0.0)
+    reasons = compute_all(subject)
+    assert reasons["exponents"].startswith("the network must be driven by noise, but its `noise_std` is 0.")
+    assert reasons["fixed_points"] == reasons["noise_free_growth"] == ""
+
+
+@pytest.mark.parametrize("cell", ["relu", "tanh"])
+def test_a_network_of_one_neuron_has_the_parts_that_need_no_plane(cell):
+    subject = make_subject(cell=cell, hidden_size=1, gain=0.5)
+    subject.checkpoints.update({epoch: lambda: make_network(cell=cell, hidden_size=1) for epoch in (0, 40)})
+    reasons = compute_all(subject)
+    planes = ("orbit_paths", "rotation", "orbit_size", "readout_alignment", "regions", "training_evolution")
+    for name in planes:
+        assert reasons[name] == "the network must have ≥ 2 neurons to span a plane, got 1.", name
+    assert reasons["exponents"] == reasons["fixed_points"] == ""
+
+
+def test_each_network_part_and_seed_has_noise_of_its_own():
+    """Not a network loaded again, whose results can be replayed."""
+
+    def draw(subject, part="rotation"):
+        return torch.rand(4, generator=subject.start_generator(part)).tolist()
+
+    subject, again, other = make_subject(), make_subject(), make_subject(gain=2.2)
+    first = draw(subject)
+    assert draw(subject) == draw(again) == first
+    assert draw(other) != first
+    assert draw(subject, "regions") != first
+    assert draw(dataclasses.replace(subject, seed=1)) != first
+    with torch.no_grad():
+        again.network.w_out[0, 0] += 1e-6
+    assert draw(again) != first
+
+
+def test_help_names_every_part():
+    text = " ".join(inspect.getdoc(analyse).split())
+    assert ", ".join(PARTS) in text
+
+
+def test_quick_settings_are_settings_of_their_parts():
+    for part in PARTS.values():
+        assert set(part.quick) <= set(part.list_settings()), part.name

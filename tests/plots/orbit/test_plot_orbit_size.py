@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+import torch
+
+from orbitscope.dynamics.orbit.orbit_size import compute_orbit_size
+from orbitscope.network import build_network
+from orbitscope.plots.orbit.orbit_size import describe_orbit_size, plot_orbit_size, plot_sizes
+from orbitscope.plots.style import format_number
+
+
+def run(cell):
+    network = build_network(
+        3, cell=cell, hidden_size=12, input_size=5, generator=torch.Generator().manual_seed(0)
+    )
+    sizes = {"n_trajectories": 12, "n_steps": 20, "burn_in": 30, "n_resamples": 100}
+    return compute_orbit_size(network, (0.5, 1.0, 4.0), generator=torch.Generator().manual_seed(1), **sizes)
+
+
+@pytest.fixture(scope="module", params=["relu", "tanh"])
+def result(request):
+    return run(request.param)
+
+
+def test_points_are_the_sizes_and_lines_have_the_fitted_slopes(result):
+    ax = plot_sizes(result)
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    points = [line for line in ax.lines if line.get_linestyle() == "None"]
+    slopes = [line for line in ax.lines if line.get_linestyle() == "-"]
+    order = np.argsort(-result.size.value[-1])
+    for line, fit, measure in zip(points, slopes, order, strict=True):
+        np.testing.assert_array_equal(line.get_data(), [result.noise_std, result.size.value[:, measure]])
+        slope, level = np.polyfit(np.log(result.noise_std), np.log(result.size.value[:, measure]), 1)
+        np.testing.assert_allclose(fit.get_ydata(), np.exp(level) * result.noise_std**slope, rtol=1e-6)
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["0.5", "1", "4"]
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert legend[0] == f"total, slope {format_number(float(result.slope[2]))}"
+
+
+def test_an_identity_is_marked_as_one(result):
+    title, caption = plot_sizes(result).get_title(loc="left"), describe_orbit_size(result)
+    if result.is_identity:
+        assert title == "identity: slope 1 by construction"
+        assert "Identity, not a finding" in caption
+        assert "axis 1: 1 (1 to 1)" in caption
+    else:
+        assert title == "measured"
+        assert "Identity" not in caption
+        assert f"total: {format_number(float(result.slope[2]))} (" in caption
+    assert "12 trajectories of 20 steps" in caption
+    assert len(plot_orbit_size(result).get_axes()) == 1

@@ -1,0 +1,99 @@
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from orbitscope.dynamics.over_training.training_evolution import compute_training_evolution
+from orbitscope.network import build_network
+from orbitscope.plots.over_training.training_evolution import (
+    choose_orbits,
+    describe_lag,
+    describe_training_evolution,
+    plot_course,
+    plot_measures_over_training,
+    plot_training_evolution,
+)
+from orbitscope.statistics import Estimate
+
+GAINS = {0: 0.5, 10: 0.5, 20: 0.6, 25: 1e3, 30: 1.5, 40: 2.5}
+
+
+def make_network(gain):
+    network = build_network(3, hidden_size=12, input_size=5, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        network.cell.w_hh.mul_(gain)
+    return network
+
+
+def run(gains=GAINS, *, n_untrained=20):
+    checkpoints = {epoch: partial(make_network, gain) for epoch, gain in gains.items()}
+    course = np.where(np.arange(1, 41) < 20, 1.0, 0.3)
+    small = {"n_trajectories": 40, "n_steps": 40, "burn_in": 20, "spectral_stride": 8, "align_steps": 5}
+    small |= {"n_untrained": n_untrained, "n_resamples": 100}
+    return compute_training_evolution(checkpoints, course, generator=torch.Generator(), **small)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return run()
+
+
+def test_lines_are_the_measures_and_the_loss(result):
+    ax = plot_measures_over_training(result, ("unstable_share", "critical_share"))
+    drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
+    rows = result.measure.tolist()
+    np.testing.assert_array_equal(drawn["unstable"], result.estimate.value[rows.index("unstable_share")])
+    np.testing.assert_array_equal(drawn["critical pair"], result.estimate.value[rows.index("critical_share")])
+    np.testing.assert_array_equal(plot_course(result).lines[0].get_ydata(), result.loss)
+
+
+def test_drop_and_onset_are_marked_at_their_dates(result):
+    ax = plot_measures_over_training(result, ("unstable_share",))
+    marks = [line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 2]
+    assert sorted(marks) == sorted(result.date.value[:2])
+
+
+def test_untrained_networks_are_a_band_behind_the_two_measures_that_have_one(result):
+    for name in ("area_rate", "mean_shift"):
+        ax = plot_measures_over_training(result, (name,))
+        bands = [patch.get_extents().transformed(ax.transData.inverted()) for patch in ax.patches]
+        limits = np.quantile(result.untrained[name].draws, (0.05, 0.95))
+        assert any(np.allclose((band.y0, band.y1), limits) for band in bands)
+    n_marks = len(plot_measures_over_training(result, ("exponent",)).patches)
+    assert n_marks == len(ax.patches) - 1
+
+
+def test_orbits_of_the_first_and_the_last_checkpoint_are_among_those_shown(result):
+    rows = choose_orbits(result)
+    assert (rows[0], rows[-1]) == (0, 5)
+    assert 3 not in rows
+
+
+def test_the_figure_has_a_panel_for_each_measure_and_the_stack(result):
+    figure = plot_training_evolution(result)
+    labels = [ax.get_ylabel() for ax in figure.axes]
+    assert "relative loss" in labels
+    assert "exponent (1/step)" in labels
+    assert len(figure.axes) == 7
+
+
+def test_the_caption_has_the_dates_their_lag_and_what_is_missing(result):
+    caption = describe_training_evolution(result)
+    assert "6 checkpoints" in caption
+    assert "Without a stationary regime: 25." in caption
+    assert "Loss drop: epoch 20." in caption
+    assert "Onset of unstable: epoch" in caption
+    assert "epochs after the loss drop" in caption
+    assert "takes 7 trajectories with an event, a share of at least 0.035" in caption
+    assert "grey: the middle 90 % of 20 untrained networks" in caption
+    still = run({epoch: 0.5 for epoch in GAINS}, n_untrained=0)
+    assert "untrained" not in describe_training_evolution(still)
+    assert "Onset of unstable_share undefined" in describe_training_evolution(still)
+    plot_training_evolution(still)
+
+
+def test_a_lag_is_put_in_words_on_either_side_of_the_drop():
+    assert describe_lag(Estimate(10.0, 5.0, 15.0)) == "5 to 15 epochs after the loss drop"
+    assert describe_lag(Estimate(-25.0, -30.0, -20.0)) == "30 to 20 epochs before the loss drop"
+    assert describe_lag(Estimate(0.0, -5.0, 10.0)) == "from 5 epochs before to 10 after the loss drop"

@@ -1,0 +1,67 @@
+import numpy as np
+
+from orbitscope.dynamics.regions.circulation import compute_circulation
+from orbitscope.plots.regions.circulation import (
+    describe_circulation,
+    plot_circulation,
+    plot_cycle_counts,
+    plot_net_circulation,
+)
+from orbitscope.plots.style import format_number
+
+
+def run(labels):
+    return compute_circulation(labels, n_null=99, rng=np.random.default_rng(0))
+
+
+def draw_labels():
+    return np.random.default_rng(1).choice(3, p=[0.4, 0.3, 0.3], size=(30, 60))
+
+
+def test_bars_are_the_cycles_in_both_directions_with_their_numbers():
+    result = run(draw_labels())
+    ax = plot_cycle_counts(result)
+    widths = [[patch.get_width() for patch in bars] for bars in ax.containers]
+    np.testing.assert_array_equal(widths, [result.n_forward, result.n_backward])
+    numbers = [text.get_text() for text in ax.texts]
+    assert numbers == [str(n) for n in [*result.n_forward, *result.n_backward]]
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert legend == ["slow → kick → transition → slow", "slow → transition → kick → slow"]
+
+
+def test_circulation_stands_with_its_interval_beside_zero_and_a_half():
+    result = run(draw_labels())
+    ax = plot_net_circulation(result)
+    dots = next(line for line in ax.lines if line.get_marker() == "o")
+    np.testing.assert_allclose(dots.get_xdata(), result.circulation.value)
+    segments = np.array(ax.collections[0].get_segments())
+    np.testing.assert_allclose(segments[:, 0, 0], result.circulation.low)
+    np.testing.assert_allclose(segments[:, 1, 0], result.circulation.high)
+    verticals = [line.get_xdata()[0] for line in ax.lines if line.get_marker() != "o"]
+    assert verticals == [0, 0.5]
+    assert ax.get_xlim() == (-1, 1)
+    assert [text.get_text() for text in ax.texts] == ["reversible", "> ½: one-way"]
+
+
+def test_the_caption_has_the_numbers_of_the_result():
+    result = run(draw_labels())
+    assert len(plot_circulation(result).get_axes()) == 2
+    caption = describe_circulation(result)
+    assert f"{int(result.n_excursions)} stretches" in caption
+    for i, name in enumerate(("direct", "any")):
+        assert f"{name}: {result.n_forward[i]} forward and {result.n_backward[i]} backward" in caption
+        assert f"worth {format_number(float(result.n_effective[i]))} independent cycles" in caption
+        assert f"circulation {format_number(float(result.circulation[i]))} (" in caption
+
+
+def test_missing_cycles_are_said_to_be_missing():
+    none = run(np.tile([0, 1], (5, 10)))
+    figure = plot_circulation(none)
+    figure.canvas.draw()
+    texts = [text.get_text() for text in figure.get_axes()[1].texts]
+    assert texts[:2] == ["no cycles", "no cycles"]
+    assert "circulation undefined, p = undefined" in describe_circulation(none)
+    labels = np.zeros((30, 8), dtype=int)
+    labels[0] = [0, 1, 2, 0, 2, 1, 0, 0]
+    texts = [text.get_text() for text in plot_net_circulation(run(labels)).texts]
+    assert texts == ["reversible", "> ½: one-way"]

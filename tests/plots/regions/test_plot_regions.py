@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_rgba
+
+from orbitscope.dynamics.regions.regions import compute_regions
+from orbitscope.network import build_network
+from orbitscope.plots.regions.regions import (
+    describe_regions,
+    plot_region_measure,
+    plot_regions,
+    plot_residencies,
+    plot_visits,
+)
+from orbitscope.plots.style import REGION_COLORS, format_number
+
+
+@pytest.fixture(scope="module")
+def result():
+    network = build_network(3, hidden_size=12, input_size=5, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        network.cell.w_hh.mul_(2)
+    small = {"n_trajectories": 12, "n_steps": 30, "burn_in": 30, "n_rollouts": 4, "n_resamples": 100}
+    return compute_regions(network, generator=torch.Generator().manual_seed(1), **small)
+
+
+def test_the_histogram_holds_every_state_in_the_colour_of_its_region(result):
+    ax = plot_residencies(result)
+    for container, name, n_points in zip(ax.containers, result.region, result.n_points, strict=True):
+        colors = {patch.get_facecolor() for patch in container}
+        assert len(colors) == 1
+        assert colors == {to_rgba(REGION_COLORS[name])}
+        assert sum(patch.get_height() for patch in container) == n_points
+
+
+def test_bars_are_the_estimates_and_the_null_stands_beside_unstable_directions(result):
+    for measure in ("unstable", "entropy"):
+        ax = plot_region_measure(result, measure)
+        row = result.measure.tolist().index(measure)
+        np.testing.assert_allclose([patch.get_height() for patch in ax.patches], result.estimate.value[row])
+        legend = ax.get_legend()
+        assert (legend is not None) == (measure == "unstable")
+        assert [label.get_text() for label in ax.get_xticklabels()] == ["slow", "kick", "transition"]
+
+
+def test_points_are_the_net_share_of_visits_with_both_counts(result):
+    ax = plot_visits(result)
+    drawn = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(drawn, [result.asymmetry.value[i, j] for i, j in ((0, 1), (1, 2), (2, 0))])
+    assert ax.texts[0].get_text() == f"{result.visits[0, 1]} : {result.visits[1, 0]}"
+    assert ax.get_yticklabels()[0].get_text() == "slow → kick"
+    assert (
+        ax.get_title(loc="left") == f"net flux {format_number(float(result.net_flux))} cycles per 100 steps"
+    )
+
+
+def test_the_caption_has_the_numbers_of_the_result(result):
+    assert len(plot_regions(result).get_axes()) == 6
+    caption = describe_regions(result)
+    assert "360 driven states (12 trajectories of 30 steps)" in caption
+    assert "transition below 2, slow above 8" in caption
+    assert "mean over 4 rollouts" in caption
+    flux = result.net_flux
+    value, low, high = (format_number(float(number)) for number in (flux.value, flux.low, flux.high))
+    assert f"net flux {value} ({low} to {high}) cycles per 100 steps" in caption

@@ -1,0 +1,138 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from orbitscope.dynamics.noise_free.noise_free_exponents import compute_noise_free_exponents
+from orbitscope.dynamics.stability.lyapunov import compute_lyapunov_exponents
+from orbitscope.network import build_network
+from orbitscope.plots.stability.lyapunov import (
+    describe_lyapunov,
+    plot_exponents,
+    plot_local_exponents,
+    plot_lyapunov,
+)
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def compute(w_hh=None, n_exponents=3, cell="relu"):
+    network = build_network(2, cell=cell, hidden_size=8, input_size=4, generator=seeded())
+    if w_hh is not None:
+        with torch.no_grad():
+            network.cell.w_hh.copy_(torch.as_tensor(w_hh))
+    small = {"n_exponents": n_exponents, "n_steps": 50, "align_steps": 10, "n_resamples": 100}
+    driven = compute_lyapunov_exponents(network, n_trajectories=6, burn_in=10, generator=seeded(1), **small)
+    states = torch.rand(7, 8, generator=seeded(2))
+    return driven, compute_noise_free_exponents(network, states, generator=seeded(3), block_steps=10, **small)
+
+
+@pytest.fixture(scope="module")
+def linear():
+    """All weights positive: the noise-free map is linear, no direction is lost."""
+    weights = torch.eye(8) * torch.linspace(0.9, 0.2, 8)
+    return compute(weights + 0.01)
+
+
+@pytest.fixture(scope="module")
+def lossy():
+    """Rank 1: the second and third direction are lost."""
+    return compute(torch.outer(torch.ones(8), torch.linspace(0.2, 0.05, 8)))
+
+
+def test_points_are_the_exponents(linear):
+    driven, noise_free = linear
+    ax = plot_exponents(driven, noise_free)
+    for result, label, shift in ((driven, "driven", -0.12), (noise_free, "noise-free", 0.12)):
+        (line,) = (line for line in ax.lines if line.get_label() == label)
+        is_whole = np.array(result.status["n_collapsed"]) == 0
+        np.testing.assert_allclose(line.get_xdata(), np.arange(1, 4) + shift)
+        np.testing.assert_allclose(line.get_ydata(), np.where(is_whole, result.mean_exponent.value, np.nan))
+    assert ax.get_ylabel() == "Lyapunov exponent (1/step)"
+
+
+def test_lines_are_the_intervals():
+    results = compute(cell="tanh")
+    for result, lines in zip(results, plot_exponents(*results).collections, strict=True):
+        mean = result.mean_exponent
+        assert (mean.low < mean.value).all()
+        drawn = [segment[:, 1] for segment in lines.get_segments()]
+        np.testing.assert_allclose(drawn, np.stack([mean.low, mean.high], 1))
+
+
+def test_exponents_with_lost_directions_are_open():
+    driven, noise_free = compute()
+    assert 0 < driven.status["n_collapsed"][0] < 6
+    ax = plot_exponents(driven, noise_free)
+    open_points = [line for line in ax.lines if line.get_markerfacecolor() == "white"]
+    is_whole = np.array(driven.status["n_collapsed"]) == 0
+    left = np.where(is_whole, np.nan, driven.mean_exponent.value)
+    np.testing.assert_allclose(open_points[0].get_ydata(), left)
+    counts = ", ".join(map(str, driven.status["n_collapsed"]))
+    assert f"{counts} of 6 driven" in describe_lyapunov(driven, noise_free)
+
+
+def test_all_points_are_filled_where_no_direction_is_lost():
+    results = compute(cell="tanh")
+    assert all(
+        line.get_markerfacecolor() != "white" or np.isnan(line.get_ydata()).all()
+        for line in plot_exponents(*results).lines
+    )
+    assert "Open" not in describe_lyapunov(*results)
+
+
+def test_curves_are_the_shares_of_blocks_below(linear):
+    driven, noise_free = linear
+    ax = plot_local_exponents(driven, noise_free)
+    (line,) = (line for line in ax.lines if line.get_label() == "driven, 5 steps")
+    values, shares = line.get_data()
+    local = driven.local[..., 0]
+    np.testing.assert_allclose(shares, [100 * (local <= value).mean() for value in values])
+    assert ax.get_ylim() == (0, 100)
+
+
+def test_the_caption_has_the_numbers_of_the_results(linear):
+    driven, noise_free = linear
+    caption = describe_lyapunov(driven, noise_free)
+    assert "under noise (6 trajectories of 50 steps) and without (7 trajectories of 50 steps)" in caption
+    first = noise_free.mean_exponent[0]
+    value, low, high = (f"−{abs(number):.3g}" for number in (first.value, first.low, first.high))
+    assert f"First noise-free exponent {value} ({low} to {high}): contracts" in caption
+    assert "contracts. Nearby paths under the same noise meet" in caption
+    assert "95 % bootstrap intervals" in caption
+
+
+def test_lost_directions_are_named_and_do_not_break_the_figure(lossy, linear):
+    for results in (lossy, linear, (linear[0], lossy[1])):
+        figure = plot_lyapunov(*results)
+        figure.canvas.draw()
+        assert len(figure.get_axes()) == 2
+    assert np.isnan(lossy[0].mean_exponent.value[1:]).all()
+    assert "0, 6, 6 of 6 driven; 0, 7, 7 of 7 noise-free trajectories" in describe_lyapunov(*lossy)
+    dead = compute(-torch.eye(8), n_exponents=1)
+    plot_lyapunov(*dead).canvas.draw()
+    assert "First noise-free exponent undefined" in describe_lyapunov(*dead)
+    assert "collapses" in describe_lyapunov(*dead)
+
+
+def test_ends_that_differ_are_shown_apart():
+    blocks = torch.block_diag(torch.full((4, 4), 0.2), torch.full((4, 4), 0.1))
+    network = build_network(2, hidden_size=8, input_size=4, generator=seeded())
+    with torch.no_grad():
+        network.cell.w_hh.copy_(blocks)
+        network.w_out.copy_(torch.eye(2).flip(0).repeat_interleave(4, 1))
+    states = torch.eye(8)
+    small = {"n_exponents": 1, "n_steps": 50, "align_steps": 10, "n_resamples": 100}
+    driven = compute_lyapunov_exponents(network, n_trajectories=6, burn_in=10, generator=seeded(1), **small)
+    found = compute_noise_free_exponents(network, states, generator=seeded(3), **small)
+    (line,) = (
+        line for line in plot_exponents(driven, found).lines if line.get_label() == "noise-free, each end"
+    )
+    np.testing.assert_allclose(np.sort(line.get_ydata()), np.log([0.4, 0.8]), atol=1e-5)
+    names = {"symbol_names": ["sun", "rain"]}
+    caption = describe_lyapunov(driven, replace(found, settings=found.settings | names))
+    assert "ray of symbol rain −0.223 (50 % of the paths)" in caption
+    assert "ray of symbol sun −0.916 (50 % of the paths)" in caption

@@ -1,0 +1,123 @@
+import threading
+import time
+
+import pytest
+import torch
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from orbitscope.errors import InputError
+from orbitscope.system.threads import limit_blas, map_parallel, use_threads
+
+
+@pytest.fixture(autouse=True)
+def _two_threads():
+    if not list_blas_threads():
+        pytest.skip("NumPy's BLAS has no threads that can be set here, as Accelerate on macOS")
+    with threadpool_limits(2, user_api="blas"):
+        yield
+
+
+def list_blas_threads():
+    """Threads of the libraries that multiply NumPy's arrays."""
+    pools = [
+        pool for pool in threadpool_info() if pool["user_api"] == "blas" and "torch" not in pool["filepath"]
+    ]
+    return [pool["num_threads"] for pool in pools]
+
+
+def test_torch_has_the_threads_and_numpy_one_until_it_is_over():
+    before, blas_before = torch.get_num_threads(), list_blas_threads()
+    assert 2 in blas_before
+    with use_threads(2):
+        assert torch.get_num_threads() == 2
+        assert set(list_blas_threads()) == {1}
+    assert torch.get_num_threads() == before
+    assert list_blas_threads() == blas_before
+
+
+def test_threads_of_numpy_come_back_after_an_error():
+    before = list_blas_threads()
+
+    def crash():
+        with limit_blas():
+            assert set(list_blas_threads()) == {1}
+            raise ValueError
+
+    with pytest.raises(ValueError):
+        crash()
+    assert list_blas_threads() == before
+
+
+def test_there_is_at_least_one_thread():
+    with pytest.raises(InputError, match="must be ≥ 1, got 0"), use_threads(0):
+        pytest.fail("no threads")
+
+
+def test_calls_have_one_thread_each_and_their_values_are_in_order():
+    with use_threads(2):
+        found = map_parallel(lambda i: (i, torch.get_num_threads(), list_blas_threads()), range(20))
+        assert torch.get_num_threads() == 2
+        threads = []
+        late = threading.Thread(target=lambda: threads.append(torch.get_num_threads()))
+        late.start()
+        late.join()
+    assert found == [(i, 1, [1] * len(list_blas_threads())) for i in range(20)]
+    assert threads == [2]
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_as_many_calls_at_once_as_torch_has_threads(n_threads):
+    """Two calls that wait for each other end only if both are under way."""
+    barrier = threading.Barrier(2)
+
+    def meet(_):
+        try:
+            barrier.wait(timeout=0.3 if n_threads == 1 else 30)
+        except threading.BrokenBarrierError:
+            return False
+        return True
+
+    with use_threads(n_threads):
+        assert map_parallel(meet, range(4)) == [n_threads == 2] * 4
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_an_error_ends_all_calls(n_threads):
+    begun = []
+
+    def fail(i):
+        begun.append(i)
+        time.sleep(0.01)
+        raise ValueError(i)
+
+    with use_threads(n_threads):
+        with pytest.raises(ValueError, match="0"):
+            map_parallel(fail, range(100))
+        assert torch.get_num_threads() == n_threads
+    assert len(begun) < 20
+
+
+def test_an_error_is_seen_before_the_items_ahead_of_it_end():
+    begun = []
+
+    def fail_second(i):
+        begun.append(i)
+        time.sleep(0.5 if i == 0 else 0.02)
+        if i == 1:
+            raise ValueError(i)
+
+    with use_threads(2), pytest.raises(ValueError, match="1"):
+        map_parallel(fail_second, range(100))
+    assert len(begun) < 10
+
+
+def test_a_single_item_has_all_threads():
+    with use_threads(2):
+        assert map_parallel(lambda _: torch.get_num_threads(), range(1)) == [2]
+
+
+def test_calls_record_gradients_only_where_the_caller_does():
+    with use_threads(2):
+        assert map_parallel(lambda _: torch.is_grad_enabled(), range(2)) == [True, True]
+        with torch.no_grad():
+            assert map_parallel(lambda _: torch.is_grad_enabled(), range(2)) == [False, False]

@@ -1,0 +1,181 @@
+import dataclasses
+import json
+import logging
+
+import pytest
+import torch
+
+from orbitscope.errors import InputError, RunFolderError
+from orbitscope.network import build_network
+from orbitscope.recipes import build_settings
+from orbitscope.runs import RunFolder
+from orbitscope.training import EpochRecord, TrainingDivergedError, find_transition
+from orbitscope.workflows import pipeline
+from orbitscope.workflows.import_network import import_run
+
+TINY = {
+    "model": {"hidden_size": 8, "input_size": 4},
+    "data": {"n_sequences": 90, "n_steps": 6},
+    "train": {"epochs": 5, "validate_every": 2, "checkpoint_every": 4},
+}
+
+
+def make_settings(**changes):
+    return build_settings("linear-3", threads=1, changes=TINY).override(changes)
+
+
+def read_status(folder):
+    return json.loads((folder / "status.json").read_text())
+
+
+def read_tensor_files(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.safetensors")}
+
+
+def test_a_run_keeps_everything_and_reports_every_epoch(tmp_path):
+    events = []
+    run = pipeline.train_run(make_settings(), tmp_path / "run", progress=events.append)
+    assert [(event.stage, event.done, event.total) for event in events] == [
+        ("train", float(epoch), 5.0) for epoch in range(1, 6)
+    ]
+    assert {"loss", "floor", "plateau", "symbol_matrix_error", "phase"} <= set(events[0].details)
+    assert [event.seconds_left > 0 for event in events] == [True] * 4 + [False]
+    assert events[-1].share == 1.0
+    assert events[2].seconds_spent == sum(record.seconds for record in run.history[:3])
+    assert [record.epoch for record in run.history] == [1, 2, 3, 4, 5]
+    assert run.folder.read_history() == run.history
+    assert list(run.folder.list_checkpoints()) == [0, 1, 2, 4, 5]
+    assert read_status(run.folder.path)["status"] == "finished"
+    assert run.best_epoch in (2, 4, 5)
+    assert run.transition.status == "no_plateau"
+    shown = f"TrainedRun(folder={run.folder!r}, best_epoch={run.best_epoch}, transition={run.transition!r})"
+    assert repr(run) == shown
+
+
+def test_a_finished_run_resumes_to_itself(tmp_path):
+    first = pipeline.train_run(make_settings(), tmp_path / "run")
+    again = pipeline.resume_run(tmp_path / "run", progress=lambda event: pytest.fail("nothing to do"))
+    assert (again.history, again.best_epoch) == (first.history, first.best_epoch)
+
+
+def test_an_interrupted_run_says_so_and_resumes_to_the_same_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "_SECONDS_BETWEEN_STATES", 0.0)
+    whole = pipeline.train_run(make_settings(), tmp_path / "whole")
+
+    def interrupt(event):
+        if event.done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(pipeline.TrainingInterruptedError, match="Continue with `orbitscope train --resume"):
+        pipeline.train_run(make_settings(), tmp_path / "cut", progress=interrupt)
+    assert read_status(tmp_path / "cut")["status"] == "interrupted"
+    resumed = pipeline.resume_run(tmp_path / "cut")
+    expected, found = (read_tensor_files(run.folder.path) for run in (whole, resumed))
+    assert {"weights.safetensors", "checkpoints/epoch-000000.safetensors"} < expected.keys()
+    assert {"checkpoints/last.safetensors", "checkpoints/previous.safetensors"} < expected.keys()
+    assert found == expected
+
+
+def test_status_says_running_while_it_trains(tmp_path):
+    seen = []
+    pipeline.train_run(
+        make_settings(),
+        tmp_path / "run",
+        progress=lambda _: seen.append(read_status(tmp_path / "run")["status"]),
+    )
+    assert set(seen) == {"running"}
+    assert read_status(tmp_path / "run")["status"] == "finished"
+
+
+def test_divergence_leaves_a_status_and_the_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr("orbitscope.training.trainer.LARGEST_ACTIVITY", 1e-9)
+    with pytest.raises(TrainingDivergedError, match="Start a new run with a lower"):
+        pipeline.train_run(make_settings(), tmp_path / "run")
+    status = read_status(tmp_path / "run")
+    assert (status["status"], status["epoch"]) == ("diverged", 0)
+    assert "activity reached" in status["reason"]
+
+
+def test_a_damaged_state_is_reported_and_the_one_before_it_used(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(pipeline, "_SECONDS_BETWEEN_STATES", 0.0)
+    whole = pipeline.train_run(make_settings(), tmp_path / "run")
+    last = tmp_path / "run" / "checkpoints" / "last.safetensors"
+    last.write_bytes(last.read_bytes()[:-10])
+    with caplog.at_level(logging.WARNING):
+        resumed = pipeline.resume_run(tmp_path / "run")
+    assert "last.safetensors" in caplog.text
+    assert "Training goes on from epoch 4" in caplog.text
+    assert dataclasses.replace(resumed.history[-1], seconds=0.0) == dataclasses.replace(
+        whole.history[-1], seconds=0.0
+    )
+
+
+def test_an_imported_network_cannot_be_resumed(tmp_path):
+    network = build_network(3, hidden_size=8, input_size=4, generator=torch.Generator().manual_seed(0))
+    file = tmp_path / "net.pt"
+    torch.save(network.state_dict(), file)
+    import_run(file, tmp_path / "run", cell="relu", process="linear-3")
+    with pytest.raises(RunFolderError, match="holds a finished network without a training state"):
+        pipeline.resume_run(tmp_path / "run")
+
+
+def test_an_existing_run_and_a_run_too_large_are_refused(tmp_path, monkeypatch):
+    pipeline.train_run(make_settings(), tmp_path / "run")
+    with pytest.raises(RunFolderError, match="must be a new or empty folder"):
+        pipeline.train_run(make_settings(), tmp_path / "run")
+    huge = make_settings(**{"model.hidden_size": 100_000, "data.n_steps": 10_000})
+    with pytest.raises(InputError, match="training needs about .* GB"):
+        pipeline.train_run(huge, tmp_path / "huge")
+    assert not RunFolder(tmp_path / "huge").path.exists()
+
+
+def test_the_evaluation_of_a_run_is_read_back(tmp_path):
+    pipeline.train_run(make_settings(), tmp_path / "run")
+    with pytest.raises(RunFolderError, match="Make it with `orbitscope evaluate"):
+        pipeline.load_evaluation(tmp_path / "run")
+    small = {
+        "n_symbols_total": 2000,
+        "n_sequences": 100,
+        "n_matched": 20,
+        "n_resamples": 100,
+        "n_entropy": 500,
+        "n_refitted": 20,
+        "n_trajectories": 50,
+        "burn_in": 10,
+    }
+    result = pipeline.evaluate_run(tmp_path / "run", changes={"evaluate": small})
+    assert pipeline.load_evaluation(tmp_path / "run") == result
+    paths = pipeline.draw_run_figures(tmp_path / "run")
+    assert {"training.svg", "symbol_matrices.png", "captions.md"} <= {path.name for path in paths}
+    assert all(path.is_file() for path in paths)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "kept"), [(1, True), (2, True), (3, False), (4, True), (5, True), (8, False)]
+)
+def test_checkpoints_are_dense_early_on(epoch, kept):
+    assert pipeline.is_checkpoint_epoch(epoch, 5) == kept
+
+
+def make_record(epoch, **values):
+    shared = {
+        "validation_loss": None,
+        "validation_floor": None,
+        "symbol_matrix_error": 0.1,
+        "volatility": 0.1,
+    }
+    shared |= {"frequency_error": 0.0, "marginal_error": 0.5, "gradient_norm": 1.0, "batch_size": 10}
+    return EpochRecord(epoch=epoch, **shared, learning_rate=1e-3, self_weight=1.0, seconds=1.0, **values)
+
+
+@pytest.mark.parametrize(("floor", "expected"), [(5.0, 20), (7.2, 30)])
+def test_the_transition_is_in_the_loss_unless_its_floor_is_too_near(floor, expected):
+    """The loss drops at epoch 20 (from 0), the memory comes at epoch 30."""
+    history = [
+        make_record(
+            i + 1, loss=7.3 if i < 20 else 5.5, floor=floor, plateau=7.3, memory=0.0 if i < 30 else 0.9
+        )
+        for i in range(60)
+    ]
+    transition = find_transition(history)
+    assert (transition.status, transition.index) == ("past_transition", expected)

@@ -1,0 +1,476 @@
+"""Which parts are computed, kept, drawn and reported; what the parts find has tests of its own."""
+
+import json
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from orbitscope.analysis import PARTS, Part
+from orbitscope.analysis.parts import resolve_settings, select_parts
+from orbitscope.errors import InputError, RunFolderError, UndefinedAnalysisError
+from orbitscope.hmm import dump_hmm, load_process
+from orbitscope.network import build_network
+from orbitscope.quantity import Quantity
+from orbitscope.recipes import build_settings
+from orbitscope.results import Result, axes, load_result
+from orbitscope.runs import RunFolder
+from orbitscope.statistics import Estimate
+from orbitscope.system.threads import use_threads
+from orbitscope.workflows.analysis_files import PartOutcome
+from orbitscope.workflows.run_analysis import analyse_run, load_part
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SumResult(Result):
+    value: np.ndarray = axes("point", description="values")
+
+    def headline(self):
+        return [Quantity("sum", "sum of the values", Estimate(self.value.sum()))]
+
+
+class Toy:
+    """Parts that count their calls: ``second`` needs ``first``."""
+
+    def __init__(self):
+        self.calls, self.drawn, self.undefined = [], [], set()
+        self.parts = {
+            "first": self.build("first", self.compute_first),
+            "second": self.build(
+                "second",
+                self.compute_second,
+                needs=("first",),
+                prepare=lambda subject: {"first": subject.found["first"]},
+            ),
+            "third": self.build("third", self.compute_third, quick={"n": 2}),
+        }
+
+    def build(self, name, function, **options):
+        return Part(
+            name=name,
+            question="how much?",
+            result=SumResult,
+            function=function,
+            figures={f"{name}_figure": (self.plot, lambda *results: f"Caption of {name}.")},
+            seconds=1.0,
+            **options,
+        )
+
+    def plot(self, *results):
+        self.drawn.append([result.value.tolist() for result in results])
+        return Figure()
+
+    def finish(self, name, value):
+        self.calls.append(name)
+        if name in self.undefined:
+            raise UndefinedAnalysisError(f"{name} does not exist here.")
+        return SumResult(settings={}, status={}, value=np.array(value, dtype=float))
+
+    def compute_first(self, network, *, n: int = 2, generator):
+        return self.finish("first", torch.rand(n, generator=generator).tolist())
+
+    def compute_second(self, first):
+        return self.finish("second", 2 * first.value)
+
+    def compute_third(self, network, *, noise_std=1.0, n: int = 5):
+        return self.finish("third", [noise_std] * n)
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    toy = Toy()
+    monkeypatch.setattr("orbitscope.analysis.parts.PARTS", toy.parts)
+    monkeypatch.setattr("orbitscope.workflows.analysis_files.PARTS", toy.parts)
+    return toy
+
+
+@pytest.fixture
+def run(tmp_path):
+    changes = {"model": {"hidden_size": 8, "input_size": 4, "noise_std": 0.5}}
+    folder = RunFolder(tmp_path / "run")
+    folder.create(build_settings("linear-3", threads=1, changes=changes), load_process("linear-3"), {})
+    save_network(folder, seed=0)
+    return folder
+
+
+def save_network(folder, *, seed):
+    generator = torch.Generator().manual_seed(seed)
+    network = build_network(3, hidden_size=8, input_size=4, generator=generator)
+    folder.save_weights(network.state_dict(), {"epoch": 1})
+
+
+def read_outcomes(run):
+    return json.loads((run.results / "analysis.json").read_text())["parts"]
+
+
+def get_status(outcomes):
+    return [(outcome.part, outcome.status) for outcome in outcomes]
+
+
+def test_an_outcome_shows_counts_of_what_it_holds(tmp_path):
+    outcome = PartOutcome(
+        "sum", "done", seconds=1.26, quantities=[Quantity("a", "label")], files=[tmp_path] * 3
+    )
+    assert repr(outcome) == "PartOutcome(part='sum', status='done', seconds=1.3, n_quantities=1, n_files=3)"
+    outcome = PartOutcome("sum", "undefined", "it needs first, which is undefined.")
+    assert "status='undefined', reason='it needs first, which is undefined.', " in repr(outcome)
+
+
+def test_every_part_is_saved_drawn_and_summarised(toy, run):
+    outcomes = analyse_run(run.path)
+    assert get_status(outcomes) == [("first", "done"), ("second", "done"), ("third", "done")]
+    first, second, third = (
+        load_result(run.results / f"{name}.nc", SumResult) for name in ("first", "second", "third")
+    )
+    np.testing.assert_array_equal(second.value, 2 * first.value)
+    assert third.value.tolist() == [0.5] * 5
+    assert outcomes[2].quantities == [Quantity("third.sum", "sum of the values", Estimate(2.5))]
+    assert all(file.is_file() for outcome in outcomes for file in outcome.files)
+    captions = (run.figures / "analysis" / "captions.md").read_text()
+    assert [captions.count(f"Caption of {name}.") for name in ("first", "second", "third")] == [1, 1, 1]
+    written = read_outcomes(run)
+    assert [part["status"] for part in written] == ["done"] * 3
+    (quantity,) = written[2]["quantities"]
+    assert (quantity["key"], quantity["value"], quantity["low"]) == ("third.sum", 2.5, None)
+
+
+def test_what_is_there_is_kept_and_a_deleted_figure_is_drawn_again(toy, run):
+    analyse_run(run.path)
+    (run.figures / "analysis" / "first_figure.png").unlink()
+    again = analyse_run(run.path)
+    assert get_status(again) == [("first", "kept"), ("second", "kept"), ("third", "kept")]
+    assert toy.calls == ["first", "second", "third"]
+    assert (run.figures / "analysis" / "first_figure.png").is_file()
+    assert again[2].quantities == [Quantity("third.sum", "sum of the values", Estimate(2.5))]
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+def test_a_part_that_fails_leaves_the_finished_ones(toy, run, error):
+    def crash(*args, **options):
+        raise error
+
+    good = toy.parts["third"]
+    toy.parts["third"] = toy.build("third", crash)
+    with pytest.raises(error):
+        analyse_run(run.path)
+    assert "Caption of second." in (run.figures / "analysis" / "captions.md").read_text()
+    assert [part["part"] for part in read_outcomes(run)] == ["first", "second"]
+    toy.parts["third"] = good
+    assert get_status(analyse_run(run.path))[:2] == [("first", "kept"), ("second", "kept")]
+    assert toy.calls == ["first", "second", "third"]
+
+
+@pytest.mark.parametrize(
+    "change", ["weights", "settings", "default", "noise", "process", "code", "redo", "damage"]
+)
+def test_a_part_is_computed_anew_when_what_it_follows_from_has_changed(toy, run, change, monkeypatch):
+    analyse_run(run.path, only=["third"])
+    options = {}
+    if change == "weights":
+        save_network(run, seed=1)
+    if change == "settings":
+        options["settings"] = {"third": {"n": 7}}
+    if change == "default":
+        toy.parts["third"] = toy.build("third", lambda network, *, n=6: toy.compute_third(network, n=n))
+    if change == "process":
+        run.hmm_file.write_text(dump_hmm(load_process("fully-connected-3")))
+    if change == "code":
+        monkeypatch.setattr("orbitscope.workflows.run_analysis.digest_code", lambda: "changed")
+    if change == "noise":
+        settings = run.read_settings().override({"model.noise_std": 2.0})
+        run.config.write_text(settings.to_toml())
+    if change == "redo":
+        options["redo"] = True
+    if change == "damage":
+        (run.results / "third.nc").write_bytes(b"half")
+    assert get_status(analyse_run(run.path, only=["third"], **options)) == [("third", "done")]
+
+
+def test_a_part_follows_from_the_settings_of_those_that_it_needs(toy, run):
+    """A first look at ``first`` must not stay in the full result of ``second``."""
+    analyse_run(run.path, settings={"first": {"n": 1}})
+    again = analyse_run(run.path)
+    assert get_status(again) == [("first", "done"), ("second", "done"), ("third", "kept")]
+    second = load_part(run.path, "second")
+    assert second.settings["source"]["needs"]["first"]["settings"] == {"n": 2}
+    np.testing.assert_array_equal(second.value, 2 * load_part(run.path, "first").value)
+
+
+def test_another_commit_of_the_same_code_keeps_results_with_the_commit_that_they_are_of(
+    toy, run, monkeypatch
+):
+    """Nor does a wheel, which has no commit, compute all anew."""
+    for status, commit in (("done", "abc1234"), ("kept", "def5678"), ("kept", None)):
+        monkeypatch.setattr("orbitscope.workflows.run_analysis.find_commit", lambda commit=commit: commit)
+        assert get_status(analyse_run(run.path, only=["third"])) == [("third", status)]
+        assert load_part(run.path, "third").settings["commit"] == "abc1234"
+
+
+def test_a_figure_that_shows_another_result_too_is_drawn_anew_with_it(toy, run):
+    toy.parts["third"] = toy.build("third", toy.compute_third, needs=("first",), draws_with=("first",))
+    analyse_run(run.path)
+    toy.drawn.clear()
+    analyse_run(run.path, only=["first"], settings={"first": {"n": 1}})
+    first = load_part(run.path, "first").value.tolist()
+    assert toy.drawn == [[first], [[0.5] * 5, first]]
+    toy.drawn.clear()
+    analyse_run(run.path, only=["first"], settings={"first": {"n": 1}})
+    assert toy.drawn == []
+
+
+def test_a_figure_never_outlives_its_result(toy, run, monkeypatch):
+    """Stopped between a new result and its figure, the next call draws it."""
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    analyse_run(run.path)
+    figure = run.figures / "analysis" / "third_figure.png"
+    with monkeypatch.context() as patch:
+        patch.setattr(toy, "plot", stop)
+        toy.parts["third"] = toy.build("third", toy.compute_third)
+        with pytest.raises(KeyboardInterrupt):
+            analyse_run(run.path, only=["third"], settings={"third": {"n": 1}})
+    assert not figure.exists()
+    toy.parts["third"] = toy.build("third", toy.compute_third)
+    assert get_status(analyse_run(run.path, only=["third"], settings={"third": {"n": 1}})) == [
+        ("third", "kept")
+    ]
+    assert figure.is_file()
+
+
+def test_noise_of_a_part_does_not_depend_on_the_other_parts(toy, run):
+    analyse_run(run.path)
+    first = load_part(run.path, "first")
+    analyse_run(run.path, only=["first"], redo=True)
+    assert load_part(run.path, "first") == first
+
+
+def test_what_does_not_exist_is_said_and_takes_its_followers_with_it(toy, run):
+    analyse_run(run.path)
+    toy.undefined.add("first")
+    outcomes = analyse_run(run.path, redo=True)
+    assert get_status(outcomes) == [("first", "undefined"), ("second", "undefined"), ("third", "done")]
+    assert outcomes[0].reason == "first does not exist here."
+    assert outcomes[1].reason == "it needs first, which is undefined."
+    assert not (run.results / "first.nc").exists()
+    figures = {file.stem for file in (run.figures / "analysis").iterdir()}
+    assert figures == {"third_figure", "captions"}
+    assert "Caption of first" not in (run.figures / "analysis" / "captions.md").read_text()
+
+
+def test_one_part_brings_what_it_needs_and_captions_of_the_others_stay(toy, run):
+    analyse_run(run.path, only=["third"])
+    assert get_status(analyse_run(run.path, only=["second"])) == [("first", "done"), ("second", "done")]
+    assert "Caption of third" in (run.figures / "analysis" / "captions.md").read_text()
+
+
+def test_a_first_look_is_smaller_and_settings_win_over_it(toy, run):
+    analyse_run(run.path, only=["third"], quick=True)
+    assert len(load_part(run.path, "third", quick=True).value) == 2
+    analyse_run(run.path, only=["third"], quick=True, settings={"third": {"n": 3}})
+    assert len(load_part(run.path, "third", quick=True).value) == 3
+
+
+def test_a_first_look_leaves_the_full_analysis_alone(toy, run):
+    def read_files():
+        files = [file for place in (run.results, run.figures) for file in place.rglob("*")]
+        return {file: file.read_bytes() for file in files if file.is_file() and file.parent.name != "quick"}
+
+    analyse_run(run.path)
+    before = read_files()
+    toy.undefined.add("first")
+    outcomes = analyse_run(run.path, quick=True)
+    assert get_status(outcomes) == [("first", "undefined"), ("second", "undefined"), ("third", "done")]
+    assert read_files() == before
+    assert outcomes[2].files[0] == run.results / "quick" / "third.nc"
+    assert all(file.is_file() and file.parent.name == "quick" for file in outcomes[2].files)
+    assert "third" in (run.figures / "analysis" / "quick" / "captions.md").read_text()
+    assert [len(load_part(run.path, "third", quick=quick).value) for quick in (False, True)] == [5, 2]
+    assert [part["status"] for part in read_outcomes(run)] == ["done"] * 3
+
+
+def test_the_list_of_outcomes_keeps_parts_that_were_not_asked_for(toy, run):
+    analyse_run(run.path)
+    toy.undefined.add("third")
+    analyse_run(run.path, only=["third"], redo=True)
+    assert [(part["part"], part["status"]) for part in read_outcomes(run)] == [
+        *(("first", "done"), ("second", "done"), ("third", "undefined"))
+    ]
+    for text in ("[half", "[]"):
+        (run.results / "analysis.json").write_text(text)
+        analyse_run(run.path, only=["first"])
+        assert [part["part"] for part in read_outcomes(run)] == ["first"]
+
+
+def test_looking_for_a_result_of_the_zoo_makes_no_copy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for quick, ending in ((False, "--only regions`"), (True, "--only regions --quick`")):
+        with pytest.raises(RunFolderError, match=f"Make it with `orbitscope analyse zoo:linear-3 {ending}"):
+            load_part("zoo:linear-3", "regions", quick=quick)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_progress_rises_to_one(toy, run):
+    events = []
+    analyse_run(run.path, progress=events.append)
+    done = [event.done for event in events]
+    assert done == sorted(done)
+    assert (done[0], done[-1]) == (0.0, 1.0)
+    assert {event.label for event in events} >= {"first: how much?", "third: done"}
+
+
+def test_wrong_names_and_runs_are_named(toy, run, tmp_path):
+    with pytest.raises(InputError, match="unknown part `frist`. Did you mean `first`"):
+        analyse_run(run.path, only=["frist"])
+    with pytest.raises(InputError, match="unknown part `frist`"):
+        analyse_run(run.path, settings={"frist": {}})
+    with pytest.raises(InputError, match="unknown setting `third.m`. Did you mean `third.n`"):
+        analyse_run(run.path, settings={"third": {"m": 1}})
+    with pytest.raises(InputError, match="`third` must be a table of settings, got 3"):
+        analyse_run(run.path, settings={"third": 3})
+    with pytest.raises(RunFolderError, match="must be a run folder"):
+        analyse_run(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("many", "input should be a valid integer.*, got 'many'. It is: 5 by default"),
+        (2.5, "input should be a valid integer.*, got 2.5. It is: 5 by default"),
+        (-1, "input should be greater than or equal to 0, got -1. It is: 5 by default"),
+    ],
+)
+def test_a_wrong_value_is_refused_before_anything_is_computed(toy, run, value, message):
+    """Even one of a part that is not asked for."""
+    with pytest.raises(InputError, match=f"`third.n`: {message}"):
+        analyse_run(run.path, only=["first"], settings={"third": {"n": value}})
+    assert toy.calls == []
+
+
+def test_settings_under_all_are_for_every_part_that_has_them(toy):
+    parts = toy.parts.values()
+    assert resolve_settings(parts, {"all": {"n": 3}}) == {"first": {"n": 3}, "second": {}, "third": {"n": 3}}
+    own = {"all": {"n": 3}, "third": {"n": 4}}
+    assert resolve_settings(parts, own, quick=True)["third"] == {"n": 4}
+    assert resolve_settings(parts, {"all": {"n": 3}}, quick=True)["third"] == {"n": 3}
+    with pytest.raises(InputError, match="unknown setting `all.m`. Did you mean `all.n`"):
+        resolve_settings(parts, {"all": {"m": 3}})
+    with pytest.raises(InputError, match="`all.n`: input should be a valid integer"):
+        resolve_settings(parts, {"all": {"n": "many"}})
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_threads_are_at_least_one(toy, run, threads):
+    with pytest.raises(InputError, match=f"`threads` must be ≥ 1, got {threads}. Leave it out"):
+        analyse_run(run.path, threads=threads)
+    assert toy.calls == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "torch_has", "cores", "expected"),
+    [(None, 8, 8, 4), (None, 2, 8, 2), (None, 8, 3, 3), (6, 2, 1, 6)],
+)
+def test_threads_by_default_are_those_of_the_machine(
+    toy, run, monkeypatch, asked, torch_has, cores, expected
+):
+    """Not those of the run, which may have been trained beside others with a single one."""
+    seen = []
+    monkeypatch.setattr(toy, "plot", lambda *results: seen.append(torch.get_num_threads()) or Figure())
+    toy.parts["first"] = toy.build("first", toy.compute_first)
+    monkeypatch.setattr("orbitscope.workflows.run_analysis.count_usable_cores", lambda: cores)
+    with use_threads(torch_has):
+        analyse_run(run.path, only=["first"], threads=asked)
+    assert seen == [expected]
+
+
+def test_settings_of_the_real_parts_are_checked_by_their_kind():
+    name = "regions"
+    assert resolve_settings([PARTS[name]], {name: {"n_steps": 7}})[name] == {
+        **PARTS[name].list_settings(),
+        "n_steps": 7,
+    }
+    assert resolve_settings([PARTS["orbit_size"]], {"orbit_size": {"noise_stds": [1, 2]}})["orbit_size"][
+        "noise_stds"
+    ] == [1.0, 2.0]
+    for name, key, value in (
+        ("regions", "n_trajectories", 2.5),
+        ("orbit_size", "noise_stds", 1.0),
+        ("rotation", "confidence", "high"),
+        ("circulation", "n_null", None),
+    ):
+        with pytest.raises(InputError, match=f"`{name}.{key}"):
+            resolve_settings([PARTS[name]], {name: {key: value}})
+
+
+def test_parts_and_first_looks_fit_together():
+    for name, part in PARTS.items():
+        assert resolve_settings([part], {}, quick=True)[name].keys() <= part.list_settings().keys()
+        assert set(part.draws_with) <= set(part.needs) <= set(PARTS)
+        assert [p.name for p in select_parts([name])][-1] == name
+
+
+def test_results_hold_the_names_of_the_symbols_of_the_process(toy, run):
+    analyse_run(run.path, only=["first"])
+    names = load_result(run.results / "first.nc", SumResult).settings["symbol_names"]
+    assert tuple(names) == run.read_hmm().symbol_names
+
+
+# ---- whose result it is, and whether it is a first look
+
+
+def read_captions(figures):
+    return (figures / "captions.md").read_text()
+
+
+def read_notes(figures):
+    """Last line of text of each figure."""
+    return {
+        path.stem: [text.text for text in ElementTree.parse(path).iter() if text.text and text.text.strip()][
+            -1
+        ]
+        for path in figures.glob("*.svg")
+    }
+
+
+@pytest.mark.parametrize(
+    ("quick", "caption", "note"),
+    [
+        (False, "run. Caption of first.", "run"),
+        (
+            True,
+            "run, first look: small sizes. Caption of first.",
+            "run, first look (--quick): intervals are wide",
+        ),
+    ],
+)
+def test_everything_names_the_network_and_a_first_look_says_that_it_is_one(toy, run, quick, caption, note):
+    (outcome,) = analyse_run(run.path, only=["first"], quick=quick)
+    assert (outcome.network, outcome.quick) == ("run", quick)
+    folder = "quick" if quick else ""
+    figures, results = run.figures / "analysis" / folder, run.results / folder
+    assert f"\n{caption}\n" in read_captions(figures)
+    assert read_notes(figures) == {"first_figure": note}
+    settings = load_part(run.path, "first", quick=quick).settings
+    assert (settings["network"], settings["quick"]) == ("run", quick)
+    written = json.loads((results / "analysis.json").read_text())
+    assert (written["network"], written["quick"]) == ("run", quick)
+    assert list(written["parts"][0]) == ["part", "status", "reason", "seconds", "quantities", "files"]
+
+
+def test_a_folder_that_is_renamed_keeps_its_results_under_the_new_name(toy, run):
+    toy.parts["second"] = replace(toy.parts["second"], draws_with=("first",))
+    analyse_run(run.path)
+    moved = RunFolder(run.path.rename(run.path.with_name("pond")))
+    assert get_status(analyse_run(moved.path, only=["first"])) == [("first", "kept")]
+    assert toy.calls == ["first", "second", "third"]
+    assert load_part(moved.path, "first").settings["network"] == "pond"
+    figures = moved.figures / "analysis"
+    assert read_captions(figures).count("\npond. Caption of ") == 3
+    names = {"first_figure": "pond", "second_figure": "pond", "third_figure": "run"}
+    assert read_notes(figures) == names  # the third was not asked for
+    analyse_run(moved.path)
+    assert set(read_notes(figures).values()) == {"pond"}
