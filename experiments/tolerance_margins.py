@@ -1,6 +1,6 @@
 """How much room the tolerances of the tests have: the largest error of each over many seeds of the inputs.
 
-    python experiments/tolerance_margins.py tests/test_loss.py tests/test_jacobians.py
+    python experiments/tolerance_margins.py tests/loss/test_loss.py tests/dynamics/stability/test_jacobians.py
     python experiments/tolerance_margins.py --seeds 20
 
 Every comparison with a tolerance (`pytest.approx`, `assert_allclose`, `assert_close`, `allclose`) is measured
@@ -49,15 +49,16 @@ LARGEST_RATIO = {"fine": 1 / 4, "coarse": 3 / 4}
 SHIFT = 1000
 """Between two seeds of this script; tests number their own seeds from 0."""
 
+_DYNAMICS = "tests/dynamics"
 EXCLUDED = {
-    "tests/test_fixed_points.py::test_points_scale_with": "states some of which come to rest in one step",
-    "tests/test_hmm_exact.py::test_published": "printed numbers, right to half a unit of their last digit",
-    "tests/test_hmm_inference.py::test_published": "printed numbers, of one or two digits",
-    "tests/test_noise_sensitivity.py::test_a_network_is_measured": "a random network, seldom slow",
-    "tests/test_regions.py::test_the_table_is_the_mean": "a random network that visits every region",
-    "tests/test_regions.py::test_kick_and_slow_are": "a random network that visits every region",
-    "tests/test_residency.py::test_rollouts_against_a_loop": "a random network that ends some rollouts",
-    "tests/test_training_evolution.py::test_a_network_that_is_unst": "random networks less and less stable",
+    f"{_DYNAMICS}/noise_free/test_fixed_points.py::test_points_scale_with": "some states rest after a step",
+    "tests/hmm/test_hmm_exact.py::test_published": "printed numbers, right to half of their last digit",
+    "tests/hmm/test_hmm_inference.py::test_published": "printed numbers, of one or two digits",
+    f"{_DYNAMICS}/regions/test_noise_sensitivity.py::test_a_network_is_measured": "a seldom slow network",
+    f"{_DYNAMICS}/regions/test_regions.py::test_the_table_is_the_mean": "a network that visits all regions",
+    f"{_DYNAMICS}/regions/test_regions.py::test_kick_and_slow_are": "a network that visits all regions",
+    f"{_DYNAMICS}/regions/test_residency.py::test_rollouts_against_a_loop": "some rollouts have to end",
+    f"{_DYNAMICS}/over_training/test_training_evolution.py::test_a_network_that_is_unst": "falling stability",
 }
 """Tests that printed numbers limit, or that need what their seed draws, by the beginning of their names."""
 
@@ -87,7 +88,7 @@ def main() -> None:
 def list_files() -> list[str]:
     """Test files that compare with a tolerance."""
     words = ("approx(", "allclose(", "assert_close(")
-    files = sorted(file for file in TESTS.glob("test_*.py") if file.name not in NOT_NUMERIC)
+    files = sorted(file for file in TESTS.rglob("test_*.py") if file.name not in NOT_NUMERIC)
     return [name_file(file) for file in files if any(word in file.read_text("utf-8") for word in words)]
 
 

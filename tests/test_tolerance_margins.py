@@ -9,7 +9,7 @@ import pytest
 pytestmark = pytest.mark.checkout
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
-FILE = "tests/test_growth.py"
+FILE = "tests/training/test_growth.py"
 
 
 @pytest.fixture
