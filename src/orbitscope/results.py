@@ -154,9 +154,9 @@ def _list_briefly(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={_BRIEF.repr(value)}" for name, value in values.items())
 
 
-def list_array_fields(cls: type[Result]) -> dict[str, Mapping[str, Any]]:
+def list_array_fields(cls: type[Result]) -> Mapping[str, Mapping[str, Any]]:
     """Names of the arrays of a result, as a file has them, with ``dims``, ``unit`` and ``description``."""
-    arrays: dict[str, Mapping[str, Any]] = {}
+    arrays: dict[str, dict[str, Any]] = {}
     for name, metadata in _list_declared(cls).items():
         plain = {key: metadata[key] for key in ("dims", "unit", "description")}
         if "kind" not in metadata:

@@ -19,7 +19,7 @@ from orbitscope.cli.main import run as run_command
 from orbitscope.runs import RunFolder
 
 
-def test_evaluate_prints_a_table_and_saves_it(trained, capsys):
+def test_evaluate_prints_a_table_and_saves_it(trained, one_figure, capsys):
     assert run_command(["evaluate", str(trained)]) == 0
     shown = capsys.readouterr().out
     for words in (

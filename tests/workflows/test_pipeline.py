@@ -129,7 +129,7 @@ def test_an_existing_run_and_a_run_too_large_are_refused(tmp_path, monkeypatch):
     assert not RunFolder(tmp_path / "huge").path.exists()
 
 
-def test_the_evaluation_of_a_run_is_read_back(tmp_path):
+def test_the_evaluation_of_a_run_is_read_back(one_figure, tmp_path):
     pipeline.train_run(make_settings(), tmp_path / "run")
     with pytest.raises(RunFolderError, match="Make it with `orbitscope evaluate"):
         pipeline.load_evaluation(tmp_path / "run")
@@ -146,7 +146,7 @@ def test_the_evaluation_of_a_run_is_read_back(tmp_path):
     result = pipeline.evaluate_run(tmp_path / "run", changes={"evaluate": small})
     assert pipeline.load_evaluation(tmp_path / "run") == result
     paths = pipeline.draw_run_figures(tmp_path / "run")
-    assert {"training.svg", "symbol_matrices.png", "captions.md"} <= {path.name for path in paths}
+    assert {"training.svg", "training.png", "captions.md"} <= {path.name for path in paths}
     assert all(path.is_file() for path in paths)
 
 
