@@ -67,7 +67,8 @@ def test_the_first_look_of_the_readme_runs(tmp_path, monkeypatch, capsys):
         r"(.+) (\S+) \[(\S+), (\S+)\] cycles per 100 steps if reversible 0", lines[-1]
     ).groups()
     assert label == "net flux slow → kick → transition → slow"
-    assert float(low) < float(flux) < float(high)
+    low, flux, high = (float(number.replace("−", "-")) for number in (low, flux, high))
+    assert low < flux < high
     for file in (
         "results/quick/regions.nc",
         "results/quick/analysis.json",
