@@ -65,10 +65,12 @@ def test_regions():
 
 
 def test_circulation():
-    labels = np.tile([0, 1, 2], (6, 5)).astype(np.int8)
+    labels = np.array(3 * [[0, 1, 2, 0, 1, 2, 0]] + 3 * [[0, 1, 2, 1, 2, 0, 0]], dtype=np.int8)
     result = compute_circulation(labels, rng=np.random.default_rng(0))
     found, direct = list_headline(result), result.cycle.tolist().index("direct")
-    assert found["net[direct]"].estimate == result.circulation[direct]
+    for i, name in enumerate(result.cycle):
+        assert found[f"net[{name}]"].estimate == result.circulation[i]
+    assert result.circulation[0] != result.circulation[1]
     assert float(result.circulation[direct]) == 1.0
     assert float(found["n_forward[direct]"].estimate) == result.n_forward[direct] > 0
     assert float(found["n_backward[direct]"].estimate) == 0

@@ -152,6 +152,8 @@ def test_the_figure_shows_the_numbers_of_the_result(result):
     figure = plot_regional_exponents(result)
     left, right = figure.axes
     np.testing.assert_allclose([line.get_ydata()[0] for line in left.lines[:3]], result.mean_exponent.value)
+    limits = np.array([lines.get_segments()[0][:, 1] for lines in left.collections])
+    np.testing.assert_allclose(limits.T, [result.mean_exponent.low, result.mean_exponent.high])
     assert right.get_xlabel() == "first exponent of 5 steps (1/step)"
     ax = plot_regional_distributions(result)
     shown = [name for i, name in enumerate(REGIONS) if (result.label == i).any()]

@@ -14,7 +14,7 @@ from orbitscope.errors import InputError
 from orbitscope.hmm import HMM
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
-from orbitscope.statistics import Estimate
+from orbitscope.statistics import Estimate, Null
 
 N_DIMS = 10
 FAST = {"n_null": 19, "n_splits": 1, "n_resamples": 100, "n_microstates": 20}
@@ -209,6 +209,9 @@ def test_agreement_with_symbols():
     found = find(sample_blobs(labels, rng), network=network)
     assert found.adjusted_rand.value == pytest.approx(1)
     assert found.adjusted_rand.low == pytest.approx(1)
+    n_clusters, *shares, rand = (quantity.estimate for quantity in found.headline())
+    assert (float(n_clusters), [float(share) for share in shares]) == (2, found.share.tolist())
+    assert rand == found.adjusted_rand
     first = int(np.bincount(labels.ravel()).argmax())
     np.testing.assert_array_equal(found.table.argmax(1), [first, 1 - first])
     blind = find(sample_blobs(labels, rng), network=make_network(readout=[[0.0, 0.0], [0.0, 0.0]]))
@@ -443,7 +446,10 @@ def test_the_null_is_the_second_eigenvalue_of_shuffled_states():
         np.add.at(counts, (order[:-1], order[1:]), 0.5)
         np.add.at(counts, (order[1:], order[:-1]), 0.5)
         second.append(np.sort(np.linalg.eigvals(counts / counts.sum(1, keepdims=True)).real)[-2])
-    assert model.null_eigenvalue.quantile == pytest.approx(np.quantile(second, 0.95), rel=0.15)
+    null = model.null_eigenvalue
+    assert null.quantile == pytest.approx(np.quantile(second, 0.95), rel=0.15)
+    assert null == Null.of_draws("random order", model.eigenvalues[1], null.draws)
+    assert null.draws.shape == (400,)
 
 
 def test_halves_keep_their_trajectories_apart():

@@ -27,9 +27,12 @@ def test_points_are_the_sizes_and_lines_have_the_fitted_slopes(result):
     points = [line for line in ax.lines if line.get_linestyle() == "None"]
     slopes = [line for line in ax.lines if line.get_linestyle() == "-"]
     order = np.argsort(-result.size.value[-1])
-    for line, fit, measure in zip(points, slopes, order, strict=True):
-        np.testing.assert_array_equal(line.get_data(), [result.noise_std, result.size.value[:, measure]])
-        slope, level = np.polyfit(np.log(result.noise_std), np.log(result.size.value[:, measure]), 1)
+    for line, bars, fit, measure in zip(points, ax.collections, slopes, order, strict=True):
+        size = result.size[:, measure]
+        limits = [segment[:, 1] for segment in bars.get_segments()]
+        np.testing.assert_array_equal(limits, np.stack([size.low, size.high], axis=1))
+        np.testing.assert_array_equal(line.get_data(), [result.noise_std, size.value])
+        slope, level = np.polyfit(np.log(result.noise_std), np.log(size.value), 1)
         np.testing.assert_allclose(fit.get_ydata(), np.exp(level) * result.noise_std**slope, rtol=1e-6)
     assert [label.get_text() for label in ax.get_xticklabels()] == ["0.5", "1", "4"]
     legend = [text.get_text() for text in ax.get_legend().get_texts()]

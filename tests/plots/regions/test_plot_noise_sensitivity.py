@@ -74,8 +74,8 @@ def test_contrasts_are_those_of_the_result_with_their_intervals(result):
     expected = [result.contrast.value[i, j, rule, gamma] for i, j in pairs for rule, gamma in mixtures]
     np.testing.assert_allclose(drawn, expected)
     limits = [segment[:, 0] for lines in ax.collections for segment in lines.get_segments()]
-    low = [result.contrast.low[i, j, rule, gamma] for i, j in pairs for rule, gamma in mixtures]
-    np.testing.assert_allclose([x[0] for x in limits], low)
+    shown = [result.contrast[i, j, rule, gamma] for i, j in pairs for rule, gamma in mixtures]
+    np.testing.assert_allclose(limits, [[contrast.low, contrast.high] for contrast in shown])
     assert [label.get_text() for label in ax.get_yticklabels()] == [
         "slow /\nkick",
         "kick /\ntransition",

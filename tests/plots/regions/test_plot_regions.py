@@ -38,15 +38,20 @@ def test_bars_are_the_estimates_and_the_null_stands_beside_unstable_directions(r
         ax = plot_region_measure(result, measure)
         row = result.measure.tolist().index(measure)
         np.testing.assert_allclose([patch.get_height() for patch in ax.patches], result.estimate.value[row])
+        limits = np.array([segment[:, 1] for segment in ax.collections[0].get_segments()])
+        np.testing.assert_allclose(limits.T, [result.estimate.low[row], result.estimate.high[row]])
         legend = ax.get_legend()
         assert (legend is not None) == (measure == "unstable")
         assert [label.get_text() for label in ax.get_xticklabels()] == ["slow", "kick", "transition"]
 
 
-def test_points_are_the_net_share_of_visits_with_both_counts(result):
+def test_points_are_the_net_share_of_visits_with_interval_and_both_counts(result):
     ax = plot_visits(result)
     drawn = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o"]
     np.testing.assert_allclose(drawn, [result.asymmetry.value[i, j] for i, j in ((0, 1), (1, 2), (2, 0))])
+    limits = [lines.get_segments()[0][:, 0] for lines in ax.collections]
+    order = result.asymmetry[[0, 1, 2], [1, 2, 0]]
+    np.testing.assert_allclose(limits, np.stack([order.low, order.high], axis=1))
     assert ax.texts[0].get_text() == f"{result.visits[0, 1]} : {result.visits[1, 0]}"
     assert ax.get_yticklabels()[0].get_text() == "slow → kick"
     assert (

@@ -90,6 +90,9 @@ def test_probabilities_stand_beside_the_aligned_emission_rows(result, hmm):
     assert states == [-1, states[1], states[2]]
     assert names == [f"0\n{states.index(0)}", f"1\n{states.index(1)}", "–\n0"]
     levels = [line.get_segments()[0] for line in ax.collections]
+    bars = [level[:, 1] for level in levels if level[0, 1] != level[1, 1]]
+    means = result.mean_probs
+    np.testing.assert_allclose(bars, np.stack([means.low.T.ravel(), means.high.T.ravel()], axis=1))
     rows = [level[0, 1] for level in levels if level[0, 1] == level[1, 1]]
     expected = hmm.emission_probs[[states.index(0), states.index(1), 0]].T.ravel()
     np.testing.assert_allclose(rows, expected)
