@@ -16,7 +16,6 @@ import dynamics_page
 import rows as table
 
 from orbitscope.errors import RunFolderError
-from orbitscope.results import Result
 from orbitscope.runs import find_commit
 from orbitscope.runs.zoo import list_zoo
 from orbitscope.statistics import Estimate
@@ -88,11 +87,6 @@ def describe(network: str, part: str, collect: Any) -> Any:
         return collect(load_part(network, part))
     except RunFolderError:
         return None
-
-
-def read(result: Result, index: Any, *names: str) -> list[float]:
-    """One entry of several arrays."""
-    return [float(getattr(result, name)[index]) for name in names]
 
 
 def list_numbers(estimate: Estimate) -> list[float]:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ...dynamics.noise_free.noise_free_exponents import NoiseFreeExponentsResult
 from ...dynamics.stability.lyapunov import LyapunovResult
+from ..intervals import say_interval
 from ..style import (
     EXACT_COLOR,
     MUTED_COLOR,
@@ -120,9 +121,8 @@ def _say_sizes(result: LyapunovResult) -> str:
 
 
 def _say_first(result: LyapunovResult, label: str) -> str:
-    first = result.mean_exponent[0]
-    value, low, high = (format_number(float(number)) for number in (first.value, first.low, first.high))
-    return f"First {label} exponent {value} ({low} to {high}): {result.status['verdict']}."
+    first = say_interval(result.mean_exponent[0])
+    return f"First {label} exponent {first}: {result.status['verdict']}."
 
 
 def _say_meaning(driven: LyapunovResult) -> str:
