@@ -11,7 +11,7 @@ import pytest
 from orbitscope.recipes import build_settings
 from orbitscope.runs import RunFolder
 
-pytestmark = pytest.mark.checkout
+pytestmark = [pytest.mark.checkout, pytest.mark.slow]
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 NAMES = [f"linear-3-fast-{seed}" for seed in (0, 1, 2)]

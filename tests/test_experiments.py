@@ -57,6 +57,7 @@ def read_lines(path):
     return [line.split("|")[1:-1] for line in path.read_text().splitlines() if line.startswith("| linear")]
 
 
+@pytest.mark.slow
 def test_the_paired_experiment_keeps_rows_packed_runs_and_a_page(paired, table, tmp_path):
     paired.main()
     rows = table.read_rows(paired.ROWS)
@@ -80,6 +81,7 @@ def test_the_paired_experiment_keeps_rows_packed_runs_and_a_page(paired, table, 
     assert float(difference[4]) == pytest.approx(words, rel=0.01)
 
 
+@pytest.mark.slow
 def test_a_kill_after_packing_costs_nothing(paired, table, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
@@ -99,6 +101,7 @@ def test_a_kill_after_packing_costs_nothing(paired, table, monkeypatch):
     paired.main()
 
 
+@pytest.mark.slow
 def test_the_networks_of_a_pair_start_from_the_same_weights(paired):
     paired.main()
     runs = [RunFolder(paired.PACKED / f"linear-3-{objective}-1") for objective in paired.OBJECTIVES]
@@ -113,6 +116,7 @@ def test_the_schedule_validates_the_last_epoch_only(table):
         assert settings.train.validate_every == settings.train.epochs
 
 
+@pytest.mark.slow
 def test_a_network_that_diverges_has_a_row_and_the_others_go_on(paired, table, monkeypatch):
     train = table.train_run
 
@@ -208,6 +212,7 @@ def test_the_tables_of_dynamics_are_those_of_their_rows(dynamics, table):
     assert drawn.count("| linear-3 |") == 6
 
 
+@pytest.mark.slow
 def test_a_network_is_analysed_into_one_row_in_place_of_its_older_one(dynamics, table, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(dynamics, "analyse_run", partial(dynamics.analyse_run, quick=True, only=ANALYSED))

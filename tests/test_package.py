@@ -22,6 +22,7 @@ def test_importing_the_package_loads_nothing_heavy():
     assert run_python(code) == "[]"
 
 
+@pytest.mark.slow
 def test_tab_completion_offers_the_public_names_alone():
     show = "print(*dir(orbitscope))"
     seen = run_python(f"import orbitscope; {show}; orbitscope.HMM; import orbitscope.runs.folder; {show}")

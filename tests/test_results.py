@@ -229,6 +229,7 @@ gc.collect()
 """
 
 
+@pytest.mark.slow
 def test_damaged_files_leave_nothing_on_the_terminal_but_the_message(tmp_path):
     save_result(build_example(), tmp_path / "whole.nc")
     command = [sys.executable, "-c", READ_DAMAGED, str(tmp_path / "whole.nc"), str(tmp_path / "x.nc")]

@@ -47,6 +47,7 @@ def test_all_measures_are_shown_when_asked_for(trained, one_figure, capsys):
     assert "--all" not in shown
 
 
+@pytest.mark.slow
 def test_infinite_values_stand_in_the_table_and_in_json(trained, one_figure, capsys):
     assert run_command(["evaluate", str(trained)]) == 0
     capsys.readouterr()

@@ -226,6 +226,7 @@ def test_a_uniform_network_has_the_errors_of_a_uniform_process():
     assert result.symbol_matrix[0, 2] == pytest.approx(exact)
 
 
+@pytest.mark.slow
 def test_independent_symbols_against_other_independent_symbols_have_closed_forms():
     p, q, n_steps = np.array([0.6, 0.3, 0.1]), np.array([0.5, 0.3, 0.2]), 12
     network = build_iid_network(np.log(p).tolist())
@@ -373,6 +374,7 @@ def test_a_process_is_its_own_emulator():
         assert rows["refit_kl_rate"]["estimate"] < 0.003
 
 
+@pytest.mark.slow
 def test_independent_symbols_of_equal_frequencies_are_told_apart():
     hmm = load_process("linear-3")
     iid = build_iid_process(compute_symbol_frequencies(hmm))
@@ -469,6 +471,7 @@ def test_shares_in_copied_windows_are_worth_one_window_per_trajectory():
     assert (share.low, share.high) == pytest.approx(limits, abs=0.004)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["linear-3", "iid"])
 def test_intervals_of_divergences_cover_zero(name):
     hmm = load_process(name) if name != "iid" else build_iid_process([0.5, 0.3, 0.2])

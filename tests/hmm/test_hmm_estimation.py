@@ -101,7 +101,7 @@ def test_log_likelihood_never_decreases_until_it_converges(seed):
     )
 
 
-@pytest.mark.parametrize("name", ["fully-connected-3", "cyclic-4"])
+@pytest.mark.parametrize("name", ["fully-connected-3", pytest.param("cyclic-4", marks=pytest.mark.slow)])
 def test_identifiable_parameters_are_recovered(name):
     """From half-way to uniform rows: a random start may end in another maximum."""
     truth = load_preset(name).hmm

@@ -85,6 +85,7 @@ def test_large_epsilon_tells_more_than_the_paper_s(choice):
     assert choice.chosen == choice.epsilon[np.argmax(choice.typical_ratio)]
 
 
+@pytest.mark.slow
 def test_independent_symbols_against_earlier_measurements():
     """linear-3, 1024 sequences: 1.5 at blur .2, 5.8 at 2, 9.1 at 3, 1.7 at 20, measured with geomloss."""
     ratio = choose_epsilon(CHAIN, 30, 1024, epsilons=(0.04, 4.0, 9.0, 400.0), n_repeats=3).ratio[0]

@@ -108,6 +108,7 @@ def test_the_slope_of_one_half_is_set_by_the_other():
     torch.testing.assert_close(slope, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
 
 
+@pytest.mark.slow
 def test_the_process_itself_has_no_loss():
     hmm, generator = load_preset("cyclic-4").hmm, torch.Generator().manual_seed(0)
     divergence = build_divergence(hmm, 20)

@@ -30,7 +30,7 @@ def test_a_run_without_evaluation_or_without_training_has_the_figures_it_can_hav
     assert "training" not in plots.draw_run_figures([], NO_PLATEAU, evaluation)
 
 
-@pytest.mark.parametrize("n_symbols", [2, 10])
+@pytest.mark.parametrize("n_symbols", [2, pytest.param(10, marks=pytest.mark.slow)])
 def test_every_figure_can_be_rendered(n_symbols):
     result = lose_a_symbol(
         build_evaluation(
@@ -63,6 +63,7 @@ def test_losses_of_words_are_labelled_as_such():
     assert "mismatches" in plots.plot_loss(build_history(), PAST).get_ylabel()
 
 
+@pytest.mark.slow
 def test_saved_figures_are_repeatable_and_their_text_stays_text(tmp_path, evaluation):
     history = build_history()
     for folder in ("a", "b"):

@@ -301,6 +301,7 @@ with RunFolder(sys.argv[1]).lock():
 """
 
 
+@pytest.mark.slow
 def test_a_second_writer_is_kept_out_until_the_first_dies(folder):
     holder = subprocess.Popen([sys.executable, "-c", HOLD, folder.path], stdout=subprocess.PIPE, text=True)
     try:

@@ -111,6 +111,7 @@ def test_what_cannot_be_loaded_says_what_to_do(target, epoch, message):
         orbitscope.load_network(target, epoch=epoch)
 
 
+@pytest.mark.slow
 def test_writing_goes_to_a_copy(networks, one_figure, tmp_path):
     before = list_files(networks)
     result = evaluate_run("zoo:pond", changes={"evaluate.n_trajectories": 40})
@@ -147,6 +148,7 @@ def test_the_command_lists_process_recipe_and_error(capsys):
     assert "zoo:pond-faithful" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_commands_take_a_name_for_a_run(networks, one_figure, capsys):
     before = list_files(networks)
     assert run_command(["evaluate", "zoo:pond", "--json"]) == 0

@@ -129,6 +129,7 @@ def test_an_existing_run_and_a_run_too_large_are_refused(tmp_path, monkeypatch):
     assert not RunFolder(tmp_path / "huge").path.exists()
 
 
+@pytest.mark.slow
 def test_the_evaluation_of_a_run_is_read_back(one_figure, tmp_path):
     pipeline.train_run(make_settings(), tmp_path / "run")
     with pytest.raises(RunFolderError, match="Make it with `orbitscope evaluate"):

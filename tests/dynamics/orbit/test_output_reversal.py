@@ -51,6 +51,7 @@ def test_a_chain_with_a_direction_has_the_d_of_its_law():
     assert all(result.null.p_value == 0.01 for result in found)
 
 
+@pytest.mark.slow
 def test_a_reversible_chain_is_found_so_in_most_samples():
     found, truth = repeat(0.0, 100)
     assert truth == pytest.approx(0, abs=1e-12)

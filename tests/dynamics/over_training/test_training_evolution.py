@@ -270,6 +270,7 @@ def test_checkpoints_and_controls_are_the_same_side_by_side():
         np.testing.assert_allclose(*(arrays[name] for arrays in found), rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_untrained_networks_are_those_of_the_kind_and_measured_like_checkpoints(result):
     """Checkpoints that are untrained themselves: nine of ten lie between the limits (standard error .08)."""
     untrained = {seed: partial(make_network, 1.0, seed=seed) for seed in range(20)}
