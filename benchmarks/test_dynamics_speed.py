@@ -12,11 +12,11 @@ import pytest
 import torch
 from comparisons import measure
 
-from orbitscope.analysis import PARTS
 from orbitscope.dynamics.driving.driven_states import run_driven
 from orbitscope.dynamics.regions.residency import compute_residency
 from orbitscope.dynamics.stability.jacobians import compute_jacobians, compute_spectra
 from orbitscope.network import NoiseRNN
+from orbitscope.parts import REGISTRY
 from orbitscope.runs.zoo import list_zoo, open_run
 
 N_STATES, N_ROLLOUTS, MAX_STEPS = 10_000, 20, 60
@@ -93,8 +93,8 @@ def test_spectra_against_the_full_jacobian(network, states):
 SCRIPT = """
 import re, sys, time
 from pathlib import Path
-from orbitscope.workflows.run_analysis import analyse_run
-outcomes = analyse_run(sys.argv[1])
+from orbitscope.workflows.analyse_run import analyse_run
+outcomes = analyse_run(sys.argv[1]).outcomes
 for outcome in outcomes:
     print(f"  {outcome.part}: {outcome.status}, {outcome.seconds:.1f} s")
 peak = 1024 * int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
@@ -107,7 +107,7 @@ def test_the_whole_analysis_of_one_network(name, tmp_path):
     command = [sys.executable, "-c", SCRIPT, name]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     *parts, last = done.stdout.splitlines()
-    assert len(parts) == len(PARTS)
+    assert len(parts) == len(REGISTRY)
     seconds, peak = map(float, re.split(r"\s+", last))
     sizes = f"{seconds:.0f} s (target 60 s), {peak:.2f} GB (target 1.5 GB)"
-    report("\n".join([f"analysis of {name}, {len(PARTS)} parts: {sizes}", *parts]))
+    report("\n".join([f"analysis of {name}, {len(REGISTRY)} parts: {sizes}", *parts]))

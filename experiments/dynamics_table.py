@@ -19,8 +19,8 @@ from orbitscope.errors import RunFolderError
 from orbitscope.runs import find_commit
 from orbitscope.runs.zoo import list_zoo
 from orbitscope.statistics import Estimate
-from orbitscope.workflows.analysis_files import PartOutcome
-from orbitscope.workflows.run_analysis import analyse_run, load_part
+from orbitscope.workflows.analyse import PartOutcome
+from orbitscope.workflows.analyse_run import analyse_run, load_part
 
 ROWS = table.ROOT / "docs" / "dynamics.jsonl"
 
@@ -55,7 +55,7 @@ def main() -> None:
 
 def compute_row(network: str, threads: int, *, redo: bool = False) -> dict[str, Any]:
     """Analyse one network and collect its row."""
-    outcomes = analyse_run(network, threads=threads, redo=redo)
+    outcomes = analyse_run(network, threads=threads, redo=redo).outcomes
     print(network, *(f"{o.part} {o.status} {o.seconds:.0f} s" for o in outcomes), sep="\n  ", flush=True)
     return {
         "network": network,

@@ -12,7 +12,7 @@ import pytest
 from orbitscope.recipes import build_settings
 from orbitscope.runs import RunFolder
 from orbitscope.training import TrainingDivergedError
-from orbitscope.workflows.run_analysis import load_part
+from orbitscope.workflows.analyse_run import load_part
 
 pytestmark = pytest.mark.checkout
 
@@ -240,7 +240,7 @@ def test_a_row_holds_the_commit_of_its_results(dynamics, monkeypatch, tmp_path):
     monkeypatch.setattr(dynamics, "analyse_run", only)
     monkeypatch.setattr(dynamics, "load_part", partial(load_part, quick=True))
     for commit in ("abc1234", "def5678"):
-        for module in ("orbitscope.workflows.run_analysis", "dynamics_table"):
+        for module in ("orbitscope.workflows.analyse_run", "dynamics_table"):
             monkeypatch.setattr(f"{module}.find_commit", lambda commit=commit: commit)
         assert dynamics.compute_row("zoo:linear-3", 1)["commit"] == "abc1234"
 

@@ -47,7 +47,11 @@ if TYPE_CHECKING:
     from .runs.zoo import load_network as load_network
     from .runs.zoo import open_run as open_run
     from .settings import RunSettings as RunSettings
-    from .workflows.analysis_files import PartOutcome as PartOutcome
+    from .workflows.analyse import Analysis as Analysis
+    from .workflows.analyse import PartOutcome as PartOutcome
+    from .workflows.analyse import analyse as analyse
+    from .workflows.analyse_run import analyse_run as analyse_run
+    from .workflows.analyse_run import load_part as load_part
     from .workflows.import_network import import_run as import_run
     from .workflows.pipeline import TrainedRun as TrainedRun
     from .workflows.pipeline import draw_epsilon_choice as draw_epsilon_choice
@@ -56,11 +60,9 @@ if TYPE_CHECKING:
     from .workflows.pipeline import load_evaluation as load_evaluation
     from .workflows.pipeline import resume_run as resume_run
     from .workflows.pipeline import train_run as train_run
-    from .workflows.run_analysis import analyse_run as analyse_run
-    from .workflows.run_analysis import load_part as load_part
 
 _NAMES = {
-    "workflows.analysis_files": "PartOutcome",
+    "workflows.analyse": "Analysis PartOutcome analyse",
     "errors": "InputError OrbitscopeError RunFolderError",
     "evaluation": "EvaluationResult evaluate_network tabulate",
     "hmm": "HMM Preset build_fully_connected build_linear_chain build_random build_ring fit_baum_welch "
@@ -73,7 +75,7 @@ _NAMES = {
     "progress": "Progress",
     "recipes": "build_settings",
     "results": "load_result save_result",
-    "workflows.run_analysis": "analyse_run load_part",
+    "workflows.analyse_run": "analyse_run load_part",
     "workflows.import_network": "import_run",
     "runs": "RunFolder",
     "settings": "RunSettings",

@@ -1,9 +1,15 @@
-"""A quantity: a named number that a reader may quote, with what it is to be compared with."""
+"""A quantity: a named number that a reader may quote, what it is to be compared with, and what it is."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from .statistics import Estimate, Null
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,99 @@ class Quantity:
             "unit": self.unit,
             "beside": [item.to_plain() for item in self.beside],
         }
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a quantity is: the one place that its label, unit and meaning are read from.
+
+    Attributes
+    ----------
+    key : str
+        Key of the quantity without the part before it and without an index.
+    label : str
+        In words; ``{}`` stands for what the index names.
+    meaning : str
+        Its definition, in one or two sentences.
+    equation : str
+        As a reader would write it by hand.
+    reading : str
+        How to read it: what is large, what is zero, what it does not say.
+    test : str
+        ``FILE::TEST`` that holds it against a known answer.
+    source : str
+        Paper, or "own construction".
+    unit : str
+        As in :class:`Quantity`.
+
+    Examples
+    --------
+    >>> SHARE = Definition("share", "{}: share of states", "…", "…", "…", "…", unit="share")
+    >>> SHARE.measure(Estimate(0.5), "slow").key
+    'share[slow]'
+    """
+
+    key: str
+    label: str
+    meaning: str
+    equation: str
+    reading: str
+    test: str
+    source: str = "own construction"
+    unit: str = "1"
+
+    def measure(
+        self,
+        estimate: Estimate | float | None = None,
+        index: str | int | None = None,
+        *,
+        name: str = "",
+        unit: str = "",
+        beside: tuple[Null | Reference, ...] = (),
+        word: str = "",
+    ) -> Quantity:
+        """Quantity of this kind.
+
+        Parameters
+        ----------
+        estimate : Estimate or float, optional
+            None where the answer is a ``word``.
+        index : str or int, optional
+            What stands in the brackets of the key.
+        name : str, optional
+            What stands in the place of ``{}`` in the label; the index by default.
+        unit : str, optional
+            Where it depends on the index.
+        beside, word
+            As in :class:`Quantity`.
+        """
+        given = float("nan") if estimate is None else estimate
+        return Quantity(
+            key=self.key if index is None else f"{self.key}[{index}]",
+            label=self.label.format(name or index),
+            estimate=given if isinstance(given, Estimate) else Estimate(given),
+            unit=unit or self.unit,
+            beside=beside,
+            word=word,
+        )
+
+
+def define(*definitions: Definition) -> Mapping[str, Definition]:
+    """Definitions by key."""
+    return {definition.key: definition for definition in definitions}
+
+
+def tabulate_quantities(quantities: Iterable[Quantity], **attributes: str) -> "xr.Dataset":
+    """Quantities as a labelled dataset along ``key``: value, low, high, word, unit and label."""
+    import xarray as xr
+
+    rows = list(quantities)
+    columns = {
+        name: [float(getattr(row.estimate, name)) for row in rows] for name in ("value", "low", "high")
+    }
+    columns |= {name: [getattr(row, name) for row in rows] for name in ("word", "unit", "label")}
+    variables = {name: ("key", np.array(values)) for name, values in columns.items()}
+    return xr.Dataset(variables, coords={"key": [row.key for row in rows]}, attrs=attributes)
 
 
 def format_with_unit(estimate: Estimate, unit: str) -> str:

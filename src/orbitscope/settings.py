@@ -28,7 +28,7 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise _explain(cls, error, path) from None
+            raise explain_error(cls, error, path) from None
 
 
 class ModelSettings(Settings):
@@ -275,7 +275,7 @@ def merge_settings(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
     return merged
 
 
-def _explain(cls: type[BaseModel], error: ValidationError, path: str) -> InputError:
+def explain_error(cls: type[BaseModel], error: ValidationError, path: str) -> InputError:
     """Turn pydantic's first complaint into one that names key, requirement, value and remedy."""
     first = error.errors()[0]
     keys = [path, *map(str, first["loc"])] if path else [str(part) for part in first["loc"]]
@@ -289,7 +289,13 @@ def _explain(cls: type[BaseModel], error: ValidationError, path: str) -> InputEr
         return InputError(f"`{'.'.join(keys)}` is required. Add it to the settings.")
     description = _describe(cls, first["loc"])
     remedy = f" It is: {description}." if description else ""
-    return InputError(f"`{'.'.join(keys)}`: {requirement}, got {first['input']!r}.{remedy}")
+    limits = first.get("ctx", {})
+    bound = next((f" must be {sign} {limits[key]:g}" for key, sign in _SIGNS.items() if key in limits), "")
+    return InputError(f"`{'.'.join(keys)}`{bound or f': {requirement}'}, got {first['input']!r}.{remedy}")
+
+
+_SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+"""Bounds of a number, by their names in pydantic."""
 
 
 def _model_at(cls: type[BaseModel], location: tuple) -> type[BaseModel]:
@@ -304,6 +310,6 @@ def _valid_keys(cls: type[BaseModel], location: tuple, path: str) -> list[str]:
 
 
 def _describe(cls: type[BaseModel], location: tuple) -> str | None:
-    model = _model_at(cls, location[:-1])
-    field = model.model_fields.get(str(location[-1])) if location else None
+    named = [part for part in location if isinstance(part, str)]  # not the place in a list
+    field = _model_at(cls, tuple(named[:-1])).model_fields.get(named[-1]) if named else None
     return field.description if field else None

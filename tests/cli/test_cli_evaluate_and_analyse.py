@@ -1,6 +1,5 @@
 """`orbitscope evaluate` and `orbitscope analyse`."""
 
-import json
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +9,12 @@ import pytest
 from command_line import read_json
 
 import orbitscope
-from orbitscope.analysis import PARTS
 from orbitscope.cli.display import (
     print_json,
 )
 from orbitscope.cli.evaluate import describe_evaluation, print_evaluation
 from orbitscope.cli.main import run as run_command
+from orbitscope.parts import REGISTRY, find_part, select_parts
 from orbitscope.runs import RunFolder
 
 
@@ -119,19 +118,22 @@ def test_analyse_list_is_a_settings_file_of_all_defaults(capsys):
     assert run_command(["analyse", "--list"]) == 0
     shown = capsys.readouterr().out
     tables = tomllib.loads(shown)
-    assert list(tables) == list(PARTS)
-    for part in PARTS.values():
-        assert tables[part.name] == json.loads(json.dumps(part.list_settings()))
+    assert list(tables) == list(REGISTRY)
+    for part in select_parts():
+        assert tables[part.name] == part.settings().model_dump(mode="json")
         assert f"# {part.question}\n# about {part.seconds:g} s\n[{part.name}]\n" in shown
-    assert "n_trajectories = 100  # quick: 20\n" in shown.partition("[regions]")[2].partition("[")[0]
+    assert (
+        "n_trajectories = 100  # independent trajectories: the units of intervals; quick: 20\n"
+        in shown.partition("[regions]")[2].partition("[")[0]
+    )
 
 
 def test_analyse_list_json(capsys):
     assert run_command(["analyse", "--list", "--json"]) == 0
     parts = read_json(capsys)["parts"]
-    assert [part["name"] for part in parts] == list(PARTS)
+    assert [part["name"] for part in parts] == list(REGISTRY)
     for part in parts:
-        own = PARTS[part["name"]]
+        own = find_part(part["name"])
         assert (part["question"], part["seconds"]) == (own.question, own.seconds)
-        assert part["settings"].keys() == own.list_settings().keys()
+        assert part["settings"].keys() == own.settings.model_fields.keys()
         assert part["quick"] == own.quick

@@ -7,17 +7,19 @@ import numpy as np
 import pytest
 import torch
 from known_networks import make_ring, make_tilted_plane
+from part_functions import (
+    compute_lyapunov_exponents,
+    compute_noise_free_exponents,
+    compute_regional_exponents,
+    compute_regions,
+    compute_rotation,
+    compute_training_evolution,
+)
 
 from orbitscope.dynamics.noise_free.fixed_points import find_fixed_points
-from orbitscope.dynamics.noise_free.noise_free_exponents import compute_noise_free_exponents
-from orbitscope.dynamics.noise_free.noise_free_growth import compute_noise_free_growth
-from orbitscope.dynamics.orbit.readout_alignment import compute_readout_alignment
-from orbitscope.dynamics.orbit.rotation import compute_rotation
-from orbitscope.dynamics.over_training.training_evolution import compute_training_evolution
-from orbitscope.dynamics.regions.circulation import compute_circulation
-from orbitscope.dynamics.regions.regional_exponents import compute_regional_exponents
-from orbitscope.dynamics.regions.regions import compute_regions
-from orbitscope.dynamics.stability.lyapunov import compute_lyapunov_exponents
+from orbitscope.dynamics.noise_free.noise_free_growth import follow_without_noise
+from orbitscope.dynamics.orbit.readout_alignment import align_readout
+from orbitscope.dynamics.regions.circulation import measure_circulation
 from orbitscope.network import build_network
 
 
@@ -66,7 +68,7 @@ def test_regions():
 
 def test_circulation():
     labels = np.array(3 * [[0, 1, 2, 0, 1, 2, 0]] + 3 * [[0, 1, 2, 1, 2, 0, 0]], dtype=np.int8)
-    result = compute_circulation(labels, rng=np.random.default_rng(0))
+    result = measure_circulation(labels, rng=np.random.default_rng(0))
     found, direct = list_headline(result), result.cycle.tolist().index("direct")
     for i, name in enumerate(result.cycle):
         assert found[f"net[{name}]"].estimate == result.circulation[i]
@@ -80,7 +82,7 @@ def test_circulation():
 def test_readout_with_both_nulls():
     network = build_network(3, hidden_size=8, input_size=2, generator=torch.Generator().manual_seed(0))
     covariance, rng = np.diag(np.arange(1.0, 9.0)), np.random.default_rng(0)
-    result = compute_readout_alignment(network, make_tilted_plane(8), covariance, n_null=99, rng=rng)
+    result = align_readout(network, make_tilted_plane(8), covariance, n_null=99, rng=rng)
     named = replace(result, settings=result.settings | {"symbol_names": ["rain", "fog", "sun"]})
     found, variants = list_headline(named), result.variant.tolist()
     for i in range(3):
@@ -159,7 +161,7 @@ def test_exponents_by_end_and_by_region(two_rays):
 
 
 def test_growth_and_points_without_noise(two_rays):
-    growth = compute_noise_free_growth(two_rays, torch.eye(12), n_steps=50)
+    growth = follow_without_noise(two_rays, torch.eye(12), n_steps=50)
     found = list_headline(growth)
     assert found["verdict"].word == growth.status["verdict"] == "decays"
     assert float(found["largest_rate"].estimate) == growth.largest_rate

@@ -5,15 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from orbitscope.analysis import resolve_settings, select_parts
-from orbitscope.analysis.subject import Subject
 from orbitscope.hmm import load_process
 from orbitscope.network import build_network
+from orbitscope.parts import resolve_settings, select_parts
 from orbitscope.plots.noise_free.noise_free_growth import describe_noise_free_growth, plot_noise_free_growth
 from orbitscope.plots.orbit.orbit_paths import plot_driven_paths
 from orbitscope.plots.orbit.readout_alignment import describe_readout_alignment, plot_projections
 from orbitscope.plots.regions.region_maps import plot_symbol_map
 from orbitscope.plots.symbol_names import name_symbol
+from orbitscope.subject import Subject
 
 NAMES = ["sun", "rain", "a very long name"]
 SHOWN = ["sun", "rain", "a very long…"]

@@ -13,7 +13,7 @@ from .options import Json, UsageError, read_settings_file
 
 if TYPE_CHECKING:
     from ..evaluation import Emulation
-    from ..workflows.analysis_files import PartOutcome
+    from ..workflows.analyse import Analysis
 
 
 def analyse(
@@ -67,87 +67,84 @@ def analyse(
     if run is None:
         raise UsageError("`RUN` is required. Name a run folder, or a network that `orbitscope zoo` lists.")
     with ProgressDisplay(f"Analysing {run}") as progress:
-        from ..workflows.run_analysis import analyse_run
+        from ..workflows.analyse_run import analyse_run
 
         options = {"quick": quick, "redo": redo, "threads": threads, "progress": progress}
-        outcomes = analyse_run(run, only=only, settings=read_settings_file(settings), **options)
+        found = analyse_run(run, only=only, settings=read_settings_file(settings), **options)
     if json:
-        print_json(describe_analysis(run, outcomes, quick=quick))
+        print_json(describe_analysis(run, found))
     else:
-        print_analysis(run, outcomes, quick=quick)
+        print_analysis(run, found)
 
 
 def list_parts(*, json: bool) -> None:
     """Show what each part asks, how long it takes, and its settings: a settings file with all defaults."""
-    from ..analysis import PARTS
+    from ..parts import select_parts
     from .display import print_json
 
     keys = ("name", "question", "seconds", "settings", "quick")
-    parts = [(p.name, p.question, p.seconds, p.list_settings(), dict(p.quick)) for p in PARTS.values()]
+    parts = select_parts()
     if json:
-        print_json({"parts": [dict(zip(keys, part, strict=True)) for part in parts]})
+        rows = [
+            (p.name, p.question, p.seconds, p.settings().model_dump(mode="json"), dict(p.quick))
+            for p in parts
+        ]
+        print_json({"parts": [dict(zip(keys, row, strict=True)) for row in rows]})
         return
-    for name, question, seconds, settings, quick in parts:
-        lines = [f"# {question}", f"# about {seconds:g} s", f"[{name}]"]
-        for key, value in settings.items():
-            note = f"  # quick: {quick[key]}" if key in quick else ""
-            lines.append(f"{key} = {format_value(value)}{note}")
+    for part in parts:
+        lines = [f"# {part.question}", f"# about {part.seconds:g} s", f"[{part.name}]"]
+        for key, value in part.settings().model_dump(mode="json").items():
+            about = part.settings.model_fields[key].description
+            quick = f"; quick: {part.quick[key]}" if key in part.quick else ""
+            lines.append(f"{key} = {format_value(value)}  # {about}{quick}")
         sys.stdout.write("\n".join(lines) + "\n\n")
 
 
-def describe_analysis(run: Path, outcomes: "list[PartOutcome]", *, quick: bool) -> dict[str, Any]:
+def describe_analysis(run: Path, found: "Analysis") -> dict[str, Any]:
     """JSON form: whether the network emulates, conclusions, and the quantities of each part."""
-    from ..workflows.analysis_files import describe_outcomes
-
     emulation = _find_emulation(run)
     return {
         "run": run,
-        "quick": quick,
+        "quick": found.quick,
         "emulation": None if emulation is None else asdict(emulation),
-        "conclusions": _conclude(outcomes),
-        "parts": describe_outcomes(outcomes),
+        "conclusions": found.conclusions,
+        "parts": found.to_plain()["parts"],
     }
 
 
-def print_analysis(run: Path, outcomes: "list[PartOutcome]", *, quick: bool) -> None:
+def print_analysis(run: Path, found: "Analysis") -> None:
     """Show whether the network emulates, conclusions, the main numbers, and where the files are."""
     from .display import print_blank, print_facts, print_sentences, print_table
 
     print_blank()
-    print_sentences([_say_emulation(run), *_conclude(outcomes)])
-    if quick:
+    print_sentences([_say_emulation(run), *found.conclusions])
+    if found.quick:
         print_blank()
         print_facts(
             {"First look": "small sizes, so intervals are wide; leave out --quick for numbers to quote"}
         )
     print_blank()
-    print_table(("Part", "Measure", "Value [interval]", "Beside it (of nulls: 95 %)"), _list_rows(outcomes))
+    print_table(("Part", "Measure", "Value [interval]", "Beside it (of nulls: 95 %)"), _list_rows(found))
     print_blank()
-    for folder in dict.fromkeys(file.parent for outcome in outcomes for file in outcome.files):
+    for folder in dict.fromkeys(file.parent for outcome in found.outcomes for file in outcome.files):
         print_facts({"Figures" if "figures" in folder.parts else "Results": folder})
     print_blank()
     print_facts(
         {
             "Next": f"orbitscope analyse {run}"
-            if quick
+            if found.quick
             else f'osc.load_part("{run}", "regions") reads a result in Python'
         }
     )
 
 
-def _list_rows(outcomes: "list[PartOutcome]") -> Iterator[tuple[str, ...]]:
-    for outcome in outcomes:
+def _list_rows(found: "Analysis") -> Iterator[tuple[str, ...]]:
+    for outcome in found.outcomes:
         for index, quantity in enumerate(outcome.quantities):
             name = outcome.part if index == 0 else ""
             yield name, quantity.label, str(quantity), quantity.describe_beside()
         if outcome.status == "undefined":
             yield outcome.part, "undefined", outcome.reason, ""
-
-
-def _conclude(outcomes: "list[PartOutcome]") -> list[str]:
-    from ..analysis import conclude
-
-    return conclude({quantity.key: quantity for outcome in outcomes for quantity in outcome.quantities})
 
 
 def _find_emulation(run: Path) -> "Emulation | None":

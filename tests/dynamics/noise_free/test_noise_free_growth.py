@@ -8,7 +8,7 @@ from scipy.stats import binom
 from orbitscope.dynamics.driving.driven_states import run_driven
 from orbitscope.dynamics.noise_free.noise_free_growth import (
     NoiseFreeGrowthResult,
-    compute_noise_free_growth,
+    follow_without_noise,
     iterate_noise_free,
 )
 from orbitscope.errors import InputError
@@ -46,7 +46,7 @@ def rotate(angle, size=1.0):
 
 def follow(network, states, **options):
     """Growth over 100 steps after 50."""
-    return compute_noise_free_growth(network, states, **({"n_steps": 100, "settle_steps": 50} | options))
+    return follow_without_noise(network, states, **({"n_steps": 100, "settle_steps": 50} | options))
 
 
 # ---- homogeneous maps
@@ -55,7 +55,7 @@ def follow(network, states, **options):
 def test_rates_against_plain_iteration():
     network = make_network(hidden_size=12)
     states = run_driven(network, 31, 1, burn_in=20, generator=torch.Generator().manual_seed(0)).states[0]
-    found = compute_noise_free_growth(network, states, n_steps=30, settle_steps=7)
+    found = follow_without_noise(network, states, n_steps=30, settle_steps=7)
     with torch.no_grad():
         path = torch.cat([states[None], network.unroll(states, torch.zeros(37, 31, 5).double())])
     length = path.norm(dim=2)
@@ -129,7 +129,7 @@ def test_a_path_that_has_rested_only_at_its_last_step_has_not_come_to_rest():
     cycle = torch.roll(torch.eye(12), 1, 0).double().numpy()
     states = torch.eye(12).double() + 1e3
     states[0, 0] = 1e9
-    found = compute_noise_free_growth(make_linear(cycle), states, step_tolerance=0.1)
+    found = follow_without_noise(make_linear(cycle), states, step_tolerance=0.1)
     assert found.status["directions"] == "rays and cycles"
     assert found.end[0] == -1
     assert (found.end[1:] == 0).all()
@@ -155,7 +155,7 @@ def test_dead_states_are_counted_not_averaged(settle_steps):
     network = set_weights(make_network(hidden_size=2), [[-1.0, 0.0], [0.0, 0.7]])
     states = torch.tensor([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0], [3.0, 1.0]]).double()
     run = {"n_steps": 20, "settle_steps": settle_steps}
-    found = compute_noise_free_growth(network, states, **run)
+    found = follow_without_noise(network, states, **run)
     np.testing.assert_array_equal(np.isneginf(found.rate), [True, False, True, False])
     np.testing.assert_array_equal(np.isnan(found.last_step), [True, False, True, False])
     assert (found.status["died_share"], found.status["ray_share"]) == (0.5, 1.0)
@@ -163,7 +163,7 @@ def test_dead_states_are_counted_not_averaged(settle_steps):
     np.testing.assert_array_equal(np.isneginf(found.log_growth[:, -1]), [1, 1, 1, 0, 0, 0, 0])
     assert not np.isnan(found.log_growth).any()
     assert found.end.tolist() == [-1, 0, -1, 0]
-    silent = compute_noise_free_growth(network, states[[0, 2]], **run)
+    silent = follow_without_noise(network, states[[0, 2]], **run)
     assert (silent.status["verdict"], silent.status["directions"]) == ("decays", "none")
     assert silent.status["ray_share"] is None
     assert np.isnan(silent.mean_rate)
@@ -251,7 +251,7 @@ def test_iterating_without_noise():
 
 def test_results_come_back_from_their_files(tmp_path):
     for network in (make_network(), make_network("tanh", gain=3.0), make_linear(rotate(0.3))):
-        result = compute_noise_free_growth(network, draw_states(10, network.cell.state_size), n_steps=20)
+        result = follow_without_noise(network, draw_states(10, network.cell.state_size), n_steps=20)
         save_result(result, tmp_path / "growth.nc")
         assert load_result(tmp_path / "growth.nc", NoiseFreeGrowthResult) == result
 
@@ -268,4 +268,4 @@ def test_results_come_back_from_their_files(tmp_path):
 )
 def test_bad_input_is_named(states, options, message):
     with pytest.raises(InputError, match=message):
-        compute_noise_free_growth(make_network(), states.double(), **options)
+        follow_without_noise(make_network(), states.double(), **options)

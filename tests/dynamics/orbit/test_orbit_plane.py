@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 from known_networks import change_units, make_linear, make_plane, make_ring
+from part_functions import compute_orbit_paths, compute_regions, compute_rotation, compute_training_evolution
 
 from orbitscope.dynamics.driving.driven_states import run_driven
 from orbitscope.dynamics.driving.neuron_scales import measure_active_scales, measure_scales
-from orbitscope.dynamics.orbit.orbit_paths import compute_orbit_paths
 from orbitscope.dynamics.orbit.orbit_plane import (
     OrbitPlane,
     compute_covariance,
@@ -13,9 +13,6 @@ from orbitscope.dynamics.orbit.orbit_plane import (
     fit_orbit_plane,
     require_plane,
 )
-from orbitscope.dynamics.orbit.rotation import compute_rotation
-from orbitscope.dynamics.over_training.training_evolution import compute_training_evolution
-from orbitscope.dynamics.regions.regions import compute_regions
 from orbitscope.errors import InputError, UndefinedAnalysisError
 from orbitscope.network import build_network
 

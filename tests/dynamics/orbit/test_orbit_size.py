@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from part_functions import compute_orbit_size
 
 from orbitscope.dynamics.driving.driven_states import run_driven
-from orbitscope.dynamics.orbit.orbit_size import OrbitSizeResult, compute_orbit_size
+from orbitscope.dynamics.orbit.orbit_size import OrbitSizeResult
 from orbitscope.errors import InputError
 from orbitscope.network import NoiseRNN, build_network
 from orbitscope.network.cells import Cell
@@ -151,7 +152,7 @@ def test_same_seed_same_result():
 
 @pytest.mark.parametrize("noise_stds", [(), (1.0,), (1.0, 1.0), (0.0, 1.0), (-1.0, 1.0), (1.0, float("nan"))])
 def test_noise_that_gives_no_slope_is_refused(noise_stds):
-    with pytest.raises(InputError, match="`noise_stds` must hold ≥ 2 different numbers > 0"):
+    with pytest.raises(InputError, match="noise_stds.* (must hold ≥ 2 different numbers|must be > 0|finite)"):
         run(make_network(), noise_stds)
 
 

@@ -6,7 +6,7 @@ import torch
 from known_networks import make_tilted_plane
 
 from orbitscope.dynamics.orbit.orbit_plane import OrbitPlane, compute_covariance, fit_orbit_plane
-from orbitscope.dynamics.orbit.readout_alignment import ReadoutAlignmentResult, compute_readout_alignment
+from orbitscope.dynamics.orbit.readout_alignment import ReadoutAlignmentResult, align_readout
 from orbitscope.errors import InputError, UndefinedAnalysisError
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
@@ -27,7 +27,7 @@ def run(rows, plane, covariance=None, *, seed=0, **options):
     """Align rows with a plane; without a covariance, activity varies alike along all directions."""
     covariance = np.eye(np.shape(rows)[1]) if covariance is None else covariance
     rng = np.random.default_rng(seed)
-    return compute_readout_alignment(make_network(rows), plane, covariance, rng=rng, **options)
+    return align_readout(make_network(rows), plane, covariance, rng=rng, **options)
 
 
 def draw_activity(width=30, *, n_states=4000, seed=3):
@@ -284,9 +284,7 @@ def test_single_precision_does_not_make_a_direction():
     network = make_network(draw_rows()).float()
     with torch.no_grad():
         network.w_out[1] = (network.w_out[0] + network.w_out[2]) / 2
-    result = compute_readout_alignment(
-        network, make_tilted_plane(30), np.eye(30), rng=np.random.default_rng(0)
-    )
+    result = align_readout(network, make_tilted_plane(30), np.eye(30), rng=np.random.default_rng(0))
     assert result.status["undefined"]["centred"] == [1]
 
 

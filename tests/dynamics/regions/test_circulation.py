@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from orbitscope.dynamics.regions.circulation import CirculationResult, compute_circulation
+from orbitscope.dynamics.regions.circulation import CirculationResult, measure_circulation
 from orbitscope.errors import InputError
 from orbitscope.results import load_result, save_result
 from orbitscope.statistics import Estimate, compute_net_share
 
 
 def circulate(labels, **options):
-    return compute_circulation(np.array(labels), rng=np.random.default_rng(0), **options)
+    return measure_circulation(np.array(labels), rng=np.random.default_rng(0), **options)
 
 
 def count_by_hand(row):

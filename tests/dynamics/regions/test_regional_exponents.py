@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 import torch
-
-from orbitscope.dynamics.noise_free.noise_free_exponents import compute_noise_free_exponents
-from orbitscope.dynamics.regions.region_labels import REGIONS, classify_regions, label_states
-from orbitscope.dynamics.regions.regional_exponents import (
-    RegionalExponentsResult,
+from part_functions import (
+    compute_lyapunov_exponents,
+    compute_noise_free_exponents,
     compute_regional_exponents,
 )
-from orbitscope.dynamics.stability.lyapunov import LyapunovResult, compute_lyapunov_exponents
+
+from orbitscope.dynamics.regions.region_labels import REGIONS, classify_regions, label_states
+from orbitscope.dynamics.regions.regional_exponents import RegionalExponentsResult
+from orbitscope.dynamics.stability.lyapunov import LyapunovResult
 from orbitscope.errors import InputError
 from orbitscope.network import build_network
 from orbitscope.plots.regions.regional_exponents import (

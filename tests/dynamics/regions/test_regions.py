@@ -3,11 +3,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from part_functions import compute_regions
 
 from orbitscope.dynamics.driving.driven_states import NoStationaryRegimeError, run_driven
 from orbitscope.dynamics.regions.region_labels import REGIONS, classify_regions, find_uncertain
 from orbitscope.dynamics.regions.region_measures import compute_speed, draw_active_sets
-from orbitscope.dynamics.regions.regions import RegionResult, compute_regions
+from orbitscope.dynamics.regions.regions import RegionResult
 from orbitscope.dynamics.stability.jacobians import compute_active_spectra
 from orbitscope.errors import InputError
 from orbitscope.network import build_network

@@ -3,7 +3,7 @@ import pytest
 import torch
 from matplotlib.colors import to_rgba
 
-from orbitscope.dynamics.noise_free.noise_free_growth import compute_noise_free_growth
+from orbitscope.dynamics.noise_free.noise_free_growth import follow_without_noise
 from orbitscope.network import build_network
 from orbitscope.plots.noise_free.noise_free_growth import (
     describe_noise_free_growth,
@@ -26,7 +26,7 @@ def make_network(w_hh, cell="relu"):
 
 
 def rest(network, states, **options):
-    return compute_noise_free_growth(network, torch.tensor(states), n_steps=40, settle_steps=10, **options)
+    return follow_without_noise(network, torch.tensor(states), n_steps=40, settle_steps=10, **options)
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ import pytest
 import torch
 from known_networks import make_linear, make_ring, rotate
 from matplotlib.colors import to_hex
+from part_functions import compute_orbit_paths
 
-from orbitscope.dynamics.orbit.orbit_paths import compute_orbit_paths
 from orbitscope.plots.orbit.orbit_paths import (
     describe_orbit_paths,
     plot_driven_paths,

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from part_functions import compute_orbit_size
 
-from orbitscope.dynamics.orbit.orbit_size import compute_orbit_size
 from orbitscope.network import build_network
 from orbitscope.plots.orbit.orbit_size import describe_orbit_size, plot_orbit_size, plot_sizes
 from orbitscope.plots.style import format_number

@@ -4,7 +4,7 @@ import torch
 from known_networks import make_tilted_plane
 from matplotlib.colors import to_hex
 
-from orbitscope.dynamics.orbit.readout_alignment import compute_readout_alignment
+from orbitscope.dynamics.orbit.readout_alignment import align_readout
 from orbitscope.network import build_network
 from orbitscope.plots.orbit.readout_alignment import (
     describe_readout_alignment,
@@ -20,9 +20,7 @@ def run(*, zero_row=False):
         with torch.no_grad():
             network.w_out[1] = (network.w_out[0] + network.w_out[2]) / 2
     rng = np.random.default_rng(0)
-    return compute_readout_alignment(
-        network, make_tilted_plane(8), np.diag(np.arange(1.0, 9.0)), n_null=200, rng=rng
-    )
+    return align_readout(network, make_tilted_plane(8), np.diag(np.arange(1.0, 9.0)), n_null=200, rng=rng)
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 from known_networks import make_ring
+from part_functions import compute_rotation
 
-from orbitscope.dynamics.orbit.rotation import compute_rotation
 from orbitscope.plots.orbit.rotation import (
     describe_rotation,
     plot_area_rate,

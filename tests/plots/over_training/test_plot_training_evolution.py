@@ -3,8 +3,8 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from part_functions import compute_training_evolution
 
-from orbitscope.dynamics.over_training.training_evolution import compute_training_evolution
 from orbitscope.network import build_network
 from orbitscope.plots.over_training.training_evolution import (
     choose_orbits,

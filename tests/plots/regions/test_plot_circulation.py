@@ -1,6 +1,6 @@
 import numpy as np
 
-from orbitscope.dynamics.regions.circulation import compute_circulation
+from orbitscope.dynamics.regions.circulation import measure_circulation
 from orbitscope.plots.regions.circulation import (
     describe_circulation,
     plot_circulation,
@@ -11,7 +11,7 @@ from orbitscope.plots.style import format_number
 
 
 def run(labels):
-    return compute_circulation(labels, n_null=99, rng=np.random.default_rng(0))
+    return measure_circulation(labels, n_null=99, rng=np.random.default_rng(0))
 
 
 def draw_labels():

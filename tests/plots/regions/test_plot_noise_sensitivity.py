@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.colors import to_rgba
+from part_functions import compute_noise_sensitivity
 
-from orbitscope.dynamics.regions.noise_sensitivity import compute_noise_sensitivity
 from orbitscope.network import build_network
 from orbitscope.plots.regions.noise_sensitivity import (
     describe_noise_sensitivity,

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from part_functions import compute_regions
 
 from orbitscope.dynamics.driving.driven_states import run_driven
 from orbitscope.dynamics.regions.region_labels import REGIONS
-from orbitscope.dynamics.regions.regions import compute_regions
 from orbitscope.network import build_network
 from orbitscope.plots.regions.region_maps import (
     describe_region_maps,

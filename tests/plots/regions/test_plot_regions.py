@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.colors import to_rgba
+from part_functions import compute_regions
 
-from orbitscope.dynamics.regions.regions import compute_regions
 from orbitscope.network import build_network
 from orbitscope.plots.regions.regions import (
     describe_regions,

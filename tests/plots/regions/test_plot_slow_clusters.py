@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.colors import to_rgba
+from part_functions import find_slow_clusters
 
-from orbitscope.dynamics.regions.slow_clusters import find_slow_clusters
 from orbitscope.hmm import HMM
 from orbitscope.network import build_network
 from orbitscope.plots.regions.slow_clusters import (

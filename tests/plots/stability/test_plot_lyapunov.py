@@ -3,9 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from part_functions import compute_lyapunov_exponents, compute_noise_free_exponents
 
-from orbitscope.dynamics.noise_free.noise_free_exponents import compute_noise_free_exponents
-from orbitscope.dynamics.stability.lyapunov import compute_lyapunov_exponents
 from orbitscope.network import build_network
 from orbitscope.plots.stability.lyapunov import (
     describe_lyapunov,

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from ...errors import InputError, UndefinedAnalysisError
 from ...network import NoiseRNN, iterate_rollout
+from ...part_settings import Drive, DrivenStarts
+from ...subject import Subject
 
 LARGEST_STATE = 1e12
 """Activity above which a network counts as growing without bound (float32 keeps 7 digits of it)."""
@@ -91,6 +93,28 @@ def run_driven(
             f"{burn_in + n_steps} steps. Use a network whose noise reaches its units."
         )
     return DrivenPath(start, kept.states, kept.noise)
+
+
+def drive(
+    subject: Subject, settings: Drive, *, n_steps: int | None = None, generator: torch.Generator
+) -> DrivenPath:
+    """Run the network of a subject as the settings of a part say; ``n_steps`` wins over theirs."""
+    return run_driven(
+        subject.network,
+        settings.n_trajectories,
+        settings.n_steps if n_steps is None else n_steps,
+        burn_in=settings.burn_in,
+        noise_std=subject.noise_std,
+        generator=generator,
+    )
+
+
+def draw_driven_states(
+    subject: Subject, settings: DrivenStarts, *, generator: torch.Generator
+) -> Float[Tensor, "point state"]:
+    """Driven states that are independent: the last one of each trajectory."""
+    noise = {"noise_std": subject.noise_std, "generator": generator}
+    return run_driven(subject.network, settings.n_states, 1, burn_in=settings.burn_in, **noise).states[0]
 
 
 def _require_bounded(state: Tensor, step: int) -> None:

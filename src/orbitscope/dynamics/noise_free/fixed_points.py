@@ -7,13 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
+from pydantic import Field
 from torch import Tensor
 
 from ...errors import InputError
 from ...network import NoiseRNN
-from ...quantity import Quantity, known_value
+from ...part import Part
+from ...part_settings import DrivenStarts
+from ...quantity import Definition, Quantity, define, known_value
 from ...results import Result, axes
-from ...statistics import Estimate
+from ...subject import Subject
+from ..driving.driven_states import draw_driven_states
 from ..driving.homogeneity import is_map_homogeneous
 from ..driving.points import merge_points, require_points
 from ..stability.jacobians import compute_spectra
@@ -29,6 +33,35 @@ _UNSTABLE_ABOVE = 1 + 1e-5
 
 _KINK_REACH = 1e-7
 """Distance, as a share of the scale, within which a point is looked at for a kink."""
+
+_TESTS = "tests/dynamics/noise_free/test_fixed_points.py"
+
+DEFINITIONS = define(
+    Definition(
+        key="n_points",
+        label="{} of the noise-free map",
+        meaning="Points where the noise-free map F rests (fixed), rays that it keeps (ray), and points where "
+        "its step is smallest (slow).",
+        equation="fixed: q = ½‖F(h) − h‖² < 1e-20 scale²; ray: q/‖h‖² of a direction; slow: minima of q",
+        reading="A ReLU network without biases can have one isolated fixed point only, silence: an identity.",
+        test=f"{_TESTS}::test_one_bistable_unit_has_two_stable_points_and_an_unstable_one",
+        source="sussillo2013; own treatment of homogeneous maps",
+    ),
+    Definition(
+        key="n_unstable",
+        label="of all these, unstable",
+        meaning="Points at which the Jacobian has an eigenvalue outside the unit circle.",
+        equation="n(points with |λ| > 1)",
+        reading="Off fixed points an unstable direction does not decide stability.",
+        test=f"{_TESTS}::test_a_flip_flop_of_two_units",
+    ),
+)
+
+
+class FixedPointSettings(DrivenStarts):
+    """Settings of the part ``fixed_points``."""
+
+    max_steps: int = Field(default=1000, ge=0, description="steps of the descent")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,17 +121,18 @@ class FixedPointResult(Result):
         only_origin = known_value("identity, the origin alone:", 1.0) if is_identity else ()
         names = {"fixed": "fixed points", "ray": "rays of fixed points", "slow": "slow points"}
         counts = [
-            Quantity(
-                f"n_points[{kind}]", f"{name} of the noise-free map", Estimate((self.kind == kind).sum())
-            )
+            DEFINITIONS["n_points"].measure((self.kind == kind).sum(), kind, name=name)
             for kind, name in names.items()
         ]
-        unstable = Estimate((self.n_unstable > 0).sum())
-        return [
-            replace(counts[0], beside=only_origin),
-            *counts[1:],
-            Quantity("n_unstable", "of all these, unstable", unstable),
-        ]
+        unstable = DEFINITIONS["n_unstable"].measure((self.n_unstable > 0).sum())
+        return [replace(counts[0], beside=only_origin), *counts[1:], unstable]
+
+
+def compute_fixed_points(subject: Subject, settings: FixedPointSettings) -> FixedPointResult:
+    """Fixed and slow points from driven states: see :func:`find_fixed_points`."""
+    generator = subject.start_generator("fixed_points")
+    states = draw_driven_states(subject, settings, generator=generator)
+    return find_fixed_points(subject.network, states, max_steps=settings.max_steps)
 
 
 def find_fixed_points(
@@ -254,3 +288,15 @@ def _find_kinks(network: NoiseRNN, points: Tensor, reach: float) -> Tensor:
         bend = network.step(points + shift, still) + network.step(points - shift, still) - middle
         is_kink |= bend.norm(dim=1) > 1e-3 * reach
     return is_kink
+
+
+PART = Part(
+    name="fixed_points",
+    question="which fixed and slow points does the noise-free map have?",
+    result=FixedPointResult,
+    settings=FixedPointSettings,
+    compute=compute_fixed_points,
+    definitions=DEFINITIONS,
+    seconds=4.0,
+    quick={"n_states": 30, "max_steps": 200},
+)

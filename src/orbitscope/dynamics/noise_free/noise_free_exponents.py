@@ -11,15 +11,39 @@ from torch import Tensor
 
 from ...errors import InputError
 from ...network import NoiseRNN
-from ...quantity import Quantity
+from ...part import Part
+from ...part_settings import DrivenStarts, States
+from ...quantity import Definition, Quantity, define
 from ...results import axes
 from ...statistics import Estimate
+from ...subject import Subject
+from ..driving.driven_states import draw_driven_states
 from ..driving.homogeneity import is_map_homogeneous
 from ..driving.points import require_points, scale_to_one
-from ..stability.lyapunov import LyapunovResult, require_lengths, summarise_blocks
+from ..stability.lyapunov import DEFINITIONS as OF_ANY_PATH
+from ..stability.lyapunov import BlockSteps, LyapunovResult, TangentLengths, summarise_blocks
 from ..stability.tangents import follow_tangents
 from .end_names import NO_END, name_ends
-from .noise_free_growth import NoiseFreeGrowthResult, compute_noise_free_growth, iterate_noise_free
+from .noise_free_growth import NoiseFreeGrowthResult, follow_without_noise, iterate_noise_free
+
+END_LARGEST = Definition(
+    key="end_largest",
+    label="{}: mean and range over its paths",
+    meaning="First exponent of the noise-free paths that come to one end; ends are numbered by their share.",
+    equation="mean, smallest and largest λ₁ of these paths (a range, not an interval)",
+    reading="On a ray or at a point all agree with log |λ| of the largest eigenvalue there.",
+    test="tests/dynamics/stability/test_lyapunov.py::test_paths_are_divided_by_the_ray_that_they_come_to",
+    unit="1/step",
+)
+
+DEFINITIONS = {**OF_ANY_PATH, **define(END_LARGEST)}
+
+
+class NoiseFreeExponentsSettings(TangentLengths, DrivenStarts):
+    """Settings of the part ``noise_free_exponents``."""
+
+    n_states: States = 100
+    block_steps: BlockSteps = 50
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,23 +94,24 @@ class NoiseFreeExponentsResult(LyapunovResult):
         known = [self.name_symbol(symbol) for symbol in self.end_symbol.tolist() if symbol >= 0]
         names = [*name_ends(self.end_kind, known), NO_END][: len(self.end)]
         ranges = Estimate(self.end_mean[:, 0], self.end_least[:, 0], self.end_largest[:, 0])
-        ends = [
-            Quantity(f"end_largest[{i}]", f"{name}: mean and range over its paths", ranges[i], "1/step")
-            for i, name in enumerate(names)
-        ]
+        ends = [END_LARGEST.measure(ranges[i], i, name=name) for i, name in enumerate(names)]
         return [*super().headline(), *ends]
 
 
 def compute_noise_free_exponents(
+    subject: Subject, settings: NoiseFreeExponentsSettings
+) -> NoiseFreeExponentsResult:
+    """Exponents without noise from driven states: see :func:`measure_free_exponents`."""
+    generator = subject.start_generator("noise_free_exponents")
+    states = draw_driven_states(subject, settings, generator=generator)
+    return measure_free_exponents(subject.network, states, settings, generator=generator)
+
+
+def measure_free_exponents(
     network: NoiseRNN,
     states: Float[Tensor, "trajectory state"],
+    settings: TangentLengths,
     *,
-    n_exponents: int = 5,
-    n_steps: int = 500,
-    align_steps: int = 100,
-    block_steps: int = 50,
-    n_resamples: int = 1000,
-    confidence: float = 0.95,
     generator: torch.Generator,
 ) -> NoiseFreeExponentsResult:
     """Largest Lyapunov exponents of the noise-free map along the paths from given states.
@@ -96,37 +121,44 @@ def compute_noise_free_exponents(
     network : NoiseRNN
     states : (trajectory, state)
         Where paths start, one driven state from each trajectory: the interval takes them as independent.
-    n_exponents, n_steps, align_steps, block_steps, n_resamples, confidence, generator
+    settings : TangentLengths
         As in :func:`compute_lyapunov_exponents`.
+    generator
+        Source of the first tangent vectors and of the bootstrap; same seed, same result.
 
     Raises
     ------
     InputError
-        If a state has the wrong width or is not finite, there is only one, or a number is out of range.
+        If a state has the wrong width or is not finite, or there is only one.
 
     Notes
     -----
     Own construction on the same method. For a homogeneous map, whose Jacobian does not depend on scale, the
     iterates are rescaled: exponents are those on the way to the origin or to infinity. The first is at least
-    the rate of :func:`compute_noise_free_growth`, which is growth along the path itself and tells where paths
+    the rate of :func:`follow_without_noise`, which is growth along the path itself and tells where paths
     end. A state that dies has the exponent −inf.
     """
-    lengths = {"n_steps": n_steps, "align_steps": align_steps, "block_steps": block_steps}
     require_points(network, states)
     if len(states) < 2:
         raise InputError("`states` must be 2 or more for an interval, got 1. Use states of run_driven.")
-    require_lengths(network, n_exponents, **lengths)
+    n_steps, align_steps = settings.n_steps, settings.align_steps
     rescale = is_map_homogeneous(network, states)
     steps = _iterate_still(network, states, align_steps + n_steps, rescale=rescale)
+
+    n_exponents = min(settings.n_exponents, network.cell.state_size)
     blocks = follow_tangents(
-        network, steps, n_exponents, align_steps=align_steps, block_steps=block_steps, generator=generator
+        network,
+        steps,
+        n_exponents,
+        align_steps=align_steps,
+        block_steps=settings.block_steps,
+        generator=generator,
     )
-    resampling = {"n_resamples": n_resamples, "confidence": confidence}
-    sizes = {"n_exponents": n_exponents, "n_trajectories": len(states), **lengths, **resampling}
-    summary = summarise_blocks(blocks, **resampling, generator=generator)
-    growth = compute_noise_free_growth(network, states, n_steps=n_steps, settle_steps=align_steps)
+    summary = summarise_blocks(blocks, **settings.resampling, generator=generator)
+    growth = follow_without_noise(network, states, n_steps=n_steps, settle_steps=align_steps)
+    sizes = {"n_exponents": n_exponents, "n_trajectories": len(states)}
     return NoiseFreeExponentsResult(
-        settings={"noise_std": 0.0, "rescaled": rescale, **sizes},
+        settings={"noise_std": 0.0, "rescaled": rescale, **settings.model_dump(), **sizes},
         **summary,
         **_divide_by_end(growth, summary["per_trajectory"]),
     )
@@ -167,3 +199,15 @@ def _divide_by_end(growth: NoiseFreeGrowthResult, exponents: np.ndarray) -> dict
         "end_largest": reduce(np.nanmax),
         "trajectory_end": index,
     }
+
+
+PART = Part(
+    name="noise_free_exponents",
+    question="and without noise?",
+    result=NoiseFreeExponentsResult,
+    settings=NoiseFreeExponentsSettings,
+    compute=compute_noise_free_exponents,
+    definitions=DEFINITIONS,
+    seconds=2.0,
+    quick={"n_states": 20, "n_steps": 100},
+)

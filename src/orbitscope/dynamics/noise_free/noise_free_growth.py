@@ -7,15 +7,18 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from pydantic import Field
 from scipy.stats import beta
 from torch import Tensor
 
 from ...errors import InputError
 from ...network import NoiseRNN
-from ...quantity import Quantity, known_value
+from ...part import Part
+from ...part_settings import DrivenStarts, States
+from ...quantity import Definition, Quantity, define, known_value
 from ...results import Result, axes
-from ...statistics import Estimate
-from ..driving.driven_states import LARGEST_STATE
+from ...subject import Subject
+from ..driving.driven_states import LARGEST_STATE, draw_driven_states
 from ..driving.homogeneity import is_map_homogeneous
 from ..driving.points import merge_points, require_points, scale_to_one
 from .end_names import name_ends
@@ -30,6 +33,64 @@ _LAST_STEPS = 10
 
 _MERGE_DISTANCE = 0.01
 """Ends closer than this share of the scale are one."""
+
+_TESTS = "tests/dynamics/noise_free/test_noise_free_growth.py"
+
+DEFINITIONS = define(
+    Definition(
+        key="verdict",
+        label="activity without noise",
+        meaning="What becomes of driven states when the noise stops.",
+        equation="grows, decays or neutral by the sign of the largest rate (a homogeneous map); else "
+        "settles, moves or diverges by the last steps of all paths",
+        reading="'decays' is the paper's single fixed point that attracts. 'grows' means that noise is not "
+        "what keeps activity up.",
+        test=f"{_TESTS}::test_positive_weights_grow_by_their_largest_eigenvalue_along_a_ray",
+    ),
+    Definition(
+        key="mean_rate",
+        label="mean rate of log ‖h‖",
+        meaning="Growth of the size of activity per step without noise, mean over states that do not die.",
+        equation="⟨(log ‖h_{s+n}‖ − log ‖h_s‖)/n⟩ after s steps of settling",
+        reading="Below 0 activity shrinks. For a map that is not homogeneous there is no such rate.",
+        test=f"{_TESTS}::test_rates_against_plain_iteration",
+        unit="1/step",
+    ),
+    Definition(
+        key="largest_rate",
+        label="largest rate of log ‖h‖",
+        meaning="The same for the state that grows fastest.",
+        equation="max over states of (log ‖h_{s+n}‖ − log ‖h_s‖)/n",
+        reading="Below 0 every state dies out: then the verdict is 'decays'.",
+        test=f"{_TESTS}::test_one_growing_state_is_enough_and_shares_count_the_rest",
+        unit="1/step",
+    ),
+    Definition(
+        key="n_ends",
+        label="{}s that paths come to",
+        meaning="Ends of noise-free paths: directions (rays) of a homogeneous map, else fixed points.",
+        equation="ends closer than .01 of the scale are one",
+        reading="Several ends are several attractors, or directions of decay.",
+        test=f"{_TESTS}::test_two_rays_are_two_ends_with_their_rates_and_symbols",
+    ),
+    Definition(
+        key="end_share",
+        label="paths that come to the {}",
+        meaning="Share of the noise-free paths that come to this end; ends are numbered by this share.",
+        equation="n(paths that end here) / n(paths)",
+        reading="Shares add up to 1 unless paths keep moving, die or diverge.",
+        test=f"{_TESTS}::test_paths_of_a_bistable_map_settle_at_two_ends",
+        unit="share",
+    ),
+)
+
+
+class NoiseFreeGrowthSettings(DrivenStarts):
+    """Settings of the part ``noise_free_growth``."""
+
+    n_states: States = 1000
+    n_steps: int = Field(default=500, ge=1, description="steps without noise over which rates are taken")
+    settle_steps: int = Field(default=100, ge=0, description="steps without noise before these")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,25 +161,29 @@ class NoiseFreeGrowthResult(Result):
         """Verdict, where paths come to, and the rates of a homogeneous map."""
         names = name_ends(self.end_kind, [self.name_symbol(symbol) for symbol in self.end_symbol.tolist()])
         shares = [
-            Quantity(f"end_share[{i}]", f"paths that come to the {name}", Estimate(share), "share")
-            for i, (name, share) in enumerate(zip(names, self.end_share, strict=True))
+            DEFINITIONS["end_share"].measure(share, i, name=name)
+            for i, (name, share) in enumerate(zip(names, self.end_share.tolist(), strict=True))
         ]
-        verdict = Quantity("verdict", "activity without noise", word=self.status["verdict"])
-        n_ends = Quantity("n_ends", f"{self.end_kind}s that paths come to", Estimate(len(names)))
+        verdict = DEFINITIONS["verdict"].measure(word=self.status["verdict"])
+        n_ends = DEFINITIONS["n_ends"].measure(len(names), name=self.end_kind)
         if not self.status["homogeneous"]:
             return [verdict, n_ends, *shares]
         beside = known_value("if activity keeps its size", 0.0)
-        rates = (("mean_rate", "mean rate of log ‖h‖"), ("largest_rate", "largest rate of log ‖h‖"))
-        return [
-            verdict,
-            *(Quantity(key, what, Estimate(getattr(self, key)), "1/step", beside) for key, what in rates),
-            n_ends,
-            *shares,
-        ]
+        keys = ("mean_rate", "largest_rate")
+        rates = [DEFINITIONS[key].measure(getattr(self, key), beside=beside) for key in keys]
+        return [verdict, *rates, n_ends, *shares]
+
+
+def compute_noise_free_growth(subject: Subject, settings: NoiseFreeGrowthSettings) -> NoiseFreeGrowthResult:
+    """Noise-free growth from driven states, one of each trajectory: see :func:`follow_without_noise`."""
+    generator = subject.start_generator("noise_free_growth")
+    states = draw_driven_states(subject, settings, generator=generator)
+    lengths = {"n_steps": settings.n_steps, "settle_steps": settings.settle_steps}
+    return follow_without_noise(subject.network, states, **lengths)
 
 
 @torch.no_grad()
-def compute_noise_free_growth(
+def follow_without_noise(
     network: NoiseRNN,
     states: Float[Tensor, "point state"],
     *,
@@ -300,3 +365,15 @@ def _judge_steps(paths: _Paths, step_tolerance: float) -> dict[str, Any]:
         "settled_share": float(is_settled.mean()),
         "diverged_share": float(has_diverged.mean()),
     }
+
+
+PART = Part(
+    name="noise_free_growth",
+    question="what becomes of activity when the noise stops?",
+    result=NoiseFreeGrowthResult,
+    settings=NoiseFreeGrowthSettings,
+    compute=compute_noise_free_growth,
+    definitions=DEFINITIONS,
+    seconds=2.0,
+    quick={"n_states": 100},
+)

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Integer
+from pydantic import Field
 from torch import Tensor
 
 from ...errors import InputError
 from ...network import NoiseRNN, iterate_rollout
-from ...quantity import Quantity
+from ...part import Part
+from ...part_settings import Drive, Steps
+from ...quantity import Definition, Quantity, define
 from ...results import axes
-from ...statistics import Estimate
-from ..driving.driven_states import run_driven
+from ...subject import Subject
+from ..driving.driven_states import drive
 from .orbit_plane import (
     OrbitPlane,
     PlaneResult,
@@ -23,6 +26,38 @@ from .orbit_plane import (
 )
 
 _FREE_AXES = ("shown", "free_time")
+
+_TESTS = "tests/dynamics/orbit/test_orbit_paths.py"
+
+DEFINITIONS = define(
+    Definition(
+        key="plane_share",
+        label="variance in the orbit plane",
+        meaning="Share of the variance of driven activity along its two leading principal axes.",
+        equation="(var₁ + var₂) / Σ var",
+        reading="Near 1 the plane shows nearly all that activity does.",
+        test="tests/dynamics/orbit/test_orbit_plane.py::test_known_axes_far_from_the_origin",
+        source="torre2025 show this plane",
+        unit="share",
+    ),
+    Definition(
+        key="left",
+        label="median ‖h‖ {} steps after the noise, of that before",
+        meaning="What is left of the size of activity some steps after the noise stops.",
+        equation="median ‖h_n‖ / median ‖h_0‖",
+        reading="Near 0 the noise keeps the orbit up; near 1 activity does not need it.",
+        test=f"{_TESTS}::test_a_homogeneous_network_decays_along_the_direction_of_its_own",
+        unit="share",
+    ),
+)
+
+
+class OrbitPathsSettings(Drive):
+    """Settings of the part ``orbit_paths``."""
+
+    n_steps: Steps = 200
+    n_shown: int = Field(default=20, ge=1, description="trajectories whose paths are kept")
+    n_free_steps: int = Field(default=60, ge=1, description="steps without noise after the last driven state")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,47 +104,30 @@ class OrbitPathsResult(PlaneResult):
         """Variance in the plane, and what is left of activity some steps after the noise stops."""
         first, last = np.median(self.free_norm[:, [0, -1]], axis=0)
         n_steps = self.free_norm.shape[1] - 1
-        share = Estimate(self.plane.explained_variance_ratio.sum())
-        left = Estimate(last / first if first else np.nan)
+        share, left = self.plane.explained_variance_ratio.sum(), last / first if first else np.nan
         return [
-            Quantity("plane_share", "variance in the orbit plane", share, "share"),
-            Quantity("left", f"median ‖h‖ {n_steps} steps after the noise, of that before", left, "share"),
+            DEFINITIONS["plane_share"].measure(share),
+            DEFINITIONS["left"].measure(left, name=str(n_steps)),
         ]
 
 
 @torch.no_grad()
 def compute_orbit_paths(
-    network: NoiseRNN,
-    *,
-    n_trajectories: int = 200,
-    n_steps: int = 200,
-    burn_in: int = 500,
-    noise_std: float = 1.0,
-    plane: OrbitPlane | None = None,
-    n_shown: int = 20,
-    n_free_steps: int = 60,
-    generator: torch.Generator,
+    subject: Subject, settings: OrbitPathsSettings, *, plane: OrbitPlane | None = None
 ) -> OrbitPathsResult:
     """Run trajectories under noise, stop the noise, and project both on the orbit plane.
 
     Parameters
     ----------
-    network : NoiseRNN
-    n_trajectories, n_steps, burn_in, noise_std
-        As in :func:`run_driven`. All states give the plane.
+    subject : Subject
+    settings : OrbitPathsSettings
     plane : OrbitPlane, optional
-        Two components. None fits it to the driven states of this run.
-    n_shown : int >= 1
-        Trajectories whose paths are kept, at most ``n_trajectories``.
-    n_free_steps : int >= 1
-        Steps without noise after the last driven state.
-    generator
-        Source of the noise; same seed, same result.
+        Two components. None fits it to all driven states of this run.
 
     Raises
     ------
     InputError
-        If a number is out of range.
+        If more trajectories are to be kept than there are, or the plane is that of another network.
     UndefinedAnalysisError
         If activity varies along fewer than two directions.
     NoStationaryRegimeError
@@ -121,22 +139,24 @@ def compute_orbit_paths(
     without noise. Differs: ‖h‖ is that of all neurons, since a path that seems at rest in the plane may move
     across it. Without biases a ReLU network has no fixed point but silence and rays from it.
     """
-    if not 1 <= n_shown <= n_trajectories:
+    network, generator = subject.network, subject.start_generator("orbit_paths")
+    if settings.n_shown > settings.n_trajectories:
         raise InputError(
-            f"`n_shown` must be in 1 … {n_trajectories}, the number of trajectories, got {n_shown}."
+            f"`n_shown` must be in 1 … {settings.n_trajectories}, the number of trajectories, got "
+            f"{settings.n_shown}."
         )
     if plane is not None:
         require_plane(plane, network)
-    run = {"n_trajectories": n_trajectories, "n_steps": n_steps, "burn_in": burn_in, "noise_std": noise_std}
-    states = run_driven(network, **run, generator=generator).states
+    states = drive(subject, settings, generator=generator).states
     used = plane or fit_orbit_plane(network.show_hidden(states), find_symbol_direction(network))
-    driven = states[:, :n_shown]
-    free = _stop_noise(network, driven[-1], n_free_steps, generator)
+
+    driven = states[:, : settings.n_shown]
+    free = _stop_noise(network, driven[-1], settings.n_free_steps, generator)
     rows = network.w_out.double().cpu().numpy()
     path, symbol, norm = _describe(network, used, driven)
     free_path, free_symbol, free_norm = _describe(network, used, free)
     return OrbitPathsResult(
-        settings=run | {"n_shown": n_shown, "n_free_steps": n_free_steps},
+        settings=subject.record(settings),
         status={"plane": "fitted" if plane is None else "given"},
         path=path,
         symbol=symbol,
@@ -167,3 +187,16 @@ def _describe(
     )
     path, symbol, norm = (values.transpose(0, 1).cpu().numpy() for values in described)
     return path, symbol, norm
+
+
+PART = Part(
+    name="orbit_paths",
+    question="where does activity go with noise, and where when the noise stops?",
+    result=OrbitPathsResult,
+    settings=OrbitPathsSettings,
+    compute=compute_orbit_paths,
+    definitions=DEFINITIONS,
+    seconds=2.0,
+    quick={"n_trajectories": 30, "n_steps": 100},
+    least_hidden=2,
+)

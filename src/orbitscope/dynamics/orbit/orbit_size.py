@@ -1,20 +1,23 @@
 """Size of the orbit against the strength of the noise, and whether their relation is an identity."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Annotated
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Shaped
+from pydantic import Field, field_validator
 from torch import Tensor
 
-from ...errors import InputError
 from ...network import NoiseRNN, draw_seed
-from ...quantity import Quantity, known_value
+from ...part import Part
+from ...part_settings import Drive, Resampling, Steps
+from ...quantity import Definition, Quantity, define, known_value
 from ...results import Result, axes, estimates
 from ...statistics import Estimate, bootstrap_statistic
-from ..driving.driven_states import run_driven
+from ...subject import Subject
+from ..driving.driven_states import drive
 from ..driving.homogeneity import scales_with_noise
 from .orbit_plane import find_symbol_direction, fit_orbit_plane
 
@@ -26,6 +29,37 @@ IDENTITY = (
     "deviation is exactly proportional to noise_std (log slope 1; against the variance of the noise 1/2)"
 )
 MEASURED = "measured: nothing forces the size of this network to be proportional to noise_std"
+
+DEFINITIONS = define(
+    Definition(
+        key="slope",
+        label="slope of log size against log noise_std",
+        meaning="How the standard deviation of activity, over all neurons, follows that of the noise.",
+        equation="least squares slope of log sd(h) against log σ over the values of noise_stds",
+        reading="1 is proportional to σ: an identity for a ReLU network without biases, not a finding. "
+        "Against the variance of the noise the slope is half of it.",
+        test="tests/dynamics/orbit/test_orbit_size.py::test_slope_of_a_known_power",
+        source="torre2025 claim a linear growth with the variance; see docs/paper_vs_code.md",
+    )
+)
+
+
+class OrbitSizeSettings(Drive, Resampling):
+    """Settings of the part ``orbit_size``."""
+
+    n_steps: Steps = 200
+    noise_stds: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        default=(0.25, 0.5, 1.0, 2.0, 4.0), description="strengths of the noise, at least two different ones"
+    )
+
+    @field_validator("noise_stds")
+    @classmethod
+    def _check_noise_stds(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if len(set(values)) < 2:
+            raise ValueError(
+                f"`noise_stds` must hold ≥ 2 different numbers > 0, got {list(values)}. Use (0.5, 1, 2)"
+            )
+        return values
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,38 +98,14 @@ class OrbitSizeResult(Result):
         """Slope of the total size against the noise."""
         slope = self.slope[self.measure.tolist().index("total")]
         identity = known_value("identity", 1.0) if self.is_identity else ()
-        return [Quantity("slope", "slope of log size against log noise_std", slope, "1", identity)]
+        return [DEFINITIONS["slope"].measure(slope, beside=identity)]
 
 
-def compute_orbit_size(
-    network: NoiseRNN,
-    noise_stds: Sequence[float] = (0.25, 0.5, 1.0, 2.0, 4.0),
-    *,
-    n_trajectories: int = 200,
-    n_steps: int = 200,
-    burn_in: int = 500,
-    n_resamples: int = 1000,
-    confidence: float = 0.95,
-    generator: torch.Generator,
-) -> OrbitSizeResult:
+def compute_orbit_size(subject: Subject, settings: OrbitSizeSettings) -> OrbitSizeResult:
     """Size of the orbit for several strengths of one and the same noise path.
-
-    Parameters
-    ----------
-    network : NoiseRNN
-    noise_stds : sequence of float > 0
-        At least two different ones.
-    n_trajectories, n_steps, burn_in
-        As in :func:`run_driven`, for each strength.
-    n_resamples, confidence
-        Of the bootstrap over trajectories, with the same resamples for all strengths.
-    generator
-        Source of the noise; same seed, same result.
 
     Raises
     ------
-    InputError
-        If a number is out of range.
     UndefinedAnalysisError
         If activity varies along fewer than two directions.
     NoStationaryRegimeError
@@ -109,28 +119,23 @@ def compute_orbit_size(
     draws and their resamples. The axes are fitted anew at each strength, on the states that are measured, and
     are held fixed in the bootstrap.
     """
-    stds = np.asarray(noise_stds, dtype=float)
-    if len(set(stds.tolist())) < 2 or not (np.isfinite(stds) & (stds > 0)).all():
-        raise InputError(
-            f"`noise_stds` must hold ≥ 2 different numbers > 0, got {list(noise_stds)}. Use (0.5, 1, 2)."
-        )
-    sizes = {"n_trajectories": n_trajectories, "n_steps": n_steps, "burn_in": burn_in}
+    network, stds = subject.network, np.array(settings.noise_stds)
+    generator = subject.start_generator("orbit_size")
     seed = draw_seed(generator)
+
     parts = []
-    for std in stds.tolist():
-        path = run_driven(
-            network, **sizes, noise_std=std, generator=torch.Generator(generator.device).manual_seed(seed)
-        )
+    for std in settings.noise_stds:
+        source = torch.Generator(generator.device).manual_seed(seed)
+        path = drive(replace(subject, noise_std=std), settings, generator=source)
         parts.append(_collect_moments(network, network.show_hidden(path.states)))
     moments = np.stack([moment for moment, _ in parts], axis=1)
+    statistic = partial(_measure, stds, settings.n_trajectories)
     rng = np.random.default_rng(seed)
-    statistic = partial(_measure, stds, n_trajectories)
-    found = bootstrap_statistic(
-        moments, statistic, rng=rng, n_resamples=n_resamples, confidence=confidence
-    ).as_estimate()
+    found = bootstrap_statistic(moments, statistic, rng=rng, **settings.resampling).as_estimate()
+
     is_identity = scales_with_noise(network)
     return OrbitSizeResult(
-        settings=sizes | {"n_resamples": n_resamples, "confidence": confidence},
+        settings=settings.model_dump(),
         status={"relation": IDENTITY if is_identity else MEASURED},
         noise_std=stds,
         measure=np.array(MEASURES),
@@ -162,3 +167,16 @@ def _measure(noise_stds: np.ndarray, n_trajectories: int, sums: np.ndarray) -> n
     with np.errstate(divide="ignore", invalid="ignore"):
         slopes = np.einsum("n,bnm->bm", log_std, np.log(sizes)) / np.square(log_std).sum()
     return np.concatenate([sizes, slopes[:, None]], axis=1)
+
+
+PART = Part(
+    name="orbit_size",
+    question="how does the size of the orbit follow the noise?",
+    result=OrbitSizeResult,
+    settings=OrbitSizeSettings,
+    compute=compute_orbit_size,
+    definitions=DEFINITIONS,
+    seconds=3.0,
+    quick={"n_trajectories": 30, "n_steps": 100},
+    least_hidden=2,
+)

@@ -1,6 +1,6 @@
 """Readout against the orbit plane: how much of each symbol's readout lies in it, beyond chance."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,12 +8,16 @@ import torch
 from jaxtyping import Float, Shaped
 
 from ...errors import InputError, UndefinedAnalysisError
-from ...network import NoiseRNN
-from ...quantity import Quantity
+from ...network import NoiseRNN, spawn_rng
+from ...part import Part
+from ...part_settings import Draws, Drive
+from ...quantity import Definition, Quantity, define
 from ...results import Result, axes
-from ...statistics import Estimate, Null, adjust_holm, compute_permutation_p_value
+from ...statistics import Null, adjust_holm, compute_permutation_p_value
 from ...statistics.null import LEVEL
-from .orbit_plane import OrbitPlane
+from ...subject import Subject
+from ..driving.driven_states import drive
+from .orbit_plane import OrbitPlane, compute_covariance, find_symbol_direction, fit_orbit_plane
 
 VARIANTS = ("centred", "raw", "logit")
 """Rows minus their mean over symbols, which alone decides the symbol; rows as they are, as published; the
@@ -27,6 +31,38 @@ _SMALLEST_SHARE = 1e-12
 
 _ROUNDING = 1e-9
 """Relative slack by which a null value ties with the observed one."""
+
+_TESTS = "tests/dynamics/orbit/test_readout_alignment.py"
+
+DEFINITIONS = define(
+    Definition(
+        key="projection",
+        label="readout of symbol {} in the orbit plane",
+        meaning="Length of the projection of a symbol's readout row on the orbit plane, rows minus their "
+        "mean and of length 1.",
+        equation="‖P w‖ / ‖w‖ = cos(angle to the plane)",
+        reading="1 in the plane, 0 at a right angle; √(2/n) by chance. Two nulls stand beside it: permuted "
+        "neurons and random signs. Where they disagree it is undecided.",
+        test=f"{_TESTS}::test_a_row_at_a_known_angle",
+        source="torre2025 without a null and without centring",
+    ),
+    Definition(
+        key="logit_share",
+        label="variance of logit {} in the orbit plane",
+        meaning="Share of the variance of a symbol's logit, minus the mean logit, that the plane explains.",
+        equation="R² of the logit against the two coordinates",
+        reading="High by itself, as the plane holds most of the variance: only its nulls tell.",
+        test=f"{_TESTS}::test_the_share_of_a_logit_is_that_of_a_regression_on_the_coordinates",
+        unit="share",
+    ),
+)
+
+
+class ReadoutAlignmentSettings(Drive):
+    """Settings of the part ``readout_alignment``."""
+
+    n_null: Draws = 9999
+
 
 _CELL = ("variant", "symbol")
 _NULL_CELL = ("variant", "null", "symbol")
@@ -95,23 +131,32 @@ class ReadoutAlignmentResult(Result):
         quantities = []
         for i, symbol in enumerate(self.symbol.tolist()):
             name = self.name_symbol(int(symbol))
-            row = self._compare("centred", i, power=1), f"readout of symbol {name} in the orbit plane"
-            logit = self._compare("logit", i, power=2), f"variance of logit {name} in the orbit plane"
+            cases = (("projection", "centred", 1), ("logit_share", "logit", 2))
             quantities += [
-                Quantity(f"projection[{symbol}]", row[1], row[0][0], "1", row[0][1]),
-                Quantity(f"logit_share[{symbol}]", logit[1], logit[0][0], "share", logit[0][1]),
+                self._compare(key, variant, i, power=power, name=name) for key, variant, power in cases
             ]
         return quantities
 
-    def _compare(self, variant: str, i: int, *, power: int) -> tuple[Estimate, tuple[Null, ...]]:
+    def _compare(self, key: str, variant: str, i: int, *, power: int, name: str) -> Quantity:
         """Projection of a symbol to some power, and its nulls with p-values corrected over symbols."""
-        at = self.variant.tolist().index(variant)
+        at, symbol = self.variant.tolist().index(variant), int(self.symbol[i])
         rows = zip(self.null.tolist(), self.null_quantile[at, :, i], self.p_holm[at, :, i], strict=True)
-        nulls = tuple(Null(name, float(quantile) ** power, float(p)) for name, quantile, p in rows)
-        return Estimate(float(self.projection[at, i]) ** power), nulls
+        nulls = tuple(Null(null, float(quantile) ** power, float(p)) for null, quantile, p in rows)
+        value = float(self.projection[at, i]) ** power
+        return DEFINITIONS[key].measure(value, symbol, name=name, beside=nulls)
 
 
-def compute_readout_alignment(
+def compute_readout_alignment(subject: Subject, settings: ReadoutAlignmentSettings) -> ReadoutAlignmentResult:
+    """Alignment of the readout with the orbit plane of driven activity: see :func:`align_readout`."""
+    network, generator = subject.network, subject.start_generator("readout_alignment")
+    hidden = network.show_hidden(drive(subject, settings, generator=generator).states)
+    plane = fit_orbit_plane(hidden, find_symbol_direction(network))
+    _, covariance = compute_covariance(hidden)
+    found = align_readout(network, plane, covariance, rng=spawn_rng(generator), n_null=settings.n_null)
+    return replace(found, settings=found.settings | subject.record(settings))
+
+
+def align_readout(
     network: NoiseRNN,
     plane: OrbitPlane,
     covariance: Float[np.ndarray, "hidden hidden"],
@@ -255,3 +300,16 @@ def _test_totals(squares: np.ndarray, null: np.ndarray) -> dict[str, Any]:
         "total_null_quantile": np.quantile(null_total, LEVEL, axis=2),
         "total_p_value": compute_permutation_p_value(slack, np.moveaxis(null_total, 2, 0)),
     }
+
+
+PART = Part(
+    name="readout_alignment",
+    question="does the readout look at the orbit plane?",
+    result=ReadoutAlignmentResult,
+    settings=ReadoutAlignmentSettings,
+    compute=compute_readout_alignment,
+    definitions=DEFINITIONS,
+    seconds=2.0,
+    quick={"n_trajectories": 30, "n_steps": 100},
+    least_hidden=2,
+)

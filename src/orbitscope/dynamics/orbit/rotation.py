@@ -1,18 +1,22 @@
 """One-way rotation of driven activity in the orbit plane, against three nulls, and the output beside it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from pydantic import Field
 
 from ...errors import InputError
 from ...network import NoiseRNN, spawn_rng
-from ...quantity import Quantity, known_value
+from ...part import Part
+from ...part_settings import Draws, Drive, Resampling, Untrained
+from ...quantity import Definition, Quantity, define, known_value
 from ...results import axes, estimates, nulls
 from ...statistics import Estimate, Null, bootstrap_statistic, flip_signs
-from ..driving.driven_states import run_driven
+from ...subject import Subject
+from ..driving.driven_states import drive
 from ..driving.neuron_scales import measure_active_scales
 from ..driving.untrained_networks import UNTRAINED_RUN, require_redrawable
 from .area_rate import accumulate_turns, bound_size, collect_moments, collect_products, refit_area, share_area
@@ -32,6 +36,49 @@ N_SHOWN = 10
 
 _ROUNDING = 1e-9
 """Relative slack by which a null value ties with the observed one."""
+
+DEFINITIONS = define(
+    Definition(
+        key="area_rate",
+        label="area rate |a|, {} activity",
+        meaning="Area that the path of activity sweeps one way in its orbit plane, per step and in units in "
+        "which the variance is the same in all directions.",
+        equation="|a| = ½|⟨x_t y_{t+1} − y_t x_{t+1}⟩| / √det Σ",
+        reading="0 where time has no direction. To be beyond chance it has to exceed all three nulls; "
+        "untrained networks turn as well. A claim about turning should hold in both planes.",
+        test="tests/dynamics/orbit/test_rotation.py::test_any_linear_network_against_its_lyapunov_equation",
+        unit="1/step",
+    ),
+    Definition(
+        key="winding",
+        label="turns in 100 steps",
+        meaning="Net turns about the mean activity; positive in the sense of the orientation of the plane.",
+        equation="Σ_t angle(z_t, z_{t+1}) / 2π per 100 steps",
+        reading="0 where time has no direction. Paths that pass near the mean make it noisy.",
+        test="tests/dynamics/orbit/test_rotation.py::test_a_steady_turn_winds_once_per_period",
+    ),
+    Definition(
+        key="output_irreversibility",
+        label="irreversibility of the output",
+        meaning="Divergence of the triples of emitted symbols from those read backwards, without what chance "
+        "gives.",
+        equation="D = KL(P(abc) ‖ P(cba)) − its mean over sequences reversed at random",
+        reading="0 if symbols have no direction. Activity may turn and the output not; with two symbols it "
+        "says nothing.",
+        test="tests/dynamics/orbit/test_output_reversal.py::test_a_chain_with_a_direction_has_the_d_of_its_law",
+        unit="nat",
+    ),
+)
+
+
+class RotationSettings(Drive, Resampling):
+    """Settings of the parts ``rotation`` and ``rotation_standardised``."""
+
+    n_untrained: Untrained = 100
+    max_untrained: int = Field(
+        default=1000, ge=0, description="up to so many while their p-value is too near .05 to call"
+    )
+    n_null: Draws = 999
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,74 +140,44 @@ class RotationResult(PlaneResult):
         """Area rate beside its nulls, winding, and irreversibility of the output."""
         units = "standardised" if self.settings["standardise"] else "raw"
         reversible = known_value("if reversible", 0.0)
+        output = (*reversible, self.output_null)
         return [
-            Quantity(
-                "area_rate",
-                f"area rate |a|, {units} activity",
-                self.area_rate,
-                "1/step",
-                self.area_rate_nulls,
-            ),
-            Quantity("winding", "turns in 100 steps", self.winding, "1", reversible),
-            Quantity(
-                "output_irreversibility",
-                "irreversibility of the output",
-                self.output_irreversibility,
-                "nat",
-                (*reversible, self.output_null),
-            ),
+            DEFINITIONS["area_rate"].measure(self.area_rate, name=units, beside=self.area_rate_nulls),
+            DEFINITIONS["winding"].measure(self.winding, beside=reversible),
+            DEFINITIONS["output_irreversibility"].measure(self.output_irreversibility, beside=output),
         ]
 
 
-@torch.no_grad()
+def compute_standardised_rotation(subject: Subject, settings: RotationSettings) -> RotationResult:
+    """The same in the plane of activity in units of the standard deviation of each neuron.
+
+    Neurons that are hardly ever active are left out (:func:`measure_active_scales`); untrained networks are
+    treated likewise. All neurons count alike, and the result does not depend on the units of activity, which
+    are arbitrary for a ReLU network.
+    """
+    return _compute(subject, settings, part="rotation_standardised", standardise=True)
+
+
 def compute_rotation(
-    network: NoiseRNN,
-    *,
-    n_trajectories: int = 200,
-    n_steps: int = 500,
-    burn_in: int = 500,
-    noise_std: float = 1.0,
-    plane: OrbitPlane | None = None,
-    standardise: bool = False,
-    n_untrained: int = 100,
-    max_untrained: int = 1000,
-    n_null: int = 999,
-    n_resamples: int = 1000,
-    confidence: float = 0.95,
-    generator: torch.Generator,
+    subject: Subject, settings: RotationSettings, *, plane: OrbitPlane | None = None
 ) -> RotationResult:
     """Area rate and winding in the orbit plane, with three nulls, and the irreversibility of the symbols.
 
     Parameters
     ----------
-    network : NoiseRNN
-    n_trajectories, n_steps, burn_in, noise_std
-        As in :func:`run_driven`; at least 2 trajectories of 3 steps. All states are held in memory (100 MB
-        for 150 neurons).
+    subject : Subject
+        All driven states are held in memory (100 MB for 150 neurons).
+    settings : RotationSettings
+        At least 2 trajectories of 3 steps. The bootstrap fits the plane anew for the area rate unless it is
+        given; that of the winding holds it fixed.
     plane : OrbitPlane, optional
         Two components. None fits it to the states that are measured; an intervened network is best seen in
         the plane of the intact one.
-    standardise : bool
-        Fit the plane to activity in units of the standard deviation of each neuron, those that are hardly
-        ever active left out (:func:`measure_active_scales`); untrained networks likewise.
-    n_untrained : int
-        Untrained networks with the same cell, sizes and biases, each measured in its own plane: at least 20,
-        or 0 for no such null (NaN).
-    max_untrained : int
-        Up to so many are drawn while their p-value is too near .05 to call (0.06 s each for 150 neurons).
-    n_null : int >= 1
-        Draws of the other nulls.
-    n_resamples, confidence
-        Of the bootstrap over trajectories, which fits the plane anew for the area rate unless it is given.
-        That of the winding holds it fixed.
-    generator
-        Source of all noise and of the untrained weights; same seed, same result.
 
     Raises
     ------
     InputError
-        If a number is out of range, or no untrained network can be built because the cell has no name in
-        ``CELLS``.
+        If a number is out of range, or no untrained network can be drawn.
     UndefinedAnalysisError
         If activity varies along fewer than two directions.
     NoStationaryRegimeError
@@ -168,69 +185,58 @@ def compute_rotation(
 
     Notes
     -----
-    Own construction (Torre et al. 2025 describe the rotation but give no number); the area rate is defined in
-    :func:`compute_area_rate`. |a| is the primary number: the sign of a is that of the plane's orientation,
-    which follows from where symbols and silence lie (see :func:`fit_orbit_plane`), not from the direction of
-    travel. The winding, about the mean over all states, shares that sign.
-
-    *Units.* Within a plane the area rate does not depend on units or axes, but which plane is the leading one
-    depends on the units of the neurons, which for a ReLU network are arbitrary: a loop through quiet neurons
-    is not seen among loud ones (docs/log.md, 2026-11-27). With ``standardise`` all neurons count alike, and
-    the result is the same in any units. A claim about rotation should hold in both planes.
-
-    Nulls. *Sign flips*: under reversibility a trajectory and its reverse are equally likely, and reversing it
-    flips the sign of its contribution. *Reversible*: z(t + 1) = A z(t) + noise with the observed covariance Σ
-    and the symmetric part of the observed AΣ, whose area rate is normal with the spread of
-    :func:`compute_reversible_spread`. *Untrained*: random weights rotate as well, so only this null tells
-    training from wiring. Its runs are shorter than that of the network (``UNTRAINED_RUN``), which makes it
-    stricter by 2 to 6 %; from 100 networks its 95 % quantile has a standard error of 8 %. Their number
-    follows the rule of :func:`draw_until_decided`.
-
-    *Output.* Activity can turn one way while the symbols have no direction: the irreversibility D of symbols
-    drawn along the same trajectories tells whether they do.
+    Own construction; derivations in docs/methods/rotation.md. |a| is the primary number: the sign of a is
+    that of the plane's orientation (:func:`fit_orbit_plane`), not of the direction of travel.
     """
-    if plane is not None and standardise:
-        raise InputError("`standardise` must be False with a `plane`, which has its units. Leave one out.")
-    _check(network, plane, n_trajectories=n_trajectories, n_steps=n_steps, n_untrained=n_untrained)
-    sizes = {"n_trajectories": n_trajectories, "n_steps": n_steps, "burn_in": burn_in}
-    states = run_driven(network, **sizes, noise_std=noise_std, generator=generator).states
+    return _compute(subject, settings, part="rotation", plane=plane)
+
+
+@torch.no_grad()
+def _compute(
+    subject: Subject,
+    settings: RotationSettings,
+    *,
+    part: str,
+    plane: OrbitPlane | None = None,
+    standardise: bool = False,
+) -> RotationResult:
+    network, generator = subject.network, subject.start_generator(part)
+    _check(network, plane, settings)
+    states = drive(subject, settings, generator=generator).states
     hidden = network.show_hidden(states)
     scales = measure_active_scales(hidden) if standardise else None
     leading = plane or fit_leading_axes(hidden, find_symbol_direction(network), scales=scales)
+
+    # The plane may turn between resamples, so that more axes than two are kept for these.
     y = leading.project(states).transpose(0, 1).cpu().numpy()
-    z = y[..., :2]
-    rng = spawn_rng(generator)
-    resample = partial(bootstrap_statistic, rng=rng, n_resamples=n_resamples, confidence=confidence)
-    moments, turns = collect_moments(z), accumulate_turns(z)
-    area = resample(collect_products(y), refit_area)
-    winding = 100 * turns[:, -1] / (n_steps - 1)
-    turning = resample(winding, lambda sums: sums / n_trajectories)
-    contributions, coefficients = share_area(moments), find_reversible_coefficients(z)
-    spread = compute_reversible_spread(coefficients, n_trajectories=n_trajectories, n_steps=n_steps)
-    flipped = np.abs(flip_signs(contributions, n_null, rng=rng)) / n_trajectories
-    still = np.abs(spread * rng.standard_normal(n_null))
-    symbols = draw_symbols(network.compute_logits(states), generator=generator)
-    output = compare_with_reversed(symbols, network.n_symbols, n_null=n_null, confidence=confidence, rng=rng)
+    z, rng = y[..., :2], spawn_rng(generator)
+    resample = partial(bootstrap_statistic, rng=rng, **settings.resampling)
+    area, turns = resample(collect_products(y), refit_area), accumulate_turns(z)
+    winding = 100 * turns[:, -1] / (settings.n_steps - 1)
+    turning = resample(winding, lambda sums: sums / settings.n_trajectories)
+
     observed = abs(float(area.estimate)) * (1 - _ROUNDING)
-    counts = {"n_untrained": n_untrained, "max_untrained": max_untrained}
-    drive = {"standardise": standardise, "noise_std": noise_std, "generator": generator}
-    untrained = draw_untrained_rates(network, observed, **counts, **drive)
+    contributions = share_area(collect_moments(z))
+    flipped, still, coefficients = _draw_nulls(contributions, z, settings.n_null, rng)
+    symbols = draw_symbols(network.compute_logits(states), generator=generator)
+    n_null, confidence = settings.n_null, settings.confidence
+    output = compare_with_reversed(symbols, network.n_symbols, n_null=n_null, confidence=confidence, rng=rng)
+    untrained = draw_untrained_rates(
+        network,
+        observed,
+        n_untrained=settings.n_untrained,
+        max_untrained=settings.max_untrained,
+        standardise=standardise,
+        noise_std=subject.noise_std,
+        generator=generator,
+    )
     return RotationResult(
-        settings=sizes
-        | counts
-        | {
-            "standardise": standardise,
-            "noise_std": noise_std,
-            "untrained_run": UNTRAINED_RUN,
-            "n_null": n_null,
-            "n_resamples": n_resamples,
-            "confidence": confidence,
-        },
+        settings=subject.record(settings) | {"standardise": standardise, "untrained_run": UNTRAINED_RUN},
         status={
             "plane": "fitted" if plane is None else "given",
-            "reversible_coefficients": coefficients.tolist(),
+            "reversible_coefficients": coefficients,
             "n_neurons": int(np.isfinite(scales).sum()) if scales is not None else network.hidden_size,
-            "notes": _list_notes(network, n_untrained),
+            "notes": _list_notes(network, settings.n_untrained),
         },
         area_rate=Estimate(abs(float(area.estimate)), *bound_size(float(area.low), float(area.high))),
         signed_area_rate=area.estimate,
@@ -248,6 +254,20 @@ def compute_rotation(
     )
 
 
+def _draw_nulls(
+    contributions: Float[np.ndarray, " trajectory"],
+    z: Float[np.ndarray, "trajectory time 2"],
+    n_null: int,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, list[float]]:
+    """|a| with random signs of trajectories and of a reversible VAR(1), and the coefficients of this."""
+    n_trajectories, n_steps = z.shape[:2]
+    coefficients = find_reversible_coefficients(z)
+    spread = compute_reversible_spread(coefficients, n_trajectories=n_trajectories, n_steps=n_steps)
+    flipped = np.abs(flip_signs(contributions, n_null, rng=rng)) / n_trajectories
+    return flipped, np.abs(spread * rng.standard_normal(n_null)), coefficients.tolist()
+
+
 def _list_notes(network: NoiseRNN, n_untrained: int) -> list[str]:
     notes = [] if n_untrained else ["untrained: no networks, so no quantile and no p-value"]
     if network.n_symbols < WORD_LENGTH:
@@ -255,12 +275,30 @@ def _list_notes(network: NoiseRNN, n_untrained: int) -> list[str]:
     return notes
 
 
-def _check(
-    network: NoiseRNN, plane: OrbitPlane | None, *, n_trajectories: int, n_steps: int, n_untrained: int
-) -> None:
-    for name, value, least in (("n_trajectories", n_trajectories, 2), ("n_steps", n_steps, WORD_LENGTH)):
-        if value < least:
+def _check(network: NoiseRNN, plane: OrbitPlane | None, settings: RotationSettings) -> None:
+    for name, least in (("n_trajectories", 2), ("n_steps", WORD_LENGTH)):
+        if (value := getattr(settings, name)) < least:
             raise InputError(f"`{name}` must be ≥ {least}, got {value}.")
     if plane is not None:
         require_plane(plane, network)
-    require_redrawable(network, n_untrained)
+    require_redrawable(network, settings.n_untrained)
+
+
+PART = Part(
+    name="rotation",
+    question="does activity turn one way, more than in untrained networks, and the output with it?",
+    result=RotationResult,
+    settings=RotationSettings,
+    compute=compute_rotation,
+    definitions=DEFINITIONS,
+    seconds=6.0,
+    quick={"n_trajectories": 30, "n_steps": 100, "n_untrained": 20, "max_untrained": 20, "n_null": 99},
+    least_hidden=2,
+)
+
+STANDARDISED = replace(
+    PART,
+    name="rotation_standardised",
+    question="and in the plane in which all neurons count alike?",
+    compute=compute_standardised_rotation,
+)

@@ -7,14 +7,29 @@ from functools import partial
 import numpy as np
 import torch
 from jaxtyping import Float, Int, Integer, Shaped
+from pydantic import Field, model_validator
 
-from ...errors import InputError, UndefinedAnalysisError
+from ...errors import UndefinedAnalysisError
 from ...network import NoiseRNN, draw_seed
-from ...quantity import Quantity, Reference
+from ...part import Part
+from ...part_settings import (
+    AlignSteps,
+    BurnIn,
+    Drive,
+    Resamples,
+    Resampling,
+    SpectralStride,
+    Steps,
+    Trajectories,
+    Untrained,
+)
+from ...quantity import Definition, Quantity, Reference, define
 from ...results import Result, axes, estimates, nulls
 from ...statistics import Estimate, Null, bootstrap_statistic
 from ...statistics.null import LEVEL
+from ...subject import Subject
 from ...system.threads import map_parallel
+from ...training import measure_course
 from ..driving.driven_states import DrivenPath, NoStationaryRegimeError, run_driven
 from ..driving.untrained_networks import UNTRAINED_RUN, measure_untrained
 from ..orbit.orbit_plane import find_symbol_direction, fit_orbit_plane
@@ -32,6 +47,64 @@ _MIDDLE = (0.05, 0.95)
 
 _ORBIT_STEPS = 200
 """Steps of the orbit that is kept of each checkpoint."""
+
+_TESTS = "tests/dynamics/over_training/test_training_evolution.py"
+
+DEFINITIONS = define(
+    Definition(
+        key="date",
+        label="epoch of the {}",
+        meaning="When in training something sets in: the drop of the loss from its plateau, and the onset of "
+        "a share, the first checkpoint from which on it is raised over that of the first checkpoint.",
+        equation="change point of the loss; exact tests of pairs of trajectories under common noise",
+        reading="An onset is known as well as checkpoints are dense. It says nothing about other seeds.",
+        test="tests/dynamics/over_training/test_training_dates.py::"
+        "test_shares_of_three_percent_are_dated_at_their_step",
+        unit="1",
+    ),
+    Definition(
+        key="lag",
+        label="onset of {} after the loss drop",
+        meaning="Date of an onset minus that of the drop of the loss.",
+        equation="date(onset) − date(drop), limits from the limits of both",
+        reading="Below 0 the loss drops later. The paper reads both off one figure.",
+        test="tests/dynamics/over_training/test_training_dates.py::"
+        "test_a_lag_has_the_widest_limits_that_both_dates_allow",
+        unit="epochs",
+    ),
+    Definition(
+        key="last",
+        label="{}",
+        meaning="A measure of the last checkpoint beside untrained networks: the area rate |a|, and the mean "
+        "shift, the size of the mean activity of a neuron over its spread.",
+        equation="|a| as in rotation; √⟨(E h / sd h)²⟩ over neurons",
+        reading="Both are far from 0 in untrained networks, of which the middle nine tenths are shown.",
+        test=f"{_TESTS}::test_the_mean_shift_of_known_activity",
+    ),
+)
+
+
+class TrainingEvolutionSettings(Drive, Resampling):
+    """Settings of the part ``training_evolution``."""
+
+    n_trajectories: Trajectories = 120
+    n_steps: Steps = 200
+    burn_in: BurnIn = 300
+    spectral_stride: SpectralStride = 50
+    align_steps: AlignSteps = 50
+    most_at_start: float = Field(
+        default=0.1, ge=0, le=1, description="a share that is larger at the first checkpoint has no onset"
+    )
+    n_untrained: Untrained = 50
+    n_resamples: Resamples = 500
+
+    @model_validator(mode="after")
+    def _check_steps(self) -> "TrainingEvolutionSettings":
+        if self.align_steps >= self.n_steps:
+            raise ValueError(
+                f"`align_steps` must be < `n_steps`, got {self.align_steps} and {self.n_steps}. Use 50, 200"
+            )
+        return self
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,10 +177,9 @@ class EvolutionResult(Result):
             what, key = event.replace("_", " "), event.replace(" ", "_")
             is_drop = event == "loss drop"
             label = what if is_drop else f"onset of {what}"
-            quantities.append(Quantity(f"date[{key}]", f"epoch of the {label}", self.date[i]))
+            quantities.append(DEFINITIONS["date"].measure(self.date[i], key, name=label))
             if not is_drop and np.isfinite([self.lag.low[i], self.lag.high[i]]).all():
-                late = f"onset of {what} after the loss drop"
-                quantities.append(Quantity(f"lag[{key}]", late, self.lag[i], "epochs"))
+                quantities.append(DEFINITIONS["lag"].measure(self.lag[i], key, name=what))
         return quantities + [self._compare_with_untrained(name) for name in COMPARED]
 
     def _compare_with_untrained(self, name: str) -> Quantity:
@@ -120,7 +192,8 @@ class EvolutionResult(Result):
             low, high = find_middle(self.untrained[name])
             middle = Estimate((low + high) / 2, low, high)
             beside = (Reference("untrained networks, middle [5, 95 %]", middle),)
-        return Quantity(f"last[{name}]", label, self.estimate[row, last], str(self.unit[row]), beside)
+        found, unit = self.estimate[row, last], str(self.unit[row])
+        return DEFINITIONS["last"].measure(found, name, name=label, unit=unit, beside=beside)
 
 
 def find_middle(null: Null) -> tuple[float, float]:
@@ -129,20 +202,19 @@ def find_middle(null: Null) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def compute_training_evolution(
+def compute_training_evolution(subject: Subject, settings: TrainingEvolutionSettings) -> EvolutionResult:
+    """Dynamics of the checkpoints of a run: see :func:`measure_evolution`."""
+    generator = subject.start_generator("training_evolution")
+    noise = {"noise_std": subject.noise_std, "generator": generator}
+    return measure_evolution(subject.checkpoints, measure_course(subject.history), settings, **noise)
+
+
+def measure_evolution(
     checkpoints: Mapping[int, Callable[[], NoiseRNN]],
     course: Float[np.ndarray, " epoch"],
+    settings: TrainingEvolutionSettings,
     *,
     noise_std: float = 1.0,
-    n_trajectories: int = 120,
-    n_steps: int = 200,
-    burn_in: int = 300,
-    spectral_stride: int = 50,
-    align_steps: int = 50,
-    most_at_start: float = 0.1,
-    n_untrained: int = 50,
-    n_resamples: int = 500,
-    confidence: float = 0.95,
     generator: torch.Generator,
 ) -> EvolutionResult:
     """Measure the driven dynamics of each checkpoint, and date the drop of the loss and the onset apart.
@@ -153,27 +225,14 @@ def compute_training_evolution(
         Loaders of the networks by epoch; the last one gives the plane of the orbits.
     course : (epoch,)
         Loss of the epochs from 1 on, relative to that of symbols without memory; empty if it is unknown.
-    noise_std, n_trajectories, n_steps, burn_in
-        As in :func:`run_driven`, for each checkpoint; the noise is the same for all.
-    spectral_stride : int >= 1
-        Spectra are taken at every so many steps.
-    align_steps : int >= 0
-        First steps, which turn the tangent vector and do not count for the exponent.
-    most_at_start : float in [0, 1]
-        A share that is larger at the first checkpoint has no onset: the events were there before training.
-    n_untrained : int
-        Untrained networks of the same kind whose area rate and mean shift are measured: at least 20, or 0 for
-        none (NaN).
-    n_resamples, confidence
-        Of the bootstrap over trajectories, and over blocks of epochs for the loss; onsets are tested at the
-        level 1 − confidence.
+    settings : TrainingEvolutionSettings
+    noise_std : float >= 0
+        Standard deviation of the noise, which is the same for all checkpoints.
     generator
         Source of all noise; same seed, same result.
 
     Raises
     ------
-    InputError
-        If a number is out of range.
     UndefinedAnalysisError
         If there are fewer than ``LEAST_CHECKPOINTS``, or none has a stationary regime.
 
@@ -181,44 +240,35 @@ def compute_training_evolution(
     -----
     Paper: Torre et al. 2025, dynamics over training. Differs: drop of the loss and onset of instability are
     dated by a rule each, neither of which looks at the other, and their lag has limits and a sign; the paper
-    reads both off one figure. An onset is the first checkpoint from which on a share is raised over that at
-    the first checkpoint, by exact tests of pairs of trajectories with the same noise (:func:`find_onset`). It
-    is known as well as checkpoints are dense, and says nothing about other seeds. Trajectories are the units,
-    as spectra of one trajectory may depend on each other; hence many trajectories with few spectra each.
-
-    Complete dwells within the window are counted, which favours short ones alike in all checkpoints. Area
-    rate and mean shift are far from 0 in untrained networks, so they are shown beside these (runs of
-    ``UNTRAINED_RUN``). Each resample has a plane of its own: early in training the second and the third
-    variance are close, and the plane is hardly determined.
+    reads both off one figure (docs/methods/training_evolution.md).
     """
-    _check(len(checkpoints), n_steps, spectral_stride, align_steps, most_at_start)
-    sizes = {"n_trajectories": n_trajectories, "n_steps": n_steps, "burn_in": burn_in, "noise_std": noise_std}
-    spectral = {"spectral_stride": spectral_stride, "align_steps": align_steps}
-    resampling = {"n_resamples": n_resamples, "confidence": confidence}
-    seed = draw_seed(generator)
-    epochs = np.array(sorted(checkpoints))
-    found = _measure_checkpoints(checkpoints, seed, generator.device, **sizes, **spectral, **resampling)
+    if len(checkpoints) < LEAST_CHECKPOINTS:
+        raise UndefinedAnalysisError(
+            f"dating needs ≥ {LEAST_CHECKPOINTS} checkpoints, got {len(checkpoints)}. Train with a smaller "
+            "train.checkpoint_every."
+        )
+    confidence = settings.confidence
+    seed, epochs = draw_seed(generator), np.array(sorted(checkpoints))
+    found = _measure_checkpoints(
+        checkpoints, settings, seed=seed, device=generator.device, noise_std=noise_std
+    )
     network = checkpoints[max(found)]()
-    controls = _measure_untrained(network, n_untrained, noise_std=noise_std, generator=generator)
+    noise = {"noise_std": noise_std, "generator": generator}
+    controls = _measure_untrained(network, settings.n_untrained, **noise)
+
     rows = [found.get(epoch) for epoch in epochs.tolist()]
-    drop, note = date_drop(course, np.random.default_rng(seed), n_resamples, confidence)
-    dates, notes = {"loss drop": drop}, [note] if note else []
-    onset = {"level": 1 - confidence, "most_at_start": most_at_start}
-    for name, shares in zip(SHARES, _stack_shares(rows), strict=True):
-        dates[name], reason = find_onset(epochs, shares, **onset)
-        notes += [f"onset of {name} undefined: {reason}"] if reason else []
+    dates, notes = _date_events(epochs, rows, course, settings, np.random.default_rng(seed))
+    drop, n_trajectories = dates["loss drop"], settings.n_trajectories
     least = count_least_raised(len(found), 1 - confidence)
+    n_spectra = n_trajectories * len(range(0, settings.n_steps, settings.spectral_stride))
     return EvolutionResult(
-        settings=sizes
-        | spectral
-        | {"most_at_start": most_at_start, "n_untrained": n_untrained, "untrained_run": UNTRAINED_RUN}
-        | resampling,
+        settings=settings.model_dump() | {"noise_std": noise_std, "untrained_run": UNTRAINED_RUN},
         status={
             "without_regime": [epoch for epoch in epochs.tolist() if epoch not in found],
             "notes": notes + _list_undefined(epochs, rows),
             "least_trajectories": least,
             "unseen_share": bound_unseen(n_trajectories, confidence),
-            "least_share": least / (n_trajectories * len(range(0, n_steps, spectral_stride))),
+            "least_share": least / n_spectra,
         },
         checkpoint_epoch=epochs,
         measure=np.array(list(MEASURES)),
@@ -246,26 +296,38 @@ class _Checkpoint:
     symbols: Integer[np.ndarray, " orbit_time"]
 
 
+def _date_events(
+    epochs: np.ndarray,
+    rows: "list[_Checkpoint | None]",
+    course: np.ndarray,
+    settings: TrainingEvolutionSettings,
+    rng: np.random.Generator,
+) -> tuple[dict[str, Estimate], list[str]]:
+    """Date of the drop of the loss and of each onset, and why there is none."""
+    drop, note = date_drop(course, rng, settings.n_resamples, settings.confidence)
+    dates, notes = {"loss drop": drop}, [note] if note else []
+    rule = {"level": 1 - settings.confidence, "most_at_start": settings.most_at_start}
+    for name, shares in zip(SHARES, _stack_shares(rows), strict=True):
+        dates[name], reason = find_onset(epochs, shares, **rule)
+        notes += [f"onset of {name} undefined: {reason}"] if reason else []
+    return dates, notes
+
+
 def _measure_checkpoints(
     checkpoints: Mapping[int, Callable[[], NoiseRNN]],
+    settings: TrainingEvolutionSettings,
+    *,
     seed: int,
     device: torch.device,
-    *,
-    n_trajectories: int,
-    n_steps: int,
-    burn_in: int,
     noise_std: float,
-    spectral_stride: int,
-    align_steps: int,
-    n_resamples: int,
-    confidence: float,
 ) -> dict[int, _Checkpoint]:
     """Measure the checkpoints that have a stationary regime, each with the same noise and resamples."""
-    drive = partial(run_driven, burn_in=burn_in, noise_std=noise_std)
+    drive = partial(run_driven, burn_in=settings.burn_in, noise_std=noise_std)
 
     def run(epoch: int) -> tuple[NoiseRNN, DrivenPath, torch.Generator]:
         network, source = checkpoints[epoch](), torch.Generator(device).manual_seed(seed)
-        return network, drive(network, n_trajectories, n_steps + 1, generator=source), source
+        path = drive(network, settings.n_trajectories, settings.n_steps + 1, generator=source)
+        return network, path, source
 
     def measure(epoch: int) -> _Checkpoint | None:
         try:
@@ -273,9 +335,9 @@ def _measure_checkpoints(
         except NoStationaryRegimeError:
             return None
         rng = np.random.default_rng(seed)
-        resample = partial(bootstrap_statistic, n_resamples=n_resamples, confidence=confidence, rng=rng)
-        spectra = count_spectra(network, path, stride=spectral_stride)
-        tangents = {"align_steps": align_steps, "generator": source}
+        resample = partial(bootstrap_statistic, **settings.resampling, rng=rng)
+        spectra = count_spectra(network, path, stride=settings.spectral_stride)
+        tangents = {"align_steps": settings.align_steps, "generator": source}
         measures = measure_checkpoint(network, path, spectra, **tangents, resample=resample)
         shares = (spectra[:, 1:] / spectra[:, :1]).T
         return _Checkpoint(measures.as_estimate(), shares, *_trace_orbit(network, path))
@@ -341,18 +403,15 @@ def _stack_orbits(rows: list[_Checkpoint | None]) -> dict[str, np.ndarray]:
     }
 
 
-def _check(
-    n_checkpoints: int, n_steps: int, spectral_stride: int, align_steps: int, most_at_start: float
-) -> None:
-    if n_checkpoints < LEAST_CHECKPOINTS:
-        raise UndefinedAnalysisError(
-            f"dating needs ≥ {LEAST_CHECKPOINTS} checkpoints, got {n_checkpoints}. Train with a smaller "
-            "train.checkpoint_every."
-        )
-    if spectral_stride < 1 or not 0 <= align_steps < n_steps:
-        raise InputError(
-            f"`spectral_stride` must be ≥ 1 and `align_steps` in 0 … n_steps - 1, got {spectral_stride} and "
-            f"{align_steps} for {n_steps} steps. Use 50 and 50."
-        )
-    if not 0 <= most_at_start <= 1:
-        raise InputError(f"`most_at_start` must be in 0 … 1, got {most_at_start}. Use 0.1.")
+PART = Part(
+    name="training_evolution",
+    question="when in training do stability and rotation change?",
+    result=EvolutionResult,
+    settings=TrainingEvolutionSettings,
+    compute=compute_training_evolution,
+    definitions=DEFINITIONS,
+    seconds=12.0,
+    quick={"n_trajectories": 20, "n_steps": 100, "n_untrained": 20, "n_resamples": 100},
+    uses_checkpoints=True,
+    least_hidden=2,
+)

@@ -6,15 +6,55 @@ import numpy as np
 from jaxtyping import Float, Int, Integer, Shaped
 
 from ...errors import InputError
-from ...quantity import Quantity, Reference, known_value
+from ...part import Part
+from ...part_settings import Confidence, Draws, PartSettings
+from ...quantity import Definition, Quantity, Reference, define, known_value
 from ...results import Result, axes, estimates
 from ...statistics import Estimate, compute_net_share, compute_permutation_p_value, flip_signs
+from ...subject import Subject
 from .region_labels import REGIONS, UNDEFINED
 
 CYCLES = ("direct", "any")
 """slow, kick, transition, slow; the same with any alternation of kick and transition in between."""
 
 _SLOW, _KICK, _TRANSITION = range(len(REGIONS))
+
+_TESTS = "tests/dynamics/regions/test_circulation.py"
+
+DEFINITIONS = define(
+    Definition(
+        key="net",
+        label="net circulation, {} cycles",
+        meaning="Cycles slow → kick → transition → slow minus those the other way round, over all. A direct "
+        "cycle has one of each; in any cycle kick and transition may alternate.",
+        equation="(N₊ − N₋)/(N₊ + N₋)",
+        reading="0 if reversible, 1 if every cycle goes one way.",
+        test=f"{_TESTS}::test_a_cycle_circulates_and_coin_flips_do_not",
+    ),
+    Definition(
+        key="n_forward",
+        label="{} cycles forward",
+        meaning="Number of cycles slow → kick → transition → slow over all trajectories.",
+        equation="N₊",
+        reading="Few cycles make a wide interval.",
+        test=f"{_TESTS}::test_cycles_of_a_sequence_that_can_be_counted_by_eye",
+    ),
+    Definition(
+        key="n_backward",
+        label="{} cycles backward",
+        meaning="Number of cycles slow → transition → kick → slow over all trajectories.",
+        equation="N₋",
+        reading="0 does not mean that none is possible: the interval of the circulation leaves room.",
+        test=f"{_TESTS}::test_one_direction_leaves_room_for_the_other",
+    ),
+)
+
+
+class CirculationSettings(PartSettings):
+    """Settings of the part ``circulation``."""
+
+    n_null: Draws = 999
+    confidence: Confidence = 0.95
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,16 +93,20 @@ class CirculationResult(Result):
             beside = (*reversible, Reference("p", Estimate(self.p_value[i])))
             forward, backward = Estimate(self.n_forward[i]), Estimate(self.n_backward[i])
             quantities += [
-                Quantity(
-                    f"net[{cycle}]", f"net circulation, {cycle} cycles", self.circulation[i], "1", beside
-                ),
-                Quantity(f"n_forward[{cycle}]", f"{cycle} cycles forward", forward),
-                Quantity(f"n_backward[{cycle}]", f"{cycle} cycles backward", backward),
+                DEFINITIONS["net"].measure(self.circulation[i], cycle, beside=beside),
+                DEFINITIONS["n_forward"].measure(forward, cycle),
+                DEFINITIONS["n_backward"].measure(backward, cycle),
             ]
         return quantities
 
 
-def compute_circulation(
+def compute_circulation(subject: Subject, settings: CirculationSettings) -> CirculationResult:
+    """Circulation among the regions of the part ``regions``: see :func:`measure_circulation`."""
+    rng = subject.start_rng("circulation")
+    return measure_circulation(subject.found["regions"].label, **settings.model_dump(), rng=rng)
+
+
+def measure_circulation(
     labels: Integer[np.ndarray, "trajectory time"],
     *,
     n_null: int = 999,
@@ -137,3 +181,15 @@ def _count_cycles(labels: np.ndarray) -> tuple[np.ndarray, int]:
         np.add.at(counts[:, direction, 0], trajectory[begin[is_cycle & is_direct]], 1)
         np.add.at(counts[:, direction, 1], trajectory[begin[is_cycle]], 1)
     return counts, len(begin)
+
+
+PART = Part(
+    name="circulation",
+    question="are the regions visited in a circle?",
+    result=CirculationResult,
+    settings=CirculationSettings,
+    compute=compute_circulation,
+    definitions=DEFINITIONS,
+    seconds=0.5,
+    needs=("regions",),
+)

@@ -6,13 +6,17 @@ from functools import partial
 import numpy as np
 import torch
 from jaxtyping import Float, Integer, Shaped
+from pydantic import Field
 from torch import Tensor
 
 from ...errors import InputError
 from ...network import NoiseRNN, spawn_rng
-from ...quantity import Quantity, Reference, known_value
+from ...part import Part
+from ...part_settings import BurnIn, Resampling
+from ...quantity import Definition, Quantity, Reference, define, known_value
 from ...results import Result, axes, estimates
 from ...statistics import Estimate
+from ...subject import Subject
 from ..driving.points import require_points
 from .region_labels import LABEL_ROLLOUTS, LABEL_STEPS, REGIONS, SLOW_ABOVE, TRANSITION_BELOW
 from .region_starts import SPACING, draw_region_starts
@@ -27,6 +31,45 @@ from .spread_ratios import (
     stack_regions,
     summarise_ratios,
 )
+
+_TESTS = "tests/dynamics/regions/test_noise_sensitivity.py"
+
+DEFINITIONS = define(
+    Definition(
+        key="spread_ratio",
+        label="{}: spread after 5 steps over that after 1",
+        meaning="How rollouts from one state of a region part under entirely fresh noise; the spread is the "
+        "trace of the covariance of activity over rollouts.",
+        equation="geometric mean over starts of spread(5)/spread(1)",
+        reading="Above 1 noise accumulates; a linear network has the same ratio in every region.",
+        test=f"{_TESTS}::test_traces_of_a_linear_network_are_known",
+        source="torre2025 (noise sensitivity)",
+    ),
+    Definition(
+        key="slow_over_transition",
+        label="slow over transition",
+        meaning="This ratio from slow states over that from transition states.",
+        equation="ratio_slow / ratio_transition",
+        reading="1 if regions are alike; above 1 slow states let noise accumulate more.",
+        test=f"{_TESTS}::test_statistics_of_regions_are_those_of_their_starts",
+    ),
+)
+
+
+class FanSettings(Resampling):
+    """Rollouts from each start, and the bootstrap over starts."""
+
+    n_steps: int = Field(default=20, ge=LATE, description="steps of each rollout")
+    n_rollouts: int = Field(default=50, ge=2, description="rollouts from each start")
+
+
+class NoiseSensitivitySettings(FanSettings):
+    """Settings of the part ``noise_sensitivity``."""
+
+    n_starts: int = Field(default=200, ge=1, description="starts in each region, each of its own trajectory")
+    max_states: int = Field(default=20_000, ge=1, description="states that are labelled to find them")
+    burn_in: BurnIn = 500
+
 
 _CELL = ("region", "rule", "gamma")
 _PAIR = ("region", "other_region", "rule", "gamma")
@@ -92,98 +135,61 @@ class NoiseSensitivityResult(Result):
         """Growth of the spread over five steps of entirely fresh noise, and slow against transition."""
         rule, gamma, late = 0, int(np.argmax(self.gamma)), self.step.tolist().index(5)
         quantities = [
-            Quantity(
-                f"spread_ratio[{name}]",
-                f"{name}: spread after 5 steps over that after 1",
+            DEFINITIONS["spread_ratio"].measure(
                 self.spread_ratio[i, rule, gamma, late],
-                "1",
-                (Reference("starts", Estimate(self.n_starts[i])),),
+                name,
+                beside=(Reference("starts", Estimate(self.n_starts[i])),),
             )
             for i, name in enumerate(self.region.tolist())
         ]
         slow, transition = (self.region.tolist().index(name) for name in ("slow", "transition"))
         contrast, alike = self.contrast[slow, transition, rule, gamma], known_value("if alike", 1.0)
-        return [
-            *quantities,
-            Quantity("slow_over_transition", "slow over transition", contrast, "1", alike),
-        ]
+        return [*quantities, DEFINITIONS["slow_over_transition"].measure(contrast, beside=alike)]
 
 
-def compute_noise_sensitivity(
-    network: NoiseRNN,
-    *,
-    n_starts: int = 200,
-    max_states: int = 20_000,
-    burn_in: int = 500,
-    noise_std: float = 1.0,
-    n_steps: int = 20,
-    n_rollouts: int = 50,
-    n_resamples: int = 1000,
-    confidence: float = 0.95,
-    generator: torch.Generator,
-) -> NoiseSensitivityResult:
+def compute_noise_sensitivity(subject: Subject, settings: NoiseSensitivitySettings) -> NoiseSensitivityResult:
     """Draw starts in every region and measure how rollouts from them spread.
 
-    Parameters
-    ----------
-    network : NoiseRNN
-    n_starts, max_states, burn_in
-        Starts of each region, each from a trajectory of its own: see :func:`draw_region_starts`.
-    noise_std, n_steps, n_rollouts, n_resamples, confidence
-        As in :func:`compute_sensitivity_of_starts`.
-    generator
-        Source of all noise; same seed, same result.
+    A region with fewer starts than wanted is named in ``status``.
 
     Raises
     ------
-    InputError
-        If a number is out of range.
     NoStationaryRegimeError
         If the network grows without bound or is silent.
 
     Notes
     -----
-    See :func:`compute_sensitivity_of_starts`. A region with fewer than ``n_starts`` is named in ``status``.
+    See :func:`draw_region_starts` and :func:`measure_sensitivity`.
     """
-    sampling = {"n_starts": n_starts, "max_states": max_states, "burn_in": burn_in}
-    starts = draw_region_starts(network, **sampling, noise_std=noise_std, generator=generator)
-    result = compute_sensitivity_of_starts(
-        network,
-        starts.states,
-        starts.label,
-        noise_std=noise_std,
-        n_steps=n_steps,
-        n_rollouts=n_rollouts,
-        n_resamples=n_resamples,
-        confidence=confidence,
-        generator=generator,
-    )
-    wanted = {**sampling, "spacing": SPACING, "label_steps": LABEL_STEPS, "label_rollouts": LABEL_ROLLOUTS}
-    limits = {"transition_below": TRANSITION_BELOW, "slow_above": SLOW_ABOVE}
+    n_starts, generator = settings.n_starts, subject.start_generator("noise_sensitivity")
+    noise = {"noise_std": subject.noise_std, "generator": generator}
+    sampling = {"n_starts": n_starts, "max_states": settings.max_states, "burn_in": settings.burn_in}
+    starts = draw_region_starts(subject.network, **sampling, **noise)
+    result = measure_sensitivity(subject.network, starts.states, starts.label, settings, **noise)
+
     found = np.bincount(starts.label, minlength=len(REGIONS)).tolist()
     rare = [
         f"{name}: {n} of {n_starts} starts among {starts.n_seen} states"
         for name, n in zip(REGIONS, found, strict=True)
         if n < n_starts
     ]
+    labelling = {"spacing": SPACING, "label_steps": LABEL_STEPS, "label_rollouts": LABEL_ROLLOUTS}
+    limits = {"transition_below": TRANSITION_BELOW, "slow_above": SLOW_ABOVE}
     return replace(
         result,
-        settings=result.settings | wanted | limits,
+        settings=result.settings | sampling | labelling | limits,
         status={"n_seen": starts.n_seen, "notes": rare + result.status["notes"]},
     )
 
 
 @torch.no_grad()
-def compute_sensitivity_of_starts(
+def measure_sensitivity(
     network: NoiseRNN,
     states: Float[Tensor, "point state"],
     label: Integer[np.ndarray, " _"],
+    settings: FanSettings,
     *,
     noise_std: float = 1.0,
-    n_steps: int = 20,
-    n_rollouts: int = 50,
-    n_resamples: int = 1000,
-    confidence: float = 0.95,
     generator: torch.Generator,
 ) -> NoiseSensitivityResult:
     """Spread of rollouts that mix fresh noise into a shared noise path, by region of the start.
@@ -195,14 +201,9 @@ def compute_sensitivity_of_starts(
         Starts. Intervals treat them as independent: take each from a trajectory of its own.
     label : (point,)
         Index into ``REGIONS`` of each start; leave out states without a region.
+    settings : FanSettings
     noise_std : float >= 0
         Standard deviation of the noise (dimensionless).
-    n_steps : int >= 5
-        Steps of the rollouts.
-    n_rollouts : int >= 2
-        Rollouts from each start, under each rule and γ.
-    n_resamples, confidence
-        Of the bootstrap over starts.
     generator
         Source of all noise; same seed, same result.
 
@@ -222,8 +223,9 @@ def compute_sensitivity_of_starts(
     start whose spread is 0 or not finite at some step and γ > 0 has no ratio; it is left out and counted in
     ``status``.
     """
-    _check(network, states, label, noise_std=noise_std, n_steps=n_steps, n_rollouts=n_rollouts)
-    rollouts = {"n_steps": n_steps, "n_rollouts": n_rollouts, "noise_std": noise_std}
+    _check(network, states, label, noise_std)
+    n_steps = settings.n_steps
+    rollouts = {"n_steps": n_steps, "n_rollouts": settings.n_rollouts, "noise_std": noise_std}
     spread, destination = measure_fans(network, states, **rollouts, generator=generator)
     example_region, first = np.unique(label, return_index=True)
     nominal, fans = record_fans(network, states[torch.from_numpy(first)], **rollouts, generator=generator)
@@ -231,15 +233,14 @@ def compute_sensitivity_of_starts(
     is_defined = np.isfinite(log_ratio[:, :, 1:, 1:]).all(axis=(1, 2, 3))
     chosen = [np.flatnonzero(is_defined & (label == i)) for i in range(len(REGIONS))]
     rng = spawn_rng(generator)
-    average = partial(average_starts, rng=rng, n_resamples=n_resamples, confidence=confidence)
+    average = partial(average_starts, rng=rng, **settings.resampling)
     return NoiseSensitivityResult(
         settings={
             **rollouts,
             "early": EARLY,
             "late": LATE,
             "fewest_starts": FEWEST_STARTS,
-            "n_resamples": n_resamples,
-            "confidence": confidence,
+            **settings.resampling,
         },
         status={"notes": _describe_losses(label, [len(rows) for rows in chosen])},
         region=np.array(REGIONS),
@@ -270,15 +271,7 @@ def _describe_losses(label: np.ndarray, n_defined: list[int]) -> list[str]:
     return notes
 
 
-def _check(
-    network: NoiseRNN,
-    states: Tensor,
-    label: np.ndarray,
-    *,
-    noise_std: float,
-    n_steps: int,
-    n_rollouts: int,
-) -> None:
+def _check(network: NoiseRNN, states: Tensor, label: np.ndarray, noise_std: float) -> None:
     require_points(network, states)
     if len(label) != len(states):
         raise InputError(f"`label` must have {len(states)} entries, one for each state, got {len(label)}.")
@@ -287,10 +280,17 @@ def _check(
             f"`label` must lie in 0 … {len(REGIONS) - 1}, got {label.min()} … {label.max()}. Leave out "
             "states without a region."
         )
-    for name, value, least in (
-        ("noise_std", noise_std, 0),
-        ("n_steps", n_steps, LATE),
-        ("n_rollouts", n_rollouts, 2),
-    ):
-        if not value >= least:
-            raise InputError(f"`{name}` must be ≥ {least}, got {value}.")
+    if not noise_std >= 0:
+        raise InputError(f"`noise_std` must be ≥ 0, got {noise_std}.")
+
+
+PART = Part(
+    name="noise_sensitivity",
+    question="from where does fresh noise spread activity?",
+    result=NoiseSensitivityResult,
+    settings=NoiseSensitivitySettings,
+    compute=compute_noise_sensitivity,
+    definitions=DEFINITIONS,
+    seconds=9.0,
+    quick={"n_starts": 30, "max_states": 3000, "n_rollouts": 20},
+)

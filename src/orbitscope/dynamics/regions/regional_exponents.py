@@ -8,12 +8,51 @@ import torch
 from jaxtyping import Float, Int, Integer, Shaped
 
 from ...errors import InputError
-from ...network import NoiseRNN, spawn_rng
-from ...quantity import Quantity, known_value
+from ...network import spawn_rng
+from ...part import Part
+from ...part_settings import Resampling
+from ...quantity import Definition, Quantity, define, known_value
 from ...results import Result, axes, estimates
 from ...statistics import Estimate, bootstrap_statistic
+from ...subject import Subject
 from ..stability.lyapunov import LyapunovResult
 from .region_labels import LABEL_ROLLOUTS, LABEL_STEPS, REGIONS, label_states
+
+_TESTS = "tests/dynamics/regions/test_regional_exponents.py"
+
+DEFINITIONS = define(
+    Definition(
+        key="first",
+        label="{}",
+        meaning="Mean finite-time exponent of the blocks of driven steps that start in a region.",
+        equation="⟨(1/n) Σ_t log ‖J_t v_t‖⟩ over blocks of n steps, v_t the leading tangent vector",
+        reading="Blocks weighted alike average to the first exponent. A block outlasts many residencies.",
+        test=f"{_TESTS}::test_exponents_that_differ_by_construction",
+        unit="1/step",
+    ),
+    Definition(
+        key="expanding",
+        label="{}: blocks that expand",
+        meaning="Share of these blocks in which the tangent vector grew.",
+        equation="n(blocks with exponent > 0) / n(blocks)",
+        reading="It depends on the units of activity, which are those of each neuron's spread.",
+        test=f"{_TESTS}::test_blocks_have_the_region_of_the_state_at_their_start",
+        unit="share",
+    ),
+    Definition(
+        key="kick_minus_slow",
+        label="kick minus slow",
+        meaning="Mean finite-time exponent from kick states minus that from slow states.",
+        equation="⟨λ_kick⟩ − ⟨λ_slow⟩",
+        reading="Above 0: small differences grow more from kick states on.",
+        test=f"{_TESTS}::test_exponents_that_differ_by_construction",
+        unit="1/step",
+    ),
+)
+
+
+class RegionalExponentsSettings(Resampling):
+    """Settings of the part ``regional_exponents``."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,43 +101,23 @@ class RegionalExponentsResult(Result):
         for i, name in enumerate(self.region.tolist()):
             first = f"{name}: first exponent of {n_steps} steps"
             quantities += [
-                Quantity(f"first[{name}]", first, self.mean_exponent[i], "1/step"),
-                Quantity(f"expanding[{name}]", f"{name}: blocks that expand", self.expanding[i], "share"),
+                DEFINITIONS["first"].measure(self.mean_exponent[i], name, name=first),
+                DEFINITIONS["expanding"].measure(self.expanding[i], name),
             ]
         at = self.region.tolist().index("kick"), self.region.tolist().index("slow")
         alike = known_value("if alike", 0.0)
-        return [
-            *quantities,
-            Quantity("kick_minus_slow", "kick minus slow", self.difference[at], "1/step", alike),
-        ]
+        return [*quantities, DEFINITIONS["kick_minus_slow"].measure(self.difference[at], beside=alike)]
 
 
 def compute_regional_exponents(
-    network: NoiseRNN,
-    exponents: LyapunovResult,
-    *,
-    n_resamples: int = 1000,
-    confidence: float = 0.95,
-    generator: torch.Generator,
+    subject: Subject, settings: RegionalExponentsSettings
 ) -> RegionalExponentsResult:
-    """Assign the blocks of driven exponents to regions by the residency of the state at their start.
-
-    Parameters
-    ----------
-    network : NoiseRNN
-        The one that the exponents belong to.
-    exponents : LyapunovResult
-        Of :func:`compute_lyapunov_exponents`; residencies are taken under its noise.
-    n_resamples, confidence
-        Of the bootstrap over trajectories.
-    generator
-        Source of the noise of the rollouts and of the bootstrap; same seed, same result.
+    """Assign the blocks of the part ``exponents`` to regions by the residency of the state at their start.
 
     Raises
     ------
     InputError
-        If the exponents are those without noise, belong to a network of another width, or a number is out of
-        range.
+        If the exponents are those without noise, or belong to a network of another width.
 
     Notes
     -----
@@ -108,15 +127,10 @@ def compute_regional_exponents(
     standard deviation of each neuron (:func:`compute_lyapunov_exponents`): in others, such as raw activity,
     the exponents of blocks differ by what their ends do, and with them the shares that expand.
     """
-    noise_std = exponents.settings["noise_std"]
-    if not noise_std > 0:
-        raise InputError("`exponents` must be those under noise, got those without. Use driven ones.")
-    n_trajectories, n_blocks, width = exponents.block_states.shape
-    if width != network.cell.state_size:
-        raise InputError(
-            f"`exponents` must be of this network, whose state has the width {network.cell.state_size}, got "
-            f"{width}. Compute both from the same network."
-        )
+    network, exponents = subject.network, subject.found["exponents"]
+    generator = subject.start_generator("regional_exponents")
+    noise_std = _check(exponents, width=network.cell.state_size)
+    n_trajectories, n_blocks, _ = exponents.block_states.shape
     states = torch.from_numpy(exponents.block_states.copy()).to(network.w_out).flatten(0, 1)
     label = label_states(network, states, noise_std=noise_std, generator=generator)
     label = label.reshape(n_trajectories, n_blocks)
@@ -127,16 +141,28 @@ def compute_regional_exponents(
             "noise_std": noise_std,
             "label_steps": LABEL_STEPS,
             "label_rollouts": LABEL_ROLLOUTS,
-            "n_resamples": n_resamples,
-            "confidence": confidence,
+            **settings.resampling,
             "block_steps": exponents.settings["block_steps"],
         },
         status={"empty": [name for i, name in enumerate(REGIONS) if not (label == i).any()]},
         region=np.array(REGIONS),
-        **_summarise(label, exponent, rng=rng, n_resamples=n_resamples, confidence=confidence),
+        **_summarise(label, exponent, rng=rng, **settings.resampling),
         exponent=exponent,
         label=label.astype(np.int8),
     )
+
+
+def _check(exponents: LyapunovResult, *, width: int) -> float:
+    """Noise of the exponents, which have to be driven ones of this network."""
+    noise_std = exponents.settings["noise_std"]
+    if not noise_std > 0:
+        raise InputError("`exponents` must be those under noise, got those without. Use driven ones.")
+    if exponents.block_states.shape[2] != width:
+        raise InputError(
+            f"`exponents` must be of this network, whose state has the width {width}, got "
+            f"{exponents.block_states.shape[2]}. Compute both from the same network."
+        )
+    return noise_std
 
 
 def _summarise(label: np.ndarray, exponent: np.ndarray, **resampling: Any) -> dict[str, Any]:
@@ -161,3 +187,16 @@ def _compare(sums: np.ndarray) -> np.ndarray:
         mean, expanding = sums[:, 0] / sums[:, 2], sums[:, 1] / sums[:, 2]
     difference = mean[:, :, None] - mean[:, None, :]
     return np.concatenate([mean[:, None], expanding[:, None], difference], axis=1)
+
+
+PART = Part(
+    name="regional_exponents",
+    question="from which region on do small differences grow?",
+    result=RegionalExponentsResult,
+    settings=RegionalExponentsSettings,
+    compute=compute_regional_exponents,
+    definitions=DEFINITIONS,
+    seconds=3.0,
+    quick={"n_resamples": 200},
+    needs=("exponents",),
+)

@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int, Integer, Shaped
+from pydantic import Field
 from torch import Tensor
 
-from ...errors import InputError
 from ...network import NoiseRNN, spawn_rng
-from ...quantity import Quantity, Reference, known_value
+from ...part import Part
+from ...part_settings import Drive, Resampling, Rollouts, SpectralStride, Steps, Trajectories
+from ...quantity import Definition, Quantity, Reference, define, known_value
 from ...results import Result, axes, estimates
 from ...statistics import BootstrapResult, Estimate, bootstrap_statistic, divide_sums
-from ..driving.driven_states import run_driven
+from ...subject import Subject
+from ..driving.driven_states import drive
 from ..orbit.orbit_plane import find_symbol_direction, fit_orbit_plane
 from .region_labels import REGIONS, SLOW_ABOVE, TRANSITION_BELOW, classify_regions, find_uncertain
 from .region_measures import MEASURES, measure_spectra, measure_states
@@ -22,6 +24,62 @@ from .region_order import compare_orders, count_visits, measure_flux
 
 CONTRASTS = ("network", "null", "beyond null")
 """Of what unstable directions are compared between kick and slow."""
+
+_TESTS = "tests/dynamics/regions/test_regions.py"
+
+DEFINITIONS = define(
+    Definition(
+        key="share",
+        label="{}: share of states",
+        meaning="Share of the driven states in a region. Regions divide states by their residency, the mean "
+        "number of steps until the most probable symbol changes.",
+        equation="transition: residency < 1.5; slow: > 10; kick: between",
+        reading="Interval over trajectories. Every state has a region.",
+        test=f"{_TESTS}::test_the_table_is_the_mean_over_the_states_of_a_region",
+        source="torre2025 (regions); limits of the paper's figures",
+        unit="share",
+    ),
+    Definition(
+        key="unstable",
+        label="{}: unstable directions",
+        meaning="Mean number of eigenvalues outside the unit circle of the noise-free Jacobian at the states "
+        "of a region.",
+        equation="⟨#{|λ_i(J(h))| > 1}⟩",
+        reading="It follows which and how many neurons are active, so it stands beside random active sets of "
+        "the same size and frequencies.",
+        test=f"{_TESTS}::test_spectra_are_those_without_noise_and_with_the_noise_that_comes_next",
+        source="torre2025",
+    ),
+    Definition(
+        key="kick_minus_slow",
+        label="kick minus slow, beyond random active sets",
+        meaning="Unstable directions in kick minus those in slow, minus the same difference of random active "
+        "sets.",
+        equation="(n_kick − n_slow) − (n_kick − n_slow) of random active sets",
+        reading="An interval above 0: kick states are more unstable than their number of active neurons "
+        "makes them.",
+        test=f"{_TESTS}::test_kick_and_slow_are_compared_on_the_same_resamples",
+    ),
+    Definition(
+        key="net_flux",
+        label="net flux slow → kick → transition → slow",
+        meaning="Net cycles around the three regions in this order, whole ones or parts of one.",
+        equation="(1/3) Σ over the three edges (N_ij − N_ji) per 100 steps",
+        reading="0 if the order of visits is reversible. Negative: the other way round.",
+        test=f"{_TESTS}::test_the_net_flux_is_that_of_each_edge_but_for_the_ends",
+        unit="cycles per 100 steps",
+    ),
+)
+
+
+class RegionSettings(Drive, Resampling):
+    """Settings of the part ``regions``; the paper's 10 000 states are 100 trajectories of 100 steps."""
+
+    n_trajectories: Trajectories = 100
+    n_steps: Steps = 100
+    max_steps: int = Field(default=60, ge=1, description="steps after which a residency is cut")
+    n_rollouts: Rollouts = 20
+    spectral_stride: SpectralStride = 5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,60 +170,23 @@ class RegionResult(Result):
         for j, name in enumerate(self.region.tolist()):
             beside = (Reference("random active sets", cells[random, j]),)
             quantities += [
-                Quantity(f"share[{name}]", f"{name}: share of states", cells[share, j], "share"),
-                Quantity(
-                    f"unstable[{name}]", f"{name}: unstable directions", cells[unstable, j], "1", beside
-                ),
+                DEFINITIONS["share"].measure(cells[share, j], name),
+                DEFINITIONS["unstable"].measure(cells[unstable, j], name, beside=beside),
             ]
         kick = self.kick_minus_slow[self.contrast.tolist().index("beyond null")]
         by_chance, reversible = known_value("by chance", 0.0), known_value("if reversible", 0.0)
         return [
             *quantities,
-            Quantity("kick_minus_slow", "kick minus slow, beyond random active sets", kick, "1", by_chance),
-            Quantity(
-                "net_flux",
-                "net flux slow → kick → transition → slow",
-                self.net_flux,
-                "cycles per 100 steps",
-                reversible,
-            ),
+            DEFINITIONS["kick_minus_slow"].measure(kick, beside=by_chance),
+            DEFINITIONS["net_flux"].measure(self.net_flux, beside=reversible),
         ]
 
 
-def compute_regions(
-    network: NoiseRNN,
-    *,
-    n_trajectories: int = 100,
-    n_steps: int = 100,
-    burn_in: int = 500,
-    noise_std: float = 1.0,
-    max_steps: int = 60,
-    n_rollouts: int = 20,
-    spectral_stride: int = 5,
-    n_resamples: int = 1000,
-    confidence: float = 0.95,
-    generator: torch.Generator,
-) -> RegionResult:
+def compute_regions(subject: Subject, settings: RegionSettings) -> RegionResult:
     """Divide driven states into regions and measure each.
-
-    Parameters
-    ----------
-    network : NoiseRNN
-    n_trajectories, n_steps, burn_in
-        As in :func:`run_driven`; the paper's 10 000 states are 100 trajectories of 100 steps here.
-    noise_std, max_steps, n_rollouts
-        As in :func:`compute_residency`.
-    spectral_stride : int >= 1
-        Spectra and speed are taken at every so many steps.
-    n_resamples, confidence
-        Of the bootstrap over trajectories.
-    generator
-        Source of all noise; same seed, same result.
 
     Raises
     ------
-    InputError
-        If a number is out of range.
     NoStationaryRegimeError
         If the network grows without bound or is silent.
 
@@ -174,43 +195,30 @@ def compute_regions(
     Paper: Torre et al. 2025, figures on residency and local dynamics. Differs: regions leave no state out
     (the published slow states also have p_max > .8), intervals are over trajectories, and the counts stand
     beside those of random active sets, because they follow which and how many neurons are active. Asymmetries
-    have the interval of :func:`compute_net_share`. The net flux is a third of the sum of N_ij − N_ji over the
-    three edges: what winds around the regions in one direction, as whole cycles or parts of one.
+    have the interval of :func:`compute_net_share`.
     """
-    if spectral_stride < 1:
-        raise InputError(f"`spectral_stride` must be ≥ 1, got {spectral_stride}. Use 1 for all steps.")
-    noise = {"noise_std": noise_std, "generator": generator}
-    path = run_driven(network, n_trajectories, n_steps + 1, burn_in=burn_in, **noise)
-    values = measure_states(network, path.states[:-1], max_steps=max_steps, n_rollouts=n_rollouts, **noise)
+    network, generator = subject.network, subject.start_generator("regions")
+    noise = {"noise_std": subject.noise_std, "generator": generator}
+    path = drive(subject, settings, n_steps=settings.n_steps + 1, generator=generator)
+    rollouts = {"max_steps": settings.max_steps, "n_rollouts": settings.n_rollouts}
+    values = measure_states(network, path.states[:-1], **rollouts, **noise)
     label = classify_regions(values["residency"])
-    spectral_time = np.arange(0, n_steps, spectral_stride)
-    local = measure_spectra(network, path, spectral_time, **noise)
-    rng = spawn_rng(generator)
-    resample = partial(bootstrap_statistic, rng=rng, n_resamples=n_resamples, confidence=confidence)
     values["uncertain"] = find_uncertain(values["residency"], values["residency_error"])
+
+    spectral_time = np.arange(0, settings.n_steps, settings.spectral_stride)
+    local = measure_spectra(network, path, spectral_time, **noise)
+    resample = partial(bootstrap_statistic, rng=spawn_rng(generator), **settings.resampling)
     table = resample(_sum_by_region(label, values, spectral_time, local), divide_sums)
     visits = count_visits(label)
-    settings = {
-        "n_trajectories": n_trajectories,
-        "n_steps": n_steps,
-        "burn_in": burn_in,
-        "noise_std": noise_std,
-        "max_steps": max_steps,
-        "n_rollouts": n_rollouts,
-        "spectral_stride": spectral_stride,
-        "transition_below": TRANSITION_BELOW,
-        "slow_above": SLOW_ABOVE,
-        "confidence": confidence,
-    }
     return RegionResult(
-        settings=settings,
+        settings=subject.record(settings) | {"transition_below": TRANSITION_BELOW, "slow_above": SLOW_ABOVE},
         status={"empty": [name for i, name in enumerate(REGIONS) if not (label == i).any()]},
         **_name_axes(),
         n_points=np.array([(label == i).sum() for i in range(len(REGIONS))]),
         estimate=table.as_estimate(),
         kick_minus_slow=_contrast_kick(table),
         visits=visits.sum(0),
-        asymmetry=compare_orders(visits, confidence=confidence),
+        asymmetry=compare_orders(visits, confidence=settings.confidence),
         net_flux=measure_flux(label, visits, resample),
         label=label.astype(np.int8),
         mean_steps=values["residency"],
@@ -272,3 +280,16 @@ def _sum_inside(value: np.ndarray, is_in: np.ndarray) -> tuple[np.ndarray, np.nd
     """Sum over the states of each region, and their number, by trajectory."""
     is_known = np.isfinite(value)[..., None] & is_in
     return np.where(is_known, value[..., None], 0.0).sum(1), is_known.sum(1)
+
+
+PART = Part(
+    name="regions",
+    question="slow, kick and transition: what sets them apart, which follows which?",
+    result=RegionResult,
+    settings=RegionSettings,
+    compute=compute_regions,
+    definitions=DEFINITIONS,
+    seconds=10.0,
+    quick={"n_trajectories": 20, "n_steps": 50, "n_rollouts": 5},
+    least_hidden=2,
+)

@@ -1,20 +1,24 @@
 """Slow regions found without labels: clusters of slow states, their symbols, and the states of the HMM."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Integer
+from pydantic import Field
 from torch import Tensor
 
 from ...errors import InputError
 from ...hmm import HMM
 from ...network import NoiseRNN, require_same_symbols, spawn_rng
-from ...quantity import Quantity, known_value
+from ...part import Part
+from ...part_settings import Drive, Resampling, Steps, Trajectories
+from ...quantity import Definition, Quantity, define, known_value
 from ...results import Result, axes, estimates, nulls
 from ...statistics import Estimate, Null, bootstrap_statistic, compute_adjusted_rand_index
-from ..driving.driven_states import run_driven
+from ...subject import Subject
+from ..driving.driven_states import drive
 from ..driving.homogeneity import scales_with_noise
 from ..driving.points import require_points, scale_to_one
 from .cluster_symbols import UNASSIGNED, align_clusters, count_symbols, divide_by_last, sum_probabilities
@@ -33,6 +37,51 @@ STATES_PER_MICROSTATE = 40
 
 FEWEST_TRAJECTORIES = 4
 """Trajectories with slow states: halves of them are compared."""
+
+_TESTS = "tests/dynamics/regions/test_slow_clusters.py"
+
+DEFINITIONS = define(
+    Definition(
+        key="n_clusters",
+        label="slow regions, found without labels",
+        meaning="Number of clusters of slow states that seldom pass into each other; symbols do not count.",
+        equation="k with the largest ratio of implied timescales t_k/t_{k+1}, if it is ≥ 3; else 1",
+        reading="Diffusion along a line or a ring reaches 4 and is cut too: look at the ratios.",
+        test=f"{_TESTS}::test_blobs_of_a_jump_process_are_found",
+        source="own construction after deuflhard2005",
+    ),
+    Definition(
+        key="share",
+        label="slow states in region {}",
+        meaning="Share of the slow states in one of these clusters, the largest first.",
+        equation="n(states of the cluster) / n(slow states)",
+        reading="Compare with the stationary probabilities of the symbols.",
+        test=f"{_TESTS}::test_microstates_and_clusters_may_differ_in_weight",
+        unit="share",
+    ),
+    Definition(
+        key="adjusted_rand",
+        label="adjusted Rand index with the symbol",
+        meaning="Agreement between the cluster of a slow state and its most probable symbol.",
+        equation="(RI − E RI)/(max RI − E RI) over pairs of slow states",
+        reading="1 if clusters are the symbols, 0 by chance.",
+        test=f"{_TESTS}::test_agreement_with_symbols",
+        source="hubert1985",
+    ),
+)
+
+
+class ClusterSettings(ClusterRule, Resampling):
+    """How slow states are clustered, and how well the clusters are known."""
+
+    n_splits: int = Field(default=5, ge=1, description="random halvings of the trajectories")
+
+
+class SlowClusterSettings(ClusterSettings, Drive):
+    """Settings of the part ``slow_clusters``."""
+
+    n_trajectories: Trajectories = 100
+    n_steps: Steps = 100
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,55 +157,20 @@ class SlowClusterResult(Result):
     def headline(self) -> list[Quantity]:
         """Number of clusters, their shares, and how they agree with the symbols."""
         by_chance = known_value("by chance", 0.0)
+        shares = zip(self.cluster.tolist(), self.share.tolist(), strict=True)
         return [
-            Quantity("n_clusters", "slow regions, found without labels", Estimate(len(self.cluster))),
-            *(
-                Quantity(f"share[{i}]", f"slow states in region {i}", Estimate(share), "share")
-                for i, share in zip(self.cluster.tolist(), self.share.tolist(), strict=True)
-            ),
-            Quantity(
-                "adjusted_rand", "adjusted Rand index with the symbol", self.adjusted_rand, "1", by_chance
-            ),
+            DEFINITIONS["n_clusters"].measure(len(self.cluster)),
+            *(DEFINITIONS["share"].measure(share, i) for i, share in shares),
+            DEFINITIONS["adjusted_rand"].measure(self.adjusted_rand, beside=by_chance),
         ]
 
 
 @torch.no_grad()
-def compute_slow_clusters(
-    network: NoiseRNN,
-    *,
-    hmm: HMM | None = None,
-    n_trajectories: int = 100,
-    n_steps: int = 100,
-    burn_in: int = 500,
-    noise_std: float = 1.0,
-    n_microstates: int = 50,
-    lag: int = 1,
-    max_clusters: int = 8,
-    min_gap: float = 3.0,
-    n_null: int = 99,
-    n_splits: int = 5,
-    n_resamples: int = 1000,
-    confidence: float = 0.95,
-    generator: torch.Generator,
-) -> SlowClusterResult:
+def compute_slow_clusters(subject: Subject, settings: SlowClusterSettings) -> SlowClusterResult:
     """Run a network, find its slow states and cluster them.
-
-    Parameters
-    ----------
-    network : NoiseRNN
-    hmm : HMM, optional
-        Process whose emission rows the clusters are compared with.
-    n_trajectories, n_steps, burn_in, noise_std
-        As in :func:`run_driven`.
-    n_microstates, lag, max_clusters, min_gap, n_null, n_splits, n_resamples, confidence
-        As in :func:`find_slow_clusters`.
-    generator
-        Source of all randomness; same seed, same result.
 
     Raises
     ------
-    InputError
-        If a number is out of range.
     TooFewStatesError
         If too few states are slow, or they hardly vary.
     NoStationaryRegimeError
@@ -166,27 +180,16 @@ def compute_slow_clusters(
     -----
     See :func:`find_slow_clusters`. Slow is what :func:`label_states` calls slow.
     """
-    noise = {"noise_std": noise_std, "generator": generator}
-    path = {"n_trajectories": n_trajectories, "n_steps": n_steps, "burn_in": burn_in}
-    states = run_driven(network, **path, **noise).states.transpose(0, 1)
-    label = label_states(network, states.flatten(0, 1), **noise)
+    generator = subject.start_generator("slow_clusters")
+    states = drive(subject, settings, generator=generator).states.transpose(0, 1)
+    noise = {"noise_std": subject.noise_std, "generator": generator}
+    label = label_states(subject.network, states.flatten(0, 1), **noise)
+    is_slow = (label == REGIONS.index("slow")).reshape(states.shape[:2])
     result = find_slow_clusters(
-        network,
-        states,
-        (label == REGIONS.index("slow")).reshape(n_trajectories, n_steps),
-        hmm=hmm,
-        n_microstates=n_microstates,
-        lag=lag,
-        max_clusters=max_clusters,
-        min_gap=min_gap,
-        n_null=n_null,
-        n_splits=n_splits,
-        n_resamples=n_resamples,
-        confidence=confidence,
-        rng=spawn_rng(generator),
+        subject.network, states, is_slow, settings, hmm=subject.hmm, rng=spawn_rng(generator)
     )
     labelling = {"label_steps": LABEL_STEPS, "label_rollouts": LABEL_ROLLOUTS, "slow_above": SLOW_ABOVE}
-    return replace(result, settings=result.settings | path | {"noise_std": noise_std} | labelling)
+    return replace(result, settings=result.settings | subject.record(settings) | labelling)
 
 
 @torch.no_grad()
@@ -194,16 +197,9 @@ def find_slow_clusters(
     network: NoiseRNN,
     states: Float[Tensor, "trajectory time state"],
     is_slow: Bool[np.ndarray, "_ _"],
+    settings: ClusterSettings,
     *,
     hmm: HMM | None = None,
-    n_microstates: int = 50,
-    lag: int = 1,
-    max_clusters: int = 8,
-    min_gap: float = 3.0,
-    n_null: int = 99,
-    n_splits: int = 5,
-    n_resamples: int = 1000,
-    confidence: float = 0.95,
     rng: np.random.Generator,
 ) -> SlowClusterResult:
     """Cluster slow states by how seldom they pass into each other, without looking at symbols.
@@ -216,19 +212,10 @@ def find_slow_clusters(
         Driven states, consecutive in time.
     is_slow : (trajectory, time)
         Which of them are slow; the others are skipped.
+    settings : ClusterSettings
+        At most 1/40 of the slow states can be microstates.
     hmm : HMM, optional
         Process whose emission rows the clusters are compared with.
-    n_microstates : int
-        Places that k-means looks for; more than ``max_clusters`` and at most 1/40 of the slow states.
-    lag : int >= 1
-        Counted in slow states: a transfer leads from one to the ``lag``-th next one of its trajectory.
-    max_clusters : int >= 2
-    min_gap : float > 1
-        Smallest ratio of successive timescales that separates clusters; one cluster if all are smaller.
-    n_null, n_splits : int >= 1
-        Random orders behind the null eigenvalue; random halvings of the trajectories.
-    n_resamples, confidence
-        Of the bootstrap over trajectories; clusters are kept as they are.
     rng
         Source of all randomness; same seed, same result.
 
@@ -250,30 +237,29 @@ def find_slow_clusters(
     along a line or a ring of even density reaches 4 and is cut: look at ``gap`` before calling the pieces
     discrete. Symmetrising hides one-way cycles between clusters; ``transfer`` is not symmetrised.
     """
-    rule = ClusterRule(n_microstates, lag, max_clusters, min_gap, n_null)
-    _check(network, states, is_slow, hmm, rule, n_splits)
+    _check(network, states, is_slow, hmm, settings)
     slow, owner = states[torch.from_numpy(is_slow)], np.nonzero(is_slow)[0]
     require_points(network, slow)
     metric = "direction" if scales_with_noise(network) else "standardised"
     points = _place(network.show_hidden(slow), metric)
-    model = fit_clusters(points, owner, rule, rng=rng)
+    model = fit_clusters(points, owner, settings, rng=rng)
     label, n_clusters = model.assign(points), model.n_clusters
-    split_rand, split_n_clusters = compare_halves(points, owner, rule, n_splits, rng=rng)
+    split_rand, split_n_clusters = compare_halves(points, owner, settings, settings.n_splits, rng=rng)
     probs = network.compute_probabilities(slow).double().cpu().numpy()
-    resample = partial(bootstrap_statistic, rng=rng, n_resamples=n_resamples, confidence=confidence)
+    resample = partial(bootstrap_statistic, rng=rng, **settings.resampling)
     tables = count_symbols(label, owner, probs, n_clusters)
     agreement = resample(tables, compute_adjusted_rand_index)
     mean_probs = resample(sum_probabilities(label, owner, probs, n_clusters), divide_by_last)
     aligned = align_clusters(mean_probs, hmm)
     return SlowClusterResult(
-        settings={"metric": metric, **asdict(rule), "n_resamples": n_resamples, "confidence": confidence},
+        settings={"metric": metric, **settings.model_dump()},
         status={"states_without_cluster": np.flatnonzero(aligned["cluster_of_state"] < 0).tolist()},
         cluster=np.arange(n_clusters),
         share=np.bincount(label) / len(label),
         label=_spread(label, is_slow),
-        transfer=_divide_rows(count_transfers(label, owner, lag, n_clusters)),
+        transfer=_divide_rows(count_transfers(label, owner, settings.lag, n_clusters)),
         eigenvalue=model.eigenvalues,
-        timescale=find_timescales(model.eigenvalues, lag),
+        timescale=find_timescales(model.eigenvalues, settings.lag),
         null_eigenvalue=model.null_eigenvalue,
         n_candidates=np.arange(2, 2 + len(model.gaps)),
         gap=model.gaps,
@@ -309,7 +295,7 @@ def _spread(label: np.ndarray, is_slow: np.ndarray) -> np.ndarray:
 
 
 def _check(
-    network: NoiseRNN, states: Tensor, is_slow: np.ndarray, hmm: HMM | None, rule: ClusterRule, n_splits: int
+    network: NoiseRNN, states: Tensor, is_slow: np.ndarray, hmm: HMM | None, rule: ClusterRule
 ) -> None:
     if hmm is not None:
         require_same_symbols(network, hmm)
@@ -317,16 +303,6 @@ def _check(
         raise InputError(
             f"`states` must be (trajectory, time, state) and `is_slow` (trajectory, time), got shapes "
             f"{tuple(states.shape)} and {is_slow.shape}. Transpose the states of a driven path."
-        )
-    for name, value in (("lag", rule.lag), ("n_null", rule.n_null), ("n_splits", n_splits)):
-        if value < 1:
-            raise InputError(f"`{name}` must be ≥ 1, got {value}.")
-    if not rule.min_gap > 1:
-        raise InputError(f"`min_gap` must be > 1, got {rule.min_gap}. Use 3.")
-    if not 2 <= rule.max_clusters < rule.n_microstates:
-        raise InputError(
-            f"`max_clusters` must be ≥ 2 and < `n_microstates`, got {rule.max_clusters} and "
-            f"{rule.n_microstates}. Use 8 and 50."
         )
     n_slow, n_trajectories = int(is_slow.sum()), int(is_slow.any(1).sum())
     least = STATES_PER_MICROSTATE * rule.n_microstates
@@ -336,3 +312,15 @@ def _check(
             f"trajectories, got {n_slow} of {n_trajectories}. Run more trajectories, or use fewer "
             "microstates."
         )
+
+
+PART = Part(
+    name="slow_clusters",
+    question="how many slow regions are there, found without labels?",
+    result=SlowClusterResult,
+    settings=SlowClusterSettings,
+    compute=compute_slow_clusters,
+    definitions=DEFINITIONS,
+    seconds=6.0,
+    quick={"n_trajectories": 30, "n_steps": 50, "n_microstates": 20, "n_splits": 2},
+)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int, Integer
+from pydantic import Field, model_validator
 from scipy.cluster.vq import kmeans2, vq
 
 from ...errors import UndefinedAnalysisError
+from ...part_settings import Draws, PartSettings
 from ...statistics import Null, compute_adjusted_rand_index
 
 LEAST_MEMBERS = 10
@@ -21,28 +23,27 @@ class TooFewStatesError(UndefinedAnalysisError):
     """There are too few states, or too few different ones, to be clustered."""
 
 
-@dataclass(frozen=True)
-class ClusterRule:
-    """How clusters are found.
+class ClusterRule(PartSettings):
+    """How clusters are found."""
 
-    Attributes
-    ----------
-    n_microstates : int
-        Places that k-means looks for.
-    lag : int
-        A transfer leads from a state to the ``lag``-th next one of its trajectory.
-    max_clusters : int
-    min_gap : float
-        Smallest ratio of successive timescales that separates clusters.
-    n_null : int
-        Random orders behind the null eigenvalue.
-    """
+    n_microstates: int = Field(default=50, ge=3, description="places that k-means looks for")
+    lag: int = Field(
+        default=1, ge=1, description="a transfer leads from a slow state to the lag-th next of its trajectory"
+    )
+    max_clusters: int = Field(default=8, ge=2, description="most clusters, fewer than microstates")
+    min_gap: float = Field(
+        default=3.0, gt=1, description="smallest ratio of successive timescales that separates clusters"
+    )
+    n_null: Draws = 99
 
-    n_microstates: int
-    lag: int
-    max_clusters: int
-    min_gap: float
-    n_null: int
+    @model_validator(mode="after")
+    def _check_counts(self) -> "ClusterRule":
+        if self.max_clusters >= self.n_microstates:
+            raise ValueError(
+                f"`max_clusters` must be < `n_microstates`, got {self.max_clusters} and "
+                f"{self.n_microstates}. Use 8 and 50"
+            )
+        return self
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,87 @@
 """Lyapunov exponents of the driven dynamics, and what those with and without noise share."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from pydantic import Field, model_validator
 
 from ...errors import InputError
-from ...network import NoiseRNN, spawn_rng
-from ...quantity import Quantity, known_value
+from ...network import spawn_rng
+from ...part import Part
+from ...part_settings import AlignSteps, Drive, Resampling, Trajectories
+from ...quantity import Definition, Quantity, define, known_value
 from ...results import Result, axes, estimates
 from ...statistics import Estimate, bootstrap_statistic, divide_sums
-from ..driving.driven_states import run_driven
+from ...subject import Subject
+from ..driving.driven_states import drive
 from ..driving.neuron_scales import measure_scales
 from .tangents import TangentBlocks, follow_tangents
+
+_TESTS = "tests/dynamics/stability/test_lyapunov.py"
+
+DEFINITIONS = define(
+    Definition(
+        key="verdict",
+        label="small differences between paths",
+        meaning="Whether paths that differ little come together under the same noise.",
+        equation="contracts or expands where the interval of the first exponent excludes 0; collapses where "
+        "most paths lose all their tangent vectors",
+        reading="'contracts' and 'collapses': the noise alone decides where activity goes. 'expands': chaos.",
+        test=f"{_TESTS}::test_a_verdict_needs_the_whole_interval",
+    ),
+    Definition(
+        key="largest",
+        label="largest exponent",
+        meaning="Mean rate at which small differences between two paths under the same noise grow.",
+        equation="λ₁ = ⟨(1/T) Σ_t log ‖J_t v_t‖⟩, v_t the leading tangent vector",
+        reading="Below 0 paths meet. Its interval is over trajectories.",
+        test=f"{_TESTS}::test_the_first_exponent_is_the_growth_of_a_small_separation",
+        source="benettin1980",
+        unit="1/step",
+    ),
+    Definition(
+        key="share_lost",
+        label="paths on which all differences vanish",
+        meaning="Paths on which tangent vectors become exactly 0, as where a ReLU network falls silent.",
+        equation="n(paths with λ₁ = −∞) / n(paths)",
+        reading="These are left out of the mean exponent.",
+        test=f"{_TESTS}::test_lost_directions_are_minus_infinity",
+        unit="share",
+    ),
+)
+
+
+ExponentSteps = Annotated[int, Field(ge=1, description="steps over which exponents are taken")]
+BlockSteps = Annotated[int, Field(ge=1, description="steps of a block with a finite-time exponent")]
+
+
+class TangentLengths(Resampling):
+    """Settings that every estimate of exponents has: how many, and along how long a path."""
+
+    n_exponents: int = Field(default=5, ge=1, description="exponents, at most the width of the state")
+    n_steps: ExponentSteps = 500
+    align_steps: AlignSteps = 100
+    block_steps: BlockSteps = 5
+
+    @model_validator(mode="after")
+    def _check_blocks(self) -> "TangentLengths":
+        if self.n_steps % self.block_steps:
+            filled = -(-self.n_steps // self.block_steps) * self.block_steps
+            raise ValueError(
+                f"`n_steps` must be a multiple of `block_steps`, got {self.n_steps} and {self.block_steps}. "
+                f"Use {filled} steps"
+            )
+        return self
+
+
+class LyapunovSettings(TangentLengths, Drive):
+    """Settings of the part ``exponents``."""
+
+    n_trajectories: Trajectories = 100
+    n_steps: ExponentSteps = 500
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,58 +122,23 @@ class LyapunovResult(Result):
     def headline(self) -> list[Quantity]:
         """Largest exponent and verdict."""
         lost, n_paths = self.status["n_collapsed"][0], len(self.per_trajectory)
+        stays = known_value("if differences stay", 0.0)
         return [
-            Quantity("verdict", "small differences between paths", word=self.status["verdict"]),
-            Quantity(
-                "largest",
-                "largest exponent",
-                self.mean_exponent[0],
-                "1/step",
-                known_value("if differences stay", 0.0),
-            ),
-            Quantity(
-                "share_lost", "paths on which all differences vanish", Estimate(lost / n_paths), "share"
-            ),
+            DEFINITIONS["verdict"].measure(word=self.status["verdict"]),
+            DEFINITIONS["largest"].measure(self.mean_exponent[0], beside=stays),
+            DEFINITIONS["share_lost"].measure(lost / n_paths),
         ]
 
 
-def compute_lyapunov_exponents(
-    network: NoiseRNN,
-    *,
-    n_exponents: int = 5,
-    noise_std: float = 1.0,
-    n_trajectories: int = 100,
-    n_steps: int = 500,
-    burn_in: int = 500,
-    align_steps: int = 100,
-    block_steps: int = 5,
-    n_resamples: int = 1000,
-    confidence: float = 0.95,
-    generator: torch.Generator,
-) -> LyapunovResult:
+def compute_lyapunov_exponents(subject: Subject, settings: LyapunovSettings) -> LyapunovResult:
     """Largest Lyapunov exponents of the driven dynamics: how fast paths under the same noise part or meet.
 
     Parameters
     ----------
-    network : NoiseRNN
-    n_exponents : int >= 1
-        At most the width of the state.
-    noise_std : float > 0
-        Standard deviation of the noise (dimensionless).
-    n_trajectories : int >= 2
-        Independent units; the path of all of them is kept in memory.
-    n_steps : int >= 1
-        Steps over which exponents are taken, a multiple of ``block_steps``.
-    burn_in : int >= 0
-        Steps before the tangent vectors start.
-    align_steps : int >= 0
-        Further steps in which they turn to the directions of the exponents; not counted.
-    block_steps : int >= 1
-        Length of the blocks of the finite-time exponents.
-    n_resamples, confidence
-        Of the bootstrap over trajectories.
-    generator
-        Source of noise, of the first tangent vectors and of the bootstrap; same seed, same result.
+    subject : Subject
+        Its network and noise; the path of all trajectories is kept in memory.
+    settings : LyapunovSettings
+        At least two trajectories; no more exponents than the state is wide are taken.
 
     Raises
     ------
@@ -120,40 +152,41 @@ def compute_lyapunov_exponents(
     Benettin et al. 1980, with a QR decomposition after every step. Tangent vectors advance by the exact
     Jacobian of the driven step, with the noise of that step. A diagonal entry of R below rounding counts as
     0 and its exponent as −inf: a ReLU step has no more directions than active neurons. For a network that
-    scales with its noise the result does not depend on ``noise_std``. Vectors are measured in units of the
+    scales with its noise the result does not depend on the noise. Vectors are measured in units of the
     standard deviation of each neuron, so that finite-time exponents do not depend on the units of single
     neurons, which for a ReLU network are arbitrary; exponents of long paths depend on no units.
     """
-    lengths = {"n_steps": n_steps, "align_steps": align_steps, "block_steps": block_steps}
-    require_lengths(network, n_exponents, **lengths)
-    if n_trajectories < 2:
-        raise InputError(f"`n_trajectories` must be ≥ 2 for an interval, got {n_trajectories}. Use 100.")
-    if not noise_std > 0:
-        raise InputError(
-            f"`noise_std` must be > 0, got {noise_std}. Use compute_noise_free_exponents to go without noise."
-        )
-    drive = {"burn_in": burn_in, "noise_std": noise_std}
-    path = run_driven(network, n_trajectories, align_steps + n_steps, **drive, generator=generator)
+    _check(subject, settings)
+    generator, align_steps = subject.start_generator("exponents"), settings.align_steps
+    path = drive(subject, settings, n_steps=align_steps + settings.n_steps, generator=generator)
     steps = zip([path.start, *path.states[:-1]], path.noise, strict=True)
     scales = torch.from_numpy(measure_scales(path.states)).to(path.start)
+
+    n_exponents = min(settings.n_exponents, subject.network.cell.state_size)
     blocks = follow_tangents(
-        network,
+        subject.network,
         steps,
         n_exponents,
         align_steps=align_steps,
-        block_steps=block_steps,
+        block_steps=settings.block_steps,
         scales=torch.where(scales > 0, scales, 1.0),
         generator=generator,
     )
-    resampling = {"n_resamples": n_resamples, "confidence": confidence}
-    settings = {
-        "n_exponents": n_exponents,
-        "n_trajectories": n_trajectories,
-        **drive,
-        **lengths,
-        **resampling,
-    }
-    return LyapunovResult(settings=settings, **summarise_blocks(blocks, **resampling, generator=generator))
+    record = subject.record(settings) | {"n_exponents": n_exponents}
+    summary = summarise_blocks(blocks, **settings.resampling, generator=generator)
+    return LyapunovResult(settings=record, **summary)
+
+
+def _check(subject: Subject, settings: LyapunovSettings) -> None:
+    if settings.n_trajectories < 2:
+        raise InputError(
+            f"`n_trajectories` must be ≥ 2 for an interval, got {settings.n_trajectories}. Use 100."
+        )
+    if not subject.noise_std > 0:
+        raise InputError(
+            f"`noise_std` must be > 0, got {subject.noise_std}. Use the part noise_free_exponents to go "
+            "without noise."
+        )
 
 
 def summarise_blocks(
@@ -191,19 +224,14 @@ def _judge(exponents: np.ndarray, mean: Estimate) -> str:
     return "expands" if mean.low > 0 and not collapsed.any() else "undecided"
 
 
-def require_lengths(
-    network: NoiseRNN, n_exponents: int, *, n_steps: int, align_steps: int, block_steps: int
-) -> None:
-    """Check that there are as many exponents as asked for, and that blocks fill the steps."""
-    values = {"n_exponents": n_exponents, "n_steps": n_steps, "block_steps": block_steps}
-    for name, value, least in [*((n, v, 1) for n, v in values.items()), ("align_steps", align_steps, 0)]:
-        if value < least:
-            raise InputError(f"`{name}` must be ≥ {least}, got {value}. Leave it out for the default.")
-    width = network.cell.state_size
-    if n_exponents > width:
-        raise InputError(f"`n_exponents` must be ≤ {width}, the width of the state, got {n_exponents}.")
-    if n_steps % block_steps:
-        raise InputError(
-            f"`n_steps` must be a multiple of `block_steps`, got {n_steps} and {block_steps}. Use "
-            f"{-(-n_steps // block_steps) * block_steps} steps."
-        )
+PART = Part(
+    name="exponents",
+    question="do paths under the same noise meet or part?",
+    result=LyapunovResult,
+    settings=LyapunovSettings,
+    compute=compute_lyapunov_exponents,
+    definitions=DEFINITIONS,
+    seconds=1.0,
+    quick={"n_trajectories": 20, "n_steps": 100},
+    requires_noise=True,
+)

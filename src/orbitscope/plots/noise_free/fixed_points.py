@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...dynamics.noise_free.fixed_points import FixedPointResult
+from ..drawing import Drawing
 from ..style import (
     BAND_COLOR,
     EXACT_COLOR,
@@ -162,3 +163,6 @@ def _say_slow(result: FixedPointResult) -> str:
 
 def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+FIGURES = (Drawing("fixed_points", plot_fixed_points, describe_fixed_points),)

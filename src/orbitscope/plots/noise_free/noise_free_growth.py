@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...dynamics.noise_free.noise_free_growth import LIMIT_CONFIDENCE, NoiseFreeGrowthResult
+from ..drawing import Drawing
 from ..style import (
     EXACT_COLOR,
     FLOOR_COLOR,
@@ -162,3 +163,10 @@ def _say_directions(result: NoiseFreeGrowthResult) -> str:
 
 def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+FIGURES = (
+    Drawing(
+        "noise_free_growth", plot_noise_free_growth, describe_noise_free_growth, shows=("noise_free_growth",)
+    ),
+)

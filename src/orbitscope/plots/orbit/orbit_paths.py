@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from ...dynamics.orbit.orbit_paths import OrbitPathsResult
+from ..drawing import Drawing
 from ..style import (
     BAND_COLOR,
     FLOOR_COLOR,
@@ -142,3 +143,6 @@ def _finish_plane(ax: Axes, result: OrbitPathsResult) -> None:
     ax.update_datalim(np.concatenate([result.path.reshape(-1, 2), (1 + _LABEL_SHARE) * _find_tips(result)]))
     ax.autoscale_view()
     label_plane(ax, result.plane.explained_variance_ratio)
+
+
+FIGURES = (Drawing("orbit_paths", plot_orbit_paths, describe_orbit_paths),)

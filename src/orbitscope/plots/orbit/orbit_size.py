@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from ...dynamics.orbit.orbit_size import OrbitSizeResult
+from ..drawing import Drawing
 from ..intervals import say_interval
 from ..style import (
     EXACT_COLOR,
@@ -72,3 +73,6 @@ def _follow_slope(result: OrbitSizeResult, measure: int) -> np.ndarray:
     """The fitted line at each strength of the noise."""
     log_std, log_size = np.log(result.noise_std), np.log(result.size.value[:, measure])
     return np.exp(log_size.mean() + result.slope.value[measure] * (log_std - log_std.mean()))
+
+
+FIGURES = (Drawing("orbit_size", plot_orbit_size, describe_orbit_size),)

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...dynamics.orbit.readout_alignment import ReadoutAlignmentResult
+from ..drawing import Drawing
 from ..nulls import draw_null
 from ..style import (
     MUTED_COLOR,
@@ -111,3 +112,10 @@ def _say_rows(result: ReadoutAlignmentResult, row: int) -> str:
         for name, p in zip(result.null, result.total_p_value[row], strict=True)
     )
     return f"{symbols}; sum of squares {format_number(float(result.total[row]))}, {p_values}"
+
+
+FIGURES = (
+    Drawing(
+        "readout_alignment", plot_readout_alignment, describe_readout_alignment, shows=("readout_alignment",)
+    ),
+)

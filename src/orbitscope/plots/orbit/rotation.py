@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from ...dynamics.orbit.rotation import RotationResult
 from ...statistics import Estimate, Null
+from ..drawing import Drawing
 from ..nulls import draw_null
 from ..style import (
     FLOOR_COLOR,
@@ -181,3 +182,9 @@ def _describe_limits(result: RotationResult) -> str:
     """What the notes say of the output."""
     notes = (note.removeprefix("output: ") for note in result.status["notes"] if note.startswith("output: "))
     return "".join(f" {note[0].upper()}{note[1:]}." for note in notes)
+
+
+FIGURES = (
+    Drawing("rotation", plot_rotation, describe_rotation),
+    Drawing("rotation_standardised", plot_rotation, describe_rotation),
+)

@@ -7,6 +7,7 @@ from mpl_toolkits.mplot3d import Axes3D
 
 from ...dynamics.over_training.training_evolution import EvolutionResult, find_middle
 from ...statistics import Estimate
+from ..drawing import Drawing
 from ..style import (
     FLOOR_COLOR,
     MUTED_COLOR,
@@ -196,3 +197,13 @@ def describe_lag(lag: Estimate) -> str:
     if lag.low < 0:
         return f"from {first} epochs before to {last} after the loss drop"
     return f"{first} to {last} epochs after the loss drop"
+
+
+FIGURES = (
+    Drawing(
+        "training_evolution",
+        plot_training_evolution,
+        describe_training_evolution,
+        shows=("training_evolution",),
+    ),
+)

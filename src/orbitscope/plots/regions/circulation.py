@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...dynamics.regions.circulation import CirculationResult
+from ..drawing import Drawing
 from ..intervals import say_interval
 from ..style import (
     FLOOR_COLOR,
@@ -102,3 +103,6 @@ def describe_circulation(result: CirculationResult) -> str:
         f"{100 * result.settings['confidence']:.0f} %, exact for the effective number of cycles, which is "
         "that of trajectories where all cycles go one way."
     )
+
+
+FIGURES = (Drawing("circulation", plot_circulation, describe_circulation),)

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...dynamics.regions.noise_sensitivity import NoiseSensitivityResult
+from ..drawing import Drawing
 from ..intervals import say_interval
 from ..style import (
     EXACT_COLOR,
@@ -165,3 +166,10 @@ def _list_contrasts(result: NoiseSensitivityResult) -> str:
 def _list_notes(result: NoiseSensitivityResult) -> str:
     notes = result.status["notes"]
     return f" Note: {'; '.join(notes)}." if notes else ""
+
+
+FIGURES = (
+    Drawing(
+        "noise_sensitivity", plot_noise_sensitivity, describe_noise_sensitivity, shows=("noise_sensitivity",)
+    ),
+)

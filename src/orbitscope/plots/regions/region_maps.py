@@ -9,6 +9,7 @@ from matplotlib.colors import BoundaryNorm, LogNorm
 from matplotlib.figure import Figure
 
 from ...dynamics.regions.regions import RegionResult
+from ..drawing import Drawing
 from ..style import (
     REGION_COLORS,
     WIDTH,
@@ -142,3 +143,6 @@ def describe_region_maps(result: RegionResult) -> str:
         f"logit until another symbol is the most probable one, over {settings['n_rollouts']} rollouts from "
         f"each state; means: {changes}."
     )
+
+
+MAPS = Drawing("region_maps", plot_region_maps, describe_region_maps, shows=("regions",))

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...dynamics.regions.regional_exponents import RegionalExponentsResult
+from ..drawing import Drawing
 from ..intervals import say_interval
 from ..style import (
     EXACT_COLOR,
@@ -96,3 +97,13 @@ def _say_lost(result: RegionalExponentsResult) -> str:
         return ""
     counts = ", ".join(map(str, result.n_lost))
     return f" Left out of the means: {counts} blocks in which the followed direction was lost."
+
+
+FIGURES = (
+    Drawing(
+        "regional_exponents",
+        plot_regional_exponents,
+        describe_regional_exponents,
+        shows=("regional_exponents",),
+    ),
+)

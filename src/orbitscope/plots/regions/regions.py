@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...dynamics.regions.regions import RegionResult
+from ..drawing import Drawing
 from ..intervals import say_interval
 from ..style import (
     MUTED_COLOR,
@@ -16,6 +17,7 @@ from ..style import (
     label_panels,
     with_style,
 )
+from .region_maps import MAPS
 
 _PANELS = ("unstable", "logit_sign_changes", "entropy", "speed")
 _TITLES = {
@@ -124,3 +126,6 @@ def _say_uncertain(result: RegionResult) -> str:
     row = result.measure.tolist().index("uncertain")
     shares = zip(result.region, result.estimate.value[row], strict=True)
     return ", ".join(f"{name} {format_number(100 * float(share))} %" for name, share in shares)
+
+
+FIGURES = (Drawing("regions", plot_regions, describe_regions), MAPS)

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from ...dynamics.regions.slow_clusters import SlowClusterResult
 from ...dynamics.regions.state_clustering import find_timescales
+from ..drawing import Drawing
 from ..intervals import say_interval
 from ..style import (
     BAND_COLOR,
@@ -167,3 +168,6 @@ def _describe_states(result: SlowClusterResult) -> str:
         " and emission probabilities of the HMM state aligned with it (lines); total variation: "
         f"{', '.join(parts)}."
     )
+
+
+FIGURES = (Drawing("slow_clusters", plot_slow_clusters, describe_slow_clusters),)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ...dynamics.noise_free.noise_free_exponents import NoiseFreeExponentsResult
 from ...dynamics.stability.lyapunov import LyapunovResult
+from ..drawing import Drawing
 from ..intervals import say_interval
 from ..style import (
     EXACT_COLOR,
@@ -159,3 +160,8 @@ def _say_lost(*results: LyapunovResult) -> str:
 
 def _say_share(result: LyapunovResult) -> str:
     return f"{format_number(100 * float((result.local[..., 0] > 0).mean()))} %"
+
+
+FIGURES = (
+    Drawing("exponents", plot_lyapunov, describe_lyapunov, shows=("exponents", "noise_free_exponents")),
+)

@@ -8,20 +8,24 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from pydantic import Field
 
-from orbitscope.analysis import PARTS, Part
-from orbitscope.analysis.parts import resolve_settings, select_parts
-from orbitscope.errors import InputError, RunFolderError, UndefinedAnalysisError
+from orbitscope.dynamics.regions.regions import RegionResult
+from orbitscope.errors import InputError, RunFolderError, UndefinedAnalysisError, unknown_name
 from orbitscope.hmm import dump_hmm, load_process
 from orbitscope.network import build_network
+from orbitscope.part import Part
+from orbitscope.part_settings import PartSettings
+from orbitscope.parts import REGISTRY, find_part, list_drawings, resolve_settings, select_parts
+from orbitscope.plots.drawing import Drawing
 from orbitscope.quantity import Quantity
 from orbitscope.recipes import build_settings
 from orbitscope.results import Result, axes, load_result
 from orbitscope.runs import RunFolder
 from orbitscope.statistics import Estimate
 from orbitscope.system.threads import use_threads
-from orbitscope.workflows.analysis_files import PartOutcome
-from orbitscope.workflows.run_analysis import analyse_run, load_part
+from orbitscope.workflows.analyse import PartOutcome, analyse
+from orbitscope.workflows.analyse_run import analyse_run, load_part
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,32 +36,35 @@ class SumResult(Result):
         return [Quantity("sum", "sum of the values", Estimate(self.value.sum()))]
 
 
+class SizeSettings(PartSettings):
+    n: int = Field(default=2, ge=0, description="how many values")
+
+
+class LargeSettings(SizeSettings):
+    n: int = Field(default=5, ge=0, description="how many values")
+
+
 class Toy:
     """Parts that count their calls: ``second`` needs ``first``."""
 
     def __init__(self):
         self.calls, self.drawn, self.undefined = [], [], set()
         self.parts = {
-            "first": self.build("first", self.compute_first),
-            "second": self.build(
-                "second",
-                self.compute_second,
-                needs=("first",),
-                prepare=lambda subject: {"first": subject.found["first"]},
-            ),
-            "third": self.build("third", self.compute_third, quick={"n": 2}),
+            "first": self.build("first", self.compute_first, SizeSettings),
+            "second": self.build("second", self.compute_second, needs=("first",)),
+            "third": self.build("third", self.compute_third, LargeSettings, quick={"n": 2}),
         }
+        self.drawings = [self.show(name) for name in self.parts]
 
-    def build(self, name, function, **options):
-        return Part(
-            name=name,
-            question="how much?",
-            result=SumResult,
-            function=function,
-            figures={f"{name}_figure": (self.plot, lambda *results: f"Caption of {name}.")},
-            seconds=1.0,
-            **options,
-        )
+    def build(self, name, function, settings=PartSettings, **options):
+        parts = {"question": "how much?", "result": SumResult, "definitions": {}, "seconds": 1.0}
+        return Part(name=name, settings=settings, compute=function, **parts, **options)
+
+    def show(self, name, *others):
+        def describe(*results):
+            return f"Caption of {name}."
+
+        return Drawing(f"{name}_figure", lambda *results: self.plot(*results), describe, (name, *others))
 
     def plot(self, *results):
         self.drawn.append([result.value.tolist() for result in results])
@@ -69,22 +76,33 @@ class Toy:
             raise UndefinedAnalysisError(f"{name} does not exist here.")
         return SumResult(settings={}, status={}, value=np.array(value, dtype=float))
 
-    def compute_first(self, network, *, n: int = 2, generator):
-        return self.finish("first", torch.rand(n, generator=generator).tolist())
+    def compute_first(self, subject, settings):
+        generator = subject.start_generator("first")
+        return self.finish("first", torch.rand(settings.n, generator=generator).tolist())
 
-    def compute_second(self, first):
-        return self.finish("second", 2 * first.value)
+    def compute_second(self, subject, settings):
+        return self.finish("second", 2 * subject.found["first"].value)
 
-    def compute_third(self, network, *, noise_std=1.0, n: int = 5):
-        return self.finish("third", [noise_std] * n)
+    def compute_third(self, subject, settings):
+        return self.finish("third", [subject.noise_std] * settings.n)
 
 
 @pytest.fixture
 def toy(monkeypatch):
     toy = Toy()
-    monkeypatch.setattr("orbitscope.analysis.parts.PARTS", toy.parts)
-    monkeypatch.setattr("orbitscope.workflows.analysis_files.PARTS", toy.parts)
+    registry = dict.fromkeys(toy.parts, "nowhere:PART")
+    for module in ("parts", "workflows.analysis_folder"):
+        monkeypatch.setattr(f"orbitscope.{module}.REGISTRY", registry)
+    for module in ("parts", "workflows.analysis_folder", "workflows.analyse_run"):
+        monkeypatch.setattr(f"orbitscope.{module}.find_part", lambda name: find_toy(toy, name))
+    monkeypatch.setattr("orbitscope.parts._load_drawings", lambda: toy.drawings)
     return toy
+
+
+def find_toy(toy, name):
+    if name not in toy.parts:
+        raise unknown_name("part", name, toy.parts)
+    return toy.parts[name]
 
 
 @pytest.fixture
@@ -106,8 +124,8 @@ def read_outcomes(run):
     return json.loads((run.results / "analysis.json").read_text())["parts"]
 
 
-def get_status(outcomes):
-    return [(outcome.part, outcome.status) for outcome in outcomes]
+def get_status(found):
+    return [(outcome.part, outcome.status) for outcome in found.outcomes]
 
 
 def test_an_outcome_shows_counts_of_what_it_holds(tmp_path):
@@ -120,8 +138,9 @@ def test_an_outcome_shows_counts_of_what_it_holds(tmp_path):
 
 
 def test_every_part_is_saved_drawn_and_summarised(toy, run):
-    outcomes = analyse_run(run.path)
-    assert get_status(outcomes) == [("first", "done"), ("second", "done"), ("third", "done")]
+    found = analyse_run(run.path)
+    outcomes = found.outcomes
+    assert get_status(found) == [("first", "done"), ("second", "done"), ("third", "done")]
     first, second, third = (
         load_result(run.results / f"{name}.nc", SumResult) for name in ("first", "second", "third")
     )
@@ -144,12 +163,12 @@ def test_what_is_there_is_kept_and_a_deleted_figure_is_drawn_again(toy, run):
     assert get_status(again) == [("first", "kept"), ("second", "kept"), ("third", "kept")]
     assert toy.calls == ["first", "second", "third"]
     assert (run.figures / "analysis" / "first_figure.png").is_file()
-    assert again[2].quantities == [Quantity("third.sum", "sum of the values", Estimate(2.5))]
+    assert again.outcomes[2].quantities == [Quantity("third.sum", "sum of the values", Estimate(2.5))]
 
 
 @pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
 def test_a_part_that_fails_leaves_the_finished_ones(toy, run, error):
-    def crash(*args, **options):
+    def crash(subject, settings):
         raise error
 
     good = toy.parts["third"]
@@ -174,11 +193,11 @@ def test_a_part_is_computed_anew_when_what_it_follows_from_has_changed(toy, run,
     if change == "settings":
         options["settings"] = {"third": {"n": 7}}
     if change == "default":
-        toy.parts["third"] = toy.build("third", lambda network, *, n=6: toy.compute_third(network, n=n))
+        toy.parts["third"] = toy.build("third", toy.compute_third, SizeSettings)
     if change == "process":
         run.hmm_file.write_text(dump_hmm(load_process("fully-connected-3")))
     if change == "code":
-        monkeypatch.setattr("orbitscope.workflows.run_analysis.digest_code", lambda: "changed")
+        monkeypatch.setattr("orbitscope.workflows.analyse_run.digest_code", lambda: "changed")
     if change == "noise":
         settings = run.read_settings().override({"model.noise_std": 2.0})
         run.config.write_text(settings.to_toml())
@@ -204,13 +223,13 @@ def test_another_commit_of_the_same_code_keeps_results_with_the_commit_that_they
 ):
     """Nor does a wheel, which has no commit, compute all anew."""
     for status, commit in (("done", "abc1234"), ("kept", "def5678"), ("kept", None)):
-        monkeypatch.setattr("orbitscope.workflows.run_analysis.find_commit", lambda commit=commit: commit)
+        monkeypatch.setattr("orbitscope.workflows.analyse_run.find_commit", lambda commit=commit: commit)
         assert get_status(analyse_run(run.path, only=["third"])) == [("third", status)]
         assert load_part(run.path, "third").settings["commit"] == "abc1234"
 
 
 def test_a_figure_that_shows_another_result_too_is_drawn_anew_with_it(toy, run):
-    toy.parts["third"] = toy.build("third", toy.compute_third, needs=("first",), draws_with=("first",))
+    toy.drawings[2] = toy.show("third", "first")
     analyse_run(run.path)
     toy.drawn.clear()
     analyse_run(run.path, only=["first"], settings={"first": {"n": 1}})
@@ -231,11 +250,9 @@ def test_a_figure_never_outlives_its_result(toy, run, monkeypatch):
     figure = run.figures / "analysis" / "third_figure.png"
     with monkeypatch.context() as patch:
         patch.setattr(toy, "plot", stop)
-        toy.parts["third"] = toy.build("third", toy.compute_third)
         with pytest.raises(KeyboardInterrupt):
             analyse_run(run.path, only=["third"], settings={"third": {"n": 1}})
     assert not figure.exists()
-    toy.parts["third"] = toy.build("third", toy.compute_third)
     assert get_status(analyse_run(run.path, only=["third"], settings={"third": {"n": 1}})) == [
         ("third", "kept")
     ]
@@ -252,8 +269,9 @@ def test_noise_of_a_part_does_not_depend_on_the_other_parts(toy, run):
 def test_what_does_not_exist_is_said_and_takes_its_followers_with_it(toy, run):
     analyse_run(run.path)
     toy.undefined.add("first")
-    outcomes = analyse_run(run.path, redo=True)
-    assert get_status(outcomes) == [("first", "undefined"), ("second", "undefined"), ("third", "done")]
+    found = analyse_run(run.path, redo=True)
+    outcomes = found.outcomes
+    assert get_status(found) == [("first", "undefined"), ("second", "undefined"), ("third", "done")]
     assert outcomes[0].reason == "first does not exist here."
     assert outcomes[1].reason == "it needs first, which is undefined."
     assert not (run.results / "first.nc").exists()
@@ -283,8 +301,9 @@ def test_a_first_look_leaves_the_full_analysis_alone(toy, run):
     analyse_run(run.path)
     before = read_files()
     toy.undefined.add("first")
-    outcomes = analyse_run(run.path, quick=True)
-    assert get_status(outcomes) == [("first", "undefined"), ("second", "undefined"), ("third", "done")]
+    found = analyse_run(run.path, quick=True)
+    outcomes = found.outcomes
+    assert get_status(found) == [("first", "undefined"), ("second", "undefined"), ("third", "done")]
     assert read_files() == before
     assert outcomes[2].files[0] == run.results / "quick" / "third.nc"
     assert all(file.is_file() and file.parent.name == "quick" for file in outcomes[2].files)
@@ -339,24 +358,28 @@ def test_wrong_names_and_runs_are_named(toy, run, tmp_path):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("many", "input should be a valid integer.*, got 'many'. It is: 5 by default"),
-        (2.5, "input should be a valid integer.*, got 2.5. It is: 5 by default"),
-        (-1, "input should be greater than or equal to 0, got -1. It is: 5 by default"),
+        ("many", ": input should be a valid integer.*, got 'many'. It is: how many values"),
+        (2.5, ": input should be a valid integer.*, got 2.5. It is: how many values"),
+        (-1, " must be ≥ 0, got -1. It is: how many values"),
     ],
 )
 def test_a_wrong_value_is_refused_before_anything_is_computed(toy, run, value, message):
     """Even one of a part that is not asked for."""
-    with pytest.raises(InputError, match=f"`third.n`: {message}"):
+    with pytest.raises(InputError, match=f"`third.n`{message}"):
         analyse_run(run.path, only=["first"], settings={"third": {"n": value}})
     assert toy.calls == []
 
 
 def test_settings_under_all_are_for_every_part_that_has_them(toy):
     parts = toy.parts.values()
-    assert resolve_settings(parts, {"all": {"n": 3}}) == {"first": {"n": 3}, "second": {}, "third": {"n": 3}}
+
+    def resolve(changes, **options):
+        return {key: dict(value) for key, value in resolve_settings(parts, changes, **options).items()}
+
+    assert resolve({"all": {"n": 3}}) == {"first": {"n": 3}, "second": {}, "third": {"n": 3}}
     own = {"all": {"n": 3}, "third": {"n": 4}}
-    assert resolve_settings(parts, own, quick=True)["third"] == {"n": 4}
-    assert resolve_settings(parts, {"all": {"n": 3}}, quick=True)["third"] == {"n": 3}
+    assert resolve(own, quick=True)["third"] == {"n": 4}
+    assert resolve({"all": {"n": 3}}, quick=True)["third"] == {"n": 3}
     with pytest.raises(InputError, match="unknown setting `all.m`. Did you mean `all.n`"):
         resolve_settings(parts, {"all": {"m": 3}})
     with pytest.raises(InputError, match="`all.n`: input should be a valid integer"):
@@ -380,22 +403,18 @@ def test_threads_by_default_are_those_of_the_machine(
     """Not those of the run, which may have been trained beside others with a single one."""
     seen = []
     monkeypatch.setattr(toy, "plot", lambda *results: seen.append(torch.get_num_threads()) or Figure())
-    toy.parts["first"] = toy.build("first", toy.compute_first)
-    monkeypatch.setattr("orbitscope.workflows.run_analysis.count_usable_cores", lambda: cores)
+    monkeypatch.setattr("orbitscope.workflows.analyse.count_usable_cores", lambda: cores)
     with use_threads(torch_has):
         analyse_run(run.path, only=["first"], threads=asked)
     assert seen == [expected]
 
 
 def test_settings_of_the_real_parts_are_checked_by_their_kind():
-    name = "regions"
-    assert resolve_settings([PARTS[name]], {name: {"n_steps": 7}})[name] == {
-        **PARTS[name].list_settings(),
-        "n_steps": 7,
-    }
-    assert resolve_settings([PARTS["orbit_size"]], {"orbit_size": {"noise_stds": [1, 2]}})["orbit_size"][
-        "noise_stds"
-    ] == [1.0, 2.0]
+    regions, size = find_part("regions"), find_part("orbit_size")
+    resolved = resolve_settings([regions], {"regions": {"n_steps": 7}})["regions"]
+    assert resolved == regions.settings(n_steps=7) != regions.settings()
+    resolved = resolve_settings([size], {"orbit_size": {"noise_stds": [1, 2]}})["orbit_size"]
+    assert resolved.noise_stds == (1.0, 2.0)
     for name, key, value in (
         ("regions", "n_trajectories", 2.5),
         ("orbit_size", "noise_stds", 1.0),
@@ -403,14 +422,56 @@ def test_settings_of_the_real_parts_are_checked_by_their_kind():
         ("circulation", "n_null", None),
     ):
         with pytest.raises(InputError, match=f"`{name}.{key}"):
-            resolve_settings([PARTS[name]], {name: {key: value}})
+            resolve_settings([find_part(name)], {name: {key: value}})
 
 
-def test_parts_and_first_looks_fit_together():
-    for name, part in PARTS.items():
-        assert resolve_settings([part], {}, quick=True)[name].keys() <= part.list_settings().keys()
-        assert set(part.draws_with) <= set(part.needs) <= set(PARTS)
+def test_parts_their_first_looks_and_their_figures_fit_together():
+    for name in REGISTRY:
+        part = find_part(name)
+        assert part.name == name
+        assert dict(resolve_settings([part], {}, quick=True)[name]).items() >= part.quick.items()
         assert [p.name for p in select_parts([name])][-1] == name
+    names = [drawing.name for drawing in list_drawings()]
+    assert len(set(names)) == len(names)
+    assert {name for drawing in list_drawings() for name in drawing.shows} == set(REGISTRY)
+
+
+def test_memory_equals_files(run, tmp_path):
+    """The same numbers, whether a network is analysed in memory, saved, or in its run folder."""
+    settings = run.read_settings()
+    options = {"only": ["rotation", "regions", "circulation"], "quick": True}
+    names = {"seed": settings.seed, "noise_std": settings.model.noise_std, "name": run.path.name}
+    memory = analyse(run.load_network(), run.read_hmm(), **options, **names)
+    files = analyse_run(run.path, **options)
+    assert list(memory.results) == ["rotation", "regions", "circulation"]
+    for name, result in memory.results.items():
+        stored = load_part(run.path, name, quick=True)
+        assert stored.settings.items() >= result.settings.items()
+        assert replace(stored, settings=result.settings) == result
+    assert {key: str(q) for key, q in memory.quantities.items()} == {
+        key: str(q) for key, q in files.quantities.items()
+    }
+    assert memory.conclusions == files.conclusions
+    memory.save(tmp_path / "saved")
+    assert load_result(tmp_path / "saved/results/regions.nc", RegionResult) == memory.results["regions"]
+    captions = (tmp_path / "saved/figures/captions.md").read_text()
+    for name, (_, caption) in memory.figures.items():
+        assert caption in captions
+        assert (tmp_path / f"saved/figures/{name}.svg").is_file()
+    assert (run.figures / "analysis/quick/captions.md").read_text() == captions
+
+
+def test_quantities_are_a_dataset(run):
+    found = analyse(run.load_network(), only=["regions"], quick=True, name="mine")
+    table = found.to_dataset()
+    flux = found.quantities["regions.net_flux"]
+    row = table.sel(key="regions.net_flux")
+    assert [float(row[name]) for name in ("value", "low", "high")] == [
+        *(float(flux.estimate.value), float(flux.estimate.low), float(flux.estimate.high))
+    ]
+    assert str(row.unit.item()) == "cycles per 100 steps"
+    assert table.attrs["network"] == "mine"
+    assert found.results["regions"].settings["symbol_names"] == ["0", "1", "2"]
 
 
 def test_results_hold_the_names_of_the_symbols_of_the_process(toy, run):
@@ -448,8 +509,8 @@ def read_notes(figures):
     ],
 )
 def test_everything_names_the_network_and_a_first_look_says_that_it_is_one(toy, run, quick, caption, note):
-    (outcome,) = analyse_run(run.path, only=["first"], quick=quick)
-    assert (outcome.network, outcome.quick) == ("run", quick)
+    found = analyse_run(run.path, only=["first"], quick=quick)
+    assert (found.network, found.quick) == ("run", quick)
     folder = "quick" if quick else ""
     figures, results = run.figures / "analysis" / folder, run.results / folder
     assert f"\n{caption}\n" in read_captions(figures)
@@ -462,7 +523,7 @@ def test_everything_names_the_network_and_a_first_look_says_that_it_is_one(toy, 
 
 
 def test_a_folder_that_is_renamed_keeps_its_results_under_the_new_name(toy, run):
-    toy.parts["second"] = replace(toy.parts["second"], draws_with=("first",))
+    toy.drawings[1] = toy.show("second", "first")
     analyse_run(run.path)
     moved = RunFolder(run.path.rename(run.path.with_name("pond")))
     assert get_status(analyse_run(moved.path, only=["first"])) == [("first", "kept")]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orbitscope.analysis import conclude
+from orbitscope.conclusions import conclude
 from orbitscope.quantity import Quantity, known_value
 from orbitscope.statistics import Estimate, Null
 

@@ -4,20 +4,24 @@ import dataclasses
 import inspect
 import json
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import matplotlib.figure
 import pytest
 import torch
 
-from orbitscope.analysis import PARTS, Subject
 from orbitscope.cli.analyse import analyse
 from orbitscope.errors import UndefinedAnalysisError
 from orbitscope.hmm import load_process
 from orbitscope.network import build_network
+from orbitscope.parts import REGISTRY, find_part, list_drawings, select_parts
 from orbitscope.results import load_result, save_result
+from orbitscope.subject import Subject
 from orbitscope.system.plain_json import make_plain
 from orbitscope.training import EpochRecord
+
+ROOT = Path(__file__).resolve().parent.parent
 
 TINY = {
     "n_states": 20,
@@ -77,15 +81,16 @@ def make_subject(**options):
 def compute(part, subject):
     for name in part.needs:
         if name not in subject.found:
-            subject.found[name] = compute(PARTS[name], subject)
+            subject.found[name] = compute(find_part(name), subject)
     sizes = TINY | ENOUGH.get(part.name, {})
-    return part.compute(subject, {k: v for k, v in sizes.items() if k in part.list_settings()})
+    known = {key: value for key, value in sizes.items() if key in part.settings.model_fields}
+    return part.run(subject, part.settings(**known))
 
 
 @pytest.mark.parametrize("cell", ["relu", "tanh"])
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", REGISTRY)
 def test_a_part_computes_saves_draws_and_speaks(name, cell, tmp_path):
-    part, subject = PARTS[name], make_subject(cell=cell)
+    part, subject = find_part(name), make_subject(cell=cell)
     if (name, cell) == ("slow_clusters", "tanh"):
         with pytest.raises(UndefinedAnalysisError, match="slow states"):
             compute(part, subject)
@@ -93,12 +98,15 @@ def test_a_part_computes_saves_draws_and_speaks(name, cell, tmp_path):
     result = compute(part, subject)
     save_result(result, tmp_path / "part.nc")
     assert load_result(tmp_path / "part.nc", part.result) == result
-    shown = [subject.found[other] for other in part.draws_with]
-    for plot, describe in part.figures.values():
-        assert isinstance(plot(result, *shown), matplotlib.figure.Figure)
-        assert describe(result, *shown).endswith(".")
+    found = subject.found | {name: result}
+    for drawing in list_drawings([name]):
+        if drawing.is_ready(found):
+            assert isinstance(drawing.draw(found), matplotlib.figure.Figure)
+            assert drawing.describe(found).endswith(".")
     quantities = part.summarise(result)
     assert quantities
+    known = {quantity.key.split(".")[1].split("[")[0] for quantity in quantities}
+    assert known <= set(part.definitions)
     assert all(quantity.key.startswith(f"{part.name}.") for quantity in quantities)
     assert json.loads(
         json.dumps([make_plain(quantity.to_plain()) for quantity in quantities], allow_nan=False)
@@ -107,15 +115,15 @@ def test_a_part_computes_saves_draws_and_speaks(name, cell, tmp_path):
     assert compute(part, make_subject(cell=cell)) == result
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", REGISTRY)
 def test_a_network_that_explodes_has_no_such_part(name):
     subject = make_subject(gain=1e3)
     subject.checkpoints.clear()
     with pytest.raises(UndefinedAnalysisError):
-        compute(PARTS[name], subject)
+        compute(find_part(name), subject)
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", REGISTRY)
 def test_a_silent_network_is_named_or_described(name):
     subject = make_subject()
     with torch.no_grad():
@@ -123,13 +131,13 @@ def test_a_silent_network_is_named_or_described(name):
         subject.network.cell.w_hh.zero_()
     subject.checkpoints.clear()
     with pytest.raises(UndefinedAnalysisError):
-        compute(PARTS[name], subject)
+        compute(find_part(name), subject)
 
 
 def compute_all(subject):
     """Reason of each part that is undefined, "" for the others."""
     reasons = {}
-    for part in PARTS.values():
+    for part in select_parts():
         try:
             if set(part.needs) - set(subject.found):
                 raise UndefinedAnalysisError("it needs another part")
@@ -179,9 +187,20 @@ def test_each_network_part_and_seed_has_noise_of_its_own():
 
 def test_help_names_every_part():
     text = " ".join(inspect.getdoc(analyse).split())
-    assert ", ".join(PARTS) in text
+    assert ", ".join(REGISTRY) in text
 
 
 def test_quick_settings_are_settings_of_their_parts():
-    for part in PARTS.values():
-        assert set(part.quick) <= set(part.list_settings()), part.name
+    for part in select_parts():
+        assert set(part.quick) <= set(part.settings.model_fields), part.name
+
+
+def test_every_quantity_has_a_definition_whose_test_exists():
+    """Units and labels are read from there."""
+    for part in select_parts():
+        assert part.definitions, part.name
+        for key, definition in part.definitions.items():
+            assert key == definition.key
+            file, _, test = definition.test.partition("::")
+            assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), definition.test
+            assert all(text.endswith(".") for text in (definition.meaning, definition.reading)), key

@@ -3,27 +3,25 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import torch
-
-from ..analysis import Part, Subject, resolve_settings, select_parts
-from ..errors import RunFolderError, UndefinedAnalysisError
-from ..progress import Progress, ProgressCallback, ignore_progress
+from ..errors import RunFolderError
+from ..part import Part
+from ..part_settings import PartSettings
+from ..parts import find_part, resolve_settings, select_parts
+from ..progress import ProgressCallback, ignore_progress
 from ..results import Result, load_result
 from ..runs import RunFolder, digest_code, find_commit
 from ..runs.zoo import find_writable_run, open_writable_run
-from ..system.cores import count_usable_cores
-from ..system.threads import require_threads, use_threads
-from .analysis_files import AnalysisFiles, PartOutcome
-
-MOST_THREADS = 4
-"""Threads by default: more save little, and each holds a checkpoint's trajectories in memory (0.1 GB)."""
+from ..subject import Subject
+from ..system.threads import use_threads
+from .analyse import Analysis, PartOutcome, PartProgress, choose_threads, try_part
+from .analysis_folder import AnalysisFolder
 
 DRAWING_SHARE = 0.15
 """Share of the time of a part that its figures take, for the progress."""
@@ -38,10 +36,11 @@ def analyse_run(
     redo: bool = False,
     threads: int | None = None,
     progress: ProgressCallback = ignore_progress,
-) -> list[PartOutcome]:
-    """Compute the parts of an analysis, save each in ``results/`` and draw it in ``figures/analysis/``.
+) -> Analysis:
+    """Analyse the network of a run (:func:`analyse`), save each part and draw it.
 
-    Stopped, it leaves the parts that are finished, with their captions and quantities.
+    Results are saved in ``results/`` and figures in ``figures/analysis/``. Stopped, it leaves the parts that
+    are finished, with their captions and quantities.
 
     Parameters
     ----------
@@ -64,8 +63,8 @@ def analyse_run(
 
     Returns
     -------
-    list of PartOutcome
-        In the order of the parts. A part that the same code computed from the same weights, settings and
+    Analysis
+        A part that the same code computed from the same weights, settings and
         results of other parts is kept.
 
     Raises
@@ -77,26 +76,23 @@ def analyse_run(
     """
     parts = select_parts(only)
     chosen = resolve_settings(parts, settings or {}, quick=quick)
-    if threads is not None:
-        require_threads(threads)
+    n_threads = choose_threads(threads)
     folder = open_writable_run(path)
     folder.read_settings()  # a folder that is no run must not get a lock file
-    usual = min(torch.get_num_threads(), count_usable_cores(), MOST_THREADS)
-    with use_threads(usual if threads is None else threads), folder.lock():
-        subject, files = open_subject(folder), AnalysisFiles.of_run(folder, quick=quick)
+    with use_threads(n_threads), folder.lock():
+        subject, files = open_subject(folder), AnalysisFolder.of_run(folder, quick=quick)
         origin = _describe_origin(folder, subject)
-        report = _Report(progress, parts)
-        outcomes = []
+        report, outcomes = PartProgress(progress, parts), []
         try:
             for part in parts:
                 analysis = _PartAnalysis(files, subject, part, chosen[part.name], origin)
-                outcomes.append(analysis.run(redo=redo, report=partial(report, part)))
+                outcomes.append(analysis.run(redo=redo, report=report))
                 report.finish(part)
             files.draw_followers(outcomes)
         finally:
             files.write_captions(subject.found)
             files.write_outcomes(outcomes)
-    return outcomes
+    return Analysis(files.network, quick, tuple(outcomes))
 
 
 def open_subject(folder: RunFolder) -> Subject:
@@ -131,9 +127,9 @@ def load_part(path: str | Path, name: str, *, quick: bool = False) -> Result:
     RunFolderError
         If there is no such result, or no such run.
     """
-    (part,) = (part for part in select_parts([name]) if part.name == name)
+    part = find_part(name)
     folder = find_writable_run(path)
-    file = AnalysisFiles.of_run(folder, quick=quick).find_result(part)
+    file = AnalysisFolder.of_run(folder, quick=quick).find_result(part)
     if not file.is_file():
         command = f"orbitscope analyse {path} --only {name}" + " --quick" * quick
         raise RunFolderError(f"`{file}` must exist, but does not. Make it with `{command}`.")
@@ -144,45 +140,40 @@ def load_part(path: str | Path, name: str, *, quick: bool = False) -> Result:
 class _PartAnalysis:
     """One part of one network: kept, computed, or found to be undefined."""
 
-    files: AnalysisFiles
+    files: AnalysisFolder
     subject: Subject
     part: Part
-    settings: dict[str, Any]
+    settings: PartSettings
     origin: dict[str, Any]
 
-    def run(self, *, redo: bool, report: Callable[[float, str], None]) -> PartOutcome:
+    def run(self, *, redo: bool, report: PartProgress) -> PartOutcome:
         """Compute what is missing, then draw it."""
-        start, name = time.perf_counter(), self.part.name
-        report(0.0, self.part.question)
-        try:
-            source = self._describe_source()
-            kept = None if redo else self._find_kept(source)
-            result = kept or self._compute(source)
-        except UndefinedAnalysisError as error:
+        start = time.perf_counter()
+        report.start(self.part)
+        outcome = try_part(self.part, self.subject, partial(self._obtain, redo=redo))
+        if outcome.status == "undefined":
             self.files.remove(self.part)
-            return PartOutcome(name, "undefined", str(error), time.perf_counter() - start, **self.files.label)
-        self.subject.found[name] = result
-        report(1.0 - DRAWING_SHARE, "drawing")
+            return outcome
+        report.say(self.part, 1.0 - DRAWING_SHARE, "drawing")
         drawn = self.files.draw(self.part, self.subject.found)
-        return PartOutcome(
-            name,
-            "done" if kept is None else "kept",
-            seconds=time.perf_counter() - start,
-            quantities=self.part.summarise(result),
-            files=[self.files.find_result(self.part), *drawn],
-            **self.files.label,
-        )
+        saved = [self.files.find_result(self.part), *drawn]
+        return replace(outcome, files=saved, seconds=time.perf_counter() - start)
+
+    def _obtain(self, *, redo: bool) -> tuple[Result, Literal["done", "kept"]]:
+        """Result of the same source if its file is there, else a new one."""
+        source = self._describe_source()
+        kept = None if redo else self._find_kept(source)
+        return (self._compute(source), "done") if kept is None else (kept, "kept")
 
     def _describe_source(self) -> dict[str, Any]:
         """Everything that the result follows from."""
-        missing = [name for name in self.part.needs if name not in self.subject.found]
-        if missing:
-            raise UndefinedAnalysisError(f"it needs {', '.join(missing)}, which is undefined.")
+        found = self.subject.found
+        needs = {name: found[name].settings["source"] for name in self.part.needs if name in found}
         source = {
             **self.origin,
             "checkpoints": list(self.subject.checkpoints) if self.part.uses_checkpoints else [],
-            "settings": self.settings,
-            "needs": {name: self.subject.found[name].settings["source"] for name in self.part.needs},
+            "settings": self.settings.model_dump(),
+            "needs": needs,
         }
         return json.loads(json.dumps(source))
 
@@ -195,31 +186,14 @@ class _PartAnalysis:
         return result if is_labelled else self._save(result, self.files.label)
 
     def _compute(self, source: dict[str, Any]) -> Result:
-        names = list(self.subject.hmm.symbol_names)
-        record = {"source": source, "commit": find_commit(), "symbol_names": names}
-        return self._save(self.part.compute(self.subject, self.settings), record | self.files.label)
+        result = self.part.run(self.subject, self.settings)
+        return self._save(result, {"source": source, "commit": find_commit()} | self.files.label)
 
     def _save(self, result: Result, record: dict[str, Any]) -> Result:
         """Save a result with facts about it."""
         result = replace(result, settings=result.settings | record)
         self.files.save(self.part, result)
         return result
-
-
-class _Report:
-    """Progress over all parts, each with its share of the time."""
-
-    def __init__(self, progress: ProgressCallback, parts: list[Part]):
-        self.progress, self.done = progress, 0.0
-        self.total = sum(part.seconds for part in parts)
-
-    def __call__(self, part: Part, share: float, label: str) -> None:
-        done = (self.done + share * part.seconds) / self.total
-        self.progress(Progress("analyse", done, 1.0, f"{part.name}: {label}", {}))
-
-    def finish(self, part: Part) -> None:
-        self.done += part.seconds
-        self.progress(Progress("analyse", min(1.0, self.done / self.total), 1.0, f"{part.name}: done", {}))
 
 
 def _describe_origin(folder: RunFolder, subject: Subject) -> dict[str, Any]:

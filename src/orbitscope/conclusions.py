@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from ..quantity import Quantity
-from ..statistics import Null
+from .quantity import Quantity
+from .statistics import Null
 
 LEVEL = 0.05
 """p-value below which a quantity counts as beyond one of its nulls."""
