@@ -20,10 +20,12 @@ class Subject:
     Attributes
     ----------
     network : NoiseRNN
-    hmm : HMM
-        The process that it emulates.
+    hmm : HMM or None
+        The process that it emulates; None without one, or where it is recorded sequences.
     noise_std : float
         Standard deviation of its noise (dimensionless).
+    symbol_names : tuple of str
+        Names of the symbols; empty where they are not known.
     seed : int
         Seed of the run; each part has a stream of its own.
     history : list of EpochRecord
@@ -35,8 +37,9 @@ class Subject:
     """
 
     network: NoiseRNN
-    hmm: HMM
+    hmm: HMM | None
     noise_std: float = 1.0
+    symbol_names: tuple[str, ...] = ()
     seed: int = 0
     history: list[EpochRecord] = field(default_factory=list)
     checkpoints: Mapping[int, Callable[[], NoiseRNN]] = field(default_factory=dict)

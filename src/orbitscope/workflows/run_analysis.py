@@ -14,6 +14,7 @@ import torch
 
 from ..analysis import Part, Subject, resolve_settings, select_parts
 from ..errors import RunFolderError, UndefinedAnalysisError
+from ..hmm import HMM
 from ..progress import Progress, ProgressCallback, ignore_progress
 from ..results import Result, load_result
 from ..runs import RunFolder, digest_code, find_commit
@@ -101,10 +102,11 @@ def analyse_run(
 
 def open_subject(folder: RunFolder) -> Subject:
     """Network, process, history and checkpoints of a run."""
-    settings = folder.read_settings()
+    settings, process = folder.read_settings(), folder.read_process()
     return Subject(
         network=folder.load_network(),
-        hmm=folder.read_hmm(),
+        hmm=process if isinstance(process, HMM) else None,
+        symbol_names=settings.symbol_names,
         noise_std=settings.model.noise_std,
         seed=settings.seed,
         history=folder.read_history(),
@@ -195,7 +197,7 @@ class _PartAnalysis:
         return result if is_labelled else self._save(result, self.files.label)
 
     def _compute(self, source: dict[str, Any]) -> Result:
-        names = list(self.subject.hmm.symbol_names)
+        names = list(self.subject.symbol_names)
         record = {"source": source, "commit": find_commit(), "symbol_names": names}
         return self._save(self.part.compute(self.subject, self.settings), record | self.files.label)
 
@@ -224,9 +226,11 @@ class _Report:
 
 def _describe_origin(folder: RunFolder, subject: Subject) -> dict[str, Any]:
     """What the results of all parts follow from: the code itself, whose commit can change without it."""
+    process = folder.find_process_file()
     return {
         "weights": _digest(folder.weights),
-        "process": _digest(folder.hmm_file),
+        "process": None if process is None else _digest(process),
+        "symbol_names": list(subject.symbol_names),
         "noise_std": subject.noise_std,
         "seed": subject.seed,
         "version": version("orbitscope"),
