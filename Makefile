@@ -29,6 +29,7 @@ bench: $(VENV)/.installed-test
 docs: $(VENV)/.installed
 	$(BIN)/python experiments/emulation_table.py
 	$(BIN)/python experiments/dynamics_table.py --page
+	$(BIN)/orbitscope explain --page > docs/reference.md
 
 $(VENV)/.created: Makefile
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "orbitscope needs Python 3.11 or newer: make PYTHON=python3.11"'

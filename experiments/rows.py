@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from orbitscope.evaluation import tabulate
+from orbitscope.hmm import load_process
 from orbitscope.runs import RunFolder, find_commit
 from orbitscope.settings import LossSettings, RunSettings, TrainSettings
 from orbitscope.system.atomic_files import write_text
@@ -81,6 +82,7 @@ def train_or_continue(settings: RunSettings, folder: Path) -> RunFolder:
     A run that diverges stays as it is: its row says so, and the table goes on.
     """
     run = RunFolder(folder)
+    settings = settings.override({"symbol_names": load_process(settings.process).symbol_names})
     if run.config.exists() and run.read_settings() != settings:
         raise SystemExit(f"{folder} was trained with other settings. Move it away.")
     try:

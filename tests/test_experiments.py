@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from orbitscope.errors import RunFolderError
+from orbitscope.hmm import load_hmm_file
 from orbitscope.recipes import build_settings
 from orbitscope.runs import RunFolder
 from orbitscope.training import TrainingDivergedError
@@ -17,7 +19,9 @@ from orbitscope.workflows.analyse_run import load_part
 pytestmark = pytest.mark.checkout
 
 ANALYSED = ("regions", "circulation")
-EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
+ROOT = Path(__file__).resolve().parent.parent
+EXPERIMENTS = ROOT / "experiments"
+FOLDERS = (ROOT / "src" / "orbitscope" / "zoo_networks", EXPERIMENTS / "paired_runs")
 
 
 @pytest.fixture
@@ -278,3 +282,49 @@ def test_histories_of_an_older_version_get_checksums_once(monkeypatch, tmp_path,
             convert_histories.main()
             assert f"{count} of 1 histories" in capsys.readouterr().out
             assert run.history.read_text() == "".join(expected)
+
+
+# convert_settings
+
+
+def test_settings_of_an_older_version_get_names_of_symbols_once(monkeypatch, tmp_path, capsys):
+    monkeypatch.syspath_prepend(str(EXPERIMENTS))
+    import convert_settings  # pyright: ignore[reportMissingImports]
+
+    run, hmm = RunFolder(tmp_path / "run"), load_hmm_file(write_weather(tmp_path))
+    run.create(build_settings("weather"), hmm, {})
+    converted = run.config.read_text()
+    run.config.write_text(converted.replace('symbol_names = [\n    "sun",\n    "rain",\n]\n', ""))
+    with pytest.raises(RunFolderError, match=r"convert_settings\.py"):
+        run.read_settings()
+    monkeypatch.setattr(sys, "argv", ["convert_settings.py", str(run.config)])
+    for count in (1, 0):
+        convert_settings.main()
+        assert f"{count} of 1 settings" in capsys.readouterr().out
+        assert run.config.read_text() == converted
+
+
+def write_weather(folder):
+    path = folder / "weather.toml"
+    path.write_text(
+        'symbol_names = ["sun", "rain"]\ntransition_matrix = [[0.9, 0.1], [0.3, 0.7]]\n'
+        "emission_probs = [[0.8, 0.2], [0.1, 0.9]]\n"
+    )
+    return path
+
+
+def test_all_settings_of_the_repository_name_their_symbols():
+    files = [file for folder in FOLDERS for file in folder.glob("*/config.toml")]
+    assert len(files) >= 35
+    for file in files:
+        run = RunFolder(file.parent)
+        assert run.read_settings().symbol_names == run.read_hmm().symbol_names
+
+
+@pytest.mark.slow
+def test_a_run_with_names_of_symbols_is_continued(table, tmp_path, tiny_settings):
+    settings = build_settings("linear-3", threads=1, changes=tiny_settings)
+    run = table.train_or_continue(settings, tmp_path / "run")
+    assert table.train_or_continue(settings, tmp_path / "run").read_history() == run.read_history()
+    with pytest.raises(SystemExit, match=r"was trained with other settings\. Move it away"):
+        table.train_or_continue(settings.override({"train.epochs": 7}), tmp_path / "run")

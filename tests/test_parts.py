@@ -72,7 +72,7 @@ def make_subject(**options):
     gains = {0: 0.5, 10: 0.6, 20: 0.8, 30: 1.5, 40: 2.0}
     return Subject(
         network=make_network(**options),
-        hmm=load_process("linear-3"),
+        process=load_process("linear-3"),
         history=[make_record(epoch) for epoch in range(1, 41)],
         checkpoints={epoch: partial(make_network, gain=gain) for epoch, gain in gains.items()},
     )

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from orbitscope.errors import InputError
 from orbitscope.recipes import RECIPES, build_settings
-from orbitscope.settings import RunSettings, TrainSettings, merge_settings, nest_keys
+from orbitscope.settings import RunSettings, Settings, TrainSettings, merge_settings, nest_keys
 
 # Torre et al. 2025, appendix on training: T, epochs, clip
 PUBLISHED = {
@@ -22,7 +22,9 @@ PUBLISHED = {
 def test_a_repr_has_a_paragraph_for_each_stage_and_every_value():
     settings = build_settings("linear-2")
     lines = repr(settings).splitlines()
-    assert lines[1] == "    process='linear-2', recipe='fast', seed=0, threads=2, device='cpu',"
+    assert (
+        lines[1] == "    process='linear-2', symbol_names=(), recipe='fast', seed=0, threads=2, device='cpu',"
+    )
     assert [line.split("=")[0].strip() for line in lines[2:-1] if line[4] != " "] == [
         "model",
         "data",
@@ -31,7 +33,7 @@ def test_a_repr_has_a_paragraph_for_each_stage_and_every_value():
         "evaluate",
     ]
     assert max(map(len, lines)) <= 100
-    stages = [value for _, value in settings if not isinstance(value, str | int)]
+    stages = [value for _, value in settings if isinstance(value, Settings)]
     assert all(repr(stage) in " ".join(map(str.strip, lines)) for stage in stages)
     assert str(settings) == repr(settings)
 
@@ -112,6 +114,10 @@ def test_settings_round_trip_through_toml():
         "linear-3", seed=4, changes={"train.learning_rate": 0.1 + 0.2, "model.noise_std": 1e-9}
     )
     assert RunSettings.from_toml(settings.to_toml()) == settings
+    named = settings.override({"symbol_names": ["sun", 'a "quoted" rain', "naïve"]})
+    assert RunSettings.from_toml(named.to_toml()) == named
+    assert named.symbol_names == ("sun", 'a "quoted" rain', "naïve")
+    assert (named.n_symbols, settings.n_symbols) == (3, 0)
     published = build_settings("cyclic-4", recipe="published")
     assert RunSettings.from_toml(published.to_toml()) == published
     assert "final_batch_size" not in published.to_toml()
@@ -144,6 +150,19 @@ def test_settings_are_frozen():
         ({"model.noise_std": -1}, r"`model\.noise_std` must be ≥ 0, got -1"),
         ({"train.learning_rate": float("nan")}, r"`train\.learning_rate`: .*finite number, got nan"),
         ({"train.beta2": 1.0}, r"`train\.beta2` must be < 1, got 1.0"),
+        (
+            {"symbol_names": ["a", "b", "a"]},
+            r"symbol_names must be at least 2 different names, got 3 \(2 different\)\. Give one unique",
+        ),
+        ({"symbol_names": ["a"]}, r"must be at least 2 different names, got 1 \(1 different\)"),
+        (
+            {"symbol_names": ["a", 2]},
+            r"`symbol_names\.1`: input should be a valid string, got 2\. It is: names",
+        ),
+        (
+            {"symbol_names": "ab"},
+            r"`symbol_names`: input should be a valid tuple, got 'ab'\. .*a list of str",
+        ),
         ({"seed": -1}, r"`seed` must be ≥ 0, got -1"),
         (
             {"train.final_batch_size": 64},

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .network import iterate_rollout as iterate_rollout
     from .network import rollout as rollout
     from .network import sample_symbols as sample_symbols
+    from .process import RecordedSequences as RecordedSequences
     from .progress import Progress as Progress
     from .recipes import build_settings as build_settings
     from .results import load_result as load_result
@@ -72,6 +73,7 @@ _NAMES = {
     "network": "NoiseRNN build_network iterate_rollout rollout sample_symbols",
     "workflows.pipeline": "TrainedRun draw_epsilon_choice draw_run_figures evaluate_run load_evaluation "
     "resume_run train_run",
+    "process": "RecordedSequences",
     "progress": "Progress",
     "recipes": "build_settings",
     "results": "load_result save_result",

@@ -66,7 +66,7 @@ class Part:
         """
         self._require_defined(subject)
         result = self.compute(subject, settings)
-        return replace(result, settings=result.settings | {"symbol_names": subject.symbol_names})
+        return replace(result, settings=result.settings | {"symbol_names": list(subject.symbol_names)})
 
     def _require_defined(self, subject: Subject) -> None:
         if missing := [name for name in self.needs if name not in subject.found]:

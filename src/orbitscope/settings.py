@@ -215,7 +215,12 @@ class EvaluationSettings(Settings):
 class RunSettings(Settings):
     """Everything that determines a run, beside the process itself."""
 
-    process: str = Field(description="name of the preset or generalised process, or file it came from")
+    process: str = Field(
+        description="name of the preset or generalised process, or file it came from; empty without one"
+    )
+    symbol_names: tuple[str, ...] = Field(
+        default=(), description="names of the symbols, a list of strings; a run has those of its process"
+    )
     recipe: str = Field(default="fast", description="recipe that the defaults came from")
     seed: int = Field(default=0, ge=0, description="one seed, from which every random stream is derived")
     threads: int = Field(
@@ -227,6 +232,21 @@ class RunSettings(Settings):
     loss: LossSettings = LossSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluationSettings = EvaluationSettings()
+
+    @property
+    def n_symbols(self) -> int:
+        """Number of symbols: that of their names."""
+        return len(self.symbol_names)
+
+    @model_validator(mode="after")
+    def _check_symbol_names(self) -> "RunSettings":
+        n_different = len(set(self.symbol_names))
+        if n_different != self.n_symbols or n_different == 1:
+            raise ValueError(
+                f"symbol_names must be at least 2 different names, got {self.n_symbols} "
+                f"({n_different} different). Give one unique name each, or leave them out"
+            )
+        return self
 
     def __repr__(self) -> str:
         keys = ", ".join(f"{key}={value!r}" for key, value in self if not isinstance(value, Settings))

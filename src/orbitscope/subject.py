@@ -11,6 +11,7 @@ import torch
 from .hmm import HMM
 from .network import NoiseRNN
 from .part_settings import PartSettings
+from .process import Process
 from .random_streams import derive_seed
 from .training import EpochRecord
 
@@ -22,10 +23,12 @@ class Subject:
     Attributes
     ----------
     network : NoiseRNN
-    hmm : HMM, optional
-        The process that it emulates.
+    process : HMM or RecordedSequences, optional
+        What it is compared with.
     noise_std : float
         Standard deviation of its noise (dimensionless).
+    symbol_names : tuple of str
+        Names of the symbols; by default those of the process, or numbers without one.
     seed : int
         Seed of the run; each part has a stream of its own.
     history : list of EpochRecord
@@ -44,8 +47,9 @@ class Subject:
     """
 
     network: NoiseRNN
-    hmm: HMM | None = None
+    process: Process | None = None
     noise_std: float = 1.0
+    symbol_names: tuple[str, ...] = ()
     seed: int = 0
     history: list[EpochRecord] = field(default_factory=list)
     checkpoints: Mapping[int, Callable[[], NoiseRNN]] = field(default_factory=dict)
@@ -57,10 +61,15 @@ class Subject:
         counts = "".join(f", {count} {name}" for name, count in known.items() if count)
         return f"Subject({self.network!r}, noise_std={self.noise_std}, seed={self.seed}{counts})"
 
+    def __post_init__(self) -> None:
+        numbers = map(str, range(self.network.n_symbols))
+        known = self.process.symbol_names if self.process is not None else numbers
+        object.__setattr__(self, "symbol_names", tuple(self.symbol_names or known))
+
     @property
-    def symbol_names(self) -> list[str]:
-        """Names of the symbols of the process; numbers without one."""
-        return list(self.hmm.symbol_names) if self.hmm else [str(i) for i in range(self.network.n_symbols)]
+    def hmm(self) -> HMM | None:
+        """The process, if it is an HMM."""
+        return self.process if isinstance(self.process, HMM) else None
 
     def replace_network(self, network: NoiseRNN) -> "Subject":
         """Another network under the same random numbers, such as this one under an intervention."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from command_line import read_json
 
 import orbitscope
@@ -14,6 +15,7 @@ from orbitscope.cli.display import (
 )
 from orbitscope.cli.evaluate import describe_evaluation, print_evaluation
 from orbitscope.cli.main import run as run_command
+from orbitscope.network import build_network
 from orbitscope.parts import REGISTRY, find_part, select_parts
 from orbitscope.runs import RunFolder
 
@@ -137,3 +139,25 @@ def test_analyse_list_json(capsys):
         assert (part["question"], part["seconds"]) == (own.question, own.seconds)
         assert part["settings"].keys() == own.settings.model_fields.keys()
         assert part["quick"] == own.quick
+
+
+@pytest.mark.parametrize(
+    ("sequences", "sentence"),
+    [
+        (None, "Whether it emulates cannot be told: there is no process to compare with."),
+        ([[0, 1], [2]], "Whether it emulates is not known: networks are not yet compared with recorded sequ"),
+    ],
+)
+def test_analyse_of_a_network_without_an_hmm_says_so_and_does_not_suggest_to_evaluate(
+    sequences, sentence, sizes, capsys
+):
+    network = build_network(3, hidden_size=8, input_size=4, generator=torch.Generator().manual_seed(0))
+    recorded = sequences and orbitscope.RecordedSequences(sequences)
+    orbitscope.import_run(network, "run", sequences=recorded)
+    command = ["analyse", "run", "--only", "regions", *sizes]
+    assert run_command(command) == 0
+    shown = capsys.readouterr().out
+    assert shown.strip().startswith(sentence)
+    assert "orbitscope evaluate" not in shown
+    assert run_command([*command, "--json"]) == 0
+    assert read_json(capsys)["emulation"] is None

@@ -88,7 +88,12 @@ def test_american_spelling_is_the_same_command(capsys):
         (["sample", "linear-2", "--out", "x.txt"], 1, "must end in .npy, .csv, .npz"),
         (["sample", "linear-2", "--n-sequences", "0"], 1, "must be ≥ 1"),
         (["import"], 2, "a file to import is required"),
-        (["import", "weights.pt"], 2, "Add --process NAME or --hmm FILE"),
+        (["import", "weights.pt"], 2, "`--cell` must be relu or tanh, got none"),
+        (
+            ["import", "weights.pt", "--process", "linear-2", "--hmm", "hmm.npz"],
+            2,
+            "at most one process, which names its symbols, got --process and --hmm. Drop all but one.",
+        ),
         (
             ["import", "weights.pt", "--process", "linear-2"],
             2,

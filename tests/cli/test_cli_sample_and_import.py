@@ -60,10 +60,15 @@ def test_import_converts_an_hmm_of_another_library(capsys):
     assert "transition_matrix" in capsys.readouterr().out
 
 
-def test_import_makes_a_run_of_a_state_dict(capsys):
+def save_network(path):
     rnn, readout = torch.nn.RNN(4, 6, nonlinearity="relu", bias=False), torch.nn.Linear(6, 3, bias=False)
     weights = {f"rnn.{k}": v for k, v in rnn.state_dict().items()} | {"fc.weight": readout.weight.detach()}
-    torch.save(weights, "net.pt")
+    torch.save(weights, path)
+    return rnn, readout
+
+
+def test_import_makes_a_run_of_a_state_dict(capsys):
+    rnn, readout = save_network("net.pt")
     command = ["import", "net.pt", "--process", "linear-2", "--cell", "relu", "--out", "run"]
     assert run_command([*command, "--json"]) == 0
     assert read_json(capsys)["model"]["hidden_size"] == 6
@@ -79,3 +84,40 @@ def test_import_makes_a_run_of_a_state_dict(capsys):
     assert run_command([*command[:2], "--process", "ring-4x5", "--cell", "relu", "--out", "other"]) == 1
     assert "same symbols" in capsys.readouterr().err
     assert not Path("other").exists()
+
+
+def test_import_needs_no_process_and_then_does_not_suggest_to_evaluate(capsys):
+    save_network("net.pt")
+    command = ["import", "net.pt", "--cell", "relu"]
+    assert run_command([*command, "--symbol-names", "sun, rain,snow", "--out", "run"]) == 0
+    shown = capsys.readouterr().out
+    assert "sun, rain, snow" in shown
+    assert "orbitscope analyse run" in shown
+    assert "orbitscope evaluate" not in shown
+    assert run_command([*command, "--out", "numbered", "--json"]) == 0
+    document = read_json(capsys)
+    assert document["process"] is None
+    assert document["symbol_names"] == ["0", "1", "2"]
+    assert run_command([*command, "--process", "linear-2", "--out", "known"]) == 0
+    assert "orbitscope evaluate known" in capsys.readouterr().out
+
+    assert run_command(["evaluate", "run"]) == 1
+    error = " ".join(capsys.readouterr().err.split())
+    assert "`run` must have an HMM to be evaluated, but has none. Import it with `--process NAME` or" in error
+    assert run_command(["sample", "run", "--n-sequences", "2", "--out", "drawn.npz"]) == 0
+    assert load_sequences("drawn.npz").symbol_names == ("sun", "rain", "snow")
+
+
+def test_import_takes_recorded_sequences(capsys):
+    save_network("net.pt")
+    Path("song.txt").write_text("a b c\nb b\n")
+    command = ["import", "net.pt", "--cell", "relu", "--sequences", "song.txt"]
+    assert run_command([*command, "--out", "run"]) == 0
+    assert "orbitscope analyse run" in capsys.readouterr().out
+    assert RunFolder("run").read_process() == load_sequences("song.txt")
+    assert run_command([*command, "--process", "linear-2", "--out", "other"]) == 2
+    assert "at most one process, which names its symbols, got --process and --sequences" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert run_command(["evaluate", "run"]) == 1
+    assert "but has recorded sequences." in " ".join(capsys.readouterr().err.split())

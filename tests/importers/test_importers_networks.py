@@ -11,6 +11,7 @@ from orbitscope.errors import InputError
 from orbitscope.hmm import HMM, load_preset
 from orbitscope.importers import import_state_dict
 from orbitscope.network import build_network, sample_symbols
+from orbitscope.process import RecordedSequences
 from orbitscope.runs import save_tensors
 from orbitscope.workflows.import_network import import_run
 
@@ -185,6 +186,35 @@ def test_a_nameless_process_does_not_hinder_a_network_in_memory(tmp_path):
     folder = import_run(make_published(), tmp_path / "run", hmm=nameless)
     assert folder.read_settings().process == "unnamed"
     assert folder.read_hmm() == nameless
+
+
+def test_a_network_needs_no_process(tmp_path):
+    module = make_published()
+    folder = import_run(module, tmp_path / "run")
+    assert folder.read_process() is None
+    assert folder.read_settings().process == ""
+    assert folder.read_settings().symbol_names == ("0", "1", "2")
+    assert torch.equal(folder.load_network().w_out, module.fc.weight)
+    named = import_run(module, tmp_path / "named", symbol_names=["a", "b", "c"])
+    assert named.read_settings().symbol_names == ("a", "b", "c")
+    with pytest.raises(InputError, match=r"must name the 3 rows of the readout, got 2: a, b\. Give one"):
+        import_run(module, tmp_path / "other", symbol_names=["a", "b"])
+    with pytest.raises(InputError, match=r"must be those of the process, 0, 1, 2, got a, b, c\. Leave"):
+        import_run(module, tmp_path / "other", process="linear-3", symbol_names=["a", "b", "c"])
+    assert not (tmp_path / "other" / "config.toml").exists()
+
+
+def test_recorded_sequences_are_the_process_of_a_network(tmp_path):
+    recorded = RecordedSequences([[0, 1, 1], [2]], symbol_names=["a", "b", "c"], name="song")
+    folder = import_run(make_published(), tmp_path / "run", sequences=recorded)
+    assert folder.read_process() == recorded
+    assert folder.read_settings().process == "song"
+    assert folder.read_settings().symbol_names == ("a", "b", "c")
+    hmm = load_preset("linear-3").hmm
+    with pytest.raises(InputError, match=r"at most one process, got `hmm` and `sequences`\. Drop one"):
+        import_run(make_published(), tmp_path / "other", hmm=hmm, sequences=recorded)
+    with pytest.raises(InputError, match="must have the same symbols, got 3 and 2"):
+        import_run(make_published(), tmp_path / "other", sequences=RecordedSequences([[0, 1]]))
 
 
 @pytest.mark.parametrize(

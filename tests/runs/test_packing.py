@@ -5,6 +5,7 @@ import torch
 from orbitscope.errors import DamagedFileError, InputError, RunFolderError
 from orbitscope.runs import RunFolder, choose_epochs, copy_run, load_tensors, pack_run
 from orbitscope.system.atomic_files import build_folder
+from orbitscope.workflows.import_network import import_run
 from orbitscope.workflows.pipeline import (
     TrainingInterruptedError,
     evaluate_run,
@@ -72,6 +73,13 @@ def test_a_packed_run_is_a_run_without_training_state(run, tmp_path):
         *("config.toml", "hmm.toml", "provenance.json", "history.jsonl", "status.json"),
         *("weights.safetensors", "checkpoints", "results"),
     }
+
+
+def test_a_network_without_a_process_is_packed_and_copied(run, tmp_path):
+    alone = import_run(run.load_network(), tmp_path / "alone", symbol_names=["a", "b", "c"])
+    for packed in (pack_run(alone, tmp_path / "small"), copy_run(alone, tmp_path / "copy")):
+        assert packed.read_process() is None
+        assert packed.load_network().n_symbols == 3
 
 
 def test_checkpoints_are_in_half_precision_and_load_as_they_were(run, tmp_path):

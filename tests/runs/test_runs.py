@@ -12,8 +12,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from orbitscope.errors import DamagedFileError, InputError, RunFolderError
-from orbitscope.hmm import load_preset
+from orbitscope.hmm import dump_hmm, load_preset
 from orbitscope.network import build_network
+from orbitscope.process import RecordedSequences
 from orbitscope.recipes import build_settings
 from orbitscope.runs import (
     RunFolder,
@@ -45,6 +46,8 @@ SETTINGS = build_settings(
         },
     },
 )
+NAMED_SETTINGS = SETTINGS.override({"symbol_names": HMM.symbol_names})
+RECORDED = RecordedSequences([[0, 1, 1], [1]], symbol_names=["sun", "rain"], name="weather")
 TENSORS = {
     "a": torch.arange(6, dtype=torch.float32).view(2, 3),
     "b": torch.tensor(3.5, dtype=torch.float64),
@@ -242,8 +245,8 @@ def test_a_failed_save_keeps_the_old_checkpoint(tmp_path, monkeypatch):
 
 
 def test_settings_process_and_provenance_are_read_back(folder):
-    assert folder.read_settings() == SETTINGS
-    assert folder.read_hmm() == HMM
+    assert folder.read_settings() == NAMED_SETTINGS
+    assert folder.read_hmm() == folder.read_process() == HMM
     assert folder.read_provenance() == {"seed": 0}
 
 
@@ -269,7 +272,7 @@ def test_an_empty_or_locked_folder_can_be_used(tmp_path):
     folder = RunFolder(tmp_path / "run")
     with folder.lock():
         folder.create(SETTINGS, HMM, {})
-    assert folder.read_settings() == SETTINGS
+    assert folder.read_settings() == NAMED_SETTINGS
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path):
@@ -284,6 +287,55 @@ def test_damaged_settings_are_named(folder, text):
     folder.config.write_bytes(text.encode("latin-1"))
     with pytest.raises(DamagedFileError, match=r"config\.toml` must hold the settings of a run, but: "):
         folder.read_settings()
+
+
+@pytest.mark.parametrize(("process", "name"), [(RECORDED, "weather"), (None, "")], ids=str)
+def test_a_run_has_recorded_sequences_or_no_process(tmp_path, process, name):
+    folder = RunFolder(tmp_path / "run")
+    names = {"symbol_names": ("sun", "rain")}
+    folder.create(SETTINGS.override({"process": name, **names}), process, {})
+    assert folder.read_process() == process
+    assert folder.read_settings().symbol_names == names["symbol_names"]
+    found = "none" if process is None else "recorded sequences"
+    message = rf"run` must have an HMM to be trained, but has {found}\. Import it .*, or analyse it"
+    with pytest.raises(RunFolderError, match=message):
+        folder.read_hmm("to be trained")
+
+
+def test_the_settings_have_the_symbols_of_the_process_and_no_others(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    with pytest.raises(InputError, match=r"those of the process, sun, rain, got 0, 1, 2\. Leave them out"):
+        folder.create(NAMED_SETTINGS, RECORDED, {})
+    with pytest.raises(InputError, match=r"must name the symbols of a network without a process, got none\."):
+        folder.create(SETTINGS, None, {})
+    assert not folder.path.exists()
+    folder.create(SETTINGS, RECORDED, {})
+    assert folder.read_settings().symbol_names == ("sun", "rain")
+
+
+def test_the_number_of_symbols_is_that_of_the_settings(tmp_path):
+    folder, names = RunFolder(tmp_path / "run"), tuple("abcde")
+    folder.create(SETTINGS.override({"process": "", "symbol_names": names}), None, {})
+    network = build_network(5, hidden_size=6, input_size=3, generator=torch.Generator().manual_seed(0))
+    folder.save_weights(network.state_dict(), {"epoch": 1})
+    assert torch.equal(folder.load_network().w_out, network.w_out)
+    folder.hmm_file.write_text(dump_hmm(HMM))  # three symbols: what is loaded does not follow from them
+    assert folder.load_network().n_symbols == 5
+
+
+def test_settings_of_an_older_version_say_how_to_name_symbols(folder):
+    folder.config.write_text(SETTINGS.to_toml().replace("symbol_names = []\n", ""))
+    with pytest.raises(
+        RunFolderError,
+        match=r"config\.toml` must name the symbols, but has no .*convert_settings\.py .*config",
+    ):
+        folder.load_network()
+
+
+def test_a_process_that_was_lost_is_missed(folder):
+    folder.hmm_file.unlink()
+    with pytest.raises(DamagedFileError, match=r"must hold its process `linear-3`, but has neither.*Restore"):
+        folder.read_process()
 
 
 def test_damaged_provenance_is_named(folder):
@@ -533,6 +585,7 @@ def test_a_killed_start_can_be_repeated_and_its_temporary_files_go(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
     (folder.path / "hmm.toml").write_text("half a st")
+    (folder.path / "sequences.npz").touch()
     (folder.path / ".config.toml.abc.tmp.toml").write_text("half")
     folder.create(SETTINGS, HMM, {})
     assert folder.read_hmm() == HMM

@@ -18,14 +18,17 @@ from orbitscope.part import Part
 from orbitscope.part_settings import PartSettings
 from orbitscope.parts import REGISTRY, find_part, list_drawings, resolve_settings, select_parts
 from orbitscope.plots.drawing import Drawing
+from orbitscope.process import RecordedSequences
 from orbitscope.quantity import Quantity
 from orbitscope.recipes import build_settings
 from orbitscope.results import Result, axes, load_result
 from orbitscope.runs import RunFolder
+from orbitscope.runs.zoo import load_network
 from orbitscope.statistics import Estimate
 from orbitscope.system.threads import use_threads
 from orbitscope.workflows.analyse import PartOutcome, analyse
 from orbitscope.workflows.analyse_run import analyse_run, load_part
+from orbitscope.workflows.import_network import import_run
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -478,6 +481,51 @@ def test_results_hold_the_names_of_the_symbols_of_the_process(toy, run):
     analyse_run(run.path, only=["first"])
     names = load_result(run.results / "first.nc", SumResult).settings["symbol_names"]
     assert tuple(names) == run.read_hmm().symbol_names
+
+
+# ---- a network without a process
+
+
+@pytest.fixture
+def alone(tmp_path):
+    network = build_network(3, hidden_size=12, input_size=5, generator=torch.Generator().manual_seed(0))
+    names = ("sun", "rain", "snow")
+    return import_run(network, tmp_path / "alone", symbol_names=names)
+
+
+def test_a_network_without_a_process_is_analysed_under_the_names_of_its_settings(toy, alone):
+    assert get_status(analyse_run(alone.path, only=["first"])) == [("first", "done")]
+    result = load_result(alone.results / "first.nc", SumResult)
+    assert result.name_symbol(1) == "rain"
+    assert result.settings["source"]["process"] is None
+    assert get_status(analyse_run(alone.path, only=["first"])) == [("first", "kept")]
+    alone.config.write_text(alone.config.read_text().replace('"rain"', '"hail"'))
+    assert get_status(analyse_run(alone.path, only=["first"])) == [("first", "done")]
+    assert load_result(alone.results / "first.nc", SumResult).name_symbol(1) == "hail"
+
+
+@pytest.mark.parametrize("process", ["linear-3", None])
+def test_a_kept_result_depends_on_the_process(toy, alone, tmp_path, process):
+    analyse_run(alone.path, only=["first"])
+    network = alone.load_network()
+    recorded = RecordedSequences([[0, 1], [2, 2]], symbol_names=["sun", "rain", "snow"])
+    options = {"process": process} if process else {"sequences": recorded}
+    other = import_run(network, tmp_path / "other", **options)
+    alone.results.rename(other.results)
+    assert get_status(analyse_run(other.path, only=["first"])) == [("first", "done")]
+
+
+@pytest.mark.slow
+def test_every_part_runs_on_a_network_without_a_process(tmp_path):
+    alone = import_run(load_network("zoo:linear-3"), tmp_path / "alone", symbol_names=("sun", "rain", "snow"))
+    outcomes = analyse_run(alone.path, quick=True).outcomes
+    assert [outcome.part for outcome in outcomes] == list(REGISTRY)
+    for outcome in outcomes:
+        assert outcome.status == "done" or outcome.reason, outcome
+    assert "slow_clusters" in [outcome.part for outcome in outcomes if outcome.status == "done"]
+    labels = [quantity.label for outcome in outcomes for quantity in outcome.quantities]
+    assert "readout of symbol rain in the orbit plane" in labels
+    assert any(outcome.files for outcome in outcomes)
 
 
 # ---- whose result it is, and whether it is a first look

@@ -160,6 +160,14 @@ def _find_emulation(run: Path) -> "Emulation | None":
 
 
 def _say_emulation(run: Path) -> str:
+    from ..hmm import HMM
+    from ..runs.zoo import open_run
+
+    process = open_run(run).read_process()
+    if process is None:
+        return "Whether it emulates cannot be told: there is no process to compare with."
+    if not isinstance(process, HMM):
+        return "Whether it emulates is not known: networks are not yet compared with recorded sequences."
     emulation = _find_emulation(run)
     if emulation is None:
         return f"Whether it emulates its process is not known yet: orbitscope evaluate {run}"

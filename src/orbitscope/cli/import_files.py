@@ -8,7 +8,7 @@ from ..errors import InputError
 from .options import Json, UsageError, require_new_file
 
 if TYPE_CHECKING:
-    from ..hmm import HMM
+    from ..runs import RunFolder
 
 
 def import_files(
@@ -18,6 +18,8 @@ def import_files(
     out: Path | None = None,
     process: str | None = None,
     hmm: Path | None = None,
+    sequences: Path | None = None,
+    symbol_names: str | None = None,
     cell: str | None = None,
     prefix: str | None = None,
     noise_std: float = 1.0,
@@ -26,8 +28,9 @@ def import_files(
     """Bring in a PyTorch network, or a hidden Markov model of another library.
 
     `import FILE.pt --process linear-2 --cell tanh --out RUN` makes a run folder of a state dict
-    (`rnn.weight_ih_l0`, `rnn.weight_hh_l0`, `fc.weight`, biases optional). `import --hmm FILE` turns arrays
-    saved from hmmlearn, dynamax or ssm (.npz, .json, .toml, .mat) into an HMM file for `orbitscope train`.
+    (`rnn.weight_ih_l0`, `rnn.weight_hh_l0`, `fc.weight`, biases optional); without a process it can be
+    analysed, but not evaluated. `import --hmm FILE` turns arrays saved from hmmlearn, dynamax or ssm (.npz,
+    .json, .toml, .mat) into an HMM file for `orbitscope train`.
 
     Parameters
     ----------
@@ -39,6 +42,10 @@ def import_files(
         Process that the network emulates: preset, name such as `linear-8`, or an HMM file.
     hmm
         Arrays of another library: the file to convert, or the process of FILE.
+    sequences
+        Recorded sequences that FILE was trained on (.npy, .npz, .csv, .txt, .h5).
+    symbol_names
+        Names of the symbols of a network without a process, separated by commas. [default: 0,1,…]
     cell
         `relu` or `tanh`, required for a network: the file does not tell, and torch.nn.RNN is tanh unless made
         with nonlinearity='relu'.
@@ -51,24 +58,34 @@ def import_files(
     """
     if file is None and hmm is None:
         raise UsageError("a file to import is required, got none. Name FILE.pt, or --hmm FILE.")
-    if file is None:
-        _convert(_read_process(process, hmm), out, json=json)
-    else:
-        known = _read_process(process, hmm)
+    known = {"--process": process, "--hmm": hmm, "--sequences": sequences, "--symbol-names": symbol_names}
+    _refuse_two([name for name, value in known.items() if value is not None])
+    if file is None and hmm is not None:
+        _convert(hmm, out, json=json)
+    elif file is not None:
         network = {"cell": _require_cell(cell), "prefix": prefix, "noise_std": noise_std}
-        _import_network(file, known, process, out, network, json=json)
+        network |= _read_process(process, hmm, sequences)
+        names = [] if symbol_names is None else [name.strip() for name in symbol_names.split(",")]
+        _import_network(file, out, network | {"symbol_names": names}, json=json)
 
 
-def _read_process(process: str | None, hmm: Path | None) -> "HMM":
-    from ..hmm import load_process
-    from ..importers import import_hmm
-
-    if (process is None) == (hmm is None):
+def _refuse_two(given: list[str]) -> None:
+    if len(given) > 1:
         raise UsageError(
-            "a network needs the one process that it emulates, got "
-            + ("none. Add --process NAME or --hmm FILE." if hmm is None else "two. Drop --process or --hmm.")
+            "a network must have at most one process, which names its symbols, got "
+            f"{' and '.join(given)}. Drop all but one."
         )
-    return load_process(process) if process is not None else import_hmm(hmm)
+
+
+def _read_process(process: str | None, hmm: Path | None, sequences: Path | None) -> dict[str, Any]:
+    """What the network was trained on, as options of `import_run`; empty where that is not known."""
+    from ..importers import import_hmm, load_sequences
+
+    if hmm is not None:
+        return {"hmm": import_hmm(hmm)}
+    if sequences is not None:
+        return {"sequences": load_sequences(sequences)}
+    return {"process": process}
 
 
 def _require_cell(cell: str | None) -> str:
@@ -80,11 +97,13 @@ def _require_cell(cell: str | None) -> str:
     return cell
 
 
-def _convert(hmm: "HMM", out: Path | None, *, json: bool) -> None:
+def _convert(file: Path, out: Path | None, *, json: bool) -> None:
     from ..hmm import dump_hmm
+    from ..importers import import_hmm
     from ..system.atomic_files import write_text
     from .display import print_facts, print_json
 
+    hmm = import_hmm(file)
     text = dump_hmm(hmm)
     if out is not None:
         if out.suffix != ".toml":
@@ -100,23 +119,30 @@ def _convert(hmm: "HMM", out: Path | None, *, json: bool) -> None:
         print_facts({"Next": f"orbitscope train {out}"})
 
 
-def _import_network(
-    file: Path, hmm: "HMM", process: str | None, out: Path | None, network: dict[str, Any], *, json: bool
-) -> None:
+def _import_network(file: Path, out: Path | None, options: dict[str, Any], *, json: bool) -> None:
     from ..workflows.import_network import import_run
     from .display import print_facts, print_json
 
     out = out or Path("runs") / file.stem
-    folder = import_run(file, out, process=process, hmm=hmm, **network)
+    folder = import_run(file, out, **options)
     settings = folder.read_settings()
     model = settings.model
     if json:
-        print_json({"run": folder.path, "process": settings.process, "model": model.model_dump()})
+        names = {"process": settings.process or None, "symbol_names": settings.symbol_names}
+        print_json({"run": folder.path, **names, "model": model.model_dump()})
         return
     print_facts(
         {
             "Run": folder.path,
             "Network": f"{model.cell}, {model.hidden_size} hidden units, {model.input_size} noise channels",
-            "Next": f"orbitscope evaluate {folder.path}",
+            "Symbols": ", ".join(settings.symbol_names),
+            "Next": f"orbitscope {_find_next(folder)} {folder.path}",
         }
     )
+
+
+def _find_next(folder: "RunFolder") -> str:
+    """Command that comes next: only what has an HMM can be evaluated."""
+    from ..hmm import HMM
+
+    return "evaluate" if isinstance(folder.read_process(), HMM) else "analyse"

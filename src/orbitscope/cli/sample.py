@@ -36,7 +36,7 @@ def sample(
     """Sample symbol sequences from a run's network, or from a process.
 
     Without `--out` the sequences go to standard output as CSV without a header: one sequence per line, each
-    symbol as its number, counted from 0 in the order of `symbol_names` of the process.
+    symbol as its number, counted from 0 in the order of `symbol_names` of the run or process.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def _open_run(source: str, n_steps: int | None, seed: int, epoch: int | None) ->
     def draw(n_sequences: int) -> "np.ndarray":
         return sample_symbols(network, n_sequences, length, noise_std=noise_std, generator=generator).numpy()
 
-    return _Sampler(draw, folder.read_hmm().symbol_names)
+    return _Sampler(draw, settings.symbol_names)
 
 
 def _open_process(name: str, n_steps: int | None, seed: int) -> _Sampler:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .hmm_objects import import_hmm as import_hmm
-    from .sequence_files import SymbolSequences as SymbolSequences
     from .sequence_files import load_sequences as load_sequences
     from .state_dicts import import_state_dict as import_state_dict
     from .weight_sources import WeightSource as WeightSource
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 _MODULE_OF = {
     "import_hmm": "hmm_objects",
-    "SymbolSequences": "sequence_files",
     "load_sequences": "sequence_files",
     "import_state_dict": "state_dicts",
     "WeightSource": "weight_sources",

@@ -1,50 +1,34 @@
 """Symbol sequences from files: NumPy arrays, text tables (ragged allowed), keypoint-moseq results."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import h5py
 import numpy as np
-from jaxtyping import Integer
 
-from orbitscope.errors import InputError
+from ..errors import InputError
+from ..process import RecordedSequences, load_recorded
 
 SYLLABLE_NAMES = ("syllable", "syllables_reindexed", "syllables")  # keypoint-moseq, preferred first
 SEPARATORS = re.compile(r"[,;\t ]")
 
 
-@dataclass(frozen=True)
-class SymbolSequences:
-    """Sequences of symbols, possibly of different lengths.
-
-    Attributes
-    ----------
-    sequences : list of (time,)      symbols 0 .. n_symbols - 1 of each sequence, int64
-    symbol_names : tuple of str      name of each symbol
-    sequence_names : tuple of str    name of each sequence: its line, array or recording
-    """
-
-    sequences: list[Integer[np.ndarray, " _"]]
-    symbol_names: tuple[str, ...]
-    sequence_names: tuple[str, ...]
-
-
-def load_sequences(path: str | Path) -> SymbolSequences:
+def load_sequences(path: str | Path) -> RecordedSequences:
     """Load symbol sequences from a file.
 
     Parameters
     ----------
     path                 .npy: (sequence, time) or (time,); .npz: one array per sequence, or one such table,
-                         and `symbol_names` if there are any; .csv or .txt: one sequence per line, separated
-                         by commas, semicolons, tabs or spaces, lines may differ in length, # starts a
-                         comment; .h5: `results.h5` of keypoint-moseq, one sequence per recording
+                         and `symbol_names` if there are any, or `sequences.npz` of a run folder; .csv or
+                         .txt: one sequence per line, separated by commas, semicolons, tabs or spaces, lines
+                         may differ in length, # starts a comment; .h5: `results.h5` of keypoint-moseq, one
+                         sequence per recording
 
     Returns
     -------
-    SymbolSequences      whole numbers stay as they are, so that files with different symbols agree: the names
+    RecordedSequences    whole numbers stay as they are, so that files with different symbols agree: the names
                          are then "0" .. the largest number; words are numbered in alphabetical order
 
     Raises
@@ -78,36 +62,16 @@ def load_sequences(path: str | Path) -> SymbolSequences:
     return _number(named, symbol_names, path)
 
 
-def _number(named: dict[str, Any], symbol_names: tuple[str, ...], path: Path) -> SymbolSequences:
+def _number(named: dict[str, Any], symbol_names: tuple[str, ...], path: Path) -> RecordedSequences:
     """Turn words into numbers, check numbers, and name the symbols."""
     arrays = [np.asarray(sequence) for sequence in named.values()]
     if all(array.dtype.kind == "U" for array in arrays):
         symbol_names = tuple(sorted({str(word) for array in arrays for word in array}))
         arrays = [np.searchsorted(symbol_names, array) for array in arrays]
-    sequences = [_check_symbols(array, name, path) for name, array in zip(named, arrays, strict=True)]
-    n_symbols = 1 + max(int(sequence.max()) for sequence in sequences)
-    if symbol_names and len(symbol_names) < n_symbols:
-        raise InputError(
-            f"`{path}` must name all symbols, got {len(symbol_names)} names for {n_symbols}. Add the others."
-        )
-    names = symbol_names or tuple(str(symbol) for symbol in range(n_symbols))
-    return SymbolSequences(sequences, names, tuple(named))
-
-
-def _check_symbols(array: np.ndarray, name: str, path: Path) -> np.ndarray:
-    if array.ndim != 1 or array.dtype.kind not in "iuf":
-        raise InputError(
-            f"`{path}`, sequence `{name}` must be a row of whole numbers, got shape {array.shape} of "
-            f"{array.dtype}. Turn one-hot arrays into symbols with argmax(-1)."
-        )
-    wrong = ~((array >= 0) & (array == np.floor(array)) & (array < 2**31))
-    if wrong.any():
-        step = int(np.argmax(wrong))
-        raise InputError(
-            f"`{path}`, sequence `{name}` must hold whole numbers ≥ 0, got {array[step]} at step {step}. "
-            "Cut the sequence where symbols are missing."
-        )
-    return array.astype(np.int64)
+    try:
+        return RecordedSequences(arrays, symbol_names, tuple(named), name=path.stem)
+    except InputError as error:
+        raise InputError(f"`{path}`, {error}") from None
 
 
 def _read_npy(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -116,6 +80,9 @@ def _read_npy(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 def _read_npz(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     arrays = dict(_load_arrays(path))
+    if {"symbols", "lengths", "sequence_names"} <= arrays.keys():
+        recorded = load_recorded(path)
+        return dict(zip(recorded.sequence_names, recorded.sequences, strict=True)), recorded.symbol_names
     symbol_names = tuple(
         str(name) for name in np.atleast_1d(arrays.pop("symbol_names", np.array([], dtype=str)))
     )

@@ -10,7 +10,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..hmm import HMM
+from ..process import Process
 from .cells import Cell, build_cell, uniform_parameter
 from .gumbel import sample_gumbel
 
@@ -345,10 +345,10 @@ def _check_rollout(network: NoiseRNN, n_steps: int, start: Tensor, noise_std: fl
         )
 
 
-def require_same_symbols(network: NoiseRNN, hmm: HMM) -> None:
+def require_same_symbols(network: NoiseRNN, process: Process) -> None:
     """Check that a network and a process share their number of symbols."""
-    if network.n_symbols != hmm.n_symbols:
+    if network.n_symbols != process.n_symbols:
         raise InputError(
-            f"network and process must have the same symbols, got {network.n_symbols} and {hmm.n_symbols}. "
-            "Import the network together with the process it was trained on."
+            f"network and process must have the same symbols, got {network.n_symbols} and "
+            f"{process.n_symbols}. Import the network together with the process it was trained on."
         )

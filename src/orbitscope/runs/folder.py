@@ -11,8 +11,10 @@ import filelock
 import torch
 
 from ..errors import DamagedFileError, InputError, RunFolderError
-from ..hmm import HMM, dump_hmm, load_hmm_file
+from ..hmm import HMM
 from ..network import NoiseRNN, build_network
+from ..process import Process, find_process_file, read_process, save_process
+from ..process.files import HMM_FILE, SEQUENCES_FILE
 from ..settings import RunSettings
 from ..system.atomic_files import write_text
 from ..training import EpochRecord, TrainingState
@@ -23,7 +25,8 @@ from .history import format_line, read_records, read_records_until
 class RunFolder:
     """Paths and formats of one run; holds no state beside its path.
 
-    ``config.toml`` (resolved settings), ``hmm.toml``, ``provenance.json``, ``history.jsonl``,
+    ``config.toml`` (resolved settings), the process (``hmm.toml``, or ``sequences.npz`` if it is recorded;
+    a network may have neither), ``provenance.json``, ``history.jsonl``,
     ``checkpoints/epoch-*.safetensors`` (weights), ``checkpoints/last.safetensors`` and
     ``previous.safetensors`` (whole training state), ``weights.safetensors`` (best weights),
     ``results/<part>.nc``, ``figures/``, ``status.json`` (running, finished, interrupted, diverged or
@@ -33,7 +36,8 @@ class RunFolder:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.config = self.path / "config.toml"
-        self.hmm_file = self.path / "hmm.toml"
+        self.hmm_file = self.path / HMM_FILE
+        self.sequences_file = self.path / SEQUENCES_FILE
         self.provenance = self.path / "provenance.json"
         self.history = self.path / "history.jsonl"
         self.weights = self.path / "weights.safetensors"
@@ -58,20 +62,25 @@ class RunFolder:
         except Exception:  # a repr must not raise, whatever the folder holds
             return f"{file.name} damaged" if os.path.exists(file) else f"no {file.name}"
 
-    def create(self, settings: RunSettings, hmm: HMM, provenance: dict[str, Any]) -> None:
-        """Start a run: the folder must be new or empty."""
+    def create(self, settings: RunSettings, process: Process | None, provenance: dict[str, Any]) -> None:
+        """Start a run: the folder must be new or empty.
+
+        The symbols of the settings become those of the process. Settings that name symbols must name these,
+        and must name some for a network without a process.
+        """
+        settings = _name_symbols(settings, process)
         if self.path.is_file() or (self.path.is_dir() and self._is_occupied()):
             raise RunFolderError(
                 f"`{self.path}` must be a new or empty folder, but it exists. Continue it with "
                 f"`orbitscope train --resume {self.path}`, or choose another `--out`."
             )
-        write_text(self.hmm_file, dump_hmm(hmm))
+        save_process(process, self.path)
         write_text(self.provenance, json.dumps(provenance, indent=2) + "\n")
         write_text(self.config, settings.to_toml())
 
     def _is_occupied(self) -> bool:
         """Whether anything is here beside what a start that was killed can leave (config.toml comes last)."""
-        unfinished = {self.hmm_file.name, self.provenance.name}
+        unfinished = {HMM_FILE, SEQUENCES_FILE, self.provenance.name}
         names = {child.name for child in self.path.iterdir() if not child.name.startswith(".")}
         return not names <= unfinished
 
@@ -106,13 +115,58 @@ class RunFolder:
                 "Make one with `orbitscope train` or `orbitscope import`."
             )
         try:
-            return RunSettings.from_toml(self.config.read_text(encoding="utf-8"))
+            settings = RunSettings.from_toml(self.config.read_text(encoding="utf-8"))
         except (InputError, UnicodeDecodeError) as error:
             raise DamagedFileError(f"`{self.config}` must hold the settings of a run, but: {error}") from None
+        if not settings.symbol_names:
+            raise RunFolderError(
+                f"`{self.config}` must name the symbols, but has no `symbol_names`: an older version wrote "
+                f"it. Add them with `python experiments/convert_settings.py {self.config}` in a checkout of "
+                "orbitscope."
+            )
+        return settings
 
-    def read_hmm(self) -> HMM:
-        """Process of the run."""
-        return load_hmm_file(self.hmm_file)
+    def read_process(self) -> Process | None:
+        """What the network is compared with: an HMM, recorded sequences, or None.
+
+        Raises
+        ------
+        DamagedFileError
+            If the settings name a process whose file is not there.
+        """
+        process, name = read_process(self.path), self.read_settings().process
+        if process is None and name:
+            raise DamagedFileError(
+                f"`{self.path}` must hold its process `{name}`, but has neither {HMM_FILE} nor "
+                f"{SEQUENCES_FILE}. Restore the file from where the run was made."
+            )
+        return process
+
+    def read_hmm(self, purpose: str = "for this") -> HMM:
+        """Process of the run, for what needs an HMM.
+
+        Parameters
+        ----------
+        purpose : str
+            What it is needed for, as the error says it: ``to be evaluated``.
+
+        Raises
+        ------
+        RunFolderError
+            If the run has recorded sequences or no process at all.
+        """
+        process = self.read_process()
+        if isinstance(process, HMM):
+            return process
+        found = "none" if process is None else "recorded sequences"
+        raise RunFolderError(
+            f"`{self.path}` must have an HMM {purpose}, but has {found}. Import it with `--process NAME` or "
+            "`--hmm FILE`, or analyse it: parts that need no HMM run without."
+        )
+
+    def find_process_file(self) -> Path | None:
+        """File of the process, None for a network without one."""
+        return find_process_file(self.path)
 
     def read_provenance(self) -> dict[str, Any]:
         """Versions, seeds and origin of the run."""
@@ -216,7 +270,7 @@ class RunFolder:
             )
         saved, model = load_tensors(path), settings.model
         network = build_network(
-            self.read_hmm().n_symbols,
+            settings.n_symbols,
             cell=model.cell,
             hidden_size=model.hidden_size,
             input_size=model.input_size,
@@ -236,3 +290,20 @@ class RunFolder:
                 "Leave it out for the final weights."
             )
         return kept[epoch]
+
+
+def _name_symbols(settings: RunSettings, process: Process | None) -> RunSettings:
+    """Settings with the symbols of a process; settings that name other symbols are refused."""
+    if process is None:
+        if not settings.symbol_names:
+            raise InputError(
+                "`symbol_names` must name the symbols of a network without a process, got none. Give a name "
+                "for each row of the readout."
+            )
+        return settings
+    if settings.symbol_names not in ((), process.symbol_names):
+        raise InputError(
+            f"`symbol_names` must be those of the process, {', '.join(process.symbol_names)}, got "
+            f"{', '.join(settings.symbol_names)}. Leave them out of the settings."
+        )
+    return settings.override({"symbol_names": process.symbol_names})

@@ -77,7 +77,9 @@ def pack_run(
         )
     with build_folder(Path(target)) as folder:
         packed = RunFolder(folder)
-        packed.create(source.read_settings(), source.read_hmm(), source.read_provenance() | dict(notes or {}))
+        packed.create(
+            source.read_settings(), source.read_process(), source.read_provenance() | dict(notes or {})
+        )
         for file in (source.history, source.status, source.weights, *source.results.glob("*.nc")):
             if file.is_file():
                 copy = folder / file.relative_to(source.path)

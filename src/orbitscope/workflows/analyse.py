@@ -12,10 +12,10 @@ import torch
 
 from ..conclusions import conclude
 from ..errors import UndefinedAnalysisError
-from ..hmm import HMM
 from ..network import NoiseRNN, require_same_symbols
 from ..part import Part
 from ..parts import list_drawings, resolve_settings, select_parts
+from ..process import Process
 from ..progress import Progress, ProgressCallback, ignore_progress
 from ..quantity import Quantity, tabulate_quantities
 from ..results import Result
@@ -172,7 +172,7 @@ class Analysis:
 
 def analyse(
     network: NoiseRNN,
-    process: HMM | None = None,
+    process: Process | None = None,
     *,
     only: Iterable[str] | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -187,8 +187,8 @@ def analyse(
     Parameters
     ----------
     network : NoiseRNN
-    process : HMM, optional
-        What it emulates; parts that need no process run without.
+    process : HMM or RecordedSequences, optional
+        What it emulates; parts that need no HMM run without.
     only : names, optional
         Parts; those that they need are computed too. All by default.
     settings : mapping of mappings, optional

@@ -97,10 +97,11 @@ def analyse_run(
 
 def open_subject(folder: RunFolder) -> Subject:
     """Network, process, history and checkpoints of a run."""
-    settings = folder.read_settings()
+    settings, process = folder.read_settings(), folder.read_process()
     return Subject(
         network=folder.load_network(),
-        hmm=folder.read_hmm(),
+        process=process,
+        symbol_names=settings.symbol_names,
         noise_std=settings.model.noise_std,
         seed=settings.seed,
         history=folder.read_history(),
@@ -198,9 +199,11 @@ class _PartAnalysis:
 
 def _describe_origin(folder: RunFolder, subject: Subject) -> dict[str, Any]:
     """What the results of all parts follow from: the code itself, whose commit can change without it."""
+    process = folder.find_process_file()
     return {
         "weights": _digest(folder.weights),
-        "process": _digest(folder.hmm_file),
+        "process": None if process is None else _digest(process),
+        "symbol_names": list(subject.symbol_names),
         "noise_std": subject.noise_std,
         "seed": subject.seed,
         "version": version("orbitscope"),

@@ -1,11 +1,14 @@
 """Run folders of networks that were trained elsewhere."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
+from ..errors import InputError
 from ..hmm import HMM, load_process
 from ..importers import WeightSource, import_state_dict, name_source, read_tensors
 from ..network import NoiseRNN, require_same_symbols
+from ..process import Process, RecordedSequences
 from ..recipes import build_settings
 from ..runs import RunFolder, describe_provenance, digest_tensors
 from ..settings import RunSettings
@@ -21,10 +24,14 @@ def import_run(
     cell: str | None = None,
     process: str | None = None,
     hmm: HMM | None = None,
+    sequences: RecordedSequences | None = None,
+    symbol_names: Sequence[str] = (),
     prefix: str | None = None,
     noise_std: float = 1.0,
 ) -> RunFolder:
-    """Make a run folder of a network that was trained elsewhere, ready for evaluation and analyses.
+    """Make a run folder of a network that was trained elsewhere, ready for analyses.
+
+    Only a network with an HMM (``process`` or ``hmm``) can be evaluated, too.
 
     Parameters
     ----------
@@ -36,9 +43,15 @@ def import_run(
         ``relu`` or ``tanh``; may be left out for a module with a ``torch.nn.RNN``. A state dict does not
         tell, and ``torch.nn.RNN`` is tanh unless made with ``nonlinearity="relu"``.
     process : str, optional
-        Name of the process that the network emulates, or path of its HMM file.
+        Name of the process that the network emulates, or path of its HMM file; beside ``hmm`` or
+        ``sequences`` only what it is called.
     hmm : HMM, optional
         The process itself, when it has no such name.
+    sequences : RecordedSequences, optional
+        What the network was trained on, when that is recorded, see :func:`orbitscope.load_sequences`.
+    symbol_names : sequence of str, optional
+        Names of the symbols of a network without a process, one for each row of the readout; "0", "1", … by
+        default. A process names its own symbols.
     prefix : str, optional
         Text before the names of the weights, when it cannot be guessed.
     noise_std : float >= 0
@@ -52,7 +65,8 @@ def import_run(
     Raises
     ------
     InputError
-        If neither process nor HMM is given, or the network does not fit it.
+        If the network does not fit its process or the names of its symbols, or both an HMM and sequences
+        are given.
     RunFolderError
         If the folder is in use.
 
@@ -60,20 +74,46 @@ def import_run(
     --------
     >>> import_run("net.pt", "runs/mine", cell="tanh", process="linear-2")
     >>> import_run(model, "runs/mine-too", process="linear-2")  # a torch.nn.Module with a torch.nn.RNN
+    >>> import_run(model, "runs/song", symbol_names=["a", "b", "c"])  # no process: to be analysed
     """
-    if hmm is None:
-        hmm = load_process(process or "")
+    known = _choose_process(process, hmm, sequences)
     network = import_state_dict(source, cell=cell, prefix=prefix)
-    require_same_symbols(network, hmm)
-    origin = _describe_origin(source)
+    names = tuple(symbol_names)
+    if known is None:
+        names = _name_symbols(network, names)
+    else:
+        require_same_symbols(network, known)
+
     label = Path(source).stem if isinstance(source, str | Path) else "unnamed"
-    settings = _describe_settings(process or hmm.name or label, network, noise_std)
+    name = "" if known is None else process or known.name or label
+    settings = _describe_settings(name, network, noise_std).override({"symbol_names": names})
+    origin = _describe_origin(source)
     folder = RunFolder(out)
     with folder.lock():
-        folder.create(settings, hmm, describe_provenance(settings) | {"source": origin})
+        folder.create(settings, known, describe_provenance(settings) | {"source": origin})
         folder.save_weights(network.state_dict(), {"epoch": None, **origin})
         folder.write_status(RECIPE, 0, f"weights from {origin['from']}")
     return folder
+
+
+def _choose_process(
+    process: str | None, hmm: HMM | None, sequences: RecordedSequences | None
+) -> Process | None:
+    """The process that is given, or the one of this name; None if there is neither."""
+    if hmm is not None and sequences is not None:
+        raise InputError("a network must have at most one process, got `hmm` and `sequences`. Drop one.")
+    given = sequences if hmm is None else hmm
+    return load_process(process) if given is None and process is not None else given
+
+
+def _name_symbols(network: NoiseRNN, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names for the rows of the readout; numbers in the place of none."""
+    if names and len(names) != network.n_symbols:
+        raise InputError(
+            f"`symbol_names` must name the {network.n_symbols} rows of the readout, got {len(names)}: "
+            f"{', '.join(names)}. Give one name for each."
+        )
+    return names or tuple(str(symbol) for symbol in range(network.n_symbols))
 
 
 def _describe_origin(source: WeightSource) -> dict[str, str]:

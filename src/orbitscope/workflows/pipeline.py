@@ -111,10 +111,11 @@ def resume_run(path: str | Path, *, progress: ProgressCallback = ignore_progress
     if folder.weights.is_file() and not folder.has_training_state():
         raise RunFolderError(
             f"`{path}` must be a training run, but holds a finished network without a training state. "
-            f"Evaluate it with `orbitscope evaluate {path}`."
+            f"Look inside with `orbitscope analyse {path}`."
         )
+    hmm = folder.read_hmm("to be trained")
     with folder.lock():
-        return _train(folder, settings, folder.read_hmm(), progress)
+        return _train(folder, settings, hmm, progress)
 
 
 def evaluate_run(
@@ -133,9 +134,14 @@ def evaluate_run(
         Settings that differ from the run's, nested or dotted (``{"evaluate.n_matched": 200}``).
     progress : callable
         Called as the evaluation goes on.
+
+    Raises
+    ------
+    RunFolderError
+        If the run has no HMM to be compared with, has no weights yet, is damaged, or is in use.
     """
     folder = open_writable_run(path)
-    settings, hmm = folder.read_settings().override(changes or {}), folder.read_hmm()
+    settings, hmm = folder.read_settings().override(changes or {}), folder.read_hmm("to be evaluated")
     network = folder.load_network()
     with use_threads(settings.threads), folder.lock():
         result = evaluate_network(

@@ -59,7 +59,7 @@ DEFINITIONS = define(
     Definition(
         key="largest_rate",
         label="largest rate of log ‖h‖",
-        meaning="The same for the state that grows fastest.",
+        meaning="Growth of the size of activity per step without noise, for the state that grows fastest.",
         equation="max over states of (log ‖h_{s+n}‖ − log ‖h_s‖)/n",
         reading="Below 0 every state dies out: then the verdict is 'decays'.",
         test=f"{_TESTS}::test_one_growing_state_is_enough_and_shares_count_the_rest",

@@ -48,7 +48,7 @@ DEFINITIONS = define(
     Definition(
         key="slow_over_transition",
         label="slow over transition",
-        meaning="This ratio from slow states over that from transition states.",
+        meaning="Growth of the spread of rollouts from slow states over that from transition states.",
         equation="ratio_slow / ratio_transition",
         reading="1 if regions are alike; above 1 slow states let noise accumulate more.",
         test=f"{_TESTS}::test_statistics_of_regions_are_those_of_their_starts",

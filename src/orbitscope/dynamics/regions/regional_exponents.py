@@ -33,7 +33,7 @@ DEFINITIONS = define(
     Definition(
         key="expanding",
         label="{}: blocks that expand",
-        meaning="Share of these blocks in which the tangent vector grew.",
+        meaning="Share of the blocks that start in a region in which the tangent vector grew.",
         equation="n(blocks with exponent > 0) / n(blocks)",
         reading="It depends on the units of activity, which are those of each neuron's spread.",
         test=f"{_TESTS}::test_blocks_have_the_region_of_the_state_at_their_start",

@@ -53,7 +53,7 @@ DEFINITIONS = define(
     Definition(
         key="share",
         label="slow states in region {}",
-        meaning="Share of the slow states in one of these clusters, the largest first.",
+        meaning="Share of the slow states in one of the clusters found without labels, the largest first.",
         equation="n(states of the cluster) / n(slow states)",
         reading="Compare with the stationary probabilities of the symbols.",
         test=f"{_TESTS}::test_microstates_and_clusters_may_differ_in_weight",

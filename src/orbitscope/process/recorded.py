@@ -1,0 +1,144 @@
+"""Recorded sequences of symbols: immutable, validated, with named symbols."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from ..errors import InputError
+
+_MOST_SYMBOLS = 2**31
+
+
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class RecordedSequences:
+    """Sequences of symbols that were recorded, possibly of different lengths.
+
+    Parameters
+    ----------
+    sequences : (sequence, time), or list of (time,)
+        Symbols 0 .. n_symbols - 1; each sequence is copied to int64 and made read-only.
+    symbol_names : tuple of str
+        Unique, for symbols that do not occur too; default "0", "1", … to the largest.
+    sequence_names : tuple of str
+        Unique, as the line, array or recording that a sequence is from; default "0", "1", …
+    name : str
+        Label; not part of equality.
+
+    Raises
+    ------
+    InputError
+        No sequences, an empty one, numbers that are no symbols, or names that do not match.
+
+    Examples
+    --------
+    >>> recorded = RecordedSequences([[0, 1, 1], [1]], symbol_names=["sun", "rain"])
+    >>> recorded.lengths  # (sequence,)
+    array([3, 1])
+    """
+
+    sequences: tuple[Int[np.ndarray, " _"], ...]
+    symbol_names: tuple[str, ...]
+    sequence_names: tuple[str, ...]
+    name: str
+
+    def __init__(
+        self,
+        sequences: Any,
+        symbol_names: Sequence[str] = (),
+        sequence_names: Sequence[str] = (),
+        name: str = "",
+    ) -> None:
+        given = list(sequences)
+        if not given or any(np.size(sequence) == 0 for sequence in given):
+            found = "an empty one" if given else "none"
+            raise InputError(
+                f"`sequences` must hold sequences of at least one step, got {found}. Leave empty ones out."
+            )
+        sequence_names = _check_names("sequence_names", sequence_names, len(given))
+        if len(sequence_names) != len(given):
+            raise InputError(
+                f"`sequence_names` must name each sequence once, got {len(sequence_names)} names for "
+                f"{len(given)}. Leave them out to number the sequences."
+            )
+        arrays = tuple(_check_symbols(s, name) for s, name in zip(given, sequence_names, strict=True))
+        n_symbols = 1 + max(int(array.max()) for array in arrays)
+        self._set(
+            sequences=arrays,
+            symbol_names=_check_names("symbol_names", symbol_names, n_symbols),
+            sequence_names=sequence_names,
+            name=name,
+        )
+        if self.n_symbols < n_symbols:
+            raise InputError(
+                f"`symbol_names` must name all symbols, got {self.n_symbols} names for {n_symbols}. "
+                "Add the others."
+            )
+
+    def _set(self, **fields: object) -> None:
+        for field, value in fields.items():
+            object.__setattr__(self, field, value)
+
+    @property
+    def n_symbols(self) -> int:
+        """Number of symbols, those that do not occur included."""
+        return len(self.symbol_names)
+
+    @property
+    def lengths(self) -> Int[np.ndarray, " sequence"]:
+        """Steps of each sequence."""
+        return np.array([sequence.size for sequence in self.sequences])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RecordedSequences) and self._content() == other._content()
+
+    def __hash__(self) -> int:
+        return hash(self._content())
+
+    def __repr__(self) -> str:
+        shortest, longest = int(self.lengths.min()), int(self.lengths.max())
+        lengths = f"lengths={shortest}" if shortest == longest else f"lengths={shortest} … {longest}"
+        sizes = f"n_sequences={len(self.sequences)}, n_symbols={self.n_symbols}, {lengths}"
+        return f"RecordedSequences(name={self.name!r}, {sizes})"
+
+    def __reduce__(self):
+        # Copies and pickles go through the constructor, so that their arrays are read-only too.
+        return RecordedSequences, (self.sequences, self.symbol_names, self.sequence_names, self.name)
+
+    def _content(self) -> tuple:
+        return (*(s.tobytes() for s in self.sequences), self.symbol_names, self.sequence_names)
+
+
+def _check_names(field: str, names: Iterable[str], n_names: int) -> tuple[str, ...]:
+    """Names that are given, all different; numbers in the place of none."""
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"`{field}` must be a list of strings, got {names!r}. Quote every name.")
+    names = tuple(str(name) for name in names)
+    if len(set(names)) != len(names):
+        raise InputError(
+            f"`{field}` must be different names, got {len(names)} ({len(set(names))} different). "
+            "Give one unique name each, or leave them out."
+        )
+    return names or tuple(str(i) for i in range(n_names))
+
+
+def _check_symbols(sequence: Any, name: str) -> Int[np.ndarray, " time"]:
+    """Copy a sequence to integers; refuse what is no row of symbols."""
+    array = np.asarray(sequence)
+    if array.ndim != 1 or array.dtype.kind not in "iuf":
+        raise InputError(
+            f"sequence `{name}` must be a row of whole numbers, got shape {array.shape} of {array.dtype}. "
+            "Put a single sequence into a list; turn one-hot arrays into symbols with argmax(-1)."
+        )
+    wrong = ~((array >= 0) & (array == np.floor(array)) & (array < _MOST_SYMBOLS))
+    if wrong.any():
+        step = int(np.argmax(wrong))
+        raise InputError(
+            f"sequence `{name}` must hold whole numbers ≥ 0, got {array[step]} at step {step}. "
+            "Cut the sequence where symbols are missing."
+        )
+    symbols = array.astype(np.int64)
+    symbols.setflags(write=False)
+    return symbols
