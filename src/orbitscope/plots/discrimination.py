@@ -5,7 +5,7 @@ from jaxtyping import Bool
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..loss import INDEPENDENT_SYMBOLS, EpsilonChoice
+from ..loss import INDEPENDENT_SYMBOLS, PUBLISHED_EPSILON, EpsilonChoice
 from .style import (
     EXACT_COLOR,
     FLOOR_COLOR,
@@ -79,3 +79,19 @@ def plot_loss_ratios(
     ax.set_xlabel("blur = √ε, in √(mismatched symbols)")
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return ax
+
+
+def describe_epsilon_choice(choice: EpsilonChoice) -> str:
+    """Caption of the choice of ε."""
+    settings, best = choice.settings, float(choice.typical_ratio.max())
+    at_published = float(choice.typical_ratio[np.argmin(np.abs(choice.epsilon - PUBLISHED_EPSILON))])
+    return (
+        f"Sinkhorn divergence of wrong processes from {settings['process'] or 'the process'}, relative to "
+        f"that of the process from itself, in batches of {settings['batch_size']} sequences of "
+        f"{settings['n_steps']} steps; mean and standard error over {settings['n_repeats']} pairs of "
+        "batches. At 1 the loss does not tell the wrong process from the right one, below 1 it prefers it. "
+        "(a) Independent symbols, as on the plateau. (b) Processes that are nearly right, as late in "
+        f"training. Dotted: the ε = {format_number(choice.chosen)} at which these are told best (geometric "
+        f"mean of the ratios {format_number(best)}; {format_number(at_published)} at the candidate nearest "
+        "to the paper's ε = 0.04)."
+    )

@@ -1,5 +1,6 @@
 """Training over epochs: loss beside floor and plateau, symbol matrix, memory of the symbols, schedule."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..statistics import ChangePoint
 from ..training import EpochRecord
+from .sentences import count
 from .style import (
     BAND_COLOR,
     EXACT_COLOR,
@@ -42,6 +44,7 @@ _LEGEND = (
 )
 _HEADROOM = 0.16
 _MOST_CIRCLES = 30
+_MOST_TURNS = 6
 
 
 @with_style
@@ -274,3 +277,74 @@ def _format_epochs(ax: Axes, epochs: np.ndarray) -> None:
     ax.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, steps=[1, 2, 5, 10], min_n_ticks=1))
     ax.set_xlabel("epoch")
+
+
+def describe_training(history: list[EpochRecord], transition: ChangePoint) -> str:
+    """Caption of the training curve."""
+    last = history[-1]
+    parts = [
+        f"Training over {count(len(history), 'epoch')}.",
+        _describe_loss(history),
+        _describe_transition(history, transition),
+        f"Last epoch: loss {format_number(last.loss)}, floor {format_number(last.floor)}, without memory "
+        f"{format_number(last.plateau)}.",
+        _describe_validation(history),
+        "(b) Largest error of the symbol matrix from softmax probabilities of the training batches; "
+        f"last epoch {format_number(last.symbol_matrix_error)}. Vertical lines: changes of batch size.",
+        "(c) Memory: dependence of consecutive symbols as a share of that of the process; last epoch "
+        f"{format_number(last.memory)}.",
+        f"(d) Schedule: batch size {_list_changes([record.batch_size for record in history])}, learning rate "
+        f"{_list_changes([record.learning_rate for record in history])}{_describe_self_weight(history)}.",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _describe_loss(history: list[EpochRecord]) -> str:
+    if history[-1].is_of_words:
+        return (
+            "(a) Loss: χ² divergence of the laws of words, in nats, for the network (red), for the process "
+            "(floor, dashed: 0) and for symbols without memory (dash-dotted). Estimates are unbiased, so "
+            "values below 0 occur."
+        )
+    return (
+        "(a) Loss: Sinkhorn divergence in mismatched symbols per sequence, for the network (red), for fresh "
+        "sequences of the process in the same batches (floor, dashed; it changes with the batch size) and "
+        "for symbols without memory (dash-dotted; the level of the plateau)."
+    )
+
+
+def _describe_transition(history: list[EpochRecord], transition: ChangePoint) -> str:
+    if transition.plateau_start is None:
+        return "No plateau was found."
+    start = history[transition.plateau_start].epoch
+    if transition.index is None:
+        return f"Training has been on the plateau (shaded) since epoch {start}: no phase transition yet."
+    end = history[transition.index].epoch
+    return (
+        f"Training is on the plateau (shaded) from epoch {start} and leaves it in epoch {end}, the phase "
+        "transition (vertical line)."
+    )
+
+
+def _describe_validation(history: list[EpochRecord]) -> str:
+    validated = [(r.validation_loss, r) for r in history if r.validation_loss is not None]
+    if not validated:
+        return "There was no validation."
+    best, record = min(validated, key=lambda pair: pair[0])
+    floor = record.validation_floor
+    beside = "" if floor is None else f", floor {format_number(floor)} (fine dots)"
+    return f"Lowest validation loss (circles): {format_number(best)} in epoch {record.epoch}{beside}."
+
+
+def _describe_self_weight(history: list[EpochRecord]) -> str:
+    weights = [record.self_weight for record in history]
+    if min(weights) == 1.0:
+        return ""
+    return f", weight of the self term in the gradient {_list_changes(weights)} (1 is the paper's)"
+
+
+def _list_changes(values: Sequence[float | int]) -> str:
+    """The values in turn, or only the first and the last where there are many."""
+    texts = (format_number(value, digits=4 if isinstance(value, int) else 3) for value in values)
+    turns = [text for text, _ in itertools.groupby(texts)]
+    return " → ".join(turns if len(turns) <= _MOST_TURNS else [turns[0], "…", turns[-1]])

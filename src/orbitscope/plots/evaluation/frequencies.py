@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...evaluation import EvaluationResult
+from ..sentences import capitalise
 from ..style import (
     BAND_COLOR,
     EXACT_COLOR,
@@ -19,6 +20,7 @@ from ..style import (
     with_style,
 )
 from ..symbol_names import list_symbols
+from .judged_measure import HOW_STARTED, say_measure
 from .selection import find_source, find_start, get_margin
 
 _OFFSETS = {"network": -0.14, "floor": 0.14}
@@ -115,3 +117,15 @@ def _name_symbols(ax: Axes, result: EvaluationResult) -> None:
     ax.set_xlim(-0.6, len(names) - 0.4)
     ax.tick_params(axis="x", length=0)
     ax.set_xlabel("symbol")
+
+
+def describe_frequencies(result: EvaluationResult) -> str:
+    """Caption of the frequencies."""
+    found = [
+        f"{capitalise(HOW_STARTED[start])}: " + say_measure(result, start, "frequency_error", "largest error")
+        for start in result.start.tolist()
+    ]
+    return (
+        "Share of steps of each symbol: exact (bar and line), network (red), process sample observed in the "
+        f"same way (grey). Below: the same minus the exact value; the band is the margin. {' '.join(found)}"
+    )

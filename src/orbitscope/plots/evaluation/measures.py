@@ -1,5 +1,6 @@
 """Forest plots of every measure with interval, floor, margin and verdict."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from ..style import (
     get_axes,
     with_style,
 )
+from .judged_measure import HOW_STARTED
 from .selection import find_start
 
 _ROW_HEIGHT = 0.185
@@ -198,3 +200,22 @@ def _format_symlog(ax: Axes, threshold: float) -> None:
     ax.set_xlim(low, high)
     ax.xaxis.set_major_locator(FixedLocator(ticks))
     format_ticks(ax.xaxis)
+
+
+def describe_measures(result: EvaluationResult, start: str) -> str:
+    """Caption of the forest plots."""
+    i = find_start(result, start)
+    is_judged = np.isfinite(result.margin)
+    verdicts, estimates = result.verdict[i, is_judged].tolist(), result.estimate[i, is_judged].tolist()
+    verdicts = [v if not math.isnan(e) else "undefined" for v, e in zip(verdicts, estimates, strict=True)]
+    counts = [f"{verdicts.count(v)} {v}" for v in ("equivalent", "inconclusive", "different")]
+    counts += [f"{verdicts.count('undefined')} undefined"] if "undefined" in verdicts else []
+    confidence = result.settings.get("evaluation", {}).get("confidence", 0.95)
+    return (
+        f"Every measure, {HOW_STARTED[start]}: network (red) with its {confidence:.0%} confidence interval, "
+        "and the process sample observed in the same way (grey squares: the floor). Above: deviation from a "
+        "perfect emulator in units of the margin, linear within the margins (band) and logarithmic beyond; "
+        f"verdicts of two one-sided tests (thick line: their interval): {', '.join(counts)}. "
+        "Below: measures without a margin, in their own units, linear near 0 and logarithmic beyond. Numbers "
+        "on the right: value and interval of the network in the unit of the measure."
+    )

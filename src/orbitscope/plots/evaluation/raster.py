@@ -8,8 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ...evaluation import EvaluationResult
+from ..sentences import count
 from ..style import START_LABELS, WIDTH, build_figure, get_axes, get_symbol_color, with_style
 from ..symbol_names import list_symbols
+from .judged_measure import HOW_STARTED, say_measure
 from .selection import find_sampled_source, find_start
 
 _HALF_HEIGHT = 0.42
@@ -92,4 +94,14 @@ def _outline_runs(is_symbol: np.ndarray) -> Float[np.ndarray, "run corner 2"]:
     top, bottom = rows + 1 - _HALF_HEIGHT, rows + 1 + _HALF_HEIGHT
     return np.stack(
         [np.stack(c, axis=-1) for c in ((left, top), (right, top), (right, bottom), (left, bottom))], axis=1
+    )
+
+
+def describe_rasters(result: EvaluationResult, start: str) -> str:
+    """Caption of the rasters."""
+    n_sequences, n_steps = result.raster.shape[2:]
+    return (
+        f"{count(n_sequences, 'sequence')} of {n_steps} steps sampled from the process (above) and from the "
+        f"network (below), {HOW_STARTED[start]}; one row per sequence, one colour per symbol. Rows are not "
+        "matched. " + say_measure(result, start, "volatility_error", "Volatility over the exact one, minus 1")
     )

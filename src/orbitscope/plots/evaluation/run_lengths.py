@@ -19,6 +19,7 @@ from ..style import (
     with_style,
 )
 from ..symbol_names import list_symbols
+from .judged_measure import HOW_STARTED, say_measure
 from .selection import find_start
 
 _COLUMNS = 4
@@ -119,3 +120,14 @@ def _name_panel(ax: Axes, result: EvaluationResult, symbol: int | None, *, is_em
 
 def _title(start: str) -> str:
     return f"Complete runs in a window, {START_LABELS.get(start, start)}"
+
+
+def describe_run_lengths(result: EvaluationResult, start: str) -> str:
+    """Caption of the run-length laws."""
+    return (
+        "Share of complete runs of a symbol that last at least ℓ steps, within windows of "
+        f"{result.raster.shape[3]} steps, {HOW_STARTED[start]}: network, process sample observed in the same "
+        "way, and the exact law of the same window (symbol runs of an HMM are phase-type, not geometric in "
+        "general). The axis ends where the samples end. "
+        + say_measure(result, start, "run_length_distance", "Total variation, pooled")
+    )

@@ -22,6 +22,7 @@ from ..style import (
     with_style,
 )
 from ..symbol_names import list_symbols
+from .judged_measure import HOW_STARTED, say_measure
 from .selection import find_source, find_start, get_margin
 
 _PROBABILITIES = colormaps["Greys"].with_extremes(bad="white")
@@ -162,3 +163,15 @@ def _name_axes(ax: Axes, result: EvaluationResult) -> None:
 
 def _longest_name(result: EvaluationResult) -> int:
     return max(len(name) for name in list_symbols(result))
+
+
+def describe_symbol_matrices(result: EvaluationResult, start: str) -> str:
+    """Caption of the symbol matrices."""
+    has_gaps = bool(np.isnan(result.symbol_matrix[find_start(result, start)]).any())
+    return (
+        f"Symbol-to-symbol matrices P(next symbol | symbol), averaged over the window, {HOW_STARTED[start]}: "
+        "network (from softmax probabilities), exact values of the process, and their difference on a scale "
+        "symmetric about 0. "
+        + say_measure(result, start, "symbol_matrix_error", "Largest error")
+        + (" A dash marks a symbol that never occurs." if has_gaps else "")
+    )

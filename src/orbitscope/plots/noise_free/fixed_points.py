@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...dynamics.noise_free.fixed_points import FixedPointResult
+from ..sentences import count
 from ..style import (
     BAND_COLOR,
     EXACT_COLOR,
@@ -91,13 +92,13 @@ def describe_fixed_points(result: FixedPointResult) -> str:
     size = "‖h‖" if status["homogeneous"] else "the mean ‖h‖ of the starts"
     return (
         f"Minima of q = ½‖F(h) − h‖² of the noise-free map F, searched {where} from {settings['n_starts']} "
-        f"driven states: {_count(counts['fixed'], 'fixed point')}, {_count(counts['ray'], 'ray')} of fixed "
-        f"points, {_count(counts['slow'], 'slow point')}.{identity} {_say_fixed(result)}{_say_slow(result)} "
+        f"driven states: {count(counts['fixed'], 'fixed point')}, {count(counts['ray'], 'ray')} of fixed "
+        f"points, {count(counts['slow'], 'slow point')}.{identity} {_say_fixed(result)}{_say_slow(result)} "
         f"a, Starts that ended at each point, against its speed, the length of a step as a share of {size} "
         f"(shaded: fixed, side by side); open: not converged, or a minimum at a kink of F "
         f"({100 * share:.3g} % of the starts). b, Largest |λ| of the Jacobian; above 1 (dotted) unstable, "
         "which decides at fixed points only; none at a kink, where F has no derivative "
-        f"({_count(status['n_without_spectrum'], 'point')})."
+        f"({count(status['n_without_spectrum'], 'point')})."
     )
 
 
@@ -139,7 +140,7 @@ def _say_fixed(result: FixedPointResult) -> str:
     for i in chosen[:_MOST_NAMED].tolist():
         radius = float(result.spectral_radius[i])
         stability = "no derivative" if np.isnan(radius) else f"|λ| ≤ {format_number(radius)}"
-        parts.append(f"{_name_point(result, i)} ({_count(int(result.n_starts[i]), 'start')}, {stability})")
+        parts.append(f"{_name_point(result, i)} ({count(int(result.n_starts[i]), 'start')}, {stability})")
     more = f" and {len(chosen) - _MOST_NAMED} more" if len(chosen) > _MOST_NAMED else ""
     return f"Fixed: {'; '.join(parts)}{more}."
 
@@ -158,7 +159,3 @@ def _say_slow(result: FixedPointResult) -> str:
         return ""
     low, high = format_number(float(speed.min())), format_number(float(speed.max()))
     return f" Speeds of the slow points: {low} to {high} per step."
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

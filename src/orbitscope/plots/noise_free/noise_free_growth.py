@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...dynamics.noise_free.noise_free_growth import LIMIT_CONFIDENCE, NoiseFreeGrowthResult
+from ..sentences import count
 from ..style import (
     EXACT_COLOR,
     FLOOR_COLOR,
@@ -124,7 +125,7 @@ def describe_noise_free_growth(result: NoiseFreeGrowthResult) -> str:
     if not status["homogeneous"]:
         return (
             f"{start}b, Where paths are after {n_steps} steps; an end is a point at which they come to rest "
-            f"({_count(len(result.end_share), 'end')}; {100 * status['settled_share']:.3g} % rest, "
+            f"({count(len(result.end_share), 'end')}; {100 * status['settled_share']:.3g} % rest, "
             f"{100 * status['diverged_share']:.3g} % diverged)."
         )
     return (
@@ -157,8 +158,4 @@ def _say_directions(result: NoiseFreeGrowthResult) -> str:
     if not rays:
         return "No path came to a fixed direction."
     more = f"; {len(rays) - _MOST_ENDS} more" if len(rays) > _MOST_ENDS else ""
-    return f"{_count(len(rays), 'ray')}: {'; '.join(rays[:_MOST_ENDS])}{more}."
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+    return f"{count(len(rays), 'ray')}: {'; '.join(rays[:_MOST_ENDS])}{more}."
