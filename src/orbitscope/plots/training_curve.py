@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..statistics import ChangePoint
 from ..training import EpochRecord
-from .sentences import count
+from .sentences import begin_with, count
 from .style import (
     BAND_COLOR,
     EXACT_COLOR,
@@ -280,49 +280,48 @@ def _format_epochs(ax: Axes, epochs: np.ndarray) -> None:
 
 
 def describe_training(history: list[EpochRecord], transition: ChangePoint) -> str:
-    """Caption of the training curve."""
+    """Caption of :func:`plot_training_curve`."""
     last = history[-1]
-    parts = [
+    return begin_with(
+        _say_transition(history, transition),
         f"Training over {count(len(history), 'epoch')}.",
         _describe_loss(history),
-        _describe_transition(history, transition),
+        "Shaded: the plateau." if transition.plateau_start is not None else "",
         f"Last epoch: loss {format_number(last.loss)}, floor {format_number(last.floor)}, without memory "
         f"{format_number(last.plateau)}.",
         _describe_validation(history),
-        "(b) Largest error of the symbol matrix from softmax probabilities of the training batches; "
+        "b, Largest error of the symbol matrix, from softmax probabilities of the training batches; in the "
         f"last epoch {format_number(last.symbol_matrix_error)}. Vertical lines: changes of batch size.",
-        "(c) Memory: dependence of consecutive symbols as a share of that of the process; last epoch "
+        "c, Memory: dependence of consecutive symbols as a share of that of the process; in the last epoch "
         f"{format_number(last.memory)}.",
-        f"(d) Schedule: batch size {_list_changes([record.batch_size for record in history])}, learning rate "
-        f"{_list_changes([record.learning_rate for record in history])}{_describe_self_weight(history)}.",
-    ]
-    return " ".join(part for part in parts if part)
+        f"d, Batch size: {_list_changes([record.batch_size for record in history])}. Learning rate: "
+        f"{_list_changes([record.learning_rate for record in history])}.",
+        _describe_self_weight(history),
+    )
+
+
+def _say_transition(history: list[EpochRecord], transition: ChangePoint) -> str:
+    """Whether the loss has left its plateau, and where it is."""
+    last = history[-1]
+    end = f"ends at {format_number(last.loss)}, beside a floor of {format_number(last.floor)}"
+    if transition.plateau_start is None:
+        return f"The loss shows no plateau and {end}."
+    start = history[transition.plateau_start].epoch
+    if transition.index is None:
+        return f"The loss has been on its plateau since epoch {start}: no phase transition yet."
+    return f"The loss leaves its plateau in epoch {history[transition.index].epoch} and {end}."
 
 
 def _describe_loss(history: list[EpochRecord]) -> str:
     if history[-1].is_of_words:
         return (
-            "(a) Loss: χ² divergence of the laws of words, in nats, for the network (red), for the process "
-            "(floor, dashed: 0) and for symbols without memory (dash-dotted). Estimates are unbiased, so "
-            "values below 0 occur."
+            "a, Loss: χ² divergence of the laws of words, in nats. Red: network. Dashed: floor of the "
+            "process. Dash-dotted: symbols without memory. Estimates are unbiased, so values below 0 occur."
         )
     return (
-        "(a) Loss: Sinkhorn divergence in mismatched symbols per sequence, for the network (red), for fresh "
-        "sequences of the process in the same batches (floor, dashed; it changes with the batch size) and "
-        "for symbols without memory (dash-dotted; the level of the plateau)."
-    )
-
-
-def _describe_transition(history: list[EpochRecord], transition: ChangePoint) -> str:
-    if transition.plateau_start is None:
-        return "No plateau was found."
-    start = history[transition.plateau_start].epoch
-    if transition.index is None:
-        return f"Training has been on the plateau (shaded) since epoch {start}: no phase transition yet."
-    end = history[transition.index].epoch
-    return (
-        f"Training is on the plateau (shaded) from epoch {start} and leaves it in epoch {end}, the phase "
-        "transition (vertical line)."
+        "a, Loss: Sinkhorn divergence in mismatched symbols per sequence. Red: network. Dashed: floor, fresh "
+        "sequences of the process in the same batches; it changes with the batch size. Dash-dotted: symbols "
+        "without memory, the level of the plateau."
     )
 
 
@@ -340,7 +339,7 @@ def _describe_self_weight(history: list[EpochRecord]) -> str:
     weights = [record.self_weight for record in history]
     if min(weights) == 1.0:
         return ""
-    return f", weight of the self term in the gradient {_list_changes(weights)} (1 is the paper's)"
+    return f"Weight of the self term in the gradient: {_list_changes(weights)} (1 is the paper's)."
 
 
 def _list_changes(values: Sequence[float | int]) -> str:
