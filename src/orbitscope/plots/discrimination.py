@@ -114,6 +114,6 @@ def _say_told(choice: EpsilonChoice) -> str:
     at, is_near = np.argmax(choice.typical_ratio), choice.alternative != INDEPENDENT_SYMBOLS
     is_told = choice.ratio[is_near, at] - N_ERRORS * choice.ratio_error[is_near, at] > 1
     return (
-        f"At the best ε = {format_number(choice.chosen)} the loss tells {is_told.sum()} of {len(is_told)} nearly "
-        "right processes from the process itself."
+        f"At the best ε = {format_number(choice.chosen)} the loss tells {is_told.sum()} of {len(is_told)} "
+        "nearly right processes from the process itself."
     )
