@@ -11,6 +11,11 @@ def test_a_caption_begins_with_the_network_and_a_first_look_says_what_it_is():
     assert begin_caption("Paths.", network="a", quick=True) == "a, first look: small sizes. Paths."
 
 
+def test_what_is_seen_comes_before_the_network():
+    caption = begin_caption("**Paths meet.** Two of them. Three.", network="zoo:linear-3")
+    assert caption == "**Paths meet.**\nzoo:linear-3. Two of them. Three."
+
+
 @pytest.mark.parametrize("height", [1.0, 5.0])
 def test_the_line_lies_inside_the_figure_and_below_everything_else(height):
     figure = build_figure(3.0, height)

@@ -101,7 +101,7 @@ def test_the_strip_of_the_schedule_widens_where_a_value_rises():
     ax = plots.plot_schedule(history)
     rising = ax.patches[-2].get_path().vertices[:4, 1]
     assert np.ptp(rising[[0, 3]]) < np.ptp(rising[[1, 2]])
-    assert "weight of the self term in the gradient 0.55 → … → 1" in plots.describe_training(history, PAST)
+    assert "Weight of the self term in the gradient: 0.55 → … → 1" in plots.describe_training(history, PAST)
 
 
 @pytest.mark.parametrize("n_epochs", [1, 2])

@@ -56,11 +56,11 @@ def test_quantities_and_captions_have_the_names(results):
     (part,) = select_parts(["readout_alignment"])
     result = results["readout_alignment"]
     assert part.summarise(result)[0].label == "readout of symbol sun in the orbit plane"
-    assert "symbol rain" in describe_readout_alignment(result)
+    assert "Symbol rain: " in describe_readout_alignment(result)
     growth = results["noise_free_growth"]
     names = {SHOWN[symbol] for symbol in growth.end_symbol.tolist()}
     assert names
-    assert all(f"symbol {name}," in describe_noise_free_growth(growth) for name in names)
+    assert all(f"symbol {name}: " in describe_noise_free_growth(growth) for name in names)
     legends = [ax.get_legend() for ax in plot_noise_free_growth(growth).axes]
     texts = [text.get_text() for legend in legends if legend for text in legend.get_texts()]
     assert all(any(f"symbol {name}" in text for text in texts) for name in names)

@@ -1,24 +1,23 @@
 """Figures: one file each, drawn from results; nothing is computed, loaded or shown here."""
 
-from .captions import describe_epsilon_choice as describe_epsilon_choice
-from .captions import describe_frequencies as describe_frequencies
-from .captions import describe_measures as describe_measures
-from .captions import describe_rasters as describe_rasters
-from .captions import describe_run_lengths as describe_run_lengths
-from .captions import describe_symbol_matrices as describe_symbol_matrices
-from .captions import describe_training as describe_training
+from .discrimination import describe_epsilon_choice as describe_epsilon_choice
 from .discrimination import plot_epsilon_choice as plot_epsilon_choice
 from .discrimination import plot_loss_ratios as plot_loss_ratios
+from .evaluation.frequencies import describe_frequencies as describe_frequencies
 from .evaluation.frequencies import plot_all_frequencies as plot_all_frequencies
 from .evaluation.frequencies import plot_frequencies as plot_frequencies
 from .evaluation.frequencies import plot_frequency_errors as plot_frequency_errors
+from .evaluation.measures import describe_measures as describe_measures
 from .evaluation.measures import plot_all_measures as plot_all_measures
 from .evaluation.measures import plot_judged_measures as plot_judged_measures
 from .evaluation.measures import plot_unjudged_measures as plot_unjudged_measures
+from .evaluation.raster import describe_rasters as describe_rasters
 from .evaluation.raster import plot_raster as plot_raster
 from .evaluation.raster import plot_rasters as plot_rasters
+from .evaluation.run_lengths import describe_run_lengths as describe_run_lengths
 from .evaluation.run_lengths import plot_run_length_laws as plot_run_length_laws
 from .evaluation.run_lengths import plot_run_lengths as plot_run_lengths
+from .evaluation.symbol_matrices import describe_symbol_matrices as describe_symbol_matrices
 from .evaluation.symbol_matrices import plot_symbol_matrices as plot_symbol_matrices
 from .evaluation.symbol_matrices import plot_symbol_matrix as plot_symbol_matrix
 from .evaluation.symbol_matrices import plot_symbol_matrix_difference as plot_symbol_matrix_difference
@@ -36,6 +35,7 @@ from .style import REGION_COLORS as REGION_COLORS
 from .style import SYMBOL_COLORS as SYMBOL_COLORS
 from .style import get_symbol_color as get_symbol_color
 from .style import with_style as with_style
+from .training_curve import describe_training as describe_training
 from .training_curve import plot_loss as plot_loss
 from .training_curve import plot_memory as plot_memory
 from .training_curve import plot_schedule as plot_schedule

@@ -14,15 +14,14 @@ from ..loss import EpsilonChoice
 from ..statistics import ChangePoint
 from ..system.atomic_files import replace_file, write_text
 from ..training import EpochRecord
-from . import captions
-from .discrimination import plot_epsilon_choice
-from .evaluation.frequencies import plot_all_frequencies
-from .evaluation.measures import plot_all_measures
-from .evaluation.raster import plot_rasters
-from .evaluation.run_lengths import plot_run_length_laws
-from .evaluation.symbol_matrices import plot_symbol_matrices
+from .discrimination import describe_epsilon_choice, plot_epsilon_choice
+from .evaluation.frequencies import describe_frequencies, plot_all_frequencies
+from .evaluation.measures import describe_measures, plot_all_measures
+from .evaluation.raster import describe_rasters, plot_rasters
+from .evaluation.run_lengths import describe_run_lengths, plot_run_length_laws
+from .evaluation.symbol_matrices import describe_symbol_matrices, plot_symbol_matrices
 from .style import with_style
-from .training_curve import plot_training_curve
+from .training_curve import describe_training, plot_training_curve
 
 
 class CaptionedFigure(NamedTuple):
@@ -53,20 +52,18 @@ def draw_run_figures(
     figures = {}
     if history:
         figure = plot_training_curve(history, transition)
-        figures["training"] = CaptionedFigure(figure, captions.describe_training(history, transition))
+        figures["training"] = CaptionedFigure(figure, describe_training(history, transition))
     return figures if evaluation is None else figures | draw_evaluation_figures(evaluation)
 
 
 def draw_evaluation_figures(result: EvaluationResult) -> dict[str, CaptionedFigure]:
     """Draw all figures of an evaluation; names of the stationary ones end in ``_stationary``."""
-    figures = {
-        "frequencies": CaptionedFigure(plot_all_frequencies(result), captions.describe_frequencies(result))
-    }
+    figures = {"frequencies": CaptionedFigure(plot_all_frequencies(result), describe_frequencies(result))}
     per_start = {
-        "symbol_matrices": (plot_symbol_matrices, captions.describe_symbol_matrices),
-        "run_lengths": (plot_run_length_laws, captions.describe_run_lengths),
-        "raster": (plot_rasters, captions.describe_rasters),
-        "measures": (plot_all_measures, captions.describe_measures),
+        "symbol_matrices": (plot_symbol_matrices, describe_symbol_matrices),
+        "run_lengths": (plot_run_length_laws, describe_run_lengths),
+        "raster": (plot_rasters, describe_rasters),
+        "measures": (plot_all_measures, describe_measures),
     }
     for start in result.start.tolist():
         suffix = "" if start == "zero" else f"_{start}"
@@ -78,7 +75,7 @@ def draw_evaluation_figures(result: EvaluationResult) -> dict[str, CaptionedFigu
 def draw_epsilon_figure(choice: EpsilonChoice) -> dict[str, CaptionedFigure]:
     """Draw the figure that explains a choice of ε."""
     figure = plot_epsilon_choice(choice)
-    return {"epsilon": CaptionedFigure(figure, captions.describe_epsilon_choice(choice))}
+    return {"epsilon": CaptionedFigure(figure, describe_epsilon_choice(choice))}
 
 
 def save_figures(figures: Mapping[str, CaptionedFigure], folder: Path) -> list[Path]:

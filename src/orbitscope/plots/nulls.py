@@ -1,4 +1,6 @@
-"""Null values beside the number they are compared with."""
+"""Null values beside the number they are compared with, and what the comparison says."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -6,8 +8,12 @@ from matplotlib.axes import Axes
 
 from .style import FLOOR_COLOR, MUTED_COLOR
 
+LARGEST_P_VALUE = 0.05
+"""p-value below which a number counts as beyond its null."""
+
 _GOLDEN = (5**0.5 - 1) / 2
 _MANY = 300
+_N_BINS = 80
 
 
 def draw_null(
@@ -21,3 +27,40 @@ def draw_null(
     )
     half = 0.6 * height
     ax.vlines(quantile, place - half, place + half, color=MUTED_COLOR, linewidth=1.4, zorder=3)
+
+
+def draw_density(
+    ax: Axes,
+    values: Float[np.ndarray, " draw"],
+    place: float,
+    quantile: float,
+    *,
+    height: float,
+    color: str,
+    label: str | None = None,
+) -> None:
+    """Density of draws between 0 and 1 on a base line, downwards for a height below 0, and a quantile."""
+    counts, edges = np.histogram(values[np.isfinite(values)], np.linspace(0, 1, _N_BINS + 1))
+    sizes = place + height * counts / max(1, counts.max())
+    ax.stairs(sizes, edges, baseline=place, fill=True, color=color, linewidth=0, label=label, zorder=2)
+    ax.vlines(quantile, place, place + height, color=MUTED_COLOR, linewidth=1.4, zorder=3)
+
+
+def say_beyond(names: Sequence[str], p_values: Sequence[float]) -> tuple[str, str]:
+    """Verdict and grounds of a number beside its nulls: "yes", "no", or "undecided" where they disagree.
+
+    Nulls whose p-value is NaN, which were not drawn, have no say; without any the verdict is "untested".
+    """
+    known = [(name, p_value) for name, p_value in zip(names, p_values, strict=True) if np.isfinite(p_value)]
+    beyond = [name for name, p_value in known if p_value < LARGEST_P_VALUE]
+    within = [name for name, p_value in known if p_value >= LARGEST_P_VALUE]
+    if not known:
+        return "untested", "no null was drawn"
+    if beyond and within:
+        return "undecided", f"beyond {join(beyond)}, not beyond {join(within)}"
+    return ("yes", f"beyond {join(beyond)}") if beyond else ("no", f"not beyond {join(within, 'or')}")
+
+
+def join(words: Sequence[str], last: str = "and") -> str:
+    """Words in a row: "a", "a and b", "a, b and c"."""
+    return f" {last} ".join([*([", ".join(words[:-1])] if len(words) > 1 else []), words[-1]])

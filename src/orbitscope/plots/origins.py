@@ -13,9 +13,12 @@ _LINE_SIZE = 6.0
 
 
 def begin_caption(caption: str, *, network: str, quick: bool = False) -> str:
-    """Put the name of the network before a caption; that of a first look says what it is."""
+    """Name the network before a caption, after the bold sentence on what is seen; a first look says so."""
     look = ", first look: small sizes" if quick else ""
-    return f"{network}{look}. {caption}"
+    if not caption.startswith("**"):
+        return f"{network}{look}. {caption}"
+    seen, _, details = caption.removeprefix("**").partition("** ")
+    return f"**{seen}**\n{network}{look}. {details}"
 
 
 @with_style

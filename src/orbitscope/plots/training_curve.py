@@ -1,5 +1,6 @@
 """Training over epochs: loss beside floor and plateau, symbol matrix, memory of the symbols, schedule."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..statistics import ChangePoint
 from ..training import EpochRecord
+from .sentences import begin_with, count
 from .style import (
     BAND_COLOR,
     EXACT_COLOR,
@@ -42,6 +44,7 @@ _LEGEND = (
 )
 _HEADROOM = 0.16
 _MOST_CIRCLES = 30
+_MOST_TURNS = 6
 
 
 @with_style
@@ -274,3 +277,73 @@ def _format_epochs(ax: Axes, epochs: np.ndarray) -> None:
     ax.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, steps=[1, 2, 5, 10], min_n_ticks=1))
     ax.set_xlabel("epoch")
+
+
+def describe_training(history: list[EpochRecord], transition: ChangePoint) -> str:
+    """Caption of :func:`plot_training_curve`."""
+    last = history[-1]
+    return begin_with(
+        _say_transition(history, transition),
+        f"Training over {count(len(history), 'epoch')}.",
+        _describe_loss(history),
+        "Shaded: the plateau." if transition.plateau_start is not None else "",
+        f"Last epoch: loss {format_number(last.loss)}, floor {format_number(last.floor)}, without memory "
+        f"{format_number(last.plateau)}.",
+        _describe_validation(history),
+        "b, Largest error of the symbol matrix, from softmax probabilities of the training batches; in the "
+        f"last epoch {format_number(last.symbol_matrix_error)}. Vertical lines: changes of batch size.",
+        "c, Memory: dependence of consecutive symbols as a share of that of the process; in the last epoch "
+        f"{format_number(last.memory)}.",
+        f"d, Batch size: {_list_changes([record.batch_size for record in history])}. Learning rate: "
+        f"{_list_changes([record.learning_rate for record in history])}.",
+        _describe_self_weight(history),
+    )
+
+
+def _say_transition(history: list[EpochRecord], transition: ChangePoint) -> str:
+    """Whether the loss has left its plateau, and where it is."""
+    last = history[-1]
+    end = f"ends at {format_number(last.loss)}, beside a floor of {format_number(last.floor)}"
+    if transition.plateau_start is None:
+        return f"The loss shows no plateau and {end}."
+    start = history[transition.plateau_start].epoch
+    if transition.index is None:
+        return f"The loss has been on its plateau since epoch {start}: no phase transition yet."
+    return f"The loss leaves its plateau in epoch {history[transition.index].epoch} and {end}."
+
+
+def _describe_loss(history: list[EpochRecord]) -> str:
+    if history[-1].is_of_words:
+        return (
+            "a, Loss: χ² divergence of the laws of words, in nats. Red: network. Dashed: floor of the "
+            "process. Dash-dotted: symbols without memory. Estimates are unbiased, so values below 0 occur."
+        )
+    return (
+        "a, Loss: Sinkhorn divergence in mismatched symbols per sequence. Red: network. Dashed: floor, fresh "
+        "sequences of the process in the same batches; it changes with the batch size. Dash-dotted: symbols "
+        "without memory, the level of the plateau."
+    )
+
+
+def _describe_validation(history: list[EpochRecord]) -> str:
+    validated = [(r.validation_loss, r) for r in history if r.validation_loss is not None]
+    if not validated:
+        return "There was no validation."
+    best, record = min(validated, key=lambda pair: pair[0])
+    floor = record.validation_floor
+    beside = "" if floor is None else f", floor {format_number(floor)} (fine dots)"
+    return f"Lowest validation loss (circles): {format_number(best)} in epoch {record.epoch}{beside}."
+
+
+def _describe_self_weight(history: list[EpochRecord]) -> str:
+    weights = [record.self_weight for record in history]
+    if min(weights) == 1.0:
+        return ""
+    return f"Weight of the self term in the gradient: {_list_changes(weights)} (1 is the paper's)."
+
+
+def _list_changes(values: Sequence[float | int]) -> str:
+    """The values in turn, or only the first and the last where there are many."""
+    texts = (format_number(value, digits=4 if isinstance(value, int) else 3) for value in values)
+    turns = [text for text, _ in itertools.groupby(texts)]
+    return " → ".join(turns if len(turns) <= _MOST_TURNS else [turns[0], "…", turns[-1]])

@@ -28,24 +28,44 @@ def test_judged_measures_are_drawn_in_units_of_their_margin(evaluation):
     assert [line.get_marker() for line in points] == ["o", "X", "o", "X"]
     assert points[2].get_markerfacecolor() == "white"
     texts = list_texts(ax)
-    assert [text for text in texts if text in {"equivalent", "different", "inconclusive"}] == [
-        "equivalent",
-        "different",
-        "inconclusive",
-        "different",
-        "different",
+    assert [text for text in texts if text in {"within", "outside", "undecided"}] == [
+        "within",
+        "outside",
+        "undecided",
+        "outside",
+        "outside",
     ]
     assert "0.015 [0.012, 0.018]" in texts
     assert "∞" in texts
 
 
-def test_other_measures_are_drawn_in_their_own_units(evaluation):
+def test_other_measures_are_a_table_in_their_own_units(evaluation):
     ax = plots.plot_unjudged_measures(evaluation)
     names = [label.get_text() for label in ax.get_yticklabels()]
     assert names == ["n-gram divergence 2 (nat)", "sinkhorn loss", "refit KL rate"]
-    points = [line for line in ax.lines if line.get_marker() == "D"]
-    assert [line.get_xdata()[0] for line in points] == [0.004, 5.5]
-    assert {"0.004 [0.003, 0.005]", "5.5", "undefined"} < set(list_texts(ax))
+    rows = {}
+    for text in ax.texts:
+        rows.setdefault(text.xy[1], []).append(text.get_text())
+    assert list(rows.values()) == [
+        ["network [interval]", "process sample"],
+        ["0.004 [0.003, 0.005]", "4×10⁻⁴"],
+        ["5.5", "0.55"],
+        ["undefined", "undefined"],
+    ]
+    assert not ax.get_xticks().size
+
+
+def test_columns_of_the_table_do_not_touch(evaluation):
+    wide = [getattr(evaluation, name).copy() for name in ("estimate", "low", "high")]
+    for values, number in zip(wide, (-1.23e-5, -4.56e-5, -1.11e-6), strict=True):
+        values[:, 4] = number
+    estimate, low, high = wide
+    figure = plots.plot_all_measures(replace(evaluation, estimate=estimate, low=low, high=high))
+    figure.draw_without_rendering()
+    (network, sample), ax = figure.axes[1].texts[2:4], figure.axes[1]
+    assert network.get_text() == "−1.23×10⁻⁵ [−4.56×10⁻⁵, −1.11×10⁻⁶]"
+    assert network.get_window_extent().x1 < sample.get_window_extent().x0
+    assert sample.get_window_extent().x1 < ax.bbox.x1 < figure.bbox.x1
 
 
 @pytest.mark.parametrize(
@@ -75,10 +95,10 @@ def test_an_undefined_measure_has_no_verdict(evaluation):
         result = replace(evaluation, estimate=estimate, verdict=verdicts)
         texts = list_texts(plots.plot_judged_measures(result))
         assert texts.count("undefined") == 1
-        assert texts.count("inconclusive") == 1
-        assert "0 equivalent, 1 inconclusive, 3 different, 1 undefined" in plots.describe_measures(
-            result, "zero"
-        )
+        assert texts.count("undecided") == 1
+        caption = plots.describe_measures(result, "zero")
+        seen = "**0 of 5 measures are within their margins, 1 undecided, 3 outside, 1 undefined.** Every"
+        assert caption.startswith(seen)
 
 
 def test_measures_without_any_margin_make_a_whole_figure(evaluation):
@@ -89,3 +109,10 @@ def test_measures_without_any_margin_make_a_whole_figure(evaluation):
     assert "network [interval]" in texts
     assert "verdict" not in texts
     assert "verdict" in [t for ax in plots.plot_all_measures(evaluation).axes for t in list_texts(ax)]
+    assert plots.describe_measures(bare, "zero").startswith("**No measure has a margin.** ")
+
+
+def test_the_caption_counts_the_verdicts(evaluation):
+    caption = plots.describe_measures(evaluation, "stationary")
+    seen = "**1 of 5 measures is within its margin, 1 undecided, 3 outside.** Every measure, after a burn-in"
+    assert caption.startswith(seen)

@@ -30,7 +30,49 @@ def test_each_panel_ends_where_its_own_laws_have_ended(evaluation):
     laws[:, :, 1, :7] = 1 / 7
     short = plots.plot_run_lengths(replace(evaluation, symbol_run_law=laws), symbol=1)
     assert short.get_xlim() == (0.5, 7.5)
-    assert find_line(short, "network").get_markevery() == 1
+    assert find_line(short, "network").get_markevery() == (0, 1)
+
+
+def test_points_of_network_and_process_sample_take_turns(evaluation):
+    ax = plots.plot_run_lengths(evaluation)
+    assert find_line(ax, "network").get_markevery() == (0, 2)
+    assert find_line(ax, "process sample (floor)").get_markevery() == (1, 2)
+    exact, network = find_line(ax, "process, exact"), find_line(ax, "network")
+    assert exact.get_linewidth() > network.get_linewidth()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "seen"),
+    [
+        ("equivalent", "The network has the law of runs of the process, within a margin of 0.03."),
+        (
+            "inconclusive",
+            "Whether the network has the law of runs of the process cannot be told within 0.03.",
+        ),
+        (
+            "different",
+            "Runs of one symbol follow another law than in the process, outside the margin of 0.03.",
+        ),
+    ],
+)
+def test_the_caption_of_runs_begins_with_the_verdict(evaluation, verdict, seen):
+    judged = replace(evaluation, verdict=np.full_like(evaluation.verdict, verdict, dtype="<U20"))
+    caption = plots.describe_run_lengths(judged, "zero")
+    assert caption.startswith(f"**{seen}** ")
+    assert "0.03 [0.02, 0.04], process sample 0.003; margin 0.03" in caption
+
+
+@pytest.mark.parametrize(("error", "how"), [(0.08, "8 % too often"), (-0.123, "12.3 % too rarely")])
+def test_the_caption_of_rasters_begins_with_how_often_symbols_change(evaluation, error, how):
+    assert plots.describe_rasters(evaluation, "zero").startswith(
+        "**Whether the rate of changes is that of the process has no verdict: its error has no margin.** "
+    )
+    estimate, margin, verdict = (getattr(evaluation, n).copy() for n in ("estimate", "margin", "verdict"))
+    measure = evaluation.measure.astype("<U30")
+    estimate[0, 0], margin[0], verdict[0, 0], measure[0] = error, 0.04, "different", "volatility_error"
+    changed = replace(evaluation, estimate=estimate, margin=margin, verdict=verdict, measure=measure)
+    caption = plots.describe_rasters(changed, "zero")
+    assert caption.startswith(f"**Symbols change {how}, outside the margin of 4 %.** 8 sequences of 30 steps")
 
 
 def test_a_symbol_without_runs_says_so(evaluation):

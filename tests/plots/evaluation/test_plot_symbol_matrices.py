@@ -44,6 +44,36 @@ def test_an_undefined_row_shows_dashes(evaluation):
     assert "never occurs" not in plots.describe_symbol_matrices(evaluation, "zero")
 
 
+def test_the_caption_of_matrices_begins_with_the_verdict(evaluation):
+    seen = "**The network has the symbol matrix of the process, within a margin of 0.02.** Probabilities"
+    assert plots.describe_symbol_matrices(evaluation, "zero").startswith(seen)
+    matrix, verdict = evaluation.symbol_matrix.copy(), evaluation.verdict.copy()
+    matrix[0, 0] = matrix[0, 2]
+    matrix[0, [0, 2], 1, 2] = (0.9, 0.25)
+    verdict[0, 0] = "different"
+    caption = plots.describe_symbol_matrices(
+        replace(evaluation, symbol_matrix=matrix, verdict=verdict), "zero"
+    )
+    seen = (
+        "Symbol 2 follows symbol 1 too often: with probability 0.900 for 0.250, outside the margin of 0.02."
+    )
+    assert caption.startswith(f"**{seen}** ")
+
+
+def test_the_caption_of_frequencies_names_the_symbol_and_the_start_that_is_worst(evaluation):
+    frequencies, verdict = evaluation.frequencies.copy(), evaluation.verdict.copy()
+    frequencies[:, 2] = (0.5, 0.45, 0.05)
+    frequencies[0, 0] = (0.5, 0.451, 0.049)
+    frequencies[1, 0] = (0.52, 0.459, 0.021)
+    verdict[0, 1] = "equivalent"
+    caption = plots.describe_frequencies(replace(evaluation, frequencies=frequencies, verdict=verdict))
+    seen = "The network emits symbol 2 too rarely: 2.1 % of the steps for 5 %, outside the margin of 0.5 %."
+    assert caption.startswith(f"**{seen}** ")
+    verdict[1, 1] = "inconclusive"
+    caption = plots.describe_frequencies(replace(evaluation, frequencies=frequencies, verdict=verdict))
+    assert "frequency of each symbol of the process cannot be told within 0.5 %.**" in caption
+
+
 def test_many_symbols_get_two_rows_with_the_hmm_sample():
     result = build_evaluation(7)
     figure = plots.plot_symbol_matrices(result)

@@ -92,17 +92,30 @@ def test_points_that_did_not_converge_are_open(homogeneous):
 
 def test_captions_have_the_numbers_of_the_result(bistable, ghost, homogeneous):
     caption = describe_fixed_points(bistable)
-    assert "from 41 driven states: 3 fixed points, 0 rays of fixed points, 0 slow points." in caption
-    assert "identity" not in caption
+    assert caption.startswith("**The noise-free map has 3 fixed points, 1 of them unstable.** Minima")
+    assert "from 41 driven states. Found: 3 fixed points, 0 rays of fixed points, 0 slow points." in caption
     assert f"({bistable.n_starts[0]} starts, |λ| ≤ {bistable.spectral_radius[0]:.3f}" in caption
     caption = describe_fixed_points(ghost)
-    assert f"{ghost.speed[1] / ghost.status['scale']:.3g} per step" in caption
+    assert f"{ghost.speed[1] / ghost.status['scale']:.3g} of their size per step" in caption
     caption = describe_fixed_points(homogeneous)
     assert "on the sphere" in caption
-    assert "(an identity)" in caption
+    seen = "The origin is the only fixed point: the map is homogeneous, and no fixed ray was found."
+    assert caption.startswith(f"**{seen}**")
+    assert "a, Starts" not in caption
     assert "Fixed: the origin (0 starts, no derivative)." in caption
     share = (~homogeneous.converged * homogeneous.n_starts).sum() / 30
-    assert f"({100 * share:.3g} % of the starts)" in caption
+    assert f"{100 * share:.3g} % of the starts did not converge" in caption
+
+
+def test_an_identity_is_a_sentence_instead_of_panels(homogeneous):
+    figure = plot_fixed_points(homogeneous)
+    assert not figure.axes
+    (text,) = (text.get_text().replace("\n", " ") for text in figure.texts)
+    speed = homogeneous.speed[homogeneous.kind == "slow"].min()
+    assert text.startswith("The origin is the only fixed point: the map is homogeneous")
+    assert f"Speeds of the slow points: {speed:.3g} to" in text
+    figure.canvas.draw()
+    assert figure.texts[0].get_window_extent().x1 < figure.bbox.x1
 
 
 def test_figures_of_all_kinds_of_result(bistable, ghost, homogeneous):
@@ -110,13 +123,18 @@ def test_figures_of_all_kinds_of_result(bistable, ghost, homogeneous):
     moving = find([[0.5, 1.0], [1.0, 0.5]], [[1.0, 2.0]], "tanh", max_steps=0, polish_steps=0)
     weights = np.array([[0.5, 0.5], [0.5, 0.5]])
     ray = find(weights, [[1.0, 2.0], [3.0, 1.0]])
-    for result in (bistable, ghost, homogeneous, origin, moving, ray):
+    for result in (bistable, ghost, moving, ray):
         figure = plot_fixed_points(result)
         figure.canvas.draw()
         assert len(figure.get_axes()) == 2
     assert "1 fixed point, 0 rays of fixed points, 0 slow points" in describe_fixed_points(origin)
     assert "Fixed: the origin (3 starts, no derivative)." in describe_fixed_points(origin)
-    assert "No point is fixed." in describe_fixed_points(moving)
+    assert "**The homogeneous map has 1 ray of fixed points through the origin.**" in describe_fixed_points(
+        ray
+    )
+    assert "**No point of the noise-free map is fixed; it has 1 slow point.**" in describe_fixed_points(
+        moving
+    )
     assert "1 ray of fixed points" in describe_fixed_points(ray)
     named = replace(ray, symbol=np.array([-1, 1]), settings=ray.settings | {"symbol_names": ["sun", "rain"]})
     caption = describe_fixed_points(named)

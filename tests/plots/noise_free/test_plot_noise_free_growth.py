@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -92,14 +94,14 @@ def test_many_ends_are_pooled():
 
 def test_captions_have_the_numbers_of_the_result(rays, bistable):
     caption = describe_noise_free_growth(rays)
-    assert "from 4 driven states: the network decays" in caption
+    assert caption.startswith("**Without noise activity dies out.** Noise-free paths from 4 driven states.")
     assert "first 50 steps" in caption
     assert "mean −0.536, largest −0.223 per step" in caption
-    assert "0 % of the states grow (upper 95 % limit 53 %), 25 % fell silent" in caption
-    assert "2 rays: ray of symbol 0, 50 % of the states, rate −0.693; ray of symbol 1, 25 %" in caption
+    assert "0 % of the states grow (upper 95 % limit 53 %). 25 % fell silent." in caption
+    assert "Ray of symbol 0: 50 % of the states, rate −0.693. Ray of symbol 1: 25 %" in caption
     caption = describe_noise_free_growth(bistable)
-    assert "the network settles" in caption
-    assert "(2 ends; 100 % rest, 0 % diverged)" in caption
+    assert caption.startswith("**Without noise activity comes to rest, at 2 points.**")
+    assert "come to rest: 2 ends. 100 % of the paths rest, 0 % diverged." in caption
 
 
 def test_figures_of_all_kinds_of_network(rays, bistable):
@@ -111,4 +113,18 @@ def test_figures_of_all_kinds_of_network(rays, bistable):
         assert len(figure.get_axes()) == 2
         assert describe_noise_free_growth(result)
     assert "mean undefined, largest −∞ per step" in describe_noise_free_growth(silent)
-    assert "the network grows" in describe_noise_free_growth(growing)
+    seen = "**Without noise activity grows from 100 % of the states.**"
+    assert describe_noise_free_growth(growing).startswith(seen)
+
+
+@pytest.mark.parametrize(
+    ("status", "seen"),
+    [
+        ({"verdict": "moves", "settled_share": 0.5, "diverged_share": 0.25}, "goes on moving from 25 % of"),
+        ({"verdict": "diverges", "diverged_share": 0.25}, "grows without bound from 25 % of the states"),
+        ({"verdict": "neutral"}, "neither grows nor dies out"),
+    ],
+)
+def test_the_caption_begins_with_the_verdict(bistable, status, seen):
+    caption = describe_noise_free_growth(replace(bistable, status=bistable.status | status))
+    assert caption.startswith(f"**Without noise activity {seen}")

@@ -82,8 +82,12 @@ def test_the_caption_has_the_numbers_of_the_result(result):
     caption = describe_orbit_paths(result)
     assert "a, 4 trajectories of 30 steps" in caption
     assert "plane of 20 trajectories" in caption
+    left = 100 * np.divide(*np.median(result.free_norm[:, [-1, 0]], axis=0))
+    assert caption.startswith("**Activity falls to ")
+    share = re.search(r"falls to (\S+) % of its size in the 12 steps after the noise has stopped", caption)
+    assert float(share[1]) == pytest.approx(left, rel=5e-3)
     assert "for 12 steps after the noise stopped" in caption
-    shares = re.search(r"plane \(([\d.]+) and ([\d.]+) %", caption)
+    shares = re.search(r"axes hold ([\d.]+) and ([\d.]+) %", caption)
     np.testing.assert_allclose(
         [float(share) for share in shares.groups()],
         100 * result.plane.explained_variance_ratio,
@@ -103,7 +107,9 @@ def test_silence_and_an_indifferent_readout_can_be_drawn():
     assert not result.free_norm[:, 1:].any()
     plot_orbit_paths(result).canvas.draw()
     assert "0 at the end" in describe_orbit_paths(result)
+    seen = "**Activity is silent 12 steps after the noise has stopped.**"
+    assert describe_orbit_paths(result).startswith(seen)
     given = compute_orbit_paths(
         network, generator=torch.Generator().manual_seed(1), plane=result.plane, **SMALL
     )
-    assert "plane given" in describe_orbit_paths(given)
+    assert "It was given." in describe_orbit_paths(given)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,7 @@ from part_functions import compute_orbit_size
 from orbitscope.network import build_network
 from orbitscope.plots.orbit.orbit_size import describe_orbit_size, plot_orbit_size, plot_sizes
 from orbitscope.plots.style import format_number
+from orbitscope.statistics import Estimate
 
 
 def run(cell):
@@ -44,10 +47,34 @@ def test_an_identity_is_marked_as_one(result):
     if result.is_identity:
         assert title == "identity: slope 1 by construction"
         assert "Identity, not a finding" in caption
-        assert "axis 1: 1 (1 to 1)" in caption
+        assert caption.startswith(
+            "**The orbit is exactly proportional to the noise, as in every ReLU network"
+        )
     else:
         assert title == "measured"
         assert "Identity" not in caption
         assert f"total: {format_number(float(result.slope[2]))} (" in caption
     assert "12 trajectories of 20 steps" in caption
-    assert len(plot_orbit_size(result).get_axes()) == 1
+
+
+def test_an_identity_is_a_sentence_with_the_size_and_a_measurement_a_panel(result):
+    figure = plot_orbit_size(result)
+    assert len(figure.axes) == (0 if result.is_identity else 1)
+    if result.is_identity:
+        size = format_number(float(result.size.value[1, 2]))
+        text = figure.texts[0].get_text().replace("\n", " ")
+        assert f"At a noise of 1 the standard deviation of activity is {size}." in text
+
+
+@pytest.mark.parametrize(
+    ("limits", "seen"),
+    [
+        ((0.7, 0.9), "The orbit grows less than in proportion to the noise: slope 0.8 (0.7 to 0.9)."),
+        ((0.7, 1.1), "The orbit grows in proportion to the noise, as far as can be told: slope 0.8 "),
+        ((1.1, 1.2), "The orbit grows more than in proportion to the noise: slope 0.8 (1.1 to 1.2)."),
+    ],
+)
+def test_the_caption_begins_with_the_slope_beside_one(limits, seen):
+    slope = Estimate(np.full(3, 0.8), *(np.full(3, limit) for limit in limits))
+    measured = replace(run("tanh"), slope=slope)
+    assert describe_orbit_size(measured).startswith(f"**{seen}")

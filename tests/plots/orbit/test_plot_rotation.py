@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from orbitscope.plots.orbit.rotation import (
     plot_winding,
 )
 from orbitscope.plots.style import format_number
+from orbitscope.statistics import Null
 
 SMALL = {"n_trajectories": 20, "n_steps": 80, "burn_in": 40, "n_null": 50, "n_resamples": 100}
 SMALL |= {"max_untrained": 0}
@@ -93,8 +96,13 @@ def test_the_caption_has_the_numbers_of_the_result(result):
     caption = describe_rotation(result)
     assert "20 trajectories of 80 steps" in caption
     assert f"{format_number(float(result.area_rate))} (" in caption
-    assert f"untrained {format_number(float(result.untrained.quantile))} (20 draws, p = 0.0476)" in caption
-    assert f"{format_number(float(result.winding))} turns per 100 steps" in caption
+    untrained = format_number(float(result.untrained.quantile))
+    assert f"Untrained (networks with random weights): {untrained} (20 draws, p = 0.0476)" in caption
+    assert caption.startswith(
+        "**Activity turns one way, beyond sign flips, reversible processes and untrained networks.**"
+    )
+    winding = f"{format_number(float(result.winding))} ("
+    assert f"Over all: {winding}" in caption
     output = (result.output_irreversibility.low, result.output_irreversibility.high)
     for limits in ((result.winding.low, result.winding.high), output):
         assert " to ".join(format_number(float(limit)) for limit in limits) in caption
@@ -106,6 +114,33 @@ def test_a_null_without_networks_is_empty():
     plot_rotation(result).canvas.draw()
     assert len(get_dots(plot_area_rate(result))[2][0]) == 0
     caption = describe_rotation(result)
-    assert "untrained not drawn" in caption
+    assert "Untrained (networks with random weights): not drawn." in caption
+    assert caption.startswith("**Activity turns one way, beyond sign flips and reversible processes.**")
     assert "undefined" not in caption
-    assert "arrows: 19 steps" in caption
+    assert "Arrows: 19 steps" in caption
+
+
+@pytest.mark.parametrize(
+    ("p_values", "seen"),
+    [
+        ((0.2, 0.3), "Activity does not turn one way, not beyond sign flips or reversible processes."),
+        (
+            (0.01, 0.3),
+            "Whether activity turns one way is undecided: beyond sign flips, not beyond reversible "
+            "processes.",
+        ),
+        ((np.nan, np.nan), "Whether activity turns one way was not tested: no null was drawn."),
+    ],
+)
+def test_the_caption_begins_with_one_verdict_over_the_nulls(p_values, seen):
+    result = run(n_untrained=0, n_steps=20)
+    flips, reversible = (
+        Null(null.name, null.quantile, p_value)
+        for null, p_value in zip(result.area_rate_nulls, p_values, strict=False)
+    )
+    caption = describe_rotation(replace(result, sign_flips=flips, reversible=reversible))
+    assert caption.startswith(f"**{seen}**")
+
+
+def test_the_plane_of_standardised_activity_is_named_in_what_is_seen():
+    assert describe_rotation(run(n_untrained=0, standardise=True)).startswith("**Standardised activity turns")

@@ -1,8 +1,10 @@
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgba
 from part_functions import compute_training_evolution
 
 from orbitscope.network import build_network
@@ -12,8 +14,10 @@ from orbitscope.plots.over_training.training_evolution import (
     describe_training_evolution,
     plot_course,
     plot_measures_over_training,
+    plot_orbit,
     plot_training_evolution,
 )
+from orbitscope.plots.style import get_symbol_color
 from orbitscope.statistics import Estimate
 
 GAINS = {0: 0.5, 10: 0.5, 20: 0.6, 25: 1e3, 30: 1.5, 40: 2.5}
@@ -74,8 +78,29 @@ def test_the_figure_has_a_panel_for_each_measure_and_the_stack(result):
     figure = plot_training_evolution(result)
     labels = [ax.get_ylabel() for ax in figure.axes]
     assert "relative loss" in labels
-    assert "exponent (1/step)" in labels
-    assert len(figure.axes) == 7
+    assert "largest Lyapunov\nexponent (1/step)" in labels
+    titles = [ax.get_title(loc="left") for ax in figure.axes[6:]]
+    epochs = [f"epoch {result.checkpoint_epoch[row]}" for row in choose_orbits(result)]
+    assert titles == [*epochs, *[""] * (8 - len(epochs))]
+    assert not any(ax.name == "3d" for ax in figure.axes)
+    legends = [[t.get_text() for t in part.legends[0].get_texts()] for part in figure.subfigs]
+    marks = ["loss leaves its plateau", "onset of a share", "symbols without memory", "untrained networks"]
+    assert legends[0] == marks
+    assert legends[1] == [f"symbol {s}" for s in np.unique(result.orbit_symbol[result.orbit_symbol >= 0])]
+
+
+def test_orbits_stand_on_one_square_scale_in_the_colours_of_their_symbols(result):
+    first, last = (plot_orbit(result, row) for row in (0, 5))
+    assert (first.get_xlim(), first.get_ylim()) == (last.get_xlim(), last.get_ylim())
+    assert np.ptp(first.get_xlim()) == pytest.approx(np.ptp(first.get_ylim()))
+    for ax, row in ((first, 0), (last, 5)):
+        dots = ax.collections[0]
+        np.testing.assert_array_equal(dots.get_offsets(), result.orbit[row])
+        colors = [to_rgba(get_symbol_color(int(symbol))) for symbol in result.orbit_symbol[row]]
+        np.testing.assert_array_equal(dots.get_facecolors(), colors)
+        (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+        assert ((left, bottom) < result.orbit[row]).all()
+        assert (result.orbit[row] < (right, top)).all()
 
 
 def test_the_caption_has_the_dates_their_lag_and_what_is_missing(result):
@@ -83,14 +108,21 @@ def test_the_caption_has_the_dates_their_lag_and_what_is_missing(result):
     assert "6 checkpoints" in caption
     assert "Without a stationary regime: 25." in caption
     assert "Loss drop: epoch 20." in caption
+    lag = result.lag[result.event.tolist().index("critical_share")]
+    assert caption.startswith(f"**Critical pairs of eigenvalues set in {describe_lag(lag)}.**")
     assert "Onset of unstable: epoch" in caption
     assert "epochs after the loss drop" in caption
     assert "takes 7 trajectories with an event, a share of at least 0.035" in caption
-    assert "grey: the middle 90 % of 20 untrained networks" in caption
+    assert "Grey: the middle 90 % of 20 untrained networks" in caption
     still = run({epoch: 0.5 for epoch in GAINS}, n_untrained=0)
     assert "untrained" not in describe_training_evolution(still)
     assert "Onset of unstable_share undefined" in describe_training_evolution(still)
-    plot_training_evolution(still)
+    seen = "**The loss drops in epoch 20; no onset of critical pairs of eigenvalues was dated.**"
+    assert describe_training_evolution(still).startswith(seen)
+    plot_training_evolution(still).canvas.draw()
+    undated = replace(still, date=Estimate(np.full(3, np.nan)))
+    seen = "**Neither a drop of the loss nor an onset of critical pairs of eigenvalues was dated.**"
+    assert describe_training_evolution(undated).startswith(seen)
 
 
 def test_a_lag_is_put_in_words_on_either_side_of_the_drop():

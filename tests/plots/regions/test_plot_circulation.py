@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from orbitscope.dynamics.regions.circulation import measure_circulation
 from orbitscope.plots.regions.circulation import (
@@ -8,6 +11,7 @@ from orbitscope.plots.regions.circulation import (
     plot_net_circulation,
 )
 from orbitscope.plots.style import format_number
+from orbitscope.statistics import Estimate
 
 
 def run(labels):
@@ -49,9 +53,10 @@ def test_the_caption_has_the_numbers_of_the_result():
     caption = describe_circulation(result)
     assert f"{int(result.n_excursions)} stretches" in caption
     for i, name in enumerate(("direct", "any")):
-        assert f"{name}: {result.n_forward[i]} forward and {result.n_backward[i]} backward" in caption
+        counts = f"{name.capitalize()}: {result.n_forward[i]} forward and {result.n_backward[i]} backward"
+        assert counts in caption
         assert f"worth {format_number(float(result.n_effective[i]))} independent cycles" in caption
-        assert f"circulation {format_number(float(result.circulation[i]))} (" in caption
+        assert f"circulation is {format_number(float(result.circulation[i]))} (" in caption
 
 
 def test_missing_cycles_are_said_to_be_missing():
@@ -60,8 +65,32 @@ def test_missing_cycles_are_said_to_be_missing():
     figure.canvas.draw()
     texts = [text.get_text() for text in figure.get_axes()[1].texts]
     assert texts[:2] == ["no cycles", "no cycles"]
-    assert "circulation undefined, p = undefined" in describe_circulation(none)
+    caption = describe_circulation(none)
+    assert "circulation is undefined, p = undefined" in caption
+    assert caption.startswith("**Activity makes no cycle of slow, kick and transition.**")
     labels = np.zeros((30, 8), dtype=int)
     labels[0] = [0, 1, 2, 0, 2, 1, 0, 0]
     texts = [text.get_text() for text in plot_net_circulation(run(labels)).texts]
     assert texts == ["reversible", "> ½: one-way"]
+
+
+@pytest.mark.parametrize(
+    ("found", "seen"),
+    [
+        ((0.9, 0.6, 1.0), "Activity goes round slow → kick → transition → slow one way: 9 forward, 1 back."),
+        (
+            (0.9, 0.3, 1.0),
+            "Activity goes round slow → kick → transition → slow more often than back: 9 forward",
+        ),
+        (
+            (-0.9, -1.0, -0.6),
+            "Activity goes round slow → transition → kick → slow one way: 9 forward, 1 back.",
+        ),
+        ((0.4, -0.1, 0.8), "Cycles slow → kick → transition → slow go no way that can be told: 9 forward"),
+    ],
+)
+def test_the_caption_begins_with_the_way_that_cycles_go(found, seen):
+    circulation = Estimate(*([number] * 2 for number in found))
+    counts = {"n_forward": np.array([9, 9]), "n_backward": np.array([1, 1])}
+    result = replace(run(draw_labels()), circulation=circulation, **counts)
+    assert describe_circulation(result).startswith(f"**{seen}")

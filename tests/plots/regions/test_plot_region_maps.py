@@ -82,6 +82,9 @@ def test_shares_of_each_region_add_to_one(result):
 def test_the_caption_has_sizes_and_means(result):
     caption = describe_region_maps(result)
     assert "360 driven states" in caption
+    slow, kick = (100 * result.estimate.value[result.measure.tolist().index("share"), i] for i in (0, 1))
+    seen = f"Activity is in slow regions for {slow:.3g} % of the steps and in kick regions for {kick:.3g} %."
+    assert caption.startswith(f"**{seen}**")
     assert "below 2 steps transition, above 8 slow" in caption
     assert f"at {result.n_unstable.size} of the states" in caption
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from orbitscope.plots.regions.regions import (
     plot_visits,
 )
 from orbitscope.plots.style import REGION_COLORS, format_number
+from orbitscope.statistics import Estimate
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +34,8 @@ def test_the_histogram_holds_every_state_in_the_colour_of_its_region(result):
         assert len(colors) == 1
         assert colors == {to_rgba(REGION_COLORS[name])}
         assert sum(patch.get_height() for patch in container) == n_points
+    ax.figure.draw_without_rendering()
+    assert ax.get_legend().get_window_extent().y0 >= ax.bbox.y1
 
 
 def test_bars_are_the_estimates_and_the_null_stands_beside_unstable_directions(result):
@@ -42,6 +47,10 @@ def test_bars_are_the_estimates_and_the_null_stands_beside_unstable_directions(r
         np.testing.assert_allclose(limits.T, [result.estimate.low[row], result.estimate.high[row]])
         legend = ax.get_legend()
         assert (legend is not None) == (measure == "unstable")
+        if legend is not None:
+            ax.figure.draw_without_rendering()
+            top = max(np.nanmax(result.estimate.high[row]), *(patch.get_height() for patch in ax.patches))
+            assert legend.get_window_extent().y0 > ax.transData.transform((0, top))[1]
         assert [label.get_text() for label in ax.get_xticklabels()] == ["slow", "kick", "transition"]
 
 
@@ -68,3 +77,35 @@ def test_the_caption_has_the_numbers_of_the_result(result):
     flux = result.net_flux
     value, low, high = (format_number(float(number)) for number in (flux.value, flux.low, flux.high))
     assert f"net flux {value} ({low} to {high}) cycles per 100 steps" in caption
+
+
+@pytest.mark.parametrize(
+    ("network", "beyond", "seen"),
+    [
+        (
+            (0.5, 0.2, 0.8),
+            (0.3, 0.1, 0.5),
+            "more unstable directions than slow ones, beyond random active sets",
+        ),
+        (
+            (0.5, 0.2, 0.8),
+            (0.3, -0.1, 0.5),
+            "more unstable directions than slow ones, not beyond random active",
+        ),
+        ((-0.5, -0.8, -0.2), (0.3, 0.1, 0.5), "fewer unstable directions than slow ones, not beyond random"),
+    ],
+)
+def test_the_caption_begins_with_kick_against_slow(result, network, beyond, seen):
+    numbers = np.array([network, (0.0, -1.0, 1.0), beyond]).T
+    caption = describe_regions(replace(result, kick_minus_slow=Estimate(*numbers)))
+    assert caption.startswith(f"**Kick states have {seen}")
+
+
+def test_the_caption_says_where_nothing_can_be_told(result):
+    undecided = replace(result, kick_minus_slow=Estimate(np.ones(3), np.full(3, -1.0), np.full(3, 2.0)))
+    seen = "**Kick and slow states do not differ in unstable directions, as far as can be told.**"
+    assert describe_regions(undecided).startswith(seen)
+    empty = replace(result, kick_minus_slow=Estimate(np.full(3, np.nan)))
+    assert describe_regions(empty).startswith(
+        "**Unstable directions of kick and slow states cannot be compared"
+    )

@@ -16,6 +16,7 @@ from orbitscope.plots.regions.slow_clusters import (
     plot_timescales,
 )
 from orbitscope.plots.style import get_symbol_color
+from orbitscope.statistics import Estimate
 
 
 def compute(*, n_blobs=2, hmm=None):
@@ -50,7 +51,8 @@ def test_timescales_with_the_null_and_the_gap(result):
     np.testing.assert_allclose(times.get_ydata(), result.timescale[1:])
     np.testing.assert_array_equal(times.get_xdata(), [2, 3, 4, 5, 6])
     np.testing.assert_allclose(null.get_ydata(), -1 / np.log(result.null_eigenvalue.quantile))
-    assert ax.texts[0].get_text() == f"× {float(f'{result.gap[0]:.1e}'):.10g}"
+    assert ax.get_title("right") == f"2 clusters: gap × {float(f'{result.gap[0]:.1e}'):.10g}"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["random order"]
     (band,) = ax.patches
     assert band.get_x() == 2
     assert band.get_width() == 1
@@ -79,6 +81,8 @@ def test_bars_are_the_table_in_the_colours_of_symbols(result):
     for symbol, container in enumerate(ax.containers):
         assert container[0].get_facecolor() == to_rgba(get_symbol_color(symbol))
     assert ax.get_title("right").startswith("adjusted Rand ")
+    names = [text.get_text() for text in ax.get_xticklabels()]
+    assert names == [f"cluster {i}\nsymbol {result.table[i].argmax()}" for i in range(2)]
 
 
 def test_probabilities_stand_beside_the_aligned_emission_rows(result, hmm):
@@ -88,7 +92,12 @@ def test_probabilities_stand_beside_the_aligned_emission_rows(result, hmm):
     names = [label.get_text() for label in ax.get_xticklabels()]
     states = result.cluster_of_state.tolist()
     assert states == [-1, states[1], states[2]]
-    assert names == [f"0\n{states.index(0)}", f"1\n{states.index(1)}", "–\n0"]
+    assert names == [
+        f"cluster 0\nstate {states.index(0)}",
+        f"cluster 1\nstate {states.index(1)}",
+        "cluster –\nstate 0",
+    ]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["cluster", "HMM state"]
     levels = [line.get_segments()[0] for line in ax.collections]
     bars = [level[:, 1] for level in levels if level[0, 1] != level[1, 1]]
     means = result.mean_probs
@@ -101,9 +110,9 @@ def test_probabilities_stand_beside_the_aligned_emission_rows(result, hmm):
 def test_the_caption_has_the_numbers_of_the_result(result):
     assert len(plot_slow_clusters(result).get_axes()) == 3
     caption = describe_slow_clusters(result)
-    assert caption.startswith("2 clusters among 1800 slow states of 30 trajectories")
+    assert "2 clusters among 1800 slow states of 30 trajectories" in caption
     assert f"by a factor of {result.gap[0]:.3g}" in caption
-    assert f"adjusted Rand index {float(result.adjusted_rand):.3g} (" in caption
+    assert f"Adjusted Rand index: {float(result.adjusted_rand):.3g} (" in caption
     assert "state 0 has no cluster" in caption
     assert "Halves of the trajectories find 2" in caption
     assert "(2 splits)" in caption
@@ -115,8 +124,35 @@ def test_one_cluster_without_an_hmm_is_drawn():
     assert len(found.cluster) == 1
     plot_slow_clusters(found).canvas.draw()
     assert not plot_timescales(found).patches
-    assert [label.get_text() for label in plot_cluster_probabilities(found).get_xticklabels()] == ["0"]
+    ax = plot_cluster_probabilities(found)
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["cluster 0"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["cluster"]
     caption = describe_slow_clusters(found)
-    assert caption.startswith("1 cluster among")
+    assert caption.startswith(
+        "**Slow states form one region: they do not divide by symbol.** 1 cluster among"
+    )
     assert "is smaller than 3: one cluster" in caption
-    assert "total variation" not in caption
+    assert "Total variation" not in caption
+
+
+@pytest.mark.parametrize(
+    ("limits", "how"), [((0.6, 0.9), "match"), ((0.3, 0.7), "partly match"), ((0.1, 0.4), "hardly match")]
+)
+def test_the_caption_begins_with_how_clusters_and_symbols_agree(result, limits, how):
+    judged = replace(result, adjusted_rand=Estimate(0.5, *limits))
+    seen = f"**2 slow regions, found without labels, {how} the symbols.**"
+    assert describe_slow_clusters(judged).startswith(seen)
+
+
+def test_many_clusters_have_bare_names_and_an_axis_label(result):
+    many = replace(
+        result,
+        cluster=np.arange(4),
+        share=np.full(4, 0.25),
+        transfer=np.full((4, 4), 0.25),
+        table=np.eye(4, 3, dtype=int) + 1,
+        mean_probs=Estimate(np.full((4, 3), 1 / 3)),
+    )
+    ax = plot_cluster_symbols(many)
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["0\n0", "1\n1", "2\n2", "3\n0"]
+    assert ax.get_xlabel() == "cluster (above), symbol (below)"

@@ -86,11 +86,24 @@ def test_all_points_are_filled_where_no_direction_is_lost():
 def test_curves_are_the_shares_of_blocks_below(linear):
     driven, noise_free = linear
     ax = plot_local_exponents(driven, noise_free)
-    (line,) = (line for line in ax.lines if line.get_label() == "driven, 5 steps")
+    (line,) = (line for line in ax.lines if line.get_label() == "driven, blocks of 5 steps")
     values, shares = line.get_data()
     local = driven.local[..., 0]
     np.testing.assert_allclose(shares, [100 * (local <= value).mean() for value in values])
     assert ax.get_ylim() == (0, 100)
+    assert [text.get_text() for text in ax.texts] == ["shrink", "grow"]
+    assert ax.get_xlabel() == "first exponent of 5 or 10 steps (1/step)"
+
+
+def test_one_legend_above_both_panels_names_all_marks(linear):
+    figure = plot_lyapunov(*linear)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "driven",
+        "noise-free",
+        "noise-free, paths of one end",
+        "0: differences stay",
+    ]
+    assert not any(ax.get_legend() for ax in figure.axes)
 
 
 def test_the_caption_has_the_numbers_of_the_results(linear):
@@ -99,9 +112,24 @@ def test_the_caption_has_the_numbers_of_the_results(linear):
     assert "under noise (6 trajectories of 50 steps) and without (7 trajectories of 50 steps)" in caption
     first = noise_free.mean_exponent[0]
     value, low, high = (f"−{abs(number):.3g}" for number in (first.value, first.low, first.high))
-    assert f"First noise-free exponent {value} ({low} to {high}): contracts" in caption
-    assert "contracts. Nearby paths under the same noise meet" in caption
+    assert f"First noise-free exponent: {value} ({low} to {high}), contracts" in caption
     assert "95 % bootstrap intervals" in caption
+
+
+@pytest.mark.parametrize(
+    ("verdict", "seen"),
+    [
+        ("contracts", "Paths under the same noise meet: their largest exponent is "),
+        ("expands", "Paths under the same noise part: their largest exponent is "),
+        ("undecided", "Whether paths under the same noise meet is undecided: exponent "),
+        ("collapses", "Paths under the same noise meet within steps: "),
+        ("undefined", "Whether paths under the same noise meet is undefined."),
+    ],
+)
+def test_the_caption_begins_with_the_verdict(linear, verdict, seen):
+    driven, noise_free = linear
+    changed = replace(driven, status=driven.status | {"verdict": verdict})
+    assert describe_lyapunov(changed, noise_free).startswith(f"**{seen}")
 
 
 def test_lost_directions_are_named_and_do_not_break_the_figure(lossy, linear):
@@ -113,7 +141,7 @@ def test_lost_directions_are_named_and_do_not_break_the_figure(lossy, linear):
     assert "0, 6, 6 of 6 driven; 0, 7, 7 of 7 noise-free trajectories" in describe_lyapunov(*lossy)
     dead = compute(-torch.eye(8), n_exponents=1)
     plot_lyapunov(*dead).canvas.draw()
-    assert "First noise-free exponent undefined" in describe_lyapunov(*dead)
+    assert "First noise-free exponent: undefined" in describe_lyapunov(*dead)
     assert "collapses" in describe_lyapunov(*dead)
 
 
@@ -128,7 +156,9 @@ def test_ends_that_differ_are_shown_apart():
     driven = compute_lyapunov_exponents(network, n_trajectories=6, burn_in=10, generator=seeded(1), **small)
     found = compute_noise_free_exponents(network, states, generator=seeded(3), **small)
     (line,) = (
-        line for line in plot_exponents(driven, found).lines if line.get_label() == "noise-free, each end"
+        line
+        for line in plot_exponents(driven, found).lines
+        if line.get_label() == "noise-free, paths of one end"
     )
     np.testing.assert_allclose(np.sort(line.get_ydata()), np.log([0.4, 0.8]), atol=1e-5)
     names = {"symbol_names": ["sun", "rain"]}

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...evaluation import EvaluationResult
+from ..sentences import begin_with
 from ..style import (
     BAND_COLOR,
     EXACT_COLOR,
@@ -19,9 +20,11 @@ from ..style import (
     with_style,
 )
 from ..symbol_names import list_symbols
+from .judged_measure import HOW_STARTED, find_verdict, say_measure, say_verdict
 from .selection import find_source, find_start, get_margin
 
 _OFFSETS = {"network": -0.14, "floor": 0.14}
+_WORST_FIRST = ("outside", "undecided", "within")
 
 
 @with_style
@@ -115,3 +118,40 @@ def _name_symbols(ax: Axes, result: EvaluationResult) -> None:
     ax.set_xlim(-0.6, len(names) - 0.4)
     ax.tick_params(axis="x", length=0)
     ax.set_xlabel("symbol")
+
+
+def describe_frequencies(result: EvaluationResult) -> str:
+    """Caption of :func:`plot_all_frequencies`."""
+    starts = result.start.tolist()
+    found = (
+        say_measure(result, start, "frequency_error", f"Largest error {HOW_STARTED[start]}")
+        for start in starts
+    )
+    return begin_with(
+        _say_seen(result, starts),
+        "Above: share of the steps of each symbol. Below: the same minus the exact share; the band is the "
+        "margin.",
+        "Red: network. Grey: process sample observed in the same way. Line: process, exact.",
+        *found,
+    )
+
+
+def _say_seen(result: EvaluationResult, starts: list[str]) -> str:
+    """What the start says that has most against the network."""
+    verdicts = [find_verdict(result, start, "frequency_error") for start in starts]
+    found = [verdicts.index(verdict) for verdict in _WORST_FIRST if verdict in verdicts]
+    start = starts[found[0] if found else 0]
+    what, outside = "the frequency of each symbol", _say_largest_difference(result, find_start(result, start))
+    return say_verdict(result, start, "frequency_error", what=what, outside=outside, in_percent=True)
+
+
+def _say_largest_difference(result: EvaluationResult, start: int) -> str:
+    """The symbol whose frequency is farthest from that of the process."""
+    network, exact = (result.frequencies[start, find_source(result, name)] for name in ("network", "exact"))
+    symbol = int(np.abs(network - exact).argmax())
+    how = "often" if network[symbol] > exact[symbol] else "rarely"
+    shown, expected = (format_number(100 * float(shares[symbol])) for shares in (network, exact))
+    return (
+        f"The network emits symbol {list_symbols(result)[symbol]} too {how}: {shown} % of the steps for "
+        f"{expected} %"
+    )

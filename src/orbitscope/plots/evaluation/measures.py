@@ -1,5 +1,6 @@
-"""Forest plots of every measure with interval, floor, margin and verdict."""
+"""Every measure: those with a margin beside it, with interval, floor and verdict, the others in a table."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator
 
 from ...evaluation import EvaluationResult
+from ..sentences import begin_with
 from ..style import (
     BAND_COLOR,
     EXACT_COLOR,
@@ -25,18 +27,17 @@ from ..style import (
     get_axes,
     with_style,
 )
+from .judged_measure import HOW_STARTED, UNDEFINED, find_verdict
 from .selection import find_start
 
 _ROW_HEIGHT = 0.185
 _WORDS = {"ngram": "n-gram", "auc": "AUC", "kl": "KL"}
-_SMALLEST = 1e-3
 _TICKS = ((10.0, (1.0, 2.0, 5.0)), (10.0, (1.0,)), (100.0, (1.0,)), (1000.0, (1.0,)))
 _MOST_TICKS = 8
 _NETWORK_MARKERS: dict[str, dict[str, Any]] = {
-    "equivalent": {"marker": "o"},
-    "inconclusive": {"marker": "o", "markerfacecolor": "white"},
-    "different": {"marker": "X"},
-    "no margin": {"marker": "D"},
+    "within": {"marker": "o"},
+    "undecided": {"marker": "o", "markerfacecolor": "white"},
+    "outside": {"marker": "X"},
 }
 _COLUMNS = (
     ("estimate", "low", "high"),
@@ -44,12 +45,14 @@ _COLUMNS = (
     ("test_low", "test_high"),
 )
 _TEST_LINE: dict[str, Any] = {"linewidth": 2.6, "solid_capstyle": "butt", "zorder": 2}
+_RIGHT_PLACES = ((1.0, 6.0), (1.0, 124.0))
+_TABLE_PLACES = ((0.0, 4.0), (0.62, 0.0))
 _FLOOR_MARKER: dict[str, Any] = {"marker": "s", "markersize": 2.6, "markerfacecolor": "white"}
 
 
 @with_style
 def plot_all_measures(result: EvaluationResult, *, start: str = "zero") -> Figure:
-    """Measures with a margin above, in units of it; the others below, in their own units.
+    """Measures with a margin above, in units of it; a table of the others below.
 
     Parameters
     ----------
@@ -68,7 +71,7 @@ def plot_all_measures(result: EvaluationResult, *, start: str = "zero") -> Figur
         title=START_LABELS[start].capitalize(),
         alignment="left",
         loc="outside upper left",
-        ncols=4,
+        ncols=3,
     )
     return figure
 
@@ -87,51 +90,62 @@ def plot_judged_measures(result: EvaluationResult, *, start: str = "zero", ax: A
     ax = get_axes(ax, width=WIDTH, height=2.2)
     rows = np.flatnonzero(np.isfinite(result.margin))
     ax.axvspan(-1, 1, color=BAND_COLOR, linewidth=0, zorder=0)
-    _draw_rows(ax, result, find_start(result, start), rows, result.target[rows], result.margin[rows])
+    _draw_rows(ax, result, find_start(result, start), rows)
     ax.set_xscale("symlog", linthresh=1, linscale=1)
-    _format_symlog(ax, 1.0)
+    _format_symlog(ax)
     ax.set_xlabel("deviation from a perfect emulator, in margins")
     return ax
 
 
 @with_style
 def plot_unjudged_measures(result: EvaluationResult, *, start: str = "zero", ax: Axes | None = None) -> Axes:
-    """Values of the measures without a margin, in their own units.
+    """Table of the measures without a margin: value and interval of the network, value of the process sample.
 
     Parameters
     ----------
     result : EvaluationResult
     start : str
     ax : Axes, optional
-        Linear within ±0.001, logarithmic outside.
+        Its frame and ticks are removed.
     """
-    ax = get_axes(ax, width=WIDTH, height=3.4)
+    ax = get_axes(ax, width=WIDTH, height=2.6)
     rows = np.flatnonzero(~np.isfinite(result.margin))
-    _draw_rows(ax, result, find_start(result, start), rows, np.zeros(len(rows)), np.ones(len(rows)))
-    ax.set_xscale("symlog", linthresh=_SMALLEST, linscale=0.8)
-    _format_symlog(ax, _SMALLEST)
-    ax.set_xlabel("value, in the unit of the measure")
+    network, floor = (_collect(result, names, find_start(result, start), rows) for names in _COLUMNS[:2])
+    _write_row(ax, -0.95, ("network [interval]", "process sample"), _TABLE_PLACES)
+    for y, (values, (beside, *_)) in enumerate(zip(network, floor, strict=True)):
+        _write_row(ax, y, (_format_interval(values), format_number(beside)), _TABLE_PLACES)
+        ax.axhline(y + 0.5, color=BAND_COLOR, linewidth=0.6, zorder=0)
+    ax.axhline(-0.5, color=MUTED_COLOR, linewidth=0.6)
+    _name_rows(ax, result, rows)
+    ax.spines["bottom"].set_visible(False)
+    ax.set_xticks([])
     return ax
 
 
-def _draw_rows(
-    ax: Axes, result: EvaluationResult, start: int, rows: np.ndarray, targets: np.ndarray, units: np.ndarray
-) -> None:
+def _draw_rows(ax: Axes, result: EvaluationResult, start: int, rows: np.ndarray) -> None:
     """One line per measure: network above its floor, the numbers and the verdict on the right."""
     ax.axvline(0, color=EXACT_COLOR, linewidth=0.6, zorder=1)
-    for y, (row, target, unit) in enumerate(zip(rows, targets, units, strict=True)):
-        verdict = str(result.verdict[start, row])
-        network, floor, test = (
-            np.array([getattr(result, name)[start, row] for name in names]) for names in _COLUMNS
-        )
-        _draw_interval(ax, y + 0.2, (floor - target) / unit, FLOOR_COLOR, _FLOOR_MARKER)
+    network, floor, test = (_collect(result, names, start, rows) for names in _COLUMNS)
+    for y, row in enumerate(rows.tolist()):
+        target, unit = result.target[row], result.margin[row]
+        verdict = find_verdict(result, str(result.start[start]), str(result.measure[row]))
+        _draw_interval(ax, y + 0.2, (floor[y] - target) / unit, FLOOR_COLOR, _FLOOR_MARKER)
         marker = {"markersize": 3.8} | _NETWORK_MARKERS.get(verdict, {})
-        _draw_interval(ax, y - 0.12, (network - target) / unit, NETWORK_COLOR, marker)
-        if np.isfinite(result.margin[row]) and np.isfinite(network[0]):
-            ax.plot((test - target) / unit, [y - 0.12] * 2, color=NETWORK_COLOR, **_TEST_LINE)
-        is_judged = np.isfinite(result.margin[row]) and not np.isnan(network[0])
-        _write_row(ax, y, _format_interval(network), verdict if is_judged else "")
-    _write_row(ax, -0.95, "network [interval]", "verdict" if np.isfinite(result.margin[rows]).any() else "")
+        _draw_interval(ax, y - 0.12, (network[y] - target) / unit, NETWORK_COLOR, marker)
+        if np.isfinite(network[y, 0]):
+            ax.plot((test[y] - target) / unit, [y - 0.12] * 2, color=NETWORK_COLOR, **_TEST_LINE)
+        shown = "" if verdict == UNDEFINED else verdict
+        _write_row(ax, y, (_format_interval(network[y]), shown), _RIGHT_PLACES)
+    _write_row(ax, -0.95, ("network [interval]", "verdict") if len(rows) else (), _RIGHT_PLACES)
+    _name_rows(ax, result, rows)
+
+
+def _collect(result: EvaluationResult, names: tuple[str, ...], start: int, rows: np.ndarray) -> np.ndarray:
+    """Columns of a result for some measures, (measure, column)."""
+    return np.stack([getattr(result, name)[start, rows] for name in names], axis=1)
+
+
+def _name_rows(ax: Axes, result: EvaluationResult, rows: np.ndarray) -> None:
     ax.set_yticks(range(len(rows)), [_name_measure(result, row) for row in rows.tolist()])
     ax.set_ylim(max(len(rows), 1) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
@@ -154,7 +168,7 @@ def _list_legend() -> list[Line2D | Patch]:
     ]
     floor = Line2D([], [], color=FLOOR_COLOR, linewidth=1.0, label=SOURCE_LABELS["floor"], **_FLOOR_MARKER)
     test = Line2D([], [], color=NETWORK_COLOR, label="interval of the test", **_TEST_LINE)
-    return [*network, floor, Patch(color=BAND_COLOR, label="within the margin"), test]
+    return [*network, floor, Patch(color=BAND_COLOR, label="margin"), test]
 
 
 def _format_interval(values: np.ndarray) -> str:
@@ -164,19 +178,19 @@ def _format_interval(values: np.ndarray) -> str:
     return f"{format_number(estimate)} [{format_number(low)}, {format_number(high)}]"
 
 
-def _write_row(ax: Axes, y: float | int, numbers: str, verdict: str) -> None:
-    for text, offset in ((numbers, 6), (verdict, 124)):
-        if text:
-            ax.annotate(
-                text,
-                (1, y),
-                xytext=(offset, 0),
-                xycoords=("axes fraction", "data"),
-                textcoords="offset points",
-                va="center",
-                fontsize=6.5,
-                color=MUTED_COLOR if y < 0 or text == "undefined" else "black",
-            )
+def _write_row(ax: Axes, y: float | int, texts: Sequence[str], places: Sequence[tuple[float, float]]) -> None:
+    """Texts of a row, each at a share of the width and so many points right of it."""
+    for text, (share, offset) in zip(texts, places, strict=False):
+        ax.annotate(
+            text,
+            (share, y),
+            xytext=(offset, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center",
+            fontsize=6.5,
+            color=MUTED_COLOR if y < 0 or text == UNDEFINED else "black",
+        )
 
 
 def _name_measure(result: EvaluationResult, row: int) -> str:
@@ -185,16 +199,36 @@ def _name_measure(result: EvaluationResult, row: int) -> str:
     return name if unit == "1" else f"{name} ({unit})"
 
 
-def _format_symlog(ax: Axes, threshold: float) -> None:
+def _format_symlog(ax: Axes) -> None:
     """Ticks at 0 and along the decades that the data reach, as many as fit; ends just beyond the data."""
     shown = [x for line in ax.lines for x in np.atleast_1d(line.get_xdata()) if np.isfinite(x)]
-    low, high = min([*shown, -threshold]) * 1.5, max([*shown, threshold]) * 1.5
+    low, high = min([*shown, -1.0]) * 1.5, max([*shown, 1.0]) * 1.5
     ticks = [0.0]
     for base, steps in _TICKS:
-        sizes = threshold * np.outer(base ** np.arange(12), steps).ravel()
+        sizes = np.outer(base ** np.arange(12), steps).ravel()
         ticks = [*-sizes[sizes <= -low][::-1], 0.0, *sizes[sizes <= high]]
         if len(ticks) <= _MOST_TICKS:
             break
     ax.set_xlim(low, high)
     ax.xaxis.set_major_locator(FixedLocator(ticks))
     format_ticks(ax.xaxis)
+
+
+def describe_measures(result: EvaluationResult, start: str) -> str:
+    """Caption of :func:`plot_all_measures`."""
+    judged = result.measure[np.isfinite(result.margin)].tolist()
+    verdicts = [find_verdict(result, start, measure) for measure in judged]
+    n_within, *others = (verdicts.count(verdict) for verdict in _NETWORK_MARKERS)
+    more = [f"{n} {name}" for n, name in zip(others, ("undecided", "outside"), strict=True) if n]
+    more += [f"{verdicts.count(UNDEFINED)} undefined"] if UNDEFINED in verdicts else []
+    within = "is within its margin" if n_within == 1 else "are within their margins"
+    seen = ", ".join([f"{n_within} of {len(judged)} measures {within}", *more])
+    confidence = result.settings.get("evaluation", {}).get("confidence", 0.95)
+    return begin_with(
+        f"{seen}." if judged else "No measure has a margin.",
+        f"Every measure, {HOW_STARTED[start]}. Red: network with its {confidence:.0%} confidence interval.",
+        "Grey squares: the floor, a process sample observed in the same way.",
+        "Above: deviation from a perfect emulator in margins, linear within them (band) and logarithmic "
+        "beyond. Verdicts are those of two one-sided tests; the thick line is their interval.",
+        "Below: measures without a margin, each in its own unit.",
+    )

@@ -8,8 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ...evaluation import EvaluationResult
+from ..sentences import begin_with, count
 from ..style import START_LABELS, WIDTH, build_figure, get_axes, get_symbol_color, with_style
 from ..symbol_names import list_symbols
+from .judged_measure import HOW_STARTED, say_measure, say_verdict
 from .selection import find_sampled_source, find_start
 
 _HALF_HEIGHT = 0.42
@@ -93,3 +95,25 @@ def _outline_runs(is_symbol: np.ndarray) -> Float[np.ndarray, "run corner 2"]:
     return np.stack(
         [np.stack(c, axis=-1) for c in ((left, top), (right, top), (right, bottom), (left, bottom))], axis=1
     )
+
+
+def describe_rasters(result: EvaluationResult, start: str) -> str:
+    """Caption of :func:`plot_rasters`."""
+    n_sequences, n_steps = result.raster.shape[2:]
+    return begin_with(
+        _say_volatility(result, start),
+        f"{count(n_sequences, 'sequence')} of {n_steps} steps {HOW_STARTED[start]}.",
+        "Above: sampled from the process. Below: from the network. One row is a sequence, one colour a "
+        "symbol. Rows are not matched.",
+        say_measure(result, start, "volatility_error", "Rate of changes over the exact one, minus 1"),
+    )
+
+
+def _say_volatility(result: EvaluationResult, start: str) -> str:
+    """How often symbols change, beside the process."""
+    names, outside = result.measure.tolist(), ""
+    if "volatility_error" in names:
+        error = float(result.estimate[find_start(result, start), names.index("volatility_error")])
+        outside = f"Symbols change {100 * abs(error):.3g} % too {'often' if error > 0 else 'rarely'}"
+    what = "the rate of changes"
+    return say_verdict(result, start, "volatility_error", what=what, outside=outside, in_percent=True)

@@ -1,11 +1,14 @@
 """Run-length laws of network, process sample and exact law."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ...evaluation import EvaluationResult
+from ..sentences import begin_with
 from ..style import (
     SMALL,
     SOURCE_LABELS,
@@ -19,12 +22,18 @@ from ..style import (
     with_style,
 )
 from ..symbol_names import list_symbols
+from .judged_measure import HOW_STARTED, say_measure, say_verdict
 from .selection import find_start
 
 _COLUMNS = 4
 _X_LABEL, _Y_LABEL = "length ℓ (steps)", "share of runs ≥ ℓ"
 _MOST_DRAWN = 20
-_LINES = {"network": "-", "floor": "none", "exact": "-"}
+_LOOKS: dict[str, dict[str, Any]] = {
+    "network": {"linestyle": "-", "linewidth": 0.8},
+    "floor": {"linestyle": "none", "zorder": 5},
+    "exact": {"linestyle": "-", "linewidth": 1.8},
+}
+"""The exact law is wide enough to be seen below a network that follows it."""
 
 
 @with_style
@@ -74,14 +83,15 @@ def plot_run_lengths(
     laws = result.run_law[i] if symbol is None else result.symbol_run_law[i, :, symbol]
     lowest = _find_lowest(result)
     longest = _find_longest(laws, lowest)
+    every = 1 + longest // _MOST_DRAWN
     for source, law in zip(result.source.tolist(), laws, strict=True):
         survival = np.cumsum(law[::-1])[::-1]
+        first = every // 2 if source == "floor" else 0
         ax.plot(
             result.run_length,
             np.where(survival > 0, survival, np.nan),
             label=SOURCE_LABELS[source],
-            **SOURCE_MARKERS[source]
-            | {"linestyle": _LINES[source], "markersize": 2.4, "markevery": 1 + longest // _MOST_DRAWN},
+            **SOURCE_MARKERS[source] | _LOOKS[source] | {"markersize": 2.4, "markevery": (first, every)},
         )
     ax.set_ylim(lowest * 0.6, 1.6)
     set_log_y(ax)
@@ -119,3 +129,16 @@ def _name_panel(ax: Axes, result: EvaluationResult, symbol: int | None, *, is_em
 
 def _title(start: str) -> str:
     return f"Complete runs in a window, {START_LABELS.get(start, start)}"
+
+
+def describe_run_lengths(result: EvaluationResult, start: str) -> str:
+    """Caption of :func:`plot_run_length_laws`."""
+    what, outside = "the law of runs", "Runs of one symbol follow another law than in the process"
+    return begin_with(
+        say_verdict(result, start, "run_length_distance", what=what, outside=outside),
+        "Share of complete runs of a symbol that last at least ℓ steps.",
+        f"Runs lie within windows of {result.raster.shape[3]} steps {HOW_STARTED[start]}.",
+        "The process sample is observed like the network; the exact law is that of the same window. Runs of "
+        "an HMM are phase-type, not geometric in general. The axis ends where the samples end.",
+        say_measure(result, start, "run_length_distance", "Total variation, pooled over symbols"),
+    )

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from ...evaluation import EvaluationResult
+from ..sentences import begin_with
 from ..style import (
     FLOOR_COLOR,
     SMALL,
@@ -22,6 +23,7 @@ from ..style import (
     with_style,
 )
 from ..symbol_names import list_symbols
+from .judged_measure import HOW_STARTED, say_measure, say_verdict
 from .selection import find_source, find_start, get_margin
 
 _PROBABILITIES = colormaps["Greys"].with_extremes(bad="white")
@@ -162,3 +164,30 @@ def _name_axes(ax: Axes, result: EvaluationResult) -> None:
 
 def _longest_name(result: EvaluationResult) -> int:
     return max(len(name) for name in list_symbols(result))
+
+
+def describe_symbol_matrices(result: EvaluationResult, start: str) -> str:
+    """Caption of :func:`plot_symbol_matrices`."""
+    i = find_start(result, start)
+    has_gaps = bool(np.isnan(result.symbol_matrix[i]).any())
+    what, outside = "the symbol matrix", _say_largest_difference(result, i)
+    return begin_with(
+        say_verdict(result, start, "symbol_matrix_error", what=what, outside=outside),
+        f"Probabilities of the next symbol after each symbol, averaged over a window {HOW_STARTED[start]}.",
+        "Network: from its softmax probabilities; process: exact. The scale of their difference is symmetric "
+        "about 0.",
+        say_measure(result, start, "symbol_matrix_error", "Largest error"),
+        "A dash marks a symbol that never occurs." if has_gaps else "",
+    )
+
+
+def _say_largest_difference(result: EvaluationResult, start: int) -> str:
+    """The cell in which the network is farthest from the process."""
+    network, exact = (result.symbol_matrix[start, find_source(result, name)] for name in ("network", "exact"))
+    sizes = np.nan_to_num(np.abs(network - exact))
+    row, column = np.unravel_index(sizes.argmax(), sizes.shape)
+    names, probabilities = list_symbols(result), (float(network[row, column]), float(exact[row, column]))
+    how = "often" if probabilities[0] > probabilities[1] else "rarely"
+    shown, expected = (f"{probability:.3f}" for probability in probabilities)
+    follows = f"Symbol {names[column]} follows symbol {names[row]} too {how}"
+    return f"{follows}: with probability {shown} for {expected}"

@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 
 from ...dynamics.noise_free.fixed_points import FixedPointResult
 from ..drawing import Drawing
+from ..sentence_figure import write_sentence
+from ..sentences import begin_with, count
 from ..style import (
     BAND_COLOR,
     EXACT_COLOR,
@@ -38,7 +40,12 @@ _MOST_TICKS = 6
 
 @with_style
 def plot_fixed_points(result: FixedPointResult) -> Figure:
-    """Starts that ended at each point and its spectral radius, against its speed."""
+    """Starts that ended at each point and its spectral radius, against its speed.
+
+    A sentence where the origin is fixed by an identity and nothing else is.
+    """
+    if _is_identity(result):
+        return write_sentence(f"{_say_seen(result)} {_say_slow(result)}")
     figure = build_figure(WIDTH, 2.6)
     left, right = figure.subplots(1, 2)
     plot_starts(result, ax=left)
@@ -83,23 +90,46 @@ def describe_fixed_points(result: FixedPointResult) -> str:
     status, settings = result.status, result.settings
     counts = {kind: int((result.kind == kind).sum()) for kind in _LABELS}
     where = "on the sphere with q/‖h‖²" if status["homogeneous"] else "with q"
-    identity = (
-        " The map is homogeneous, so the origin is fixed and no other point can be fixed alone (an identity)."
-        if status["homogeneous"]
-        else ""
-    )
     share = status["n_unconverged_starts"] / settings["n_starts"]
-    size = "‖h‖" if status["homogeneous"] else "the mean ‖h‖ of the starts"
-    return (
+    return begin_with(
+        _say_seen(result),
         f"Minima of q = ½‖F(h) − h‖² of the noise-free map F, searched {where} from {settings['n_starts']} "
-        f"driven states: {_count(counts['fixed'], 'fixed point')}, {_count(counts['ray'], 'ray')} of fixed "
-        f"points, {_count(counts['slow'], 'slow point')}.{identity} {_say_fixed(result)}{_say_slow(result)} "
-        f"a, Starts that ended at each point, against its speed, the length of a step as a share of {size} "
-        f"(shaded: fixed, side by side); open: not converged, or a minimum at a kink of F "
-        f"({100 * share:.3g} % of the starts). b, Largest |λ| of the Jacobian; above 1 (dotted) unstable, "
-        "which decides at fixed points only; none at a kink, where F has no derivative "
-        f"({_count(status['n_without_spectrum'], 'point')})."
+        "driven states.",
+        f"Found: {count(counts['fixed'], 'fixed point')}, {count(counts['ray'], 'ray')} of fixed points, "
+        f"{count(counts['slow'], 'slow point')}.",
+        _say_fixed(result),
+        _say_slow(result),
+        f"{100 * share:.3g} % of the starts did not converge, or end at a kink of F.",
+        "" if _is_identity(result) else _describe_panels(result),
     )
+
+
+def _describe_panels(result: FixedPointResult) -> str:
+    size = "‖h‖" if result.status["homogeneous"] else "the mean ‖h‖ of the starts"
+    return (
+        "a, Starts that ended at each point, against its speed. "
+        f"The speed is the length of a step as a share of {size}; fixed points stand side by side (shaded). "
+        "Open: not converged, or at a kink. b, Largest |λ| of the Jacobian. Above 1 (dotted) fixed points "
+        "are unstable; at slow points this does not decide. None: no derivative, at a kink of F "
+        f"({count(result.status['n_without_spectrum'], 'point')})."
+    )
+
+
+def _is_identity(result: FixedPointResult) -> bool:
+    """Whether the origin is fixed because the map is homogeneous, and nothing else is."""
+    return bool(result.status["homogeneous"]) and "ray" not in result.kind.tolist()
+
+
+def _say_seen(result: FixedPointResult) -> str:
+    if _is_identity(result):
+        return "The origin is the only fixed point: the map is homogeneous, and no fixed ray was found."
+    fixed, n_rays = result.kind == "fixed", int((result.kind == "ray").sum())
+    if n_rays:
+        return f"The homogeneous map has {count(n_rays, 'ray')} of fixed points through the origin."
+    if not fixed.any():
+        return f"No point of the noise-free map is fixed; it has {count(len(fixed), 'slow point')}."
+    n_unstable = int((result.n_unstable[fixed] > 0).sum())
+    return f"The noise-free map has {count(int(fixed.sum()), 'fixed point')}, {n_unstable} of them unstable."
 
 
 def _draw(ax: Axes, result: FixedPointResult, heights: np.ndarray) -> None:
@@ -136,13 +166,14 @@ def _say_fixed(result: FixedPointResult) -> str:
     chosen = np.flatnonzero(result.kind != "slow")
     if not len(chosen):
         return "No point is fixed."
-    parts = []
+    sentences = []
     for i in chosen[:_MOST_NAMED].tolist():
         radius = float(result.spectral_radius[i])
         stability = "no derivative" if np.isnan(radius) else f"|λ| ≤ {format_number(radius)}"
-        parts.append(f"{_name_point(result, i)} ({_count(int(result.n_starts[i]), 'start')}, {stability})")
-    more = f" and {len(chosen) - _MOST_NAMED} more" if len(chosen) > _MOST_NAMED else ""
-    return f"Fixed: {'; '.join(parts)}{more}."
+        n_starts = count(int(result.n_starts[i]), "start")
+        sentences.append(f"Fixed: {_name_point(result, i)} ({n_starts}, {stability}).")
+    more = [f"{len(chosen) - _MOST_NAMED} more are fixed."] if len(chosen) > _MOST_NAMED else []
+    return " ".join([*sentences, *more])
 
 
 def _name_point(result: FixedPointResult, point: int) -> str:
@@ -158,11 +189,7 @@ def _say_slow(result: FixedPointResult) -> str:
     if not len(speed):
         return ""
     low, high = format_number(float(speed.min())), format_number(float(speed.max()))
-    return f" Speeds of the slow points: {low} to {high} per step."
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+    return f"Speeds of the slow points: {low} to {high} of their size per step."
 
 
 FIGURES = (Drawing("fixed_points", plot_fixed_points, describe_fixed_points),)

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from ...dynamics.noise_free.noise_free_growth import LIMIT_CONFIDENCE, NoiseFreeGrowthResult
 from ..drawing import Drawing
+from ..sentences import begin_with, capitalise, count
 from ..style import (
     EXACT_COLOR,
     FLOOR_COLOR,
@@ -118,55 +119,67 @@ def describe_noise_free_growth(result: NoiseFreeGrowthResult) -> str:
     settings, status = result.settings, result.status
     n_steps = settings["settle_steps"] + settings["n_steps"]
     start = (
-        f"Noise-free paths from {settings['n_points']} driven states: the network {_say_verdict(result)}. "
-        f"a, Log of the size of the state relative to the start, first {min(_SHOWN_STEPS, n_steps)} steps: "
-        "median and bands that hold 50 %, 90 % and all of the states. "
+        _say_verdict(result),
+        f"Noise-free paths from {count(settings['n_points'], 'driven state')}.",
+        "a, Log of the size of the state relative to the start, in the first "
+        f"{min(_SHOWN_STEPS, n_steps)} steps. Line: median. Bands hold 50 %, 90 % and all of the states.",
     )
     if not status["homogeneous"]:
-        return (
-            f"{start}b, Where paths are after {n_steps} steps; an end is a point at which they come to rest "
-            f"({_count(len(result.end_share), 'end')}; {100 * status['settled_share']:.3g} % rest, "
-            f"{100 * status['diverged_share']:.3g} % diverged)."
+        return begin_with(
+            *start,
+            f"b, Where paths are after {n_steps} steps. An end is a point at which they come to rest: "
+            f"{count(len(result.end_share), 'end')}.",
+            f"{_say_share(status['settled_share'])} of the paths rest, "
+            f"{_say_share(status['diverged_share'])} diverged.",
         )
-    return (
-        f"{start}The map is homogeneous: the origin is its only isolated fixed point (an identity), and "
-        f"paths follow rays or keep turning. b, Rates over {settings['n_steps']} steps after "
-        f"{settings['settle_steps']}: mean {format_number(result.mean_rate)}, largest "
-        f"{format_number(result.largest_rate)} per step (dotted: 0). {_say_growing(result)} "
-        f"{_say_directions(result)}"
+    return begin_with(
+        *start,
+        "The map is homogeneous: the origin is its only isolated fixed point (an identity). Paths follow "
+        "rays or keep turning.",
+        f"b, Rates over {settings['n_steps']} steps after {settings['settle_steps']}: mean "
+        f"{format_number(result.mean_rate)}, largest {format_number(result.largest_rate)} per step. "
+        "Dotted: 0.",
+        _say_growing(result),
+        _say_directions(result),
     )
 
 
 def _say_verdict(result: NoiseFreeGrowthResult) -> str:
-    verdict = str(result.status["verdict"])
-    return {"neutral": "is neutral", "moves": "keeps moving"}.get(verdict, verdict)
+    """What becomes of activity without noise."""
+    status, n_ends = result.status, count(len(result.end_share), "point")
+    growing, diverged = (_say_share(status.get(f"{name}_share", 0)) for name in ("growing", "diverged"))
+    moving = _say_share(1 - status.get("settled_share", 0) - status.get("diverged_share", 0))
+    return {
+        "decays": "Without noise activity dies out.",
+        "grows": f"Without noise activity grows from {growing} of the states.",
+        "neutral": "Without noise activity neither grows nor dies out.",
+        "settles": f"Without noise activity comes to rest, at {n_ends}.",
+        "moves": f"Without noise activity goes on moving from {moving} of the states.",
+        "diverges": f"Without noise activity grows without bound from {diverged} of the states.",
+    }[str(status["verdict"])]
+
+
+def _say_share(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
 def _say_growing(result: NoiseFreeGrowthResult) -> str:
     status = result.status
     return (
-        f"{100 * status['growing_share']:.3g} % of the states grow (upper {100 * LIMIT_CONFIDENCE:.0f} % "
-        f"limit {100 * status['growing_share_limit']:.2g} %), {100 * status['died_share']:.3g} % fell silent."
+        f"{_say_share(status['growing_share'])} of the states grow (upper {100 * LIMIT_CONFIDENCE:.0f} % "
+        f"limit {100 * status['growing_share_limit']:.2g} %). {_say_share(status['died_share'])} fell silent."
     )
 
 
 def _say_directions(result: NoiseFreeGrowthResult) -> str:
     rays = [
-        f"{name}, {100 * share:.3g} % of the states, rate {format_number(float(rate))}"
+        f"{capitalise(name)}: {_say_share(share)} of the states, rate {format_number(float(rate))}."
         for name, share, rate in zip(list_ends(result), result.end_share, result.end_rate, strict=True)
     ]
     if not rays:
         return "No path came to a fixed direction."
-    more = f"; {len(rays) - _MOST_ENDS} more" if len(rays) > _MOST_ENDS else ""
-    return f"{_count(len(rays), 'ray')}: {'; '.join(rays[:_MOST_ENDS])}{more}."
+    more = [f"{len(rays) - _MOST_ENDS} more rays."] if len(rays) > _MOST_ENDS else []
+    return " ".join([*rays[:_MOST_ENDS], *more])
 
 
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-
-FIGURES = (
-    Drawing(
-        "noise_free_growth", plot_noise_free_growth, describe_noise_free_growth, shows=("noise_free_growth",)
-    ),
-)
+FIGURES = (Drawing("noise_free_growth", plot_noise_free_growth, describe_noise_free_growth),)

@@ -7,6 +7,7 @@ from matplotlib.patheffects import withStroke
 
 from ...dynamics.orbit.orbit_paths import OrbitPathsResult
 from ..drawing import Drawing
+from ..sentences import begin_with, count
 from ..style import (
     BAND_COLOR,
     FLOOR_COLOR,
@@ -90,19 +91,33 @@ def label_plane(ax: Axes, explained: np.ndarray) -> None:
 def describe_orbit_paths(result: OrbitPathsResult) -> str:
     """Caption of :func:`plot_orbit_paths`."""
     settings, plane = result.settings, result.plane
-    n_shown, n_free_steps = len(result.path), result.free_norm.shape[1] - 1
+    n_free_steps = result.free_norm.shape[1] - 1
     first, last = (format_number(float(np.median(norms))) for norms in result.free_norm[:, [0, -1]].T)
     shares = " and ".join(format_number(100 * float(share)) for share in plane.explained_variance_ratio)
-    fitted = f"plane of {settings['n_trajectories']} trajectories"
-    origin = fitted if result.status["plane"] == "fitted" else "plane given"
-    return (
-        f"Activity in the orbit plane ({shares} % of the variance; effective number of dimensions "
-        f"{format_number(plane.participation_ratio)}; {origin}). a, {n_shown} trajectories of "
-        f"{result.path.shape[1]} steps driven by noise. Colour: most probable symbol; arrows: where the "
-        f"logit of a symbol rises against the others, one scale for all. b, The same trajectories for "
-        f"{n_free_steps} steps after the noise stopped; pale: the driven states; cross: h = 0. c, Norm of "
-        f"all hidden activity after the noise stopped: median {first} at the start, {last} at the end."
+    fitted = f"It is the plane of {settings['n_trajectories']} trajectories."
+    return begin_with(
+        _say_seen(result),
+        f"Activity in the orbit plane, whose axes hold {shares} % of the variance.",
+        fitted if result.status["plane"] == "fitted" else "It was given.",
+        f"Activity has {format_number(plane.participation_ratio)} effective dimensions.",
+        f"a, {len(result.path)} trajectories of {result.path.shape[1]} steps driven by noise. Colour: most "
+        "probable symbol. Arrows: where the logit of a symbol rises against the others, one scale for all.",
+        f"b, The same trajectories for {n_free_steps} steps after the noise stopped. Pale: the driven "
+        "states. Cross: h = 0.",
+        f"c, Norm of all hidden activity after the noise stopped: median {first} at the start, {last} at the "
+        "end.",
     )
+
+
+def _say_seen(result: OrbitPathsResult) -> str:
+    """What is left of activity some steps after the noise."""
+    first, last = np.median(result.free_norm[:, [0, -1]], axis=0).tolist()
+    n_steps = result.free_norm.shape[1] - 1
+    if not last:
+        return f"Activity is silent {count(n_steps, 'step')} after the noise has stopped."
+    how = "falls" if last < first else "grows"
+    left = format_number(100 * last / first) if first else "∞"
+    return f"Activity {how} to {left} % of its size in the {n_steps} steps after the noise has stopped."
 
 
 def _scatter_symbols(ax: Axes, path: np.ndarray, symbol: np.ndarray, *, size: float) -> None:

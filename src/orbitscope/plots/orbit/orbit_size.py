@@ -8,6 +8,8 @@ from matplotlib.ticker import NullLocator
 from ...dynamics.orbit.orbit_size import OrbitSizeResult
 from ..drawing import Drawing
 from ..intervals import say_interval
+from ..sentence_figure import write_sentence
+from ..sentences import begin_with
 from ..style import (
     EXACT_COLOR,
     FLOOR_COLOR,
@@ -26,7 +28,12 @@ _LOOKS = {"axis 1": (NETWORK_COLOR, "o"), "axis 2": (FLOOR_COLOR, "s"), "total":
 
 @with_style
 def plot_orbit_size(result: OrbitSizeResult) -> Figure:
-    """Standard deviation of activity against that of the noise, both logarithmic, with fitted slopes."""
+    """Standard deviation of activity against that of the noise, both logarithmic, with fitted slopes.
+
+    A sentence where the size is proportional to the noise by an identity.
+    """
+    if result.is_identity:
+        return write_sentence(f"{_say_seen(result)} {_say_size(result)}")
     return get_figure(plot_sizes(result, ax=build_figure(WIDTH_SINGLE, 2.7).add_subplot()))
 
 
@@ -53,20 +60,45 @@ def plot_sizes(result: OrbitSizeResult, *, ax: Axes | None = None) -> Axes:
 def describe_orbit_size(result: OrbitSizeResult) -> str:
     """Caption of :func:`plot_orbit_size`."""
     settings = result.settings
-    slopes = "; ".join(f"{name}: {say_interval(result.slope[i])}" for i, name in enumerate(result.measure))
-    meaning = (
-        "Identity, not a finding: a ReLU network without biases scales with its noise, so size is "
-        "proportional to the standard deviation of the noise."
+    return begin_with(
+        _say_seen(result),
+        "Size of the orbit: standard deviation of driven activity along its principal axes and over all "
+        "neurons.",
+        f"{settings['n_trajectories']} trajectories of {settings['n_steps']} steps, with the same noise "
+        "draws at every strength of the noise.",
+        "Identity, not a finding: the slope of log size against log noise is 1 by construction."
         if result.is_identity
-        else "A measurement: nothing forces the size of this network to be proportional to the noise."
+        else _say_slopes(result),
     )
+
+
+def _say_slopes(result: OrbitSizeResult) -> str:
+    slopes = "; ".join(f"{name}: {say_interval(result.slope[i])}" for i, name in enumerate(result.measure))
     return (
-        "Size of the orbit, the standard deviation of driven activity along its principal axes and over all "
-        f"neurons, against that of the noise ({settings['n_trajectories']} trajectories of "
-        f"{settings['n_steps']} steps, the same noise draws at every strength). {meaning} Lines: fitted "
-        f"slopes of log size ({slopes}); against the variance of the noise they are half as large. "
-        f"Intervals: {100 * settings['confidence']:.0f} %, bootstrap over trajectories."
+        f"Lines: fitted slopes of log size against log noise ({slopes}). Against the variance of the noise "
+        f"they are half as large. Intervals: {100 * result.settings['confidence']:.0f} %, bootstrap over "
+        "trajectories."
     )
+
+
+def _say_seen(result: OrbitSizeResult) -> str:
+    """How the size follows the noise."""
+    if result.is_identity:
+        return "The orbit is exactly proportional to the noise, as in every ReLU network without biases."
+    slope = result.slope[result.measure.tolist().index("total")]
+    if not slope.excludes(1):
+        return (
+            f"The orbit grows in proportion to the noise, as far as can be told: slope {say_interval(slope)}."
+        )
+    how = "less" if slope.high < 1 else "more"
+    return f"The orbit grows {how} than in proportion to the noise: slope {say_interval(slope)}."
+
+
+def _say_size(result: OrbitSizeResult) -> str:
+    """Total size at one strength of the noise, from which those at all others follow."""
+    middle, total = len(result.noise_std) // 2, result.measure.tolist().index("total")
+    size, std = float(result.size.value[middle, total]), float(result.noise_std[middle])
+    return f"At a noise of {format_number(std)} the standard deviation of activity is {format_number(size)}."
 
 
 def _follow_slope(result: OrbitSizeResult, measure: int) -> np.ndarray:

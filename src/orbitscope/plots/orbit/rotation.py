@@ -7,7 +7,9 @@ from matplotlib.figure import Figure
 from ...dynamics.orbit.rotation import RotationResult
 from ...statistics import Estimate, Null
 from ..drawing import Drawing
-from ..nulls import draw_null
+from ..intervals import say_interval
+from ..nulls import draw_null, say_beyond
+from ..sentences import begin_with, capitalise
 from ..style import (
     FLOOR_COLOR,
     MUTED_COLOR,
@@ -23,6 +25,14 @@ from .orbit_paths import label_plane
 
 _ARROW_STEPS = 60
 """Steps of the trajectory that is drawn with arrows."""
+
+_NULLS = {
+    "sign flips": ("sign flips", "Sign flips (trajectories run backwards at random)"),
+    "reversible": ("reversible processes", "Reversible (a linear process with the same covariances)"),
+    "untrained": ("untrained networks", "Untrained (networks with random weights)"),
+    "chance": ("reversed sequences", "Reversed (sequences run backwards at random, with the mean 0)"),
+}
+"""Of each null its name in a sentence, and what it is."""
 
 
 @with_style
@@ -122,38 +132,52 @@ def _draw_network(ax: Axes, estimate: Estimate) -> None:
 def describe_rotation(result: RotationResult) -> str:
     """Caption of :func:`plot_rotation`."""
     settings = result.settings
-    nulls = "; ".join(
-        f"{null.name} {_describe_null(null)}" if len(null.draws) else f"{null.name} not drawn"
-        for null in result.area_rate_nulls
-    )
-    estimates = (result.area_rate, result.winding, result.output_irreversibility)
-    area, winding, output = (
-        f"{format_number(float(found.low))} to {format_number(float(found.high))}" for found in estimates
-    )
     inside = format_number(100 * float(result.plane.explained_variance_ratio.sum()))
-    return (
-        f"Rotation of driven activity in {_describe_plane(result)}, which holds {inside} % of its variance "
-        f"({settings['n_trajectories']} trajectories of {settings['n_steps']} steps). a, {len(result.path)} "
-        f"trajectories; arrows: {min(_ARROW_STEPS, result.path.shape[1] - 1)} steps of one; cross: mean "
-        f"activity. b, Net turns about the mean of these trajectories; over all "
-        f"{format_number(float(result.winding))} turns per 100 steps ({winding}){_describe_sign(result)}. "
-        f"c, Area rate |a|: area "
-        f"swept per step, in units of the standard deviations along the axes; "
-        f"{format_number(float(result.area_rate))} ({area}; line and band). Dots: draws of each null; bars: "
-        f"their 95 % quantiles: {nulls}. Sign flips: trajectories run backwards at random. Reversible: a "
-        "linear process with the same covariances and no rotation. Untrained: networks with random weights. "
+    return begin_with(
+        _say_seen(result),
+        f"Rotation of driven activity in {_describe_plane(result)}. The plane holds {inside} % of its "
+        "variance.",
+        f"{settings['n_trajectories']} trajectories of {settings['n_steps']} steps.",
+        f"a, {len(result.path)} trajectories. Arrows: "
+        f"{min(_ARROW_STEPS, result.path.shape[1] - 1)} steps of one. Cross: mean activity.",
+        f"b, Net turns about the mean of these trajectories. Over all: {say_interval(result.winding)} turns "
+        f"per 100 steps. {_describe_sign(result)}",
+        "c, Area rate |a|: area swept per step, in units of the standard deviations along the axes. "
+        f"Line and band: {say_interval(result.area_rate)}. Dots: draws of each null; bars: their 95 % "
+        "quantiles.",
+        *(_describe_null(null) for null in result.area_rate_nulls),
         "d, Irreversibility D of the symbols along the same trajectories: divergence of their triples from "
-        f"those read backwards, {format_number(float(result.output_irreversibility))} ({output}); 0 if "
-        "reversible. Dots: sequences that are reversed at random, with the mean 0; bar: their 95 % quantile: "
-        f"{_describe_null(result.output_null)}.{_describe_limits(result)} Intervals: "
-        f"{100 * settings['confidence']:.0f} %, bootstrap over trajectories, that of D from their jackknife."
+        "those read backwards, 0 if reversible. Line and band: "
+        f"{say_interval(result.output_irreversibility)}.",
+        _describe_null(result.output_null),
+        _describe_limits(result),
+        f"Intervals: {100 * settings['confidence']:.0f} %, bootstrap over trajectories; that of D from their "
+        "jackknife.",
     )
+
+
+def _say_seen(result: RotationResult) -> str:
+    """Whether activity turns one way, by its area rate beside the nulls."""
+    names, p_values = zip(
+        *((_NULLS[n.name][0], float(n.p_value)) for n in result.area_rate_nulls), strict=True
+    )
+    verdict, grounds = say_beyond(names, p_values)
+    activity = "standardised activity" if result.settings["standardise"] else "activity"
+    return {
+        "yes": f"{capitalise(activity)} turns one way, {grounds}.",
+        "no": f"{capitalise(activity)} does not turn one way, {grounds}.",
+        "undecided": f"Whether {activity} turns one way is undecided: {grounds}.",
+        "untested": f"Whether {activity} turns one way was not tested: {grounds}.",
+    }[verdict]
 
 
 def _describe_null(null: Null) -> str:
-    """Quantile, number of draws and p-value."""
+    """What is random under a null, its quantile, number of draws and p-value."""
+    meaning = _NULLS[null.name][1]
+    if not len(null.draws):
+        return f"{meaning}: not drawn."
     quantile, p_value = (format_number(float(number)) for number in (null.quantile, null.p_value))
-    return f"{quantile} ({len(null.draws)} draws, p = {p_value})"
+    return f"{meaning}: {quantile} ({len(null.draws)} draws, p = {p_value})."
 
 
 def _describe_plane(result: RotationResult) -> str:
@@ -171,17 +195,17 @@ def _describe_plane(result: RotationResult) -> str:
 def _describe_sign(result: RotationResult) -> str:
     """Which way is positive."""
     if result.status["plane"] == "given":
-        return ", positive from the first axis to the second"
+        return "Positive: from the first axis to the second."
     return (
-        ", positive from where the logit of the last symbol rises over that of the first, to where activity "
-        "rises from silence"
+        "Positive: from where the logit of the last symbol rises over that of the first, to where activity "
+        "rises from silence."
     )
 
 
 def _describe_limits(result: RotationResult) -> str:
     """What the notes say of the output."""
     notes = (note.removeprefix("output: ") for note in result.status["notes"] if note.startswith("output: "))
-    return "".join(f" {note[0].upper()}{note[1:]}." for note in notes)
+    return " ".join(f"{capitalise(note)}." for note in notes)
 
 
 FIGURES = (

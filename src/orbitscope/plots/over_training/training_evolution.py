@@ -3,15 +3,18 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from mpl_toolkits.mplot3d import Axes3D
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from ...dynamics.over_training.training_evolution import EvolutionResult, find_middle
 from ...statistics import Estimate
 from ..drawing import Drawing
+from ..sentences import begin_with, capitalise
 from ..style import (
     FLOOR_COLOR,
     MUTED_COLOR,
     NETWORK_COLOR,
+    SMALL,
     WIDTH,
     build_figure,
     format_number,
@@ -20,6 +23,7 @@ from ..style import (
     label_panels,
     with_style,
 )
+from ..symbol_names import name_symbol
 
 _LINEAR_UP_TO = 10
 """Epochs: the axis is linear below and logarithmic above, as checkpoints are spaced."""
@@ -36,32 +40,38 @@ _LABELS = {
     "mean_shift": "mean shift",
 }
 _PANELS = (
-    (("transition_rate", "mean_inverse_dwell"), "switching (1/step)"),
-    (("unstable_share", "critical_share"), "share of steps"),
-    (("exponent",), "exponent (1/step)"),
+    (("transition_rate", "mean_inverse_dwell"), "switches of symbol\n(1/step)"),
+    (("unstable_share", "critical_share"), "share of steps with\nsuch an eigenvalue"),
+    (("exponent",), "largest Lyapunov\nexponent (1/step)"),
     (("area_rate",), "area rate (1/step)"),
-    (("mean_shift",), "mean shift"),
+    (("mean_shift",), "mean over standard\ndeviation of neurons"),
 )
+_ONSETS = {"unstable_share": "Unstable directions", "critical_share": "Critical pairs of eigenvalues"}
 
 
 @with_style
 def plot_training_evolution(result: EvolutionResult) -> Figure:
-    """Loss and five panels of measures against the epoch, and a stack of orbits."""
-    figure = build_figure(WIDTH, 4.4)
-    columns = figure.subfigures(1, 2, width_ratios=[1.9, 1], squeeze=False)[0]
-    grid = columns[0].subplots(3, 2, sharex=True)
-    panels = [*grid[:, 0], *grid[:, 1]]
+    """Loss and five panels of measures against the epoch, and a row of orbits."""
+    figure = build_figure(WIDTH, 5.0)
+    rows = figure.subfigures(2, 1, height_ratios=[3.6, 1.2], squeeze=False)[:, 0]
+    grid = rows[0].subplots(2, 3, sharex=True)
+    panels = grid.ravel().tolist()
     plot_course(result, ax=panels[0])
     for ax, (measures, label) in zip(panels[1:], _PANELS, strict=True):
         plot_measures_over_training(result, measures, ax=ax)
         ax.set_ylabel(label)
-    for ax in grid[2]:
+    for ax in grid[1]:
         ax.set_xlabel("epoch")
-    stack = Axes3D(columns[1], (-0.06, -0.06, 1.0, 1.12))
-    columns[1].add_axes(stack)
-    _draw_orbits(result, stack)
-    label_panels(panels)
-    stack.text2D(0.1, 0.9, "g", transform=stack.transAxes, fontweight="bold")
+    rows[0].legend(handles=_list_marks(result), loc="outside upper left", ncols=4)
+
+    orbits = rows[1].subplots(1, _MOST_ORBITS)
+    shown = choose_orbits(result)
+    for ax, row in zip(orbits, shown, strict=False):
+        plot_orbit(result, row, ax=ax)
+    for ax in orbits[len(shown) :]:
+        ax.set_axis_off()
+    rows[1].legend(handles=_list_symbols(result), loc="outside lower left", ncols=10, handlelength=1.2)
+    label_panels([*panels, orbits[0]])
     return figure
 
 
@@ -98,28 +108,41 @@ def plot_measures_over_training(
             _mark_date(result, name, ax, color)
     _mark_date(result, "loss drop", ax, "black")
     if len(measures) > 1:
-        legend = ax.legend(
-            loc="lower left", bbox_to_anchor=(0, 0.95), ncols=2, columnspacing=0.6, handlelength=1.2
-        )
-        legend.set_in_layout(False)
+        ax.legend(loc="lower left", bbox_to_anchor=(-0.1, 0.98), ncols=2, columnspacing=0.6, handlelength=1.2)
     return ax
 
 
-def _draw_orbits(result: EvolutionResult, ax: Axes3D) -> None:
-    """Orbits of some checkpoints above each other, the last on top, coloured by symbol."""
-    rows = choose_orbits(result)
-    for height, row in enumerate(rows):
-        x, y = result.orbit[row].T
-        symbols = result.orbit_symbol[row]
-        ax.plot(x, y, height, color=MUTED_COLOR, linewidth=0.3, alpha=0.6)
-        ax.scatter(x, y, height, s=2, c=[get_symbol_color(int(s)) for s in symbols], depthshade=False)
-    ax.zaxis.set_ticks(range(len(rows)), [str(result.checkpoint_epoch[row]) for row in rows])
-    ax.set(xlabel="axis 1", ylabel="axis 2", xticklabels=[], yticklabels=[])
-    ax.tick_params(axis="both", pad=-3)
-    ax.xaxis.labelpad = ax.yaxis.labelpad = -12
-    ax.set_title("epoch", loc="right", pad=-14)
-    ax.set_box_aspect((1, 1, 2.2))
-    ax.view_init(elev=14, azim=-62)
+@with_style
+def plot_orbit(result: EvolutionResult, checkpoint: int, *, ax: Axes | None = None) -> Axes:
+    """States of one checkpoint in the orbit plane of the last one, coloured by symbol; one scale for all."""
+    ax = get_axes(ax, width=1.0, height=1.0)
+    path, symbols = result.orbit[checkpoint], result.orbit_symbol[checkpoint]
+    ax.plot(*path.T, color=MUTED_COLOR, linewidth=0.2, alpha=0.5, zorder=1)
+    colors = [get_symbol_color(symbol) for symbol in symbols.tolist()]
+    ax.scatter(*path.T, s=2, c=colors, linewidth=0, rasterized=True, zorder=2)
+    low, high = (limit(result.orbit, axis=(0, 1)) for limit in (np.nanmin, np.nanmax))
+    middle, half = (low + high) / 2, 0.52 * (high - low).max()
+    ax.set(xticks=[], yticks=[], aspect="equal")
+    ax.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))
+    ax.set_title(f"epoch {result.checkpoint_epoch[checkpoint]}", fontsize=SMALL)
+    return ax
+
+
+def _list_marks(result: EvolutionResult) -> list[Line2D | Patch]:
+    """What stands in several panels, for the legend."""
+    onset = {"color": MUTED_COLOR, "linewidth": 0.8, "linestyle": ":"}
+    marks = [
+        Line2D([], [], color="black", linewidth=0.8, label="loss leaves its plateau"),
+        Line2D([], [], label="onset of a share", **onset),
+        Line2D([], [], color=MUTED_COLOR, linewidth=0.6, linestyle="-.", label="symbols without memory"),
+    ]
+    untrained = Patch(color=FLOOR_COLOR, alpha=0.5, linewidth=0, label="untrained networks")
+    return [*marks, untrained] if result.untrained else marks
+
+
+def _list_symbols(result: EvolutionResult) -> list[Patch]:
+    symbols = np.unique(result.orbit_symbol[result.orbit_symbol >= 0]).tolist()
+    return [Patch(color=get_symbol_color(s), label=f"symbol {name_symbol(result, s)}") for s in symbols]
 
 
 def choose_orbits(result: EvolutionResult) -> list[int]:
@@ -150,29 +173,48 @@ def describe_training_evolution(result: EvolutionResult) -> str:
     """Caption of :func:`plot_training_evolution`."""
     settings = result.settings
     lost = result.status["without_regime"]
-    left_out = f" Without a stationary regime: {', '.join(map(str, lost))}." if lost else ""
     n_untrained = len(result.untrained_area_rate.draws)
-    untrained = f", grey: the middle 90 % of {n_untrained} untrained networks" if n_untrained else ""
-    notes = "".join(f" {note[0].upper()}{note[1:]}." for note in result.status["notes"])
     unseen, least = (format_number(result.status[name]) for name in ("unseen_share", "least_share"))
-    return (
+    return begin_with(
+        _say_seen(result),
         f"The dynamics of {len(result.checkpoint_epoch)} checkpoints, each from {settings['n_trajectories']} "
-        f"driven trajectories of {settings['n_steps']} steps with the same noise.{left_out} a, Training loss "
-        "relative to that of symbols without memory; black line: it leaves its plateau. b, Rate at which the "
-        "most probable symbol changes, in two definitions. c, Share of driven steps with an unstable "
-        "direction (|λ| > 1) or a critical pair. d, Largest Lyapunov exponent under the noise; below 0 paths "
-        "with the same noise meet. e, Area swept per step in the plane of standardised activity of each "
-        "checkpoint, and f, root mean square over neurons of mean over standard deviation of a neuron, "
-        f"neither of which depends on the units of neurons{untrained}. g, One trajectory of some checkpoints "
-        "in the orbit plane of the last "
-        "one, scaled to equal activity; colours are symbols. Dotted: onset, the first checkpoint from which "
-        "on a share is raised over that at the first one (sign tests over trajectories; where nothing was "
-        f"seen at first this takes {result.status['least_trajectories']} trajectories with an event, a share "
-        f"of at least {least}); shaded from the last checkpoint before it without any sign of a rise (up to "
-        f"{unseen} may go unseen). {_list_dates(result)} Bands: "
-        f"{settings['confidence']:.0%} bootstrap intervals over trajectories, the same ones for all "
-        f"checkpoints; for the loss over blocks of epochs.{notes}"
+        f"driven trajectories of {settings['n_steps']} steps with the same noise.",
+        f"Without a stationary regime: {', '.join(map(str, lost))}." if lost else "",
+        "a, Training loss relative to that of symbols without memory. Black line: it leaves its plateau.",
+        "b, Rate at which the most probable symbol changes, in two definitions.",
+        "c, Share of driven steps with an unstable direction (|λ| > 1) or a critical pair.",
+        "d, Largest Lyapunov exponent under the noise. Below 0 paths with the same noise meet.",
+        "e, Area swept per step in the plane of standardised activity of each checkpoint.",
+        "f, Mean over standard deviation of a neuron, root mean square over neurons. Like e it does not "
+        "depend on the units of neurons.",
+        f"Grey: the middle 90 % of {n_untrained} untrained networks." if n_untrained else "",
+        "g, One trajectory of some checkpoints in the orbit plane of the last one, scaled to equal activity.",
+        "Dotted: onset, the first checkpoint from which on a share is raised over that at the first one "
+        "(sign tests over trajectories).",
+        f"Where nothing was seen at first this takes {result.status['least_trajectories']} trajectories "
+        f"with an event, a share of at least {least}.",
+        "Shaded: from the last checkpoint before it without any sign of a rise. A share of up to "
+        f"{unseen} may go unseen.",
+        _list_dates(result),
+        f"Bands: {settings['confidence']:.0%} bootstrap intervals over trajectories, the same ones for all "
+        "checkpoints; for the loss over blocks of epochs.",
+        " ".join(f"{capitalise(note)}." for note in result.status["notes"]),
     )
+
+
+def _say_seen(result: EvolutionResult) -> str:
+    """When critical pairs set in, beside the drop of the loss."""
+    events = result.event.tolist()
+    row = events.index("critical_share")
+    date, lag, drop = result.date[row], result.lag[row], result.date[events.index("loss drop")]
+    if np.isfinite([lag.low, lag.high]).all():
+        return f"{_ONSETS['critical_share']} set in {describe_lag(lag)}."
+    if np.isfinite(date.value):
+        return f"{_ONSETS['critical_share']} set in by epoch {format_number(float(date))}."
+    if np.isnan(drop.value):
+        return "Neither a drop of the loss nor an onset of critical pairs of eigenvalues was dated."
+    epoch = format_number(float(drop))
+    return f"The loss drops in epoch {epoch}; no onset of critical pairs of eigenvalues was dated."
 
 
 def _list_dates(result: EvolutionResult) -> str:
@@ -199,11 +241,4 @@ def describe_lag(lag: Estimate) -> str:
     return f"{first} to {last} epochs after the loss drop"
 
 
-FIGURES = (
-    Drawing(
-        "training_evolution",
-        plot_training_evolution,
-        describe_training_evolution,
-        shows=("training_evolution",),
-    ),
-)
+FIGURES = (Drawing("training_evolution", plot_training_evolution, describe_training_evolution),)

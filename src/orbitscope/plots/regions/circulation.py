@@ -3,10 +3,12 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ...dynamics.regions.circulation import CirculationResult
 from ..drawing import Drawing
 from ..intervals import say_interval
+from ..sentences import begin_with, capitalise
 from ..style import (
     FLOOR_COLOR,
     MUTED_COLOR,
@@ -23,6 +25,7 @@ ONE_WAY = 0.5
 """Circulation above which cycles count as one-way."""
 
 _HEIGHT = 0.36
+_FORWARD, _BACKWARD = "slow → kick → transition → slow", "slow → transition → kick → slow"
 
 
 @with_style
@@ -42,12 +45,13 @@ def plot_cycle_counts(result: CirculationResult, *, ax: Axes | None = None) -> A
     ax = get_axes(ax)
     places = np.arange(len(result.cycle))[::-1]
     rows = (
-        (result.n_forward, _HEIGHT / 2, NETWORK_COLOR, "slow → kick → transition → slow"),
-        (result.n_backward, -_HEIGHT / 2, FLOOR_COLOR, "slow → transition → kick → slow"),
+        (result.n_forward, _HEIGHT / 2, NETWORK_COLOR, _FORWARD),
+        (result.n_backward, -_HEIGHT / 2, FLOOR_COLOR, _BACKWARD),
     )
     for counts, offset, color, label in rows:
         bars = ax.barh(places + offset, counts, height=_HEIGHT, color=color, linewidth=0, label=label)
         ax.bar_label(bars, padding=2, fontsize=7)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_yticks(places, [str(name) for name in result.cycle])
     ax.tick_params(axis="y", length=0)
     ax.set(xlabel="cycles", ylim=(-0.6, len(places) - 0.4))
@@ -91,18 +95,37 @@ def describe_circulation(result: CirculationResult) -> str:
     rows = []
     for i, name in enumerate(result.cycle):
         p, n_effective = (format_number(float(v[i])) for v in (result.p_value, result.n_effective))
-        counts = f"{result.n_forward[i]} forward and {result.n_backward[i]} backward"
-        worth = f"worth {n_effective} independent cycles"
-        rows.append(f"{name}: {counts} ({worth}), circulation {say_interval(result.circulation[i])}, p = {p}")
-    return (
+        rows += [
+            f"{capitalise(str(name))}: {result.n_forward[i]} forward and {result.n_backward[i]} backward, "
+            f"worth {n_effective} independent cycles.",
+            f"Their circulation is {say_interval(result.circulation[i])}, p = {p}.",
+        ]
+    return begin_with(
+        _say_seen(result),
         f"Cycles among regions, in {int(result.n_excursions)} stretches between successive visits to slow "
-        "regions. Direct cycles visit kick and transition once; in any cycle these two may alternate. "
+        "regions.",
+        "Direct cycles visit kick and transition once; in any cycle these two may alternate.",
         "a, Number of cycles in both directions. b, Net circulation (forward − backward)/(forward + "
-        f"backward): 0 for a reversible process, one-way above {ONE_WAY:g}. {'; '.join(rows)}. The "
-        "p-values compare with cycles that are reversed at random, trajectory by trajectory. Intervals: "
-        f"{100 * result.settings['confidence']:.0f} %, exact for the effective number of cycles, which is "
-        "that of trajectories where all cycles go one way."
+        f"backward): 0 for a reversible process, one-way above {ONE_WAY:g}.",
+        *rows,
+        "p-values compare with cycles that are reversed at random, trajectory by trajectory.",
+        f"Intervals: {100 * result.settings['confidence']:.0f} %, exact for the effective number of cycles. "
+        "Where all cycles go one way this is the number of trajectories with one.",
     )
+
+
+def _say_seen(result: CirculationResult) -> str:
+    """Which way direct cycles go, by the interval of their circulation."""
+    row = result.cycle.tolist().index("direct")
+    found, forward, backward = result.circulation[row], result.n_forward[row], result.n_backward[row]
+    if np.isnan(found.value):
+        return "Activity makes no cycle of slow, kick and transition."
+    counts = f"{forward} forward, {backward} back"
+    if not found.excludes(0):
+        return f"Cycles {_FORWARD} go no way that can be told: {counts}."
+    order = _FORWARD if found.value > 0 else _BACKWARD
+    is_one_way = min(abs(found.low), abs(found.high)) > ONE_WAY
+    return f"Activity goes round {order} {'one way' if is_one_way else 'more often than back'}: {counts}."
 
 
 FIGURES = (Drawing("circulation", plot_circulation, describe_circulation),)

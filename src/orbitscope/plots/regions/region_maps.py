@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from ...dynamics.regions.regions import RegionResult
 from ..drawing import Drawing
+from ..sentences import begin_with
 from ..style import (
     REGION_COLORS,
     WIDTH,
@@ -131,18 +132,27 @@ def describe_region_maps(result: RegionResult) -> str:
     settings = result.settings
     rows = result.measure.tolist()
     changes = ", ".join(
-        f"{name} {format_number(float(result.estimate[rows.index('logit_sign_changes'), i]))}"
+        f"{name} {format_number(float(result.estimate.value[rows.index('logit_sign_changes'), i]))}"
         for i, name in enumerate(result.region)
     )
-    n_spectra = result.n_unstable.size
-    return (
-        f"{result.label.size} driven states in the plane of their two leading principal axes. a, Residency; "
-        f"lines in the scale: below {settings['transition_below']:g} steps transition, above "
-        f"{settings['slow_above']:g} slow. b, Most probable symbol. c, Eigenvalues with |λ| > 1 of the "
-        f"noise-free map at {n_spectra} of the states. d, Mean number of sign changes of the start symbol's "
-        f"logit until another symbol is the most probable one, over {settings['n_rollouts']} rollouts from "
-        f"each state; means: {changes}."
+    return begin_with(
+        _say_shares(result),
+        f"{result.label.size} driven states in the plane of their two leading principal axes.",
+        f"a, Residency. Lines in the scale: below {settings['transition_below']:g} steps transition, above "
+        f"{settings['slow_above']:g} slow.",
+        "b, Most probable symbol.",
+        f"c, Eigenvalues with |λ| > 1 of the noise-free map at {result.n_unstable.size} of the states.",
+        "d, Mean number of sign changes of the start symbol's logit until another symbol is the most "
+        f"probable one, over {settings['n_rollouts']} rollouts from each state.",
+        f"Means: {changes}.",
     )
+
+
+def _say_shares(result: RegionResult) -> str:
+    """How much of the time activity is in the slow and in the kick regions."""
+    shares = 100 * result.estimate.value[result.measure.tolist().index("share")]
+    slow, kick = (format_number(float(shares[result.region.tolist().index(n)])) for n in ("slow", "kick"))
+    return f"Activity is in slow regions for {slow} % of the steps and in kick regions for {kick} %."
 
 
 MAPS = Drawing("region_maps", plot_region_maps, describe_region_maps, shows=("regions",))

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from ...dynamics.regions.regions import RegionResult
 from ..drawing import Drawing
 from ..intervals import say_interval
+from ..sentences import begin_with
 from ..style import (
     MUTED_COLOR,
     REGION_COLORS,
@@ -26,6 +27,10 @@ _TITLES = {
     "entropy": "entropy (nats)",
     "speed": "relative speed",
 }
+
+
+_HEADROOM = 1.35
+"""Top of the panel with a legend, over its largest value."""
 
 
 @with_style
@@ -55,7 +60,7 @@ def plot_residencies(result: RegionResult, *, ax: Axes | None = None) -> Axes:
     colors = [REGION_COLORS[name] for name in result.region]
     ax.hist(steps, bins=bins, stacked=True, color=colors, label=labels, linewidth=0)
     ax.set(xlabel="residency (steps)", ylabel="states", yscale="log", xlim=(1, longest))
-    ax.legend(loc="upper right")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.2)
     return ax
 
 
@@ -71,9 +76,11 @@ def plot_region_measure(result: RegionResult, measure: str, *, ax: Axes | None =
     ax.vlines(places, found.low, found.high, color="black", linewidth=0.9)
     if measure == "unstable":
         null = result.estimate.value[result.measure.tolist().index("unstable_null")]
-        ax.hlines(null, places - 0.4, places + 0.4, color=MUTED_COLOR, linestyle="--", label="random sets")
+        ax.hlines(
+            null, places - 0.4, places + 0.4, color=MUTED_COLOR, linestyle="--", label="random active sets"
+        )
         ax.legend(loc="upper left", borderaxespad=0.0)
-        ax.margins(y=0.25)
+        ax.set_ylim(0, _HEADROOM * np.nanmax([*found.value, *found.high, *null, 1e-9]))
     ax.set_xticks(places, [str(name) for name in result.region], rotation=25)
     ax.tick_params(axis="x", length=0)
     ax.set_title(_TITLES.get(measure, str(result.description[row])))
@@ -105,20 +112,37 @@ def describe_regions(result: RegionResult) -> str:
     """Caption of :func:`plot_regions`."""
     settings, share = result.settings, result.estimate[result.measure.tolist().index("share")]
     shares = ", ".join(f"{name} {say_interval(share[i])}" for i, name in enumerate(result.region))
-    limits = f"transition below {settings['transition_below']:g}, slow above {settings['slow_above']:g}"
-    return (
+    return begin_with(
+        _say_seen(result),
         f"Regions of {result.label.size} driven states ({settings['n_trajectories']} trajectories of "
-        f"{settings['n_steps']} steps). a, Residency: mean over {settings['n_rollouts']} rollouts of the "
-        f"steps until the most probable symbol changes, cut at {settings['max_steps']}; {limits}. Shares: "
-        f"{shares}; within two standard errors of a border: {_say_uncertain(result)}. b, Order of visits: "
-        f"net flux {say_interval(result.net_flux)} cycles per 100 steps in the order slow, kick, "
-        "transition; 0 for a reversible walk. Dots: the same flux as a share of the visits between two "
-        "regions, counted in both orders at the right, with exact intervals of an effective number of "
-        "visits. c to f, Means of each region; dashes: random active sets of equal size, "
-        "in which each neuron is as frequent as in the network; sign changes grow with the residency by "
-        "construction. "
-        f"Other intervals: bootstrap over trajectories; all {100 * settings['confidence']:.0f} %."
+        f"{settings['n_steps']} steps).",
+        f"a, Residency: mean over {settings['n_rollouts']} rollouts of the steps until the most probable "
+        f"symbol changes, cut at {settings['max_steps']}.",
+        f"Regions by residency: transition below {settings['transition_below']:g}, slow above "
+        f"{settings['slow_above']:g}.",
+        f"Shares: {shares}. Within two standard errors of a border: {_say_uncertain(result)}.",
+        f"b, Order of visits: net flux {say_interval(result.net_flux)} cycles per 100 steps in the order "
+        "slow, kick, transition; 0 for a reversible walk.",
+        "Dots: the same flux as a share of the visits between two regions, counted in both orders at the "
+        "right. Their intervals are exact for an effective number of visits.",
+        "c to f, Means of each region. Dashes: random active sets of equal size, in which each neuron is as "
+        "frequent as in the network. Sign changes grow with the residency by construction.",
+        f"Other intervals: bootstrap over trajectories; all {100 * settings['confidence']:.0f} %.",
     )
+
+
+def _say_seen(result: RegionResult) -> str:
+    """Whether kick states are less stable than slow ones, and whether random active sets are so, too."""
+    rows = result.contrast.tolist()
+    network, beyond = (result.kick_minus_slow[rows.index(name)] for name in ("network", "beyond null"))
+    if np.isnan(network.value):
+        return "Unstable directions of kick and slow states cannot be compared: one of the regions is empty."
+    if not network.excludes(0):
+        return "Kick and slow states do not differ in unstable directions, as far as can be told."
+    how = "more" if network.value > 0 else "fewer"
+    agrees = beyond.excludes(0) and beyond.value * network.value > 0
+    where = "beyond random active sets" if agrees else "not beyond random active sets"
+    return f"Kick states have {how} unstable directions than slow ones, {where}."
 
 
 def _say_uncertain(result: RegionResult) -> str:

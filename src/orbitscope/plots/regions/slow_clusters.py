@@ -3,14 +3,18 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from ...dynamics.regions.slow_clusters import SlowClusterResult
 from ...dynamics.regions.state_clustering import find_timescales
 from ..drawing import Drawing
 from ..intervals import say_interval
+from ..sentences import begin_with, count
 from ..style import (
     BAND_COLOR,
     EXACT_COLOR,
+    FLOOR_COLOR,
     MUTED_COLOR,
     NETWORK_COLOR,
     WIDTH,
@@ -24,6 +28,12 @@ from ..style import (
 )
 from ..symbol_names import name_symbol
 
+_MOST_NAMED = 3
+"""Places below which there is room for words."""
+
+_AGREEMENT = 0.5
+"""Adjusted Rand index above which clusters match symbols, and below which they hardly do."""
+
 _LEGEND_WIDTH = 25
 """Characters beside each other in the legend of symbols, four for each patch."""
 
@@ -31,7 +41,7 @@ _LEGEND_WIDTH = 25
 @with_style
 def plot_slow_clusters(result: SlowClusterResult) -> Figure:
     """Timescales with the gap, symbols by cluster, and probabilities beside emission rows."""
-    figure = build_figure(WIDTH, 2.4)
+    figure = build_figure(WIDTH, 2.6)
     panels = figure.subplots(1, 3, width_ratios=[1, 1, 1.3])
     plot_timescales(result, ax=panels[0])
     plot_cluster_symbols(result, ax=panels[1])
@@ -48,19 +58,14 @@ def plot_timescales(result: SlowClusterResult, *, ax: Axes | None = None) -> Axe
     times = result.timescale[1:]
     n_clusters = len(result.cluster)
     (null,) = find_timescales(result.null_eigenvalue.quantile[None], result.settings["lag"])
-    ax.axhline(null, color=MUTED_COLOR, linewidth=0.8, linestyle="--", label="without memory")
+    ax.axhline(null, color=MUTED_COLOR, linewidth=0.8, linestyle="--", label="random order")
     ax.plot(modes, times, "o", color=NETWORK_COLOR)
     if n_clusters > 1:
         ax.axvspan(n_clusters, n_clusters + 1, color=BAND_COLOR, linewidth=0, zorder=0)
         gap = result.gap[n_clusters - 2]
-        ax.annotate(
-            f"× {format_number(float(gap), digits=2)}",
-            (n_clusters + 0.5, 1),
-            xycoords=("data", "axes fraction"),
-            ha="center",
-            va="bottom",
-        )
-    ax.set(xlabel="mode", ylabel="timescale (slow states)", xlim=(1.5, modes[-1] + 0.5))
+        found = f"{count(n_clusters, 'cluster')}: gap × {format_number(float(gap), digits=2)}"
+        ax.set_title(found, loc="right")
+    ax.set(xlabel="mode of transfers", ylabel="timescale (slow states)", xlim=(1.5, modes[-1] + 0.5))
     ax.set_xticks(modes)
     set_log_y(ax)
     ax.legend(loc="upper right")
@@ -77,8 +82,9 @@ def plot_cluster_symbols(result: SlowClusterResult, *, ax: Axes | None = None) -
         names.append(label)
         ax.bar(result.cluster, counts, bottom=bottom, width=0.7, color=color, linewidth=0, label=label)
         bottom += counts
-    ax.set(xlabel="cluster", ylabel="slow states")
-    ax.set_xticks(result.cluster)
+    ax.set_ylabel("slow states")
+    names = [name_symbol(result, int(counts.argmax())) for counts in result.table]
+    _name_ticks(ax, [str(cluster) for cluster in result.cluster], names, "symbol")
     ax.tick_params(axis="x", length=0)
     n_columns = max(1, min(5, _LEGEND_WIDTH // (max(map(len, names)) + 4)))
     n_rows = -(-len(names) // n_columns)
@@ -106,29 +112,52 @@ def plot_cluster_probabilities(result: SlowClusterResult, *, ax: Axes | None = N
                 row = result.emission_probs[state, symbol]
                 ax.hlines(row, at - width / 2, at + width / 2, color=EXACT_COLOR, linewidth=1.4)
     ax.set(ylabel="probability of a symbol", ylim=(0, 1.05), xlim=(-0.6, len(groups) - 0.4))
-    names = ["\n".join(str(number) if number >= 0 else "–" for number in group) for group in groups]
     has_states = len(result.cluster_of_state) > 0
-    ax.set_xticks(range(len(groups)), names if has_states else [str(cluster) for cluster in result.cluster])
-    ax.set_xlabel("cluster (above), HMM state (below)" if has_states else "cluster")
+    clusters, states = ([str(n) if n >= 0 else "–" for n in column] for column in zip(*groups, strict=True))
+    _name_ticks(ax, clusters, states if has_states else None, "state")
     ax.tick_params(axis="x", length=0)
+    handles = [Patch(color=FLOOR_COLOR), Line2D([], [], color=EXACT_COLOR, linewidth=1.4)]
+    names = ["cluster", *(["HMM state"] if has_states else [])]
+    ax.legend(handles[: len(names)], names, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2)
     return ax
 
 
 def describe_slow_clusters(result: SlowClusterResult) -> str:
     """Caption of :func:`plot_slow_clusters`."""
-    settings = result.settings
-    n_clusters = len(result.cluster)
-    first = "1 cluster" if n_clusters == 1 else f"{n_clusters} clusters"
-    return (
-        f"{first} among {result.table.sum()} slow states of {len(result.label)} trajectories, found without "
-        f"symbols. a, Implied timescales of transfers between {len(result.microstate_label)} places; modes "
-        "faster than random order (dashed: 95 % quantile of its second eigenvalue) count as that. "
-        f"{_describe_gap(result)} {_describe_splits(result)} b, Most probable symbols in each "
-        f"cluster: adjusted Rand index {say_interval(result.adjusted_rand)}; 0 is chance, 1 the same "
-        f"partition. c, Mean symbol probabilities of each cluster (bars){_describe_states(result)} "
-        f"Intervals: {100 * settings['confidence']:.0f} %, bootstrap over trajectories with the clusters as "
-        "they are."
+    return begin_with(
+        _say_seen(result),
+        f"{count(len(result.cluster), 'cluster')} among {result.table.sum()} slow states of "
+        f"{len(result.label)} trajectories, found without symbols.",
+        f"a, Implied timescales of transfers between {len(result.microstate_label)} places. Modes faster "
+        "than random order (dashed: 95 % quantile of its second eigenvalue) count as that.",
+        _describe_gap(result),
+        _describe_splits(result),
+        "b, Most probable symbols in each cluster.",
+        f"Adjusted Rand index: {say_interval(result.adjusted_rand)}; 0 is chance, 1 the same partition.",
+        _describe_states(result),
+        f"Intervals: {100 * result.settings['confidence']:.0f} %, bootstrap over trajectories with the "
+        "clusters as they are.",
     )
+
+
+def _say_seen(result: SlowClusterResult) -> str:
+    """Whether slow states divide by symbol."""
+    n_clusters, rand = len(result.cluster), result.adjusted_rand
+    if n_clusters == 1:
+        return "Slow states form one region: they do not divide by symbol."
+    how = "match" if rand.low > _AGREEMENT else "hardly match" if rand.high < _AGREEMENT else "partly match"
+    return f"{n_clusters} slow regions, found without labels, {how} the symbols."
+
+
+def _name_ticks(ax: Axes, clusters: list[str], others: list[str] | None, kind: str) -> None:
+    """Name each place by its cluster and, below it, a symbol or state; by bare names where many stand."""
+    is_long = len(clusters) <= _MOST_NAMED
+    first, second = ("cluster ", f"{kind} ") if is_long else ("", "")
+    above = [f"{first}{name}" for name in clusters]
+    below = others or [""] * len(above)
+    below = [f"{second}{name}" if name[-1:].isdigit() else name for name in below]
+    ax.set_xticks(range(len(above)), [f"{a}\n{b}".rstrip() for a, b in zip(above, below, strict=True)])
+    ax.set_xlabel("" if is_long else f"cluster (above), {kind} (below)" if others else "cluster")
 
 
 def _list_groups(result: SlowClusterResult) -> list[tuple[int, int]]:
@@ -158,15 +187,16 @@ def _describe_splits(result: SlowClusterResult) -> str:
 
 
 def _describe_states(result: SlowClusterResult) -> str:
+    bars = "c, Mean symbol probabilities of each cluster (bars)."
     if len(result.cluster_of_state) == 0:
-        return "."
+        return bars
     parts = []
     for state, cluster in enumerate(result.cluster_of_state):
         distance = say_interval(result.distance[state])
         parts.append(f"state {state} {distance if cluster >= 0 else 'has no cluster'}")
     return (
-        " and emission probabilities of the HMM state aligned with it (lines); total variation: "
-        f"{', '.join(parts)}."
+        f"{bars} Lines: emission probabilities of the HMM state aligned with it. Total variation between "
+        f"both: {', '.join(parts)}."
     )
 
 

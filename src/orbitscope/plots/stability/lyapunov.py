@@ -10,10 +10,12 @@ from ...dynamics.noise_free.noise_free_exponents import NoiseFreeExponentsResult
 from ...dynamics.stability.lyapunov import LyapunovResult
 from ..drawing import Drawing
 from ..intervals import say_interval
+from ..sentences import begin_with
 from ..style import (
     EXACT_COLOR,
     MUTED_COLOR,
     NETWORK_COLOR,
+    SMALL,
     WIDTH,
     build_figure,
     format_number,
@@ -35,10 +37,14 @@ _N_CURVE = 400
 @with_style
 def plot_lyapunov(driven: LyapunovResult, noise_free: NoiseFreeExponentsResult) -> Figure:
     """Exponents with intervals side by side, and the distributions of finite-time exponents."""
-    figure = build_figure(WIDTH, 2.5)
+    figure = build_figure(WIDTH, 2.8)
     left, right = figure.subplots(1, 2)
     plot_exponents(driven, noise_free, ax=left)
     plot_local_exponents(driven, noise_free, ax=right)
+    handles, labels = left.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=4)
+    for ax in (left, right):
+        ax.legend().remove()
     label_panels([left, right])
     return figure
 
@@ -66,13 +72,15 @@ def plot_exponents(
             "linestyle": "none",
             "marker": "_",
             "color": MUTED_COLOR,
-            "label": "noise-free, each end",
+            "label": "noise-free, paths of one end",
         }
         ax.plot(places, noise_free.end_mean.ravel(), **ends)
-    ax.axhline(0, color=EXACT_COLOR, linewidth=0.8, linestyle=":")
+    ax.axhline(0, color=EXACT_COLOR, linewidth=0.8, linestyle=":", label="0: differences stay")
     n_exponents = max(len(result.mean_exponent.value) for result in (driven, noise_free))
     ax.set_xticks(np.arange(1, n_exponents + 1))
-    ax.set(xlabel="exponent", ylabel="Lyapunov exponent (1/step)", xlim=(0.5, n_exponents + 0.5))
+    ax.set(
+        xlabel="exponent, largest first", ylabel="Lyapunov exponent (1/step)", xlim=(0.5, n_exponents + 0.5)
+    )
     ax.legend(loc="best")
     return ax
 
@@ -92,29 +100,60 @@ def plot_local_exponents(
             100 * (ranks + 1) / len(values),
             color=look["color"],
             drawstyle="steps-post",
-            label=f"{label}, {steps} steps",
+            label=f"{label}, blocks of {steps} steps",
         )
-    ax.axvline(0, color=EXACT_COLOR, linewidth=0.8, linestyle=":")
-    ax.set(xlabel="first finite-time exponent (1/step)", ylabel="blocks below (%)", ylim=(0, 100))
+    mark_growth(ax)
+    of_both = " or ".join(str(result.settings["block_steps"]) for result in (driven, noise_free))
+    ax.set(xlabel=f"first exponent of {of_both} steps (1/step)", ylim=(0, 100))
+    ax.set_ylabel("blocks with a smaller one (%)")
     ax.legend(loc="best")
     return ax
 
 
+def mark_growth(ax: Axes) -> None:
+    """Say on which side of an exponent of 0 small differences grow, and on which they shrink."""
+    ax.axvline(0, color=EXACT_COLOR, linewidth=0.8, linestyle=":")
+    for text, offset, side in (("shrink", -4, "right"), ("grow", 4, "left")):
+        ax.annotate(
+            text,
+            (0, 1.01),
+            xytext=(offset, 0),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            color=MUTED_COLOR,
+            ha=side,
+            va="bottom",
+            fontsize=SMALL,
+        )
+
+
 def describe_lyapunov(driven: LyapunovResult, noise_free: NoiseFreeExponentsResult) -> str:
     """Caption of :func:`plot_lyapunov`."""
-    parts = [
-        f"Lyapunov exponents under noise ({_say_sizes(driven)}) and without ({_say_sizes(noise_free)}). "
+    return begin_with(
+        _say_seen(driven),
+        f"Lyapunov exponents under noise ({_say_sizes(driven)}) and without ({_say_sizes(noise_free)}).",
         f"a, Largest exponents with {100 * driven.settings['confidence']:.0f} % bootstrap intervals over "
-        "trajectories; below 0 (dotted) small differences between states shrink. "
-        f"{_say_first(driven, 'driven')} {_say_first(noise_free, 'noise-free')}",
-        _say_meaning(driven),
+        "trajectories. Below 0 (dotted) small differences between states shrink.",
+        _say_first(driven, "driven"),
+        _say_first(noise_free, "noise-free"),
         _say_ends(noise_free),
         _say_lost(driven, noise_free),
-        "b, First exponent of blocks of a few steps, share below each value: driven paths, "
-        f"{_say_share(driven)} of whose blocks expand for a while, and noise-free ones, after "
-        f"{noise_free.settings['align_steps']} steps ({_say_share(noise_free)}).",
-    ]
-    return " ".join(part for part in parts if part)
+        f"b, First exponent of driven blocks of {driven.settings['block_steps']} steps and noise-free ones "
+        f"of {noise_free.settings['block_steps']}: share of the blocks below each value.",
+        f"Of the driven blocks {_say_share(driven)} expand for a while; of the noise-free ones, after "
+        f"{noise_free.settings['align_steps']} steps, {_say_share(noise_free)}.",
+    )
+
+
+def _say_seen(driven: LyapunovResult) -> str:
+    """Whether paths under the same noise meet."""
+    largest = say_interval(driven.mean_exponent[0])
+    return {
+        "contracts": f"Paths under the same noise meet: their largest exponent is {largest} per step.",
+        "expands": f"Paths under the same noise part: their largest exponent is {largest} per step.",
+        "undecided": f"Whether paths under the same noise meet is undecided: exponent {largest} per step.",
+        "collapses": "Paths under the same noise meet within steps: they lose all small differences.",
+    }.get(driven.status["verdict"], "Whether paths under the same noise meet is undefined.")
 
 
 def _say_sizes(result: LyapunovResult) -> str:
@@ -123,25 +162,19 @@ def _say_sizes(result: LyapunovResult) -> str:
 
 def _say_first(result: LyapunovResult, label: str) -> str:
     first = say_interval(result.mean_exponent[0])
-    return f"First {label} exponent {first}: {result.status['verdict']}."
-
-
-def _say_meaning(driven: LyapunovResult) -> str:
-    if driven.status["verdict"] != "contracts":
-        return ""
-    return "Nearby paths under the same noise meet."
+    return f"First {label} exponent: {first}, {result.status['verdict']}."
 
 
 def _say_ends(noise_free: NoiseFreeExponentsResult) -> str:
     if len(noise_free.end) < 2:
         return ""
-    ends = ", ".join(
+    ends = "; ".join(
         f"{end} {format_number(float(mean))} ({100 * share:.0f} % of the paths)"
         for end, mean, share in zip(
             list_ends(noise_free), noise_free.end_mean[:, 0], noise_free.end_share, strict=True
         )
     )
-    return f"Dashes: mean of the noise-free paths that come to each end; first exponents: {ends}."
+    return f"Dashes: means of the noise-free paths that come to each end. First exponents: {ends}."
 
 
 def _say_lost(*results: LyapunovResult) -> str:
@@ -153,8 +186,8 @@ def _say_lost(*results: LyapunovResult) -> str:
     if not parts:
         return ""
     return (
-        "Open: some trajectories lost the direction at a step with too few active neurons; their exponent is "
-        f"−∞ and left out of the mean ({'; '.join(parts)} trajectories, by exponent)."
+        "Open: some trajectories lost the direction at a step with too few active neurons. Their exponent, "
+        f"−∞, is left out of the mean ({'; '.join(parts)} trajectories, by exponent)."
     )
 
 
