@@ -16,7 +16,8 @@ from orbitscope.settings import LossSettings, RunSettings, TrainSettings
 from orbitscope.system.atomic_files import write_text
 from orbitscope.system.plain_json import make_plain
 from orbitscope.training import TrainingDivergedError, find_transition
-from orbitscope.workflows.pipeline import evaluate_run, resume_run, train_run
+from orbitscope.workflows.evaluate_run import evaluate_run
+from orbitscope.workflows.train_run import resume_run, train_run
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "results.md"

@@ -1,7 +1,8 @@
 import pytest
 
 from orbitscope.recipes import build_settings
-from orbitscope.workflows.pipeline import evaluate_run, train_run
+from orbitscope.workflows.evaluate_run import evaluate_run
+from orbitscope.workflows.train_run import train_run
 
 TINY = {
     "model": {"hidden_size": 8, "input_size": 4},

@@ -53,14 +53,14 @@ if TYPE_CHECKING:
     from .workflows.analyse import analyse as analyse
     from .workflows.analyse_run import analyse_run as analyse_run
     from .workflows.analyse_run import load_part as load_part
+    from .workflows.draw_run import draw_epsilon_choice as draw_epsilon_choice
+    from .workflows.draw_run import draw_run_figures as draw_run_figures
+    from .workflows.evaluate_run import evaluate_run as evaluate_run
+    from .workflows.evaluate_run import load_evaluation as load_evaluation
     from .workflows.import_network import import_run as import_run
-    from .workflows.pipeline import TrainedRun as TrainedRun
-    from .workflows.pipeline import draw_epsilon_choice as draw_epsilon_choice
-    from .workflows.pipeline import draw_run_figures as draw_run_figures
-    from .workflows.pipeline import evaluate_run as evaluate_run
-    from .workflows.pipeline import load_evaluation as load_evaluation
-    from .workflows.pipeline import resume_run as resume_run
-    from .workflows.pipeline import train_run as train_run
+    from .workflows.train_run import TrainedRun as TrainedRun
+    from .workflows.train_run import resume_run as resume_run
+    from .workflows.train_run import train_run as train_run
 
 _NAMES = {
     "workflows.analyse": "Analysis PartOutcome analyse",
@@ -71,8 +71,9 @@ _NAMES = {
     "importers": "import_hmm import_state_dict load_sequences",
     "loss": "EpsilonChoice SinkhornDivergence WordDivergence choose_epsilon sinkhorn_divergence",
     "network": "NoiseRNN build_network iterate_rollout rollout sample_symbols",
-    "workflows.pipeline": "TrainedRun draw_epsilon_choice draw_run_figures evaluate_run load_evaluation "
-    "resume_run train_run",
+    "workflows.draw_run": "draw_epsilon_choice draw_run_figures",
+    "workflows.evaluate_run": "evaluate_run load_evaluation",
+    "workflows.train_run": "TrainedRun resume_run train_run",
     "process": "RecordedSequences",
     "progress": "Progress",
     "recipes": "build_settings",

@@ -21,7 +21,7 @@ from orbitscope.loss import INDEPENDENT_SYMBOLS, NEARLY_RIGHT, EpsilonChoice, ch
 from orbitscope.loss.discrimination import _compute_ratios
 from orbitscope.plots.style import format_number
 from orbitscope.results import load_result
-from orbitscope.workflows.pipeline import draw_epsilon_choice
+from orbitscope.workflows.draw_run import draw_epsilon_choice
 
 CHAIN = load_preset("linear-3").hmm
 RANDOM = build_random(4, 5, rng=np.random.default_rng(0))
@@ -139,7 +139,7 @@ def test_command_prints_what_it_chose(tmp_path, monkeypatch, capsys):
     assert found["chosen_epsilon"] in found["epsilon"]
     assert set(found["ratio"]) == {INDEPENDENT_SYMBOLS, *NEARLY_RIGHT}
     monkeypatch.setattr(
-        "orbitscope.workflows.pipeline.draw_epsilon_choice", lambda choice, folder: []
+        "orbitscope.workflows.draw_run.draw_epsilon_choice", lambda choice, folder: []
     )  # seconds
     assert run(["choose-epsilon", "linear-2", *options]) == 0
     assert "chosen" in capsys.readouterr().out

@@ -5,14 +5,9 @@ import torch
 from orbitscope.errors import DamagedFileError, InputError, RunFolderError
 from orbitscope.runs import RunFolder, choose_epochs, copy_run, load_tensors, pack_run
 from orbitscope.system.atomic_files import build_folder
+from orbitscope.workflows.evaluate_run import evaluate_run, load_evaluation
 from orbitscope.workflows.import_network import import_run
-from orbitscope.workflows.pipeline import (
-    TrainingInterruptedError,
-    evaluate_run,
-    load_evaluation,
-    resume_run,
-    train_run,
-)
+from orbitscope.workflows.train_run import TrainingInterruptedError, resume_run, train_run
 
 
 @pytest.fixture(scope="module")

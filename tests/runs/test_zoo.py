@@ -10,7 +10,8 @@ from orbitscope.cli.main import run as run_command
 from orbitscope.errors import InputError, OrbitscopeError, RunFolderError
 from orbitscope.runs import RunFolder, pack_run, zoo
 from orbitscope.runs.zoo import list_zoo, load_network, name_network, open_run, open_writable_run
-from orbitscope.workflows.pipeline import draw_run_figures, evaluate_run, load_evaluation
+from orbitscope.workflows.draw_run import draw_run_figures
+from orbitscope.workflows.evaluate_run import evaluate_run, load_evaluation
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import torch
 from orbitscope.evaluation import tabulate
 from orbitscope.hmm import load_preset
 from orbitscope.runs.zoo import list_zoo, open_run
-from orbitscope.workflows.pipeline import evaluate_run, load_evaluation
+from orbitscope.workflows.evaluate_run import evaluate_run, load_evaluation
 
 NETWORKS = list_zoo()
 

@@ -150,7 +150,7 @@ def _list_rows(found: "Analysis") -> Iterator[tuple[str, ...]]:
 def _find_emulation(run: Path) -> "Emulation | None":
     """Conclusion of the run's evaluation; None if it has none."""
     from ..errors import RunFolderError
-    from ..workflows.pipeline import load_evaluation
+    from ..workflows.evaluate_run import load_evaluation
     from .evaluate import conclude as conclude_evaluation
 
     try:

@@ -50,7 +50,7 @@ def choose(
     from ..loss import choose_epsilon
     from ..recipes import build_settings
     from ..system.threads import use_threads
-    from ..workflows.pipeline import draw_epsilon_choice
+    from ..workflows.draw_run import draw_epsilon_choice
     from .display import ProgressDisplay, print_json
 
     hmm = load_process(process)

@@ -60,7 +60,8 @@ def evaluate_and_draw(run: Path, changes: dict[str, Any] | None = None) -> "Eval
     options = {"changes": changes} if changes else {}
     with ProgressDisplay(f"Evaluating {run}") as progress:
         from ..progress import Progress
-        from ..workflows.pipeline import draw_run_figures, evaluate_run
+        from ..workflows.draw_run import draw_run_figures
+        from ..workflows.evaluate_run import evaluate_run
 
         result = evaluate_run(run, **options, progress=progress)
         progress(Progress("evaluate", 1.0, 1.0, "drawing figures", {}))

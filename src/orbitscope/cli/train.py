@@ -12,7 +12,7 @@ from .overrides import TrainOverrides
 
 if TYPE_CHECKING:
     from ..settings import RunSettings
-    from ..workflows.pipeline import TrainedRun
+    from ..workflows.train_run import TrainedRun
 
 
 def train(
@@ -117,7 +117,7 @@ def _start(settings: "RunSettings", out: Path | None) -> "TrainedRun":
     with ProgressDisplay(
         f"Training {name} ({settings.recipe}, seed {settings.seed}) in {out}", quiet_seconds=0
     ) as progress:
-        from ..workflows.pipeline import train_run
+        from ..workflows.train_run import train_run
 
         return train_run(settings, out, progress=progress)
 
@@ -126,7 +126,7 @@ def _resume(path: Path) -> "TrainedRun":
     from .display import ProgressDisplay
 
     with ProgressDisplay(f"Resuming {path}", quiet_seconds=0) as progress:
-        from ..workflows.pipeline import resume_run
+        from ..workflows.train_run import resume_run
 
         return resume_run(path, progress=progress)
 

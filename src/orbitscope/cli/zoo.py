@@ -43,7 +43,7 @@ def zoo(*, json: Json = False) -> None:
 def _describe(name: str) -> dict[str, Any]:
     from ..evaluation import tabulate
     from ..runs.zoo import open_run
-    from ..workflows.pipeline import load_evaluation
+    from ..workflows.evaluate_run import load_evaluation
 
     run = open_run(name)
     settings = run.read_settings()

@@ -10,7 +10,8 @@ from orbitscope.network import build_network
 from orbitscope.recipes import build_settings
 from orbitscope.runs import RunFolder
 from orbitscope.training import EpochRecord, TrainingDivergedError, find_transition
-from orbitscope.workflows import pipeline
+from orbitscope.workflows import evaluate_run as evaluating
+from orbitscope.workflows import train_run as training
 from orbitscope.workflows.import_network import import_run
 
 TINY = {
@@ -34,7 +35,7 @@ def read_tensor_files(folder):
 
 def test_a_run_keeps_everything_and_reports_every_epoch(tmp_path):
     events = []
-    run = pipeline.train_run(make_settings(), tmp_path / "run", progress=events.append)
+    run = training.train_run(make_settings(), tmp_path / "run", progress=events.append)
     assert [(event.stage, event.done, event.total) for event in events] == [
         ("train", float(epoch), 5.0) for epoch in range(1, 6)
     ]
@@ -53,23 +54,23 @@ def test_a_run_keeps_everything_and_reports_every_epoch(tmp_path):
 
 
 def test_a_finished_run_resumes_to_itself(tmp_path):
-    first = pipeline.train_run(make_settings(), tmp_path / "run")
-    again = pipeline.resume_run(tmp_path / "run", progress=lambda event: pytest.fail("nothing to do"))
+    first = training.train_run(make_settings(), tmp_path / "run")
+    again = training.resume_run(tmp_path / "run", progress=lambda event: pytest.fail("nothing to do"))
     assert (again.history, again.best_epoch) == (first.history, first.best_epoch)
 
 
 def test_an_interrupted_run_says_so_and_resumes_to_the_same_files(tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "_SECONDS_BETWEEN_STATES", 0.0)
-    whole = pipeline.train_run(make_settings(), tmp_path / "whole")
+    monkeypatch.setattr(training, "_SECONDS_BETWEEN_STATES", 0.0)
+    whole = training.train_run(make_settings(), tmp_path / "whole")
 
     def interrupt(event):
         if event.done == 3:
             raise KeyboardInterrupt
 
-    with pytest.raises(pipeline.TrainingInterruptedError, match="Continue with `orbitscope train --resume"):
-        pipeline.train_run(make_settings(), tmp_path / "cut", progress=interrupt)
+    with pytest.raises(training.TrainingInterruptedError, match="Continue with `orbitscope train --resume"):
+        training.train_run(make_settings(), tmp_path / "cut", progress=interrupt)
     assert read_status(tmp_path / "cut")["status"] == "interrupted"
-    resumed = pipeline.resume_run(tmp_path / "cut")
+    resumed = training.resume_run(tmp_path / "cut")
     expected, found = (read_tensor_files(run.folder.path) for run in (whole, resumed))
     assert {"weights.safetensors", "checkpoints/epoch-000000.safetensors"} < expected.keys()
     assert {"checkpoints/last.safetensors", "checkpoints/previous.safetensors"} < expected.keys()
@@ -78,7 +79,7 @@ def test_an_interrupted_run_says_so_and_resumes_to_the_same_files(tmp_path, monk
 
 def test_status_says_running_while_it_trains(tmp_path):
     seen = []
-    pipeline.train_run(
+    training.train_run(
         make_settings(),
         tmp_path / "run",
         progress=lambda _: seen.append(read_status(tmp_path / "run")["status"]),
@@ -90,19 +91,19 @@ def test_status_says_running_while_it_trains(tmp_path):
 def test_divergence_leaves_a_status_and_the_reason(tmp_path, monkeypatch):
     monkeypatch.setattr("orbitscope.training.trainer.LARGEST_ACTIVITY", 1e-9)
     with pytest.raises(TrainingDivergedError, match="Start a new run with a lower"):
-        pipeline.train_run(make_settings(), tmp_path / "run")
+        training.train_run(make_settings(), tmp_path / "run")
     status = read_status(tmp_path / "run")
     assert (status["status"], status["epoch"]) == ("diverged", 0)
     assert "activity reached" in status["reason"]
 
 
 def test_a_damaged_state_is_reported_and_the_one_before_it_used(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(pipeline, "_SECONDS_BETWEEN_STATES", 0.0)
-    whole = pipeline.train_run(make_settings(), tmp_path / "run")
+    monkeypatch.setattr(training, "_SECONDS_BETWEEN_STATES", 0.0)
+    whole = training.train_run(make_settings(), tmp_path / "run")
     last = tmp_path / "run" / "checkpoints" / "last.safetensors"
     last.write_bytes(last.read_bytes()[:-10])
     with caplog.at_level(logging.WARNING):
-        resumed = pipeline.resume_run(tmp_path / "run")
+        resumed = training.resume_run(tmp_path / "run")
     assert "last.safetensors" in caplog.text
     assert "Training goes on from epoch 4" in caplog.text
     assert dataclasses.replace(resumed.history[-1], seconds=0.0) == dataclasses.replace(
@@ -116,24 +117,24 @@ def test_an_imported_network_cannot_be_resumed(tmp_path):
     torch.save(network.state_dict(), file)
     import_run(file, tmp_path / "run", cell="relu", process="linear-3")
     with pytest.raises(RunFolderError, match="holds a finished network without a training state"):
-        pipeline.resume_run(tmp_path / "run")
+        training.resume_run(tmp_path / "run")
 
 
 def test_an_existing_run_and_a_run_too_large_are_refused(tmp_path, monkeypatch):
-    pipeline.train_run(make_settings(), tmp_path / "run")
+    training.train_run(make_settings(), tmp_path / "run")
     with pytest.raises(RunFolderError, match="must be a new or empty folder"):
-        pipeline.train_run(make_settings(), tmp_path / "run")
+        training.train_run(make_settings(), tmp_path / "run")
     huge = make_settings(**{"model.hidden_size": 100_000, "data.n_steps": 10_000})
     with pytest.raises(InputError, match="training needs about .* GB"):
-        pipeline.train_run(huge, tmp_path / "huge")
+        training.train_run(huge, tmp_path / "huge")
     assert not RunFolder(tmp_path / "huge").path.exists()
 
 
 @pytest.mark.slow
 def test_the_evaluation_of_a_run_is_read_back(one_figure, tmp_path):
-    pipeline.train_run(make_settings(), tmp_path / "run")
+    training.train_run(make_settings(), tmp_path / "run")
     with pytest.raises(RunFolderError, match="Make it with `orbitscope evaluate"):
-        pipeline.load_evaluation(tmp_path / "run")
+        evaluating.load_evaluation(tmp_path / "run")
     small = {
         "n_symbols_total": 2000,
         "n_sequences": 100,
@@ -144,9 +145,9 @@ def test_the_evaluation_of_a_run_is_read_back(one_figure, tmp_path):
         "n_trajectories": 50,
         "burn_in": 10,
     }
-    result = pipeline.evaluate_run(tmp_path / "run", changes={"evaluate": small})
-    assert pipeline.load_evaluation(tmp_path / "run") == result
-    paths = pipeline.draw_run_figures(tmp_path / "run")
+    result = evaluating.evaluate_run(tmp_path / "run", changes={"evaluate": small})
+    assert evaluating.load_evaluation(tmp_path / "run") == result
+    paths = training.draw_run_figures(tmp_path / "run")
     assert {"training.svg", "training.png", "captions.md"} <= {path.name for path in paths}
     assert all(path.is_file() for path in paths)
 
@@ -155,7 +156,7 @@ def test_the_evaluation_of_a_run_is_read_back(one_figure, tmp_path):
     ("epoch", "kept"), [(1, True), (2, True), (3, False), (4, True), (5, True), (8, False)]
 )
 def test_checkpoints_are_dense_early_on(epoch, kept):
-    assert pipeline.is_checkpoint_epoch(epoch, 5) == kept
+    assert training.is_checkpoint_epoch(epoch, 5) == kept
 
 
 def make_record(epoch, **values):

@@ -1,4 +1,4 @@
-"""From settings to files: train, resume and evaluate runs; the only layer that both computes and saves."""
+"""Training of run folders: from settings to weights, resumable at any moment."""
 
 import contextlib
 import logging
@@ -6,20 +6,15 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from .. import plots
 from ..errors import OrbitscopeError, RunFolderError
-from ..evaluation import EvaluationResult, evaluate_network
 from ..hmm import HMM, load_process
-from ..loss import EpsilonChoice
 from ..progress import Progress, ProgressCallback, ignore_progress
-from ..results import load_result, save_result
 from ..runs import RunFolder, describe_provenance
-from ..runs.zoo import name_network, open_run, open_writable_run
+from ..runs.zoo import open_run
 from ..settings import RunSettings
 from ..statistics import ChangePoint
 from ..system.threads import use_threads
@@ -116,88 +111,6 @@ def resume_run(path: str | Path, *, progress: ProgressCallback = ignore_progress
     hmm = folder.read_hmm("to be trained")
     with folder.lock():
         return _train(folder, settings, hmm, progress)
-
-
-def evaluate_run(
-    path: str | Path,
-    *,
-    changes: Mapping[str, Any] | None = None,
-    progress: ProgressCallback = ignore_progress,
-) -> EvaluationResult:
-    """Compare a run's network with its process and save ``results/evaluation.nc``.
-
-    Parameters
-    ----------
-    path : path
-        Run folder, or a network of the zoo (``zoo:linear-3``), of which a copy is made.
-    changes : mapping, optional
-        Settings that differ from the run's, nested or dotted (``{"evaluate.n_matched": 200}``).
-    progress : callable
-        Called as the evaluation goes on.
-
-    Raises
-    ------
-    RunFolderError
-        If the run has no HMM to be compared with, has no weights yet, is damaged, or is in use.
-    """
-    folder = open_writable_run(path)
-    settings, hmm = folder.read_settings().override(changes or {}), folder.read_hmm("to be evaluated")
-    network = folder.load_network()
-    with use_threads(settings.threads), folder.lock():
-        result = evaluate_network(
-            network,
-            hmm,
-            n_steps=settings.data.n_steps,
-            settings=settings.evaluate,
-            noise_std=settings.model.noise_std,
-            seed=settings.seed,
-            progress=lambda done, label: progress(Progress("evaluate", done, 1.0, label, {})),
-        )
-        save_result(result, folder.results / "evaluation.nc")
-    return result
-
-
-def load_evaluation(path: str | Path) -> EvaluationResult:
-    """Read the evaluation that :func:`evaluate_run` saved.
-
-    The name of a network of the zoo gives the evaluation that it comes with; one that was made later is in
-    its copy, ``runs/zoo-NAME``.
-    """
-    file = open_run(path).results / "evaluation.nc"
-    if not file.is_file():
-        raise RunFolderError(f"`{file}` must exist, but does not. Make it with `orbitscope evaluate {path}`.")
-    return load_result(file, EvaluationResult)
-
-
-def draw_run_figures(path: str | Path) -> list[Path]:
-    """Draw every figure that a run's history and evaluation allow into ``figures/``, with captions.
-
-    Returns
-    -------
-    list of Path
-        The files, SVG and PNG, and ``captions.md``.
-    """
-    folder = open_writable_run(path)
-    history = folder.read_history()
-    evaluation = load_evaluation(folder.path) if (folder.results / "evaluation.nc").is_file() else None
-    network = name_network(folder)
-    figures = {
-        name: figure._replace(caption=plots.begin_caption(figure.caption, network=network))
-        for name, figure in plots.draw_run_figures(history, find_transition(history), evaluation).items()
-    }
-    return plots.save_figures(figures, folder.figures)
-
-
-def draw_epsilon_choice(choice: EpsilonChoice, folder: str | Path) -> list[Path]:
-    """Save a choice of ε as ``epsilon.nc`` and its figure, SVG and PNG, with a caption.
-
-    Returns
-    -------
-    list of Path
-        The files of the figure, and ``captions.md``.
-    """
-    save_result(choice, Path(folder) / "epsilon.nc")
-    return plots.save_figures(plots.draw_epsilon_figure(choice), Path(folder))
 
 
 def _train(folder: RunFolder, settings: RunSettings, hmm: HMM, progress: ProgressCallback) -> TrainedRun:
