@@ -163,8 +163,8 @@ def _say_seen(result: RotationResult) -> str:
     verdict, grounds = say_beyond(names, p_values)
     activity = "standardised activity" if result.settings["standardise"] else "activity"
     return {
-        "yes": f"{capitalise(activity)} turns one way, {grounds}.",
-        "no": f"{capitalise(activity)} does not turn one way, {grounds}.",
+        "yes": f"{capitalise(activity)} turns one way: its area rate is {grounds}.",
+        "no": f"{capitalise(activity)} does not turn one way: its area rate is {grounds}.",
         "undecided": f"Whether {activity} turns one way is undecided: {grounds}.",
         "untested": f"Whether {activity} turns one way was not tested: {grounds}.",
     }[verdict]

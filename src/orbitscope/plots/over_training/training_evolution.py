@@ -130,7 +130,7 @@ def plot_orbit(result: EvolutionResult, checkpoint: int, *, ax: Axes | None = No
 def _list_marks(result: EvolutionResult) -> list[Line2D | Patch]:
     """What stands in several panels, for the legend."""
     onset = {"color": MUTED_COLOR, "linewidth": 0.8, "linestyle": ":"}
-    marks = [
+    marks: list[Line2D | Patch] = [
         Line2D([], [], color="black", linewidth=0.8, label="loss leaves its plateau"),
         Line2D([], [], label="onset of a share", **onset),
         Line2D([], [], color=MUTED_COLOR, linewidth=0.6, linestyle="-.", label="symbols without memory"),
