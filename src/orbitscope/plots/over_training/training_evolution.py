@@ -28,7 +28,7 @@ _LINEAR_UP_TO = 10
 """Epochs: the axis is linear below and logarithmic above, as checkpoints are spaced."""
 
 _MOST_ORBITS = 8
-_COLORS = {"unstable_share": "#2B4A84", "critical_share": "#D96C2B", "mean_inverse_dwell": MUTED_COLOR}
+_COLORS = {"critical_share": NETWORK_COLOR, "mean_inverse_dwell": MUTED_COLOR}
 _LABELS = {
     "transition_rate": "1/mean dwell",
     "mean_inverse_dwell": "mean 1/dwell",

@@ -169,10 +169,10 @@ def _list_groups(result: SlowClusterResult) -> list[tuple[int, int]]:
 def _describe_gap(result: SlowClusterResult) -> str:
     largest, needed = float(result.gap.max()), result.settings["min_gap"]
     k = int(result.n_candidates[result.gap.argmax()])
-    gap = f"from mode {k} to mode {k + 1} they fall by a factor of {format_number(largest)}"
+    gap = f"From mode {k} to mode {k + 1} timescales fall by a factor of {format_number(largest)}"
     if len(result.cluster) == 1:
-        return f"The largest gap, {gap}, is smaller than {needed:g}: one cluster."
-    return f"Band: the largest gap, {gap} (at least {needed:g} was asked for; diffusion along a line has 4)."
+        return f"{gap}, the largest gap. It is smaller than {needed:g}: one cluster."
+    return f"{gap}, the largest gap (band). At least {needed:g} was asked for; diffusion along a line has 4."
 
 
 def _describe_splits(result: SlowClusterResult) -> str:
