@@ -64,7 +64,7 @@ def measure_sensitivity(network, states, label, *, noise_std=1.0, generator, **s
 
 
 def find_slow_clusters(network, states, is_slow, *, hmm=None, rng, **settings):
-    chosen = slow_clusters.ClusterSettings(**settings)
+    chosen = slow_clusters.ClusterSettings(**{"n_reclustered": 4} | settings)
     return slow_clusters.find_slow_clusters(network, states, is_slow, chosen, hmm=hmm, rng=rng)
 
 
@@ -72,4 +72,4 @@ compute_regions = partial(compute, regions.PART)
 compute_orbit_paths = partial(compute, orbit_paths.PART)
 compute_lyapunov_exponents = partial(compute, lyapunov.PART)
 compute_noise_sensitivity = partial(compute, noise_sensitivity.PART)
-compute_slow_clusters = partial(compute, slow_clusters.PART)
+compute_slow_clusters = partial(compute, slow_clusters.PART, n_reclustered=4)

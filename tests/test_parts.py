@@ -42,7 +42,13 @@ TINY = {
 
 
 ENOUGH = {
-    "slow_clusters": {"n_trajectories": 40, "n_microstates": 4, "max_clusters": 3, "n_splits": 1},
+    "slow_clusters": {
+        "n_trajectories": 40,
+        "n_microstates": 4,
+        "max_clusters": 3,
+        "n_splits": 1,
+        "n_reclustered": 4,
+    },
     "noise_sensitivity": {"max_states": 200},
 }
 """Sizes below which a part has nothing to say."""

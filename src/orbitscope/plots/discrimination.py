@@ -75,7 +75,7 @@ def plot_loss_ratios(
     blur = np.sqrt(choice.epsilon)
     for row, look in zip(np.flatnonzero(shown), itertools.cycle(_LOOKS)):
         name = str(choice.alternative[row])
-        style = look | ({"color": FLOOR_COLOR} if name == INDEPENDENT_SYMBOLS else {})
+        style: dict[str, Any] = look | ({"color": FLOOR_COLOR} if name == INDEPENDENT_SYMBOLS else {})
         ax.errorbar(blur, choice.ratio[row], choice.ratio_error[row], label=name, capsize=1.5, **style)
     ax.axhline(1.0, color=MUTED_COLOR, linewidth=0.6, zorder=0)
     ax.axvline(

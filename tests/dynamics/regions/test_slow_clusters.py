@@ -6,7 +6,12 @@ from sklearn.metrics import adjusted_rand_score
 
 from orbitscope.dynamics.driving.driven_states import NoStationaryRegimeError, run_driven
 from orbitscope.dynamics.regions.slow_clusters import SlowClusterResult
-from orbitscope.dynamics.regions.state_clustering import ClusterRule, TooFewStatesError, fit_clusters
+from orbitscope.dynamics.regions.state_clustering import (
+    ClusterRule,
+    TooFewStatesError,
+    fit_clusters,
+    recluster,
+)
 from orbitscope.errors import InputError
 from orbitscope.hmm import HMM
 from orbitscope.network import build_network
@@ -498,3 +503,32 @@ def test_slow_states_must_be_finite():
 def test_numbers_out_of_range_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         find(torch.ones(10, 100, N_DIMS).double(), **options)
+
+
+# ---- how well the agreement is known
+
+
+def test_resamples_are_of_trajectories_and_clustered_anew():
+    rng = np.random.default_rng(0)
+    labels = sample_chain(2, 12, 60, jump=0.1, rng=rng)
+    points, owner = sample_blobs(labels, rng).flatten(0, 1).numpy(), np.repeat(np.arange(12), 60)
+    rule = ClusterRule(n_microstates=8, lag=1, max_clusters=3, min_gap=3.0, n_null=19)
+    symbol, null = labels.ravel(), fit_clusters(points, owner, rule, rng=rng).null_eigenvalue
+    found = recluster(points, owner, symbol, rule, 3, null=null, rng=np.random.default_rng(5))
+    for value, source in zip(found, np.random.default_rng(5).spawn(3), strict=True):
+        drawn = source.integers(12, size=12)
+        rows = (60 * drawn[:, None] + np.arange(60)).ravel()
+        model = fit_clusters(points[rows], np.repeat(np.arange(12), 60), rule, null=null, rng=source)
+        assert value == pytest.approx(compare(model.assign(points[rows]), symbol[rows]))
+
+
+def test_where_the_number_of_clusters_is_unsure_the_agreement_is():
+    """Two blobs whose slowest mode is near the smallest gap: some resamples see one cluster, agreement 0."""
+    rng, few = np.random.default_rng(1), {"n_microstates": 8, "max_clusters": 4, "n_reclustered": 40}
+    network = make_network(readout=[[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
+    found = [
+        find(sample_blobs(sample_chain(2, 14, 60, jump=jump, rng=rng), rng), network=network, **few)
+        for jump in (0.04, 0.25, 0.4)
+    ]
+    limits = [(float(result.adjusted_rand.low), float(result.adjusted_rand.high)) for result in found]
+    np.testing.assert_allclose(limits, [(1, 1), (0, 1), (0, 0)], atol=0.02)

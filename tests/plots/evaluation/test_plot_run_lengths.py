@@ -47,7 +47,7 @@ def test_points_of_network_and_process_sample_take_turns(evaluation):
         ("equivalent", "The network has the law of runs of the process, within a margin of 0.03."),
         (
             "inconclusive",
-            "Whether the network has the law of runs of the process cannot be told within 0.03.",
+            "Whether the network has the law of runs of the process cannot be told at a margin of 0.03.",
         ),
         (
             "different",

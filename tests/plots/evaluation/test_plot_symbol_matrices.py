@@ -71,7 +71,7 @@ def test_the_caption_of_frequencies_names_the_symbol_and_the_start_that_is_worst
     assert caption.startswith(f"**{seen}** ")
     verdict[1, 1] = "inconclusive"
     caption = plots.describe_frequencies(replace(evaluation, frequencies=frequencies, verdict=verdict))
-    assert "frequency of each symbol of the process cannot be told within 0.5 %.**" in caption
+    assert "frequency of each symbol of the process cannot be told at a margin of 0.5 %.**" in caption
 
 
 def test_many_symbols_get_two_rows_with_the_hmm_sample():

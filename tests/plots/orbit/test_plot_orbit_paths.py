@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,6 +58,15 @@ def test_the_readout_has_one_numbered_arrow_for_each_symbol_inside_the_axes(resu
         assert left < x < right
         assert bottom < y < top
     assert re.fullmatch(r"axis 1 \(\d+ %\)", ax.get_xlabel())
+
+
+def test_many_symbols_are_named_in_a_legend_instead_of_at_their_arrows(result):
+    many = replace(result, readout=np.tile(result.readout, (2, 1)))
+    names = [text.get_text() for text in plot_driven_paths(many).texts]
+    assert names == [""] * 6
+    legend = plot_orbit_paths(many).legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == [str(i) for i in range(6)]
+    assert not plot_orbit_paths(result).legends
 
 
 def test_free_paths_run_over_the_driven_states_to_silence(result):

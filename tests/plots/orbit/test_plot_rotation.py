@@ -99,7 +99,8 @@ def test_the_caption_has_the_numbers_of_the_result(result):
     untrained = format_number(float(result.untrained.quantile))
     assert f"Untrained (networks with random weights): {untrained} (20 draws, p = 0.0476)" in caption
     assert caption.startswith(
-        "**Activity turns one way, beyond sign flips, reversible processes and untrained networks.**"
+        "**Activity turns one way: its area rate is beyond sign flips, reversible processes and untrained "
+        "networks.**"
     )
     winding = f"{format_number(float(result.winding))} ("
     assert f"Over all: {winding}" in caption
@@ -115,7 +116,9 @@ def test_a_null_without_networks_is_empty():
     assert len(get_dots(plot_area_rate(result))[2][0]) == 0
     caption = describe_rotation(result)
     assert "Untrained (networks with random weights): not drawn." in caption
-    assert caption.startswith("**Activity turns one way, beyond sign flips and reversible processes.**")
+    assert caption.startswith(
+        "**Activity turns one way: its area rate is beyond sign flips and reversible processes.**"
+    )
     assert "undefined" not in caption
     assert "Arrows: 19 steps" in caption
 
@@ -123,7 +126,10 @@ def test_a_null_without_networks_is_empty():
 @pytest.mark.parametrize(
     ("p_values", "seen"),
     [
-        ((0.2, 0.3), "Activity does not turn one way, not beyond sign flips or reversible processes."),
+        (
+            (0.2, 0.3),
+            "Activity does not turn one way: its area rate is not beyond sign flips or reversible processes.",
+        ),
         (
             (0.01, 0.3),
             "Whether activity turns one way is undecided: beyond sign flips, not beyond reversible "

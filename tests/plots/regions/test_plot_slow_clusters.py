@@ -95,7 +95,7 @@ def test_probabilities_stand_beside_the_aligned_emission_rows(result, hmm):
     assert names == [
         f"cluster 0\nstate {states.index(0)}",
         f"cluster 1\nstate {states.index(1)}",
-        "cluster –\nstate 0",
+        "no cluster\nstate 0",
     ]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["cluster", "HMM state"]
     levels = [line.get_segments()[0] for line in ax.collections]

@@ -163,5 +163,5 @@ def test_ends_that_differ_are_shown_apart():
     np.testing.assert_allclose(np.sort(line.get_ydata()), np.log([0.4, 0.8]), atol=1e-5)
     names = {"symbol_names": ["sun", "rain"]}
     caption = describe_lyapunov(driven, replace(found, settings=found.settings | names))
-    assert "ray of symbol rain −0.223 (50 % of the paths)" in caption
-    assert "ray of symbol sun −0.916 (50 % of the paths)" in caption
+    assert "Ray of symbol rain: −0.223 (50 % of the paths)." in caption
+    assert "Ray of symbol sun: −0.916 (50 % of the paths)." in caption

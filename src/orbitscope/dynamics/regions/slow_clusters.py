@@ -30,6 +30,7 @@ from .state_clustering import (
     count_transfers,
     find_timescales,
     fit_clusters,
+    recluster,
 )
 
 STATES_PER_MICROSTATE = 40
@@ -64,7 +65,8 @@ DEFINITIONS = define(
         label="adjusted Rand index with the symbol",
         meaning="Agreement between the cluster of a slow state and its most probable symbol.",
         equation="(RI − E RI)/(max RI − E RI) over pairs of slow states",
-        reading="1 if clusters are the symbols, 0 by chance.",
+        reading="1 if clusters are the symbols, 0 by chance. Interval: resamples of trajectories, each "
+        "clustered anew.",
         test=f"{_TESTS}::test_agreement_with_symbols",
         source="hubert1985",
     ),
@@ -75,6 +77,9 @@ class ClusterSettings(ClusterRule, Resampling):
     """How slow states are clustered, and how well the clusters are known."""
 
     n_splits: int = Field(default=5, ge=1, description="random halvings of the trajectories")
+    n_reclustered: int = Field(
+        default=100, ge=2, description="resamples of trajectories that are clustered anew"
+    )
 
 
 class SlowClusterSettings(ClusterSettings, Drive):
@@ -110,7 +115,7 @@ class SlowClusterResult(Result):
     table : (cluster, symbol)
         Number of slow states by most probable symbol.
     adjusted_rand : Estimate, ()
-        Adjusted Rand index of this table, with its interval.
+        Adjusted Rand index of this table, and quantiles of resamples of trajectories, each clustered anew.
     mean_probs : Estimate, (cluster, symbol)
         Mean symbol probabilities of each cluster, with their interval.
     emission_probs : (state, symbol)
@@ -248,9 +253,18 @@ def find_slow_clusters(
     probs = network.compute_probabilities(slow).double().cpu().numpy()
     resample = partial(bootstrap_statistic, rng=rng, **settings.resampling)
     tables = count_symbols(label, owner, probs, n_clusters)
-    agreement = resample(tables, compute_adjusted_rand_index)
+    agreement = float(compute_adjusted_rand_index(tables.sum(0)[None])[0])
     mean_probs = resample(sum_probabilities(label, owner, probs, n_clusters), divide_by_last)
     aligned = align_clusters(mean_probs, hmm)
+    resampled = recluster(
+        points,
+        owner,
+        probs.argmax(1),
+        settings,
+        settings.n_reclustered,
+        null=model.null_eigenvalue,
+        rng=rng,
+    )
     return SlowClusterResult(
         settings={"metric": metric, **settings.model_dump()},
         status={"states_without_cluster": np.flatnonzero(aligned["cluster_of_state"] < 0).tolist()},
@@ -266,12 +280,21 @@ def find_slow_clusters(
         microstate_label=model.labels,
         microstate_share=model.shares,
         table=tables.sum(0),
-        adjusted_rand=agreement.as_estimate(),
+        adjusted_rand=_bound(agreement, resampled, settings.confidence),
         mean_probs=mean_probs.as_estimate(),
         **aligned,
         split_rand=split_rand,
         split_n_clusters=split_n_clusters,
     )
+
+
+def _bound(value: float, resampled: np.ndarray, confidence: float) -> Estimate:
+    """Value with the quantiles of resamples; without limits where most resamples have no value."""
+    known = resampled[np.isfinite(resampled)]
+    if len(known) <= len(resampled) / 2:
+        return Estimate(value)
+    tail = (1 - confidence) / 2
+    return Estimate(value, *np.quantile(known, [tail, 1 - tail]))
 
 
 def _place(hidden: Tensor, metric: str) -> np.ndarray:
@@ -322,5 +345,5 @@ PART = Part(
     compute=compute_slow_clusters,
     definitions=DEFINITIONS,
     seconds=6.0,
-    quick={"n_trajectories": 30, "n_steps": 50, "n_microstates": 20, "n_splits": 2},
+    quick={"n_trajectories": 30, "n_steps": 50, "n_microstates": 20, "n_splits": 2, "n_reclustered": 30},
 )

@@ -1,5 +1,6 @@
 """Clusters of states that seldom pass into each other: places, transfers between them, slowest modes."""
 
+import math
 import warnings
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from scipy.cluster.vq import kmeans2, vq
 from ...errors import UndefinedAnalysisError
 from ...part_settings import Draws, PartSettings
 from ...statistics import Null, compute_adjusted_rand_index
+from ...system.threads import map_parallel
 
 LEAST_MEMBERS = 10
 """States of a microstate: a few neighbours in time would look like a cluster."""
@@ -88,6 +90,7 @@ def fit_clusters(
     owner: Integer[np.ndarray, " point"],
     rule: ClusterRule,
     *,
+    null: Null | None = None,
     rng: np.random.Generator,
 ) -> ClusterModel:
     """Cluster points by how seldom trajectories pass from some to others.
@@ -99,6 +102,8 @@ def fit_clusters(
     owner : (point,)
         Trajectory of each.
     rule : ClusterRule
+    null : Null, optional
+        Second eigenvalue when the order of states is random, if it is known; else it is drawn.
     rng
         Source of all randomness; same seed, same model.
 
@@ -117,17 +122,18 @@ def fit_clusters(
     centres = _find_microstates(points, rule, rng)
     code, n_codes = vq(points, centres)[0].astype(int), len(centres)
     eigenvalues, vectors = _decompose(count_transfers(code, owner, rule.lag, n_codes))
-    orders = (rng.permutation(code) for _ in range(rule.n_null))
-    null = [_decompose(count_transfers(order, owner, rule.lag, n_codes))[0][1] for order in orders]
-    null_eigenvalue = Null.of_draws("random order", eigenvalues[1], np.array(null))
+    if null is None:
+        orders = (rng.permutation(code) for _ in range(rule.n_null))
+        draws = [_decompose(count_transfers(order, owner, rule.lag, n_codes))[0][1] for order in orders]
+        null = Null.of_draws("random order", eigenvalues[1], np.array(draws))
     leading = eigenvalues[: rule.max_clusters + 1]
-    times = find_timescales(np.maximum(leading[1:], null_eigenvalue.quantile), rule.lag)
+    times = find_timescales(np.maximum(leading[1:], null.quantile), rule.lag)
     gaps = times[:-1] / times[1:]
     n_clusters = int(gaps.argmax()) + 2 if gaps.max() >= rule.min_gap else 1
     shares = np.bincount(code) / len(code)
     labels = _split_spectrally(vectors[:, :n_clusters])
     rank = np.argsort(np.argsort(-np.bincount(labels, shares), kind="stable"))
-    return ClusterModel(centres, shares, rank[labels], leading, null_eigenvalue, gaps)
+    return ClusterModel(centres, shares, rank[labels], leading, null, gaps)
 
 
 def compare_halves(
@@ -158,6 +164,51 @@ def compare_halves(
         agreement.append(compute_adjusted_rand_index(table[None])[0])
         n_clusters.append(sizes)
     return np.array(agreement), np.array(n_clusters)
+
+
+def recluster(
+    points: Float[np.ndarray, "point axis"],
+    owner: Integer[np.ndarray, " point"],
+    symbol: Integer[np.ndarray, " point"],
+    rule: ClusterRule,
+    n_resamples: int,
+    *,
+    null: Null,
+    rng: np.random.Generator,
+) -> Float[np.ndarray, " resample"]:
+    """Cluster resamples of the trajectories anew, and compare the clusters of each with its symbols.
+
+    Parameters
+    ----------
+    points, owner, rule
+        As in :func:`fit_clusters`.
+    symbol : (point,)
+        Most probable symbol of each.
+    n_resamples : int
+    null : Null
+        That of all trajectories.
+    rng
+        Source of the resamples and of their clusters.
+
+    Returns
+    -------
+    (resample,)
+        Adjusted Rand index; NaN where a resample has too few different states.
+    """
+    rows = [np.flatnonzero(owner == trajectory) for trajectory in np.unique(owner)]
+
+    def measure(source: np.random.Generator) -> float:
+        drawn = [rows[i] for i in source.integers(len(rows), size=len(rows))]
+        chosen = np.concatenate(drawn)
+        again = np.repeat(np.arange(len(drawn)), [len(part) for part in drawn])
+        try:
+            model = fit_clusters(points[chosen], again, rule, null=null, rng=source)
+        except TooFewStatesError:
+            return math.nan
+        table = tabulate(model.assign(points[chosen]), symbol[chosen], model.n_clusters, symbol.max() + 1)
+        return float(compute_adjusted_rand_index(table[None])[0])
+
+    return np.array(map_parallel(measure, rng.spawn(n_resamples)))
 
 
 def count_transfers(

@@ -41,7 +41,7 @@ def say_verdict(
     return {
         "within": f"The network has {what} of the process, within a margin of {margin}.",
         "outside": f"{outside}, outside the margin of {margin}.",
-        "undecided": f"Whether the network has {what} of the process cannot be told within {margin}.",
+        "undecided": f"Whether the network has {what} of the process cannot be told at a margin of {margin}.",
     }[verdict]
 
 

@@ -46,7 +46,8 @@ _COLUMNS = (
 )
 _TEST_LINE: dict[str, Any] = {"linewidth": 2.6, "solid_capstyle": "butt", "zorder": 2}
 _RIGHT_PLACES = ((1.0, 6.0), (1.0, 124.0))
-_TABLE_PLACES = ((0.0, 4.0), (0.62, 0.0))
+_TABLE_PLACES = ((0.0, 4.0), (1.0, 6.0))
+_TABLE_WIDTH = 1.3
 _FLOOR_MARKER: dict[str, Any] = {"marker": "s", "markersize": 2.6, "markerfacecolor": "white"}
 
 
@@ -114,8 +115,9 @@ def plot_unjudged_measures(result: EvaluationResult, *, start: str = "zero", ax:
     _write_row(ax, -0.95, ("network [interval]", "process sample"), _TABLE_PLACES)
     for y, (values, (beside, *_)) in enumerate(zip(network, floor, strict=True)):
         _write_row(ax, y, (_format_interval(values), format_number(beside)), _TABLE_PLACES)
-        ax.axhline(y + 0.5, color=BAND_COLOR, linewidth=0.6, zorder=0)
-    ax.axhline(-0.5, color=MUTED_COLOR, linewidth=0.6)
+    for y in range(len(rows) + 1):
+        rule = ax.axhline(y - 0.5, 0, _TABLE_WIDTH, color=BAND_COLOR if y else MUTED_COLOR, linewidth=0.6)
+        rule.set(clip_on=False, in_layout=False)
     _name_rows(ax, result, rows)
     ax.spines["bottom"].set_visible(False)
     ax.set_xticks([])

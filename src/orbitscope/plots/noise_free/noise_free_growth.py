@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ...dynamics.noise_free.noise_free_growth import LIMIT_CONFIDENCE, NoiseFreeGrowthResult
 from ..drawing import Drawing
@@ -84,6 +85,7 @@ def plot_rates(result: NoiseFreeGrowthResult, *, ax: Axes | None = None) -> Axes
         ax.set_ylim(0, ax.get_ylim()[1] * (1 + 0.13 * len(bars)))
         ax.legend(loc="upper left")
     ax.axvline(0, color=EXACT_COLOR, linewidth=0.8, linestyle=":")
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set(xlabel="rate of growth (1/step)", ylabel="states")
     return ax
 

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
 from ...dynamics.orbit.orbit_paths import OrbitPathsResult
@@ -30,14 +31,22 @@ _LABEL_SHARE = 0.15
 """Distance of its number from the tip, as a share of the length of an arrow."""
 
 
+_MOST_NAMED = 5
+"""Symbols whose names fit beside their arrows; more are in a legend."""
+
+
 @with_style
 def plot_orbit_paths(result: OrbitPathsResult) -> Figure:
     """Driven trajectories with the readout, their continuations without noise, and the norm of these."""
-    figure = build_figure(WIDTH, 2.25)
+    n_symbols = len(result.readout)
+    figure = build_figure(WIDTH, 2.25 if n_symbols <= _MOST_NAMED else 2.65)
     axes = figure.subplots(1, 3, width_ratios=[1.15, 1.15, 1])
     plot_driven_paths(result, ax=axes[0])
     plot_free_paths(result, ax=axes[1])
     plot_free_norms(result, ax=axes[2])
+    if n_symbols > _MOST_NAMED:
+        handles = [Patch(color=get_symbol_color(i), label=name_symbol(result, i)) for i in range(n_symbols)]
+        figure.legend(handles=handles, loc="outside upper left", ncols=5, handlelength=1.2)
     label_panels(axes.tolist())
     return figure
 
@@ -129,11 +138,13 @@ def _scatter_symbols(ax: Axes, path: np.ndarray, symbol: np.ndarray, *, size: fl
 
 
 def _draw_readout(ax: Axes, result: OrbitPathsResult) -> None:
-    """One arrow for each symbol with its name, all to one scale."""
+    """One arrow for each symbol, all to one scale; with its name where they are few enough."""
     for symbol, tip in enumerate(_find_tips(result)):
         color = get_symbol_color(symbol)
         arrow = {"arrowstyle": "-|>", "color": color, "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0}
         ax.annotate("", tip, xytext=(0, 0), arrowprops=arrow, annotation_clip=False, zorder=4)
+        if len(result.readout) > _MOST_NAMED:
+            continue
         ax.annotate(
             name_symbol(result, symbol),
             (1 + _LABEL_SHARE) * tip,

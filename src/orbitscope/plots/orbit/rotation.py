@@ -132,11 +132,10 @@ def _draw_network(ax: Axes, estimate: Estimate) -> None:
 def describe_rotation(result: RotationResult) -> str:
     """Caption of :func:`plot_rotation`."""
     settings = result.settings
-    inside = format_number(100 * float(result.plane.explained_variance_ratio.sum()))
     return begin_with(
         _say_seen(result),
-        f"Rotation of driven activity in {_describe_plane(result)}. The plane holds {inside} % of its "
-        "variance.",
+        "Rotation of driven activity.",
+        _describe_plane(result),
         f"{settings['n_trajectories']} trajectories of {settings['n_steps']} steps.",
         f"a, {len(result.path)} trajectories. Arrows: "
         f"{min(_ARROW_STEPS, result.path.shape[1] - 1)} steps of one. Cross: mean activity.",
@@ -164,8 +163,8 @@ def _say_seen(result: RotationResult) -> str:
     verdict, grounds = say_beyond(names, p_values)
     activity = "standardised activity" if result.settings["standardise"] else "activity"
     return {
-        "yes": f"{capitalise(activity)} turns one way, {grounds}.",
-        "no": f"{capitalise(activity)} does not turn one way, {grounds}.",
+        "yes": f"{capitalise(activity)} turns one way: its area rate is {grounds}.",
+        "no": f"{capitalise(activity)} does not turn one way: its area rate is {grounds}.",
         "undecided": f"Whether {activity} turns one way is undecided: {grounds}.",
         "untested": f"Whether {activity} turns one way was not tested: {grounds}.",
     }[verdict]
@@ -181,15 +180,18 @@ def _describe_null(null: Null) -> str:
 
 
 def _describe_plane(result: RotationResult) -> str:
-    """Which plane, and what it depends on."""
+    """Which plane, what it depends on, and how much of the variance it holds."""
+    share = format_number(100 * float(result.plane.explained_variance_ratio.sum()))
+    inside = f"It holds {share} % of the variance."
     if result.settings["standardise"]:
         return (
-            "the plane of the two leading axes of activity in units of the standard deviation of each neuron "
-            f"({result.status['n_neurons']} that are active often enough), the same in any units"
+            "Plane: the two leading axes of activity in units of the standard deviation of each neuron, the "
+            f"same in any units. {inside} Counted are {result.status['n_neurons']} neurons that are active "
+            "often enough."
         )
     if result.status["plane"] == "given":
-        return "a given plane"
-    return "the orbit plane (of raw activity: in other units of single neurons it is another plane)"
+        return f"The plane was given. {inside}"
+    return f"Plane: that of the orbit of raw activity, another one in other units of neurons. {inside}"
 
 
 def _describe_sign(result: RotationResult) -> str:

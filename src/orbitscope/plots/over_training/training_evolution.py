@@ -29,7 +29,7 @@ _LINEAR_UP_TO = 10
 """Epochs: the axis is linear below and logarithmic above, as checkpoints are spaced."""
 
 _MOST_ORBITS = 8
-_COLORS = {"unstable_share": "#2B4A84", "critical_share": "#D96C2B", "mean_inverse_dwell": MUTED_COLOR}
+_COLORS = {"critical_share": NETWORK_COLOR, "mean_inverse_dwell": MUTED_COLOR}
 _LABELS = {
     "transition_rate": "1/mean dwell",
     "mean_inverse_dwell": "mean 1/dwell",
@@ -131,7 +131,7 @@ def plot_orbit(result: EvolutionResult, checkpoint: int, *, ax: Axes | None = No
 def _list_marks(result: EvolutionResult) -> list[Line2D | Patch]:
     """What stands in several panels, for the legend."""
     onset = {"color": MUTED_COLOR, "linewidth": 0.8, "linestyle": ":"}
-    marks = [
+    marks: list[Line2D | Patch] = [
         Line2D([], [], color="black", linewidth=0.8, label="loss leaves its plateau"),
         Line2D([], [], label="onset of a share", **onset),
         Line2D([], [], color=MUTED_COLOR, linewidth=0.6, linestyle="-.", label="symbols without memory"),

@@ -144,7 +144,7 @@ def plot_destination_entropy(result: NoiseSensitivityResult, *, ax: Axes | None 
     ax = get_axes(ax)
     for index, name in enumerate(result.region):
         for rule in range(len(result.rule)):
-            look = _RULE_LOOKS[rule] | {"label": None}
+            look: dict[str, Any] = _RULE_LOOKS[rule] | {"label": None}
             places, entropy = result.gamma + 0.02 * (index - 1), result.entropy[index, rule]
             ax.plot(places, entropy.value, color=REGION_COLORS[name], markersize=2.5, linewidth=0.9, **look)
             ax.vlines(places, entropy.low, entropy.high, color=REGION_COLORS[name], linewidth=0.9)

@@ -151,13 +151,13 @@ def _say_seen(result: SlowClusterResult) -> str:
 
 def _name_ticks(ax: Axes, clusters: list[str], others: list[str] | None, kind: str) -> None:
     """Name each place by its cluster and, below it, a symbol or state; by bare names where many stand."""
-    is_long = len(clusters) <= _MOST_NAMED
-    first, second = ("cluster ", f"{kind} ") if is_long else ("", "")
-    above = [f"{first}{name}" for name in clusters]
-    below = others or [""] * len(above)
-    below = [f"{second}{name}" if name[-1:].isdigit() else name for name in below]
+    has_room = len(clusters) <= _MOST_NAMED
+    above, below = clusters, others or [""] * len(clusters)
+    if has_room:
+        above = ["no cluster" if name == "–" else f"cluster {name}" for name in above]
+        below = [f"{kind} {name}" if name[-1:].isdigit() else name for name in below]
     ax.set_xticks(range(len(above)), [f"{a}\n{b}".rstrip() for a, b in zip(above, below, strict=True)])
-    ax.set_xlabel("" if is_long else f"cluster (above), {kind} (below)" if others else "cluster")
+    ax.set_xlabel("" if has_room else f"cluster (above), {kind} (below)" if others else "cluster")
 
 
 def _list_groups(result: SlowClusterResult) -> list[tuple[int, int]]:
@@ -170,10 +170,10 @@ def _list_groups(result: SlowClusterResult) -> list[tuple[int, int]]:
 def _describe_gap(result: SlowClusterResult) -> str:
     largest, needed = float(result.gap.max()), result.settings["min_gap"]
     k = int(result.n_candidates[result.gap.argmax()])
-    gap = f"from mode {k} to mode {k + 1} they fall by a factor of {format_number(largest)}"
+    gap = f"From mode {k} to mode {k + 1} timescales fall by a factor of {format_number(largest)}"
     if len(result.cluster) == 1:
-        return f"The largest gap, {gap}, is smaller than {needed:g}: one cluster."
-    return f"Band: the largest gap, {gap} (at least {needed:g} was asked for; diffusion along a line has 4)."
+        return f"{gap}, the largest gap. It is smaller than {needed:g}: one cluster."
+    return f"{gap}, the largest gap (band). At least {needed:g} was asked for; diffusion along a line has 4."
 
 
 def _describe_splits(result: SlowClusterResult) -> str:

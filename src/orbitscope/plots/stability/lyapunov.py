@@ -10,7 +10,7 @@ from ...dynamics.noise_free.noise_free_exponents import NoiseFreeExponentsResult
 from ...dynamics.stability.lyapunov import LyapunovResult
 from ..drawing import Drawing
 from ..intervals import say_interval
-from ..sentences import begin_with
+from ..sentences import begin_with, capitalise
 from ..style import (
     EXACT_COLOR,
     MUTED_COLOR,
@@ -168,13 +168,13 @@ def _say_first(result: LyapunovResult, label: str) -> str:
 def _say_ends(noise_free: NoiseFreeExponentsResult) -> str:
     if len(noise_free.end) < 2:
         return ""
-    ends = "; ".join(
-        f"{end} {format_number(float(mean))} ({100 * share:.0f} % of the paths)"
+    ends = " ".join(
+        f"{capitalise(end)}: {format_number(float(mean))} ({100 * share:.0f} % of the paths)."
         for end, mean, share in zip(
             list_ends(noise_free), noise_free.end_mean[:, 0], noise_free.end_share, strict=True
         )
     )
-    return f"Dashes: means of the noise-free paths that come to each end. First exponents: {ends}."
+    return f"Dashes: means of the noise-free paths that come to each end. First exponents by end. {ends}"
 
 
 def _say_lost(*results: LyapunovResult) -> str:
