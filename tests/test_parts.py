@@ -11,7 +11,6 @@ import matplotlib.figure
 import pytest
 import torch
 
-from orbitscope.cli.analyse import analyse
 from orbitscope.errors import UndefinedAnalysisError
 from orbitscope.hmm import load_process
 from orbitscope.network import build_network
@@ -189,11 +188,6 @@ def test_each_network_part_and_seed_has_noise_of_its_own():
     with torch.no_grad():
         again.network.w_out[0, 0] += 1e-6
     assert draw(again) != first
-
-
-def test_help_names_every_part():
-    text = " ".join(inspect.getdoc(analyse).split())
-    assert ", ".join(REGISTRY) in text
 
 
 def test_quick_settings_are_settings_of_their_parts():

@@ -69,6 +69,18 @@ def make_lstm_network(dtype=torch.float32):
 # ---- the update
 
 
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(("cell", "activate"), [("relu", torch.relu), ("tanh", torch.tanh)])
+def test_a_step_is_the_nonlinearity_of_the_preactivation(cell, activate, bias):
+    generator = torch.Generator().manual_seed(0)
+    network = build_network(3, cell=cell, hidden_size=6, input_size=4, bias=bias, generator=generator)
+    state, noise = torch.rand(5, 6, generator=generator), torch.randn(5, 4, generator=generator)
+    before = network.cell.find_preactivation(state, noise)
+    expected = state @ network.cell.w_hh.T + noise @ network.cell.w_ih.T + (network.cell.bias if bias else 0)
+    torch.testing.assert_close(before, expected)
+    torch.testing.assert_close(activate(before), network.step(state, noise))
+
+
 @pytest.mark.parametrize("cell", sorted(CELLS))
 @pytest.mark.parametrize("bias", [False, True])
 def test_one_step_is_the_formula(cell, bias):

@@ -40,10 +40,7 @@ def analyse(
         Run folder, made by `orbitscope train` or `orbitscope import`, or a network of the zoo, as
         `orbitscope zoo` lists them.
     only
-        Parts to compute, with those that they need: noise_free_growth, fixed_points, exponents,
-        noise_free_exponents, orbit_paths, rotation, rotation_standardised, orbit_size, readout_alignment,
-        regions, regional_exponents, circulation, noise_sensitivity, slow_clusters, training_evolution.
-        [default: all]
+        Parts to compute, with those that they need; `orbitscope analyse --list` names them. [default: all]
     quick
         Small sizes, for a first look: intervals are wide. It is saved in folders `quick` beside the full
         analysis.

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -6,14 +7,16 @@ import torch
 from part_functions import compute_regions
 
 from orbitscope.dynamics.driving.driven_states import NoStationaryRegimeError, run_driven
+from orbitscope.dynamics.orbit.orbit_plane import find_symbol_direction, fit_orbit_plane
 from orbitscope.dynamics.regions.region_labels import REGIONS, classify_regions, find_uncertain
 from orbitscope.dynamics.regions.region_measures import compute_speed, draw_active_sets
-from orbitscope.dynamics.regions.regions import RegionResult
+from orbitscope.dynamics.regions.regions import PART, RegionResult, RegionSettings, replay_regions
 from orbitscope.dynamics.stability.jacobians import compute_active_spectra
-from orbitscope.errors import InputError
+from orbitscope.errors import InputError, UndefinedAnalysisError
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
 from orbitscope.statistics import Estimate, compute_net_share
+from orbitscope.subject import Subject
 
 SMALL = {
     "n_trajectories": 12,
@@ -321,3 +324,16 @@ def test_networks_that_explode_and_bad_settings_are_named():
         network.cell.w_hh.mul_(30)
     with pytest.raises(NoStationaryRegimeError, match="no stationary regime"):
         run(network, burn_in=100)
+
+
+def test_states_are_driven_again_to_where_they_were():
+    network = make_network()
+    settings = RegionSettings(n_trajectories=6, n_steps=20, burn_in=30, max_steps=5, n_rollouts=2)
+    subject = Subject(network, seed=3)
+    subject.found["regions"] = PART.run(subject, settings)
+    path = replay_regions(subject)
+    plane = fit_orbit_plane(path.states[:-1], find_symbol_direction(network))
+    position = plane.project(path.states[:-1]).transpose(0, 1).numpy() / np.sqrt(plane.variances[0])
+    np.testing.assert_allclose(position, subject.found["regions"].position, atol=1e-6)
+    with pytest.raises(UndefinedAnalysisError, match="their symbols differ"):
+        replay_regions(dataclasses.replace(subject, seed=4))

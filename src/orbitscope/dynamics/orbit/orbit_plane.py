@@ -79,15 +79,15 @@ class PlaneResult(Result):
 
     Attributes
     ----------
-    mean, components, variances : (hidden,), (component, hidden), (axis,)
+    mean, components, variances : (neuron,), (component, neuron), (axis,)
         As in :class:`OrbitPlane`.
     """
 
-    mean: Float[np.ndarray, " hidden"] = axes("hidden", unit="activity", description="origin of the plane")
-    components: Float[np.ndarray, "component hidden"] = axes(
-        "component", "hidden", description="axes of the plane"
+    mean: Float[np.ndarray, " neuron"] = axes("neuron", unit="activity", description="origin of the plane")
+    components: Float[np.ndarray, "component neuron"] = axes(
+        "component", "neuron", description="axes of the plane"
     )
-    variances: Float[np.ndarray, " hidden"] = axes(
+    variances: Float[np.ndarray, " neuron"] = axes(
         "axis", unit="activity²", description="variance along all principal axes"
     )
 

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int, Integer, Shaped
 from pydantic import Field
 from torch import Tensor
 
+from ...errors import UndefinedAnalysisError
 from ...network import NoiseRNN, spawn_rng
 from ...part import Part
 from ...part_settings import Drive, Resampling, Rollouts, SpectralStride, Steps, Trajectories
@@ -16,7 +17,7 @@ from ...quantity import Definition, Quantity, Reference, define, known_value
 from ...results import Result, axes, estimates
 from ...statistics import BootstrapResult, Estimate, bootstrap_statistic, divide_sums
 from ...subject import Subject
-from ..driving.driven_states import drive
+from ..driving.driven_states import DrivenPath, drive
 from ..orbit.orbit_plane import find_symbol_direction, fit_orbit_plane
 from .region_labels import REGIONS, SLOW_ABOVE, TRANSITION_BELOW, classify_regions, find_uncertain
 from .region_measures import MEASURES, measure_spectra, measure_states
@@ -24,6 +25,9 @@ from .region_order import compare_orders, count_visits, measure_flux
 
 CONTRASTS = ("network", "null", "beyond null")
 """Of what unstable directions are compared between kick and slow."""
+
+_MOST_OTHER_SYMBOLS = 0.01
+"""Share of states with another symbol that rounding on another processor may leave."""
 
 _TESTS = "tests/dynamics/regions/test_regions.py"
 
@@ -33,10 +37,10 @@ DEFINITIONS = define(
         label="{}: share of states",
         meaning="Share of the driven states in a region. Regions divide states by their residency, the mean "
         "number of steps until the most probable symbol changes.",
-        equation="transition: residency < 1.5; slow: > 10; kick: between",
+        equation=f"transition: residency < {TRANSITION_BELOW:g} steps; slow: > {SLOW_ABOVE:g}; kick: between",
         reading="Interval over trajectories. Every state has a region.",
         test=f"{_TESTS}::test_the_table_is_the_mean_over_the_states_of_a_region",
-        source="torre2025 (regions); limits of the paper's figures",
+        source="torre2025, without their condition on p_max",
         unit="share",
     ),
     Definition(
@@ -228,6 +232,29 @@ def compute_regions(subject: Subject, settings: RegionSettings) -> RegionResult:
         n_unstable=local["unstable"].astype(np.int16),
         spectral_time=spectral_time,
     )
+
+
+def replay_regions(subject: Subject) -> DrivenPath:
+    """Drive the network of a subject again to the states that its part ``regions`` labelled.
+
+    Step t of the path is time t of the labels; a last step follows.
+
+    Raises
+    ------
+    UndefinedAnalysisError
+        If it does not come to the same symbols: labels of another machine.
+    """
+    found = subject.found["regions"]
+    settings = RegionSettings(**{key: found.settings[key] for key in RegionSettings.model_fields})
+    generator = subject.start_generator("regions")
+    path = drive(subject, settings, n_steps=settings.n_steps + 1, generator=generator)
+    symbol = subject.network.compute_logits(path.states[:-1]).argmax(-1).T.cpu().numpy()
+    if (symbol != found.symbol).mean() > _MOST_OTHER_SYMBOLS:
+        raise UndefinedAnalysisError(
+            "the states of `regions` must come again from its settings, but their symbols differ. Compute it "
+            "anew on this machine (`--redo`)."
+        )
+    return path
 
 
 def _place(network: NoiseRNN, states: Tensor) -> Float[np.ndarray, "trajectory time component"]:

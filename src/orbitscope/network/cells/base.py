@@ -86,6 +86,12 @@ class Cell(nn.Module, ABC):
         )
         return torch.as_tensor(pushed).reshape(vectors.shape)
 
+    def find_preactivation(
+        self, state: Float[Tensor, "point state"], noise: Float[Tensor, "point input"]
+    ) -> Float[Tensor, "point hidden"] | None:
+        """What each neuron's nonlinearity is applied to in a step; None for a cell that has no such thing."""
+        return None
+
     def find_active_weights(self) -> Float[Tensor, "state state"] | None:
         """W if the Jacobian of each step is W with the rows of silent neurons set to 0; else None.
 

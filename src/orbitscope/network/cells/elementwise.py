@@ -94,6 +94,13 @@ class ElementwiseCell(Cell):
         """Advance tangent vectors: φ′ times W_hh v."""
         return self._compute_slopes(state, noise)[:, None] * (vectors @ self.w_hh.T)
 
+    @torch.no_grad()
+    def find_preactivation(
+        self, state: Float[Tensor, "point state"], noise: Float[Tensor, "point input"]
+    ) -> Float[Tensor, "point hidden"]:
+        """W_hh h + W_ih x + b."""
+        return self.project_noise(noise) + state @ self.w_hh.T
+
     def redraw(self, generator: torch.Generator) -> "ElementwiseCell":
         """Draw an untrained cell; biases that are all 0 are not drawn."""
         has_bias = self.bias is not None and bool(self.bias.any())
