@@ -22,6 +22,7 @@ REGISTRY = {
     "orbit_size": "dynamics.orbit.orbit_size:PART",
     "readout_alignment": "dynamics.orbit.readout_alignment:PART",
     "regions": "dynamics.regions.regions:PART",
+    "neuron_profiles": "dynamics.regions.neuron_profiles:PART",
     "regional_exponents": "dynamics.regions.regional_exponents:PART",
     "circulation": "dynamics.regions.circulation:PART",
     "noise_sensitivity": "dynamics.regions.noise_sensitivity:PART",
