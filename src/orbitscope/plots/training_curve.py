@@ -89,17 +89,20 @@ def plot_loss(history: list[EpochRecord], transition: ChangePoint, *, ax: Axes |
     values = [_collect(history, name) for name in ("loss", "floor", "plateau")]
     single: dict[str, Any] = {"marker": "o"} if len(history) == 1 else {}
     sample: dict[str, Any] = {"color": FLOOR_COLOR, "where": "mid"}
+
     ax.plot(epochs, values[0], color=NETWORK_COLOR, label="network, training", zorder=3, **single)
     if any(record.validation_loss is not None for record in history):
         values += _plot_validation(ax, history)
     ax.step(epochs, values[1], linestyle="--", label="process sample (floor), training", **sample, **single)
     sample["color"] = MUTED_COLOR
     ax.step(epochs, values[2], linestyle="-.", label="symbols without memory", **sample, **single)
+
     choose_y_scale(ax, np.concatenate(values))
     _leave_headroom(ax)
     _mark_transition(ax, history, transition, text=True)
     _format_epochs(ax, epochs)
     ax.set_ylabel("loss (nats)" if history[-1].is_of_words else "loss (mismatches\nper sequence)")
+
     handles, labels = ax.get_legend_handles_labels()
     order = [labels.index(label) for label in _LEGEND if label in labels]
     ax.legend(
@@ -119,6 +122,7 @@ def _plot_validation(ax: Axes, history: list[EpochRecord]) -> list[np.ndarray]:
     epochs, losses, floors = (
         _collect(validated, name) for name in ("epoch", "validation_loss", "validation_floor")
     )
+
     circles: dict[str, Any] = {
         "marker": "o",
         "markerfacecolor": "white",
@@ -134,6 +138,7 @@ def _plot_validation(ax: Axes, history: list[EpochRecord]) -> list[np.ndarray]:
         clip_on=False,
         **circles,
     )
+
     single: dict[str, Any] = {"marker": "s"} if len(epochs) == 1 else {}
     ax.plot(
         epochs, floors, color=FLOOR_COLOR, linestyle=":", label="process sample (floor), validation", **single
@@ -196,12 +201,14 @@ def plot_schedule(history: list[EpochRecord], *, ax: Axes | None = None) -> Axes
                 color=("#DADADA", "#C2C2C2")[shade % 2],
                 linewidth=0,
             )
+
             text = format_number(values[last], digits=3 if is_moving else 4)
             if is_moving:
                 text = f"→ {text}" if first else f"{format_number(values[first])} → {text}"
             if (right - left) / span > 0.012 * len(text) + 0.01:
                 x, side = (left + 0.01 * span, "left") if is_moving else ((left + right) / 2, "center")
                 ax.text(x, row, text, ha=side, va="center_baseline", fontsize=SMALL)
+
     ax.set_yticks(range(len(names)), [SCHEDULE[name] for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)

@@ -189,15 +189,19 @@ def find_fixed_points(
     for name, value in settings.items():
         if not value >= 0:
             raise InputError(f"`{name}` must be ≥ 0, got {value}. Leave it out for the default.")
+
     network, states = copy.deepcopy(network).double(), states.detach().double()
     on_sphere = is_map_homogeneous(network, states)
     scale = 1.0 if on_sphere else float(states.norm(dim=1).mean()) or 1.0
     search = PointSearch(network, on_sphere, fixed_tolerance * scale**2, gradient_tolerance)
+
+    # A silent state has no direction: it stays where it is.
     is_silent = ~states.any(1) if on_sphere else torch.zeros(len(states), dtype=torch.bool)
     size = learning_rate * scale / math.sqrt(states.shape[1])
     ends, n_steps = search.descend(search.project(states[~is_silent]), size=size, max_steps=max_steps)
     ends, first = _merge(search, ends, merge_distance * scale)
     ends, second = _merge(search, search.polish(ends, polish_steps), merge_distance * scale)
+
     columns, reached = _tabulate(search, ends, second[first])
     if on_sphere:
         columns, reached = _add_origin(columns, reached, is_silent.cpu().numpy())

@@ -229,6 +229,7 @@ def follow_without_noise(
         least = int(name == "n_steps")
         if not value >= least:
             raise InputError(f"`{name}` must be ≥ {least}, got {value}. Leave it out for the default.")
+
     homogeneous = is_map_homogeneous(network, states)
     scale = 1.0 if homogeneous else float(states.norm(dim=1).double().mean()) or 1.0
     paths = _follow(network, states, settle_steps, n_steps, scale=scale, rescale=homogeneous)
@@ -290,6 +291,7 @@ def _follow(
     log_size = (before.norm(dim=1).double() / scale).log()
     settled, last_step = log_size, torch.zeros_like(log_size)
     quantiles = [_find_quantiles(log_size)]
+
     n_total = settle_steps + n_steps
     for step, (after, length) in enumerate(iterate_noise_free(network, before, n_total, rescale=rescale), 1):
         log_length = (length.double() / scale).log()
@@ -300,6 +302,7 @@ def _follow(
         if step > n_total - _LAST_STEPS:
             last_step = torch.maximum(last_step, (after - before).double().norm(dim=1) / scale)
         before = after
+
     is_dead = log_size.isneginf()
     is_lost = is_dead if rescale else ~(before.abs().amax(1) <= LARGEST_STATE)
     rate = torch.where(is_dead, -torch.inf, (log_size - settled) / n_steps)

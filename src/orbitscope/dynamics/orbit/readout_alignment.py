@@ -216,12 +216,14 @@ def align_readout(
         raise UndefinedAnalysisError(
             "the rows of the readout must differ between symbols, but all are alike. Use a trained network."
         )
+
     orders = np.stack([rng.permutation(network.hidden_size) for _ in range(n_null)])
     signs = rng.choice([-1.0, 1.0], size=orders.shape)
     same = np.eye(network.hidden_size)
     cases = ((centred, same), (raw, same), (centred, covariance))
     parts = [_project(rows, metric, plane.components, orders, signs) for rows, metric in cases]
     squares, null = (np.stack(part) for part in zip(*parts, strict=True))
+
     undefined = [np.flatnonzero(np.isnan(row)).tolist() for row in squares]
     return ReadoutAlignmentResult(
         settings={"n_null": n_null, "n_components": len(plane.components)},

@@ -146,10 +146,12 @@ def measure_circulation(
             f"`labels` must be among {sorted(known)} (undefined, {', '.join(REGIONS)}), got "
             f"{np.unique(labels).tolist()}. Pass the labels of a RegionResult."
         )
+
     counts, n_excursions = _count_cycles(labels)
     found = compute_net_share(counts[:, 0], counts[:, 1], confidence=confidence)
     net, (forward, backward) = counts[:, 0] - counts[:, 1], counts.sum(0)
     p_value = compute_permutation_p_value(np.abs(net.sum(0)), np.abs(flip_signs(net, n_null, rng=rng)))
+
     is_known = forward + backward > 0
     return CirculationResult(
         settings={"n_null": n_null, "confidence": confidence},

@@ -230,8 +230,10 @@ def measure_sensitivity(
     example_region, first = np.unique(label, return_index=True)
     nominal, fans = record_fans(network, states[torch.from_numpy(first)], **rollouts, generator=generator)
     log_ratio, entropy = compute_log_ratio(spread), compute_entropy(destination)
+
     is_defined = np.isfinite(log_ratio[:, :, 1:, 1:]).all(axis=(1, 2, 3))
     chosen = [np.flatnonzero(is_defined & (label == i)) for i in range(len(REGIONS))]
+
     rng = spawn_rng(generator)
     average = partial(average_starts, rng=rng, **settings.resampling)
     return NoiseSensitivityResult(

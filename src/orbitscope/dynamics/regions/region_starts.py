@@ -78,6 +78,7 @@ def draw_region_starts(
     noise = {"noise_std": noise_std, "generator": generator}
     n_trajectories = _TRAJECTORIES_PER_START * n_starts
     pool = run_driven(network, n_trajectories, 1, burn_in=burn_in, **noise).states[0]
+
     taken: list[list[Tensor]] = [[] for _ in REGIONS]
     n_seen = 0
     while n_seen < max_states and (lacking := [i for i, t in enumerate(taken) if len(t) < n_starts]):
@@ -90,6 +91,7 @@ def draw_region_starts(
             found += pool[rows]
             is_left[rows] = False
         pool = _advance(network, pool[is_left], **noise)
+
     return RegionStarts(
         states=torch.stack([state for found in taken for state in found]),
         label=np.repeat(np.arange(len(REGIONS)), [len(found) for found in taken]),

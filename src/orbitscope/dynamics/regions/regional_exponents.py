@@ -131,10 +131,12 @@ def compute_regional_exponents(
     generator = subject.start_generator("regional_exponents")
     noise_std = _check(exponents, width=network.cell.state_size)
     n_trajectories, n_blocks, _ = exponents.block_states.shape
+
     states = torch.from_numpy(exponents.block_states.copy()).to(network.w_out).flatten(0, 1)
     label = label_states(network, states, noise_std=noise_std, generator=generator)
     label = label.reshape(n_trajectories, n_blocks)
     exponent = exponents.local[..., 0]
+
     rng = spawn_rng(generator)
     return RegionalExponentsResult(
         settings={

@@ -160,6 +160,7 @@ def _follow(
     logits = network.compute_logits(state)
     symbol, index = logits.argmax(1), torch.arange(len(state), device=state.device)
     counter = _SignCounter(_measure(logits, symbol))
+
     for step in range(1, max_steps + 1):
         noise = draw_noise_(state.new_empty(1, len(state), network.input_size), noise_std, generator)[0]
         state = network.step(state, noise)
@@ -169,10 +170,13 @@ def _follow(
         found[2:, index] = counter.count
         stays = logits.argmax(1) == symbol
         found[1, index[~stays]] = 0.0
+
+        # A start whose mean is sure to be long enough needs no more steps of any of its rollouts.
         if enough is not None:
             owner = index // n_rollouts
             total += torch.bincount(owner, minlength=len(total))
             stays &= total[owner] <= enough * n_rollouts
+
         kept = stays.nonzero()[:, 0]
         state, symbol, index = (values.index_select(0, kept) for values in (state, symbol, index))
         counter.keep(kept)

@@ -247,15 +247,19 @@ def find_slow_clusters(
     require_points(network, slow)
     metric = "direction" if scales_with_noise(network) else "standardised"
     points = _place(network.show_hidden(slow), metric)
+
     model = fit_clusters(points, owner, settings, rng=rng)
     label, n_clusters = model.assign(points), model.n_clusters
     split_rand, split_n_clusters = compare_halves(points, owner, settings, settings.n_splits, rng=rng)
+
+    # From here on symbols are looked at.
     probs = network.compute_probabilities(slow).double().cpu().numpy()
     resample = partial(bootstrap_statistic, rng=rng, **settings.resampling)
     tables = count_symbols(label, owner, probs, n_clusters)
     agreement = float(compute_adjusted_rand_index(tables.sum(0)[None])[0])
     mean_probs = resample(sum_probabilities(label, owner, probs, n_clusters), divide_by_last)
     aligned = align_clusters(mean_probs, hmm)
+
     resampled = recluster(
         points,
         owner,

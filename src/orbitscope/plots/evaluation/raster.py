@@ -73,6 +73,7 @@ def plot_raster(
             label=name,
         )
         ax.add_collection(runs, autolim=False)
+
     n_sequences, n_steps = sequences.shape
     ax.set_xlim(0.5, n_steps + 0.5)
     ax.set_ylim(n_sequences + 0.5, 0.5)

@@ -84,6 +84,7 @@ def plot_run_lengths(
     lowest = _find_lowest(result)
     longest = _find_longest(laws, lowest)
     every = 1 + longest // _MOST_DRAWN
+
     for source, law in zip(result.source.tolist(), laws, strict=True):
         survival = np.cumsum(law[::-1])[::-1]
         first = every // 2 if source == "floor" else 0
@@ -93,6 +94,7 @@ def plot_run_lengths(
             label=SOURCE_LABELS[source],
             **SOURCE_MARKERS[source] | _LOOKS[source] | {"markersize": 2.4, "markevery": (first, every)},
         )
+
     ax.set_ylim(lowest * 0.6, 1.6)
     set_log_y(ax)
     ax.set_xlim(0.5, longest + 0.5)

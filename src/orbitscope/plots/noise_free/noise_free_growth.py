@@ -77,6 +77,7 @@ def plot_rates(result: NoiseFreeGrowthResult, *, ax: Axes | None = None) -> Axes
         color = MUTED_COLOR if kind < 0 else get_symbol_color(kind)
         if len(rates):
             bars.append((rates, f"{label}: {100 * len(rates) / len(symbol):.3g} %", color))
+
     if bars:
         groups, labels, colors = zip(*bars, strict=True)
         everything = np.concatenate([*groups, [0.0, -1e-3]])
@@ -84,6 +85,7 @@ def plot_rates(result: NoiseFreeGrowthResult, *, ax: Axes | None = None) -> Axes
         ax.hist(groups, bins=bins, stacked=True, color=colors, label=labels, linewidth=0)
         ax.set_ylim(0, ax.get_ylim()[1] * (1 + 0.13 * len(bars)))
         ax.legend(loc="upper left")
+
     ax.axvline(0, color=EXACT_COLOR, linewidth=0.8, linestyle=":")
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set(xlabel="rate of growth (1/step)", ylabel="states")
@@ -107,6 +109,7 @@ def plot_ends(result: NoiseFreeGrowthResult, *, ax: Axes | None = None) -> Axes:
         ("diverged", diverged, EXACT_COLOR),
     ]
     rows = [row for row in rows if row[1] > 1e-12]
+
     labels, shares, colors = zip(*rows, strict=True)
     places = np.arange(len(rows))[::-1]
     ax.barh(places, shares, height=0.6, color=colors, linewidth=0)

@@ -67,6 +67,7 @@ def plot_projections(
         ax.annotate(
             _judge(result, row, i), at, xycoords=("axes fraction", "data"), va="center", fontsize=SMALL
         )
+
     _name_lines(ax)
     if variant != "logit":
         ax.axvline(float(result.chance), color=MUTED_COLOR, linestyle=":", zorder=1)

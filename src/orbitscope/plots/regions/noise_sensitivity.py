@@ -61,12 +61,14 @@ def plot_noise_sensitivity(result: NoiseSensitivityResult) -> Figure:
         ax.set_title(f"γ = {gamma:g}{_MEANINGS.get(float(gamma), '')}")
     for ax in grid[-1]:
         ax.set_xlabel("step")
+
     handles = [
         Line2D([], [], color=MUTED_COLOR, linewidth=0.5),
         Line2D([], [], color="black", linestyle="--"),
     ]
     names = ["rollouts from one start", "nominal path"]
     rows[0].legend(handles, names, loc="outside upper left", ncols=2)
+
     lower = rows[1].subplots(1, 3, width_ratios=[1.2, 1, 1])
     plot_spread_ratios(result, ax=lower[0])
     plot_contrasts(result, ax=lower[1])
