@@ -70,6 +70,7 @@ def plot_net_circulation(result: CirculationResult, *, ax: Axes | None = None) -
     found = result.circulation
     ax.hlines(places, found.low, found.high, color=NETWORK_COLOR, linewidth=1.4)
     ax.plot(found.value, places, "o", color=NETWORK_COLOR, markersize=4, clip_on=False, zorder=3)
+
     for name, place in zip(result.cycle, places, strict=True):
         if name in result.status["without_cycles"]:
             at = (0.0, float(place))

@@ -111,11 +111,13 @@ def plot_cluster_probabilities(result: SlowClusterResult, *, ax: Axes | None = N
             if state >= 0:
                 row = result.emission_probs[state, symbol]
                 ax.hlines(row, at - width / 2, at + width / 2, color=EXACT_COLOR, linewidth=1.4)
+
     ax.set(ylabel="probability of a symbol", ylim=(0, 1.05), xlim=(-0.6, len(groups) - 0.4))
     has_states = len(result.cluster_of_state) > 0
     clusters, states = ([str(n) if n >= 0 else "–" for n in column] for column in zip(*groups, strict=True))
     _name_ticks(ax, clusters, states if has_states else None, "state")
     ax.tick_params(axis="x", length=0)
+
     handles = [Patch(color=FLOOR_COLOR), Line2D([], [], color=EXACT_COLOR, linewidth=1.4)]
     names = ["cluster", *(["HMM state"] if has_states else [])]
     ax.legend(handles[: len(names)], names, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2)

@@ -65,6 +65,7 @@ def plot_exponents(
         filled, empty = np.where(is_whole, mean.value, np.nan), np.where(is_whole, np.nan, mean.value)
         ax.plot(places, filled, linestyle="none", label=label, **look)
         ax.plot(places, empty, linestyle="none", markerfacecolor="white", **look)
+
     if len(noise_free.end) > 1:
         n_ends, n_exponents = noise_free.end_mean.shape
         places = np.tile(np.arange(1, n_exponents + 1) + 2.2 * _SHIFT, n_ends)
@@ -75,6 +76,7 @@ def plot_exponents(
             "label": "noise-free, paths of one end",
         }
         ax.plot(places, noise_free.end_mean.ravel(), **ends)
+
     ax.axhline(0, color=EXACT_COLOR, linewidth=0.8, linestyle=":", label="0: differences stay")
     n_exponents = max(len(result.mean_exponent.value) for result in (driven, noise_free))
     ax.set_xticks(np.arange(1, n_exponents + 1))
