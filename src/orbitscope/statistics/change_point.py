@@ -118,23 +118,12 @@ def find_change_point(
 
     Notes
     -----
-    The rule, on y = running median of log loss (values ≤ 0, possible in the `published` loss, count as the
-    smallest positive one):
-
-    1. A plateau may start at a stretch of `min_plateau` epochs whose halves have medians within `flat_change`
-       and, where `plateau_level` is given, whose median lies within `level_tolerance` of its logarithm.
-    2. It ends at the first run of `n_confirm` epochs below its level - max(min_drop, 3 sd): that epoch is the
-       index. Level (median) and robust sd (MAD) are those of y between start and end, so both are iterated to
-       agreement; a level above `plateau_level` is replaced by it (the loss is still falling).
-       The last `window` // 2 epochs confirm nothing: their running median still changes.
-    3. The first start counts from which the whole plateau is flat: its halves within `min_drop` / 2,
-       or within `min_drop` where `plateau_level` is given (the level then guards against a slow approach).
-
-    A confirmed index rests on epochs that no longer change as the history grows, but the search among starts
-    and levels does not exclude that it moves.
-    Spikes upwards do not count, nor do dips shorter than half a window. Without `plateau_level` a curve that
-    ends flat is on_plateau, whatever it has reached. Ours: the paper names the phase transition but
-    gives no rule for it in the loss.
+    Ours: the paper names the phase transition but gives no rule for it in the loss. The rule, on the running
+    median of log loss, is in docs/methods/training_evolution.md: a plateau starts where two halves of
+    ``min_plateau`` epochs agree, and ends at the first ``n_confirm`` epochs below its level by ``min_drop`` or
+    three standard deviations. Losses ≤ 0, possible in the `published` loss, count as the smallest positive
+    one. Spikes upwards do not count, nor do dips shorter than half a window. Without ``plateau_level`` a curve
+    that ends flat is on_plateau, whatever it has reached.
     """
     if plateau_level is not None and not (plateau_level > 0 and math.isfinite(plateau_level)):
         raise InputError(f"`plateau_level` must be > 0, got {plateau_level}. Leave it out if it is unknown.")

@@ -50,16 +50,9 @@ def compute_net_share(
     Notes
     -----
     Clopper & Pearson (1934) for the share of forward events, with the number of events divided by a design
-    effect, as Korn & Graubard (1998) do for surveys: the variance of the share between units over that of
-    independent events. Where few units carry the rarer direction, data cannot tell it. So it is averaged over
-    these T units (at most all but one) and one more whose events all go one way: (T d + d₁)/(T + 1) with
-    d₁ = Σ m²/Σ m for m events in a unit. With T = 0 this leaves the number of units that have events (less
-    where these are unequal), and no step to T = 1. ``n_effective`` may exceed the number of events: events
-    that alternate within units tell more than independent ones.
-
-    Coverage of 95 % intervals by simulation (1 to 100 units of .3 to 30 events on average, beta-binomial with
-    correlation 0 to 1 within units, shares .5 to .998): .93 to 1. Directions that go with the number of
-    events in a unit were not tried.
+    effect, as Korn & Graubard (1998) do for surveys; docs/methods/net_share.md says what is done where few
+    units carry the rarer direction, and how well 95 % intervals cover (.93 to 1). ``n_effective`` may exceed
+    the number of events: events that alternate within units tell more than independent ones.
     """
     if not 0 < confidence < 1:
         raise InputError(f"`confidence` must be in (0, 1), got {confidence}. Use 0.95.")

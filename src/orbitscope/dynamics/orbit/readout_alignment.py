@@ -187,26 +187,10 @@ def align_readout(
 
     Notes
     -----
-    Paper: Torre et al. 2025, projections of raw rows without a null. Adding one vector to all rows leaves
-    every symbol probability as it is but changes raw projections, so the centred rows decide. With two
-    symbols the centred rows are opposite and share one projection. Random directions have the root mean
-    square √(k/n) for k components and n neurons (.115 for 2 and 150).
-
-    Projections are cosines √(w M Pᵀ (P M Pᵀ)⁻¹ P M w / w M w) of row w and axes P. With M = 1 every neuron
-    counts alike: a weight on a silent neuron, which no symbol depends on, turns the row out of the plane.
-    With M the covariance such weights do not count, and the square is the share of the logit's variance that
-    the plane explains. That share is high by itself, because the plane holds most of the variance of anything
-    that is read out. It belongs to the coordinates of the plane as functions of time: scaling single neurons
-    leaves the logits alone but turns the plane.
-
-    Nulls. *Permutations* exchange weights between quiet neurons and the loud ones that make up the plane:
-    where large weights sit on quiet neurons, this null is too wide and its p-values are too large; where they
-    sit on loud ones it is too narrow, and so it would be for weights times standard deviations. *Signs* keep
-    the magnitude of every weight and loading; p-values are exact where the signs with which neurons favour
-    symbols are independent of their loadings. A neuron gets one sign for all symbols, so drawn rows are still
-    centred and as dependent as the real ones. Unlike permutations, signs do not keep the mean over neurons:
-    a row that follows total activity counts as aligned with an axis that does. Where a draw makes a logit
-    nearly constant it counts as wholly in the plane, which is the careful side.
+    Paper: Torre et al. 2025, projections of raw rows without a null. Centred rows decide, since one vector
+    added to all rows leaves the symbols as they are. Projections are cosines
+    √(w M Pᵀ (P M Pᵀ)⁻¹ P M w / w M w) of row w and axes P, with M = 1 or the covariance. What the two nulls
+    keep and where each is too wide is in docs/methods/readout_alignment.md.
     """
     _check(network, plane, covariance, n_null)
     weights = network.w_out.detach().double().cpu().numpy()

@@ -71,23 +71,10 @@ def find_onset(
 
     Notes
     -----
-    Own construction; the loss plays no part in it. *Raised*: an exact one-sided sign test of the pairs
-    (checkpoint, first checkpoint), one pair for each trajectory, rejects at level / number of later
-    checkpoints (Bonferroni). Where nothing was seen at first this is McNemar's test, and takes
-    :func:`count_least_raised` trajectories with an event. *No sign of a rise*: the mean share is not above
-    that at first; if nothing was seen at first, nothing was seen.
-
-    What the limits say is: the share is raised at the upper one; at the lower one it is at most
-    :func:`bound_unseen`, if nothing was seen there. A smaller share may have been there before, and more
-    trajectories would see it. Where nothing was seen at first and no checkpoint is back, more trajectories
-    make neither limit later.
-
-    *From which on*: a raised checkpoint is no onset if the share is *back* at a later one. This needs
-    evidence, too: the share is then below that at the raised checkpoint (sign test, level / number of later
-    checkpoints), while not even a single test at ``level`` finds it above that at first. To miss the
-    corrected level is not enough: with a small share some of many checkpoints do so by chance. Nor is a lower
-    share enough, as raised shares may fall. A mean that is not above that at first would be too much: it
-    could not be had where nothing was seen at first and one event is left.
+    Own construction, derived in docs/methods/training_evolution.md; the loss plays no part in it. *Raised*: an
+    exact one-sided sign test of pairs of trajectories rejects at level / number of later checkpoints. *Back*:
+    significantly below a raised checkpoint, and not above the first one even without correction. At the lower
+    limit the share is at most :func:`bound_unseen`, if nothing was seen there.
     """
     if np.isnan(shares[:, 0]).any():
         return NEVER, "the first checkpoint has no stationary regime"
