@@ -118,12 +118,12 @@ def find_change_point(
 
     Notes
     -----
-    Ours: the paper names the phase transition but gives no rule for it in the loss. The rule, on the running
-    median of log loss, is in docs/methods/training_evolution.md: a plateau starts where two halves of
-    ``min_plateau`` epochs agree, and ends at the first ``n_confirm`` epochs below its level by ``min_drop`` or
-    three standard deviations. Losses ≤ 0, possible in the `published` loss, count as the smallest positive
-    one. Spikes upwards do not count, nor do dips shorter than half a window. Without ``plateau_level`` a curve
-    that ends flat is on_plateau, whatever it has reached.
+    Ours: the paper names the phase transition but gives no rule for it in the loss. The rule is in
+    docs/methods/training_evolution.md. On the running median of log loss a plateau starts where two halves
+    of ``min_plateau`` epochs agree. It ends at the first ``n_confirm`` epochs below its level by
+    ``min_drop`` or three standard deviations. Losses ≤ 0, possible in the `published` loss, count as the
+    smallest positive one. Without ``plateau_level`` a curve that ends flat is on_plateau, whatever it has
+    reached.
     """
     if plateau_level is not None and not (plateau_level > 0 and math.isfinite(plateau_level)):
         raise InputError(f"`plateau_level` must be > 0, got {plateau_level}. Leave it out if it is unknown.")

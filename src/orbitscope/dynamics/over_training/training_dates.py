@@ -71,10 +71,10 @@ def find_onset(
 
     Notes
     -----
-    Own construction, derived in docs/methods/training_evolution.md; the loss plays no part in it. *Raised*: an
-    exact one-sided sign test of pairs of trajectories rejects at level / number of later checkpoints. *Back*:
-    significantly below a raised checkpoint, and not above the first one even without correction. At the lower
-    limit the share is at most :func:`bound_unseen`, if nothing was seen there.
+    Own construction (docs/methods/training_evolution.md); the loss plays no part in it. *Raised*: an exact
+    one-sided sign test of pairs of trajectories rejects at level / number of later checkpoints. *Back*:
+    significantly below a raised checkpoint, and not above the first one even without correction. At the
+    lower limit the share is at most :func:`bound_unseen`, if nothing was seen there.
     """
     if np.isnan(shares[:, 0]).any():
         return NEVER, "the first checkpoint has no stationary regime"
