@@ -1,4 +1,4 @@
-"""Circulation among regions: cycles in both directions, and the net share of one."""
+"""Circulation among regions: cycles in both directions, and which region follows which."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ...dynamics.regions.circulation import CirculationResult
+from ...dynamics.regions.regions import RegionResult
 from ..drawing import Drawing
 from ..intervals import say_interval
 from ..sentences import begin_with, capitalise
@@ -13,6 +14,7 @@ from ..style import (
     FLOOR_COLOR,
     MUTED_COLOR,
     NETWORK_COLOR,
+    REGION_COLORS,
     WIDTH,
     build_figure,
     format_number,
@@ -29,12 +31,13 @@ _FORWARD, _BACKWARD = "slow → kick → transition → slow", "slow → transit
 
 
 @with_style
-def plot_circulation(result: CirculationResult) -> Figure:
-    """Counts of cycles in both directions, and the circulation with its interval."""
-    figure = build_figure(WIDTH, 1.7)
-    axes = figure.subplots(1, 2)
+def plot_circulation(result: CirculationResult, regions: RegionResult) -> Figure:
+    """Counts of cycles in both directions, their circulation, and the order of visits to the regions."""
+    figure = build_figure(WIDTH, 2.0)
+    axes = figure.subplots(1, 3)
     plot_cycle_counts(result, ax=axes[0])
     plot_net_circulation(result, ax=axes[1])
+    plot_visits(regions, ax=axes[2])
     label_panels(axes.tolist())
     return figure
 
@@ -78,20 +81,41 @@ def plot_net_circulation(result: CirculationResult, *, ax: Axes | None = None) -
     ax.set_yticks(places, [str(name) for name in result.cycle])
     ax.tick_params(axis="y", length=0)
     ax.set(xlabel="net circulation", ylim=(-0.6, len(places) - 0.4), xlim=(-1, 1))
-    for value, label in ((0, "reversible"), (ONE_WAY, "> ½: one-way")):
+    for value, label, side in ((0, "reversible", "right"), (ONE_WAY, "one-way", "left")):
         ax.annotate(
             label,
             (value, 1.01),
             xycoords=("data", "axes fraction"),
             color=MUTED_COLOR,
-            ha="center",
+            ha=side,
             va="bottom",
             fontsize=7,
         )
     return ax
 
 
-def describe_circulation(result: CirculationResult) -> str:
+@with_style
+def plot_visits(result: RegionResult, *, ax: Axes | None = None) -> Axes:
+    """How often one region follows another, the net share of this order, and the net flux of all three."""
+    ax = get_axes(ax)
+    pairs = [(0, 1), (1, 2), (2, 0)]
+    names = [str(name) for name in result.region]
+    places = np.arange(len(pairs))[::-1]
+    for place, (i, j) in zip(places, pairs, strict=True):
+        asymmetry, color = result.asymmetry[i, j], REGION_COLORS[names[i]]
+        ax.plot(asymmetry.value, place, "o", color=color, clip_on=False, zorder=3)
+        ax.hlines(place, asymmetry.low, asymmetry.high, color=color)
+        counts = f"{result.visits[i, j]} : {result.visits[j, i]}"
+        ax.annotate(counts, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=7)
+    ax.axvline(0, color=MUTED_COLOR, linewidth=0.6, zorder=1)
+    ax.set_yticks(places, [f"{names[i]} → {names[j]}" for i, j in pairs])
+    ax.set(xlim=(-1, 1), ylim=(-0.6, len(pairs) - 0.4), xlabel="net share of visits in this order")
+    ax.tick_params(axis="y", length=0)
+    ax.set_title(f"net flux {format_number(float(result.net_flux))} cycles per 100 steps")
+    return ax
+
+
+def describe_circulation(result: CirculationResult, regions: RegionResult) -> str:
     """Caption of :func:`plot_circulation`."""
     rows = []
     for i, name in enumerate(result.cycle):
@@ -109,9 +133,13 @@ def describe_circulation(result: CirculationResult) -> str:
         "a, Number of cycles in both directions. b, Net circulation (forward − backward)/(forward + "
         f"backward): 0 for a reversible process, one-way above {ONE_WAY:g}.",
         *rows,
+        f"c, Order of visits: net flux {say_interval(regions.net_flux)} cycles per 100 steps in the order "
+        "slow, kick, transition; 0 for a reversible walk.",
+        "Dots: the same flux as a share of the visits between two regions, counted in both orders at the "
+        "right.",
         "p-values compare with cycles that are reversed at random, trajectory by trajectory.",
-        f"Intervals: {100 * result.settings['confidence']:.0f} %, exact for the effective number of cycles. "
-        "Where all cycles go one way this is the number of trajectories with one.",
+        f"Intervals: {100 * result.settings['confidence']:.0f} %, exact for the effective number of cycles "
+        "or visits. Where all cycles go one way this is the number of trajectories with one.",
     )
 
 
@@ -129,4 +157,4 @@ def _say_seen(result: CirculationResult) -> str:
     return f"Activity goes round {order} {'one way' if is_one_way else 'more often than back'}: {counts}."
 
 
-FIGURES = (Drawing("circulation", plot_circulation, describe_circulation),)
+FIGURES = (Drawing("circulation", plot_circulation, describe_circulation, ("circulation", "regions")),)

@@ -1,4 +1,4 @@
-"""Regions of driven states: how long symbols last, what sets regions apart, which follows which."""
+"""Regions of driven states: how long symbols last, and what sets regions apart."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -35,16 +35,15 @@ _HEADROOM = 1.35
 
 @with_style
 def plot_regions(result: RegionResult) -> Figure:
-    """Residencies by region, four measures with intervals, and the order of visits."""
-    figure = build_figure(WIDTH, 4.4)
-    rows = figure.subfigures(2, 1, height_ratios=[1.1, 1], squeeze=False)[:, 0]
-    upper = rows[0].subplots(1, 2, width_ratios=[1.5, 1])
-    plot_residencies(result, ax=upper[0])
-    plot_visits(result, ax=upper[1])
+    """Residencies by region, and four measures with intervals."""
+    figure = build_figure(WIDTH, 4.0)
+    rows = figure.subfigures(2, 1, height_ratios=[1, 1.1], squeeze=False)[:, 0]
+    upper = rows[0].subplots()
+    plot_residencies(result, ax=upper)
     lower = rows[1].subplots(1, len(_PANELS))
     for ax, measure in zip(lower, _PANELS, strict=True):
         plot_region_measure(result, measure, ax=ax)
-    label_panels([*upper, *lower])
+    label_panels([upper, *lower])
     return figure
 
 
@@ -87,27 +86,6 @@ def plot_region_measure(result: RegionResult, measure: str, *, ax: Axes | None =
     return ax
 
 
-@with_style
-def plot_visits(result: RegionResult, *, ax: Axes | None = None) -> Axes:
-    """How often one region follows another, the net share of this order, and the net flux of all three."""
-    ax = get_axes(ax)
-    pairs = [(0, 1), (1, 2), (2, 0)]
-    names = [str(name) for name in result.region]
-    places = np.arange(len(pairs))[::-1]
-    for place, (i, j) in zip(places, pairs, strict=True):
-        asymmetry, color = result.asymmetry[i, j], REGION_COLORS[names[i]]
-        ax.plot(asymmetry.value, place, "o", color=color, clip_on=False, zorder=3)
-        ax.hlines(place, asymmetry.low, asymmetry.high, color=color)
-        counts = f"{result.visits[i, j]} : {result.visits[j, i]}"
-        ax.annotate(counts, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=7)
-    ax.axvline(0, color=MUTED_COLOR, linewidth=0.6, zorder=1)
-    ax.set_yticks(places, [f"{names[i]} → {names[j]}" for i, j in pairs])
-    ax.set(xlim=(-1, 1), ylim=(-0.6, len(pairs) - 0.4), xlabel="net share of visits in this order")
-    ax.tick_params(axis="y", length=0)
-    ax.set_title(f"net flux {format_number(float(result.net_flux))} cycles per 100 steps")
-    return ax
-
-
 def describe_regions(result: RegionResult) -> str:
     """Caption of :func:`plot_regions`."""
     settings, share = result.settings, result.estimate[result.measure.tolist().index("share")]
@@ -121,13 +99,9 @@ def describe_regions(result: RegionResult) -> str:
         f"Regions by residency: transition below {settings['transition_below']:g}, slow above "
         f"{settings['slow_above']:g}.",
         f"Shares: {shares}. Within two standard errors of a border: {_say_uncertain(result)}.",
-        f"b, Order of visits: net flux {say_interval(result.net_flux)} cycles per 100 steps in the order "
-        "slow, kick, transition; 0 for a reversible walk.",
-        "Dots: the same flux as a share of the visits between two regions, counted in both orders at the "
-        "right. Their intervals are exact for an effective number of visits.",
-        "c to f, Means of each region. Dashes: random active sets of equal size, in which each neuron is as "
+        "b to e, Means of each region. Dashes: random active sets of equal size, in which each neuron is as "
         "frequent as in the network. Sign changes grow with the residency by construction.",
-        f"Other intervals: bootstrap over trajectories; all {100 * settings['confidence']:.0f} %.",
+        f"Intervals: bootstrap over trajectories, {100 * settings['confidence']:.0f} %.",
     )
 
 
