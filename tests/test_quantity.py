@@ -18,7 +18,7 @@ from orbitscope.statistics import Estimate, Null
         ((0.12345, 0.1, 0.15), "%", "12.3 [10, 15] %"),
         ((0.5,), "%", "50 %"),
         ((-3e-7,), "", "−3×10⁻⁷"),
-        ((np.nan,), "", "–"),
+        ((np.nan,), "", "undefined"),
         ((np.inf, 2.0, np.inf), "", "∞ [2, ∞]"),
     ],
 )

@@ -88,6 +88,13 @@ def test_a_null_is_stored_with_its_draws_and_read_back_as_one(tmp_path):
     assert str(chance[0]) == f"shuffled weights {np.quantile(draws[:, 0], 0.95):.3g} (p = 0.91)"
 
 
+def test_a_null_must_be_the_one_that_was_declared():
+    """A file does not keep its name."""
+    other = Null.of_draws("other weights", np.ones(3), np.ones((9, 3)))
+    with pytest.raises(InputError, match="`chance` must be the null `shuffled weights`, got `other weights`"):
+        build_example(chance=other)
+
+
 def test_an_estimate_must_be_one_and_fit_its_axes():
     with pytest.raises(InputError, match="`rate` must be of the kind Estimate, got float"):
         build_example(rate=0.5)

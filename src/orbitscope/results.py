@@ -97,7 +97,7 @@ class Result:
         lengths: dict[str, int] = {}
         for name, metadata in _list_declared(type(self)).items():
             if "kind" in metadata:
-                _check_kind(name, getattr(self, name), metadata["kind"])
+                _check_kind(name, getattr(self, name), metadata)
             else:
                 array = np.asarray(getattr(self, name)).view()
                 array.setflags(write=False)
@@ -286,10 +286,16 @@ def _copy_json(name: str, value: Any) -> Any:
         ) from None
 
 
-def _check_kind(name: str, value: Any, kind: type) -> None:
+def _check_kind(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
+    kind = metadata["kind"]
     if not isinstance(value, kind):
         raise InputError(
             f"`{name}` must be of the kind {kind.__name__}, got {type(value).__name__}. Wrap the numbers."
+        )
+    if kind is Null and value.name != metadata["null_name"]:
+        raise InputError(
+            f"`{name}` must be the null `{metadata['null_name']}`, got `{value.name}`. A file would not keep "
+            "another name."
         )
 
 

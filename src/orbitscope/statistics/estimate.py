@@ -83,7 +83,7 @@ class Estimate:
         digits, factor = int(spec.rstrip("%") or 3), 100.0 if spec.endswith("%") else 1.0
         sign = " %" if spec.endswith("%") else ""
         if np.isnan(self.value):
-            return "–"
+            return format_number(math.nan)
         value, *limits = (
             format_number(factor * float(x), digits=digits) for x in (self.value, self.low, self.high)
         )

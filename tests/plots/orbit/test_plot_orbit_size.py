@@ -53,7 +53,7 @@ def test_an_identity_is_marked_as_one(result):
     else:
         assert title == "measured"
         assert "Identity" not in caption
-        assert f"total: {format_number(float(result.slope[2]))} (" in caption
+        assert f"total: {format_number(float(result.slope[2]))} [" in caption
     assert "12 trajectories of 20 steps" in caption
 
 
@@ -69,9 +69,9 @@ def test_an_identity_is_a_sentence_with_the_size_and_a_measurement_a_panel(resul
 @pytest.mark.parametrize(
     ("limits", "seen"),
     [
-        ((0.7, 0.9), "The orbit grows less than in proportion to the noise: slope 0.8 (0.7 to 0.9)."),
+        ((0.7, 0.9), "The orbit grows less than in proportion to the noise: slope 0.8 [0.7, 0.9]."),
         ((0.7, 1.1), "The orbit grows in proportion to the noise, as far as can be told: slope 0.8 "),
-        ((1.1, 1.2), "The orbit grows more than in proportion to the noise: slope 0.8 (1.1 to 1.2)."),
+        ((1.1, 1.2), "The orbit grows more than in proportion to the noise: slope 0.8 [1.1, 1.2]."),
     ],
 )
 def test_the_caption_begins_with_the_slope_beside_one(limits, seen):

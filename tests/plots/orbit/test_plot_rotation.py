@@ -95,14 +95,14 @@ def test_the_caption_has_the_numbers_of_the_result(result):
     assert len(plot_rotation(result).get_axes()) == 4
     caption = describe_rotation(result)
     assert "20 trajectories of 80 steps" in caption
-    assert f"{format_number(float(result.area_rate))} (" in caption
+    assert f"{format_number(float(result.area_rate))} [" in caption
     untrained = format_number(float(result.untrained.quantile))
     assert f"Untrained (networks with random weights): {untrained} (20 draws, p = 0.0476)" in caption
     assert caption.startswith(
         "**Activity turns one way: its area rate is beyond sign flips, reversible processes and untrained "
         "networks.**"
     )
-    winding = f"{format_number(float(result.winding))} ("
+    winding = f"{format_number(float(result.winding))} ["
     assert f"Over all: {winding}" in caption
     output = (result.output_irreversibility.low, result.output_irreversibility.high)
     for limits in ((result.winding.low, result.winding.high), output):

@@ -81,12 +81,12 @@ def test_the_caption_has_the_numbers_of_the_result(regions):
     assert f"{int(result.n_excursions)} stretches" in caption
     flux = regions.net_flux
     value, low, high = (format_number(float(number)) for number in (flux.value, flux.low, flux.high))
-    assert f"net flux {value} ({low} to {high}) cycles per 100 steps" in caption
+    assert f"net flux {value} [{low}, {high}] cycles per 100 steps" in caption
     for i, name in enumerate(("direct", "any")):
         counts = f"{name.capitalize()}: {result.n_forward[i]} forward and {result.n_backward[i]} backward"
         assert counts in caption
         assert f"worth {format_number(float(result.n_effective[i]))} independent cycles" in caption
-        assert f"circulation is {format_number(float(result.circulation[i]))} (" in caption
+        assert f"circulation is {format_number(float(result.circulation[i]))} [" in caption
 
 
 def test_missing_cycles_are_said_to_be_missing(regions):

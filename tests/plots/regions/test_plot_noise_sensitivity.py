@@ -114,8 +114,8 @@ def test_the_caption_has_the_numbers_of_the_result(result):
     caption = describe_noise_sensitivity(result)
     assert "Rollouts of 7 steps" in caption
     assert "Thin: 4 rollouts" in caption
-    assert f"At step 5 (dotted): slow {result.spread_ratio.value[0, 0, 2, 5]:.3g} (" in caption
-    assert f"slow/transition {result.contrast.value[0, 2, 0, 2]:.3g} (" in caption
+    assert f"At step 5 (dotted): slow {result.spread_ratio.value[0, 0, 2, 5]:.3g} [" in caption
+    assert f"slow/transition {result.contrast.value[0, 2, 0, 2]:.3g} [" in caption
     assert "Intervals: 95 %" in caption
     noted = replace(result, status={"n_seen": 5, "notes": ["slow: 3 of 22 starts among 5 states"]})
     assert describe_noise_sensitivity(noted).endswith("Note: slow: 3 of 22 starts among 5 states.")
@@ -126,11 +126,11 @@ def test_the_caption_has_the_numbers_of_the_result(result):
     [
         (
             (1.1, 1.5),
-            "Noise spreads activity more from slow than from transition states, by a factor of 1.3 (",
+            "Noise spreads activity more from slow than from transition states, by a factor of 1.3 [",
         ),
         (
             (0.9, 1.5),
-            "Slow and transition states spread noise alike, as far as can be told: ratio 1.3 (",
+            "Slow and transition states spread noise alike, as far as can be told: ratio 1.3 [",
         ),
     ],
 )

@@ -112,7 +112,7 @@ def test_the_caption_has_the_numbers_of_the_result(result):
     caption = describe_slow_clusters(result)
     assert "2 clusters among 1800 slow states of 30 trajectories" in caption
     assert f"by a factor of {result.gap[0]:.3g}" in caption
-    assert f"Adjusted Rand index: {float(result.adjusted_rand):.3g} (" in caption
+    assert f"Adjusted Rand index: {float(result.adjusted_rand):.3g} [" in caption
     assert "state 0 has no cluster" in caption
     assert "Halves of the trajectories find 2" in caption
     assert "(2 splits)" in caption

@@ -112,7 +112,7 @@ def test_the_caption_has_the_numbers_of_the_results(linear):
     assert "under noise (6 trajectories of 50 steps) and without (7 trajectories of 50 steps)" in caption
     first = noise_free.mean_exponent[0]
     value, low, high = (f"−{abs(number):.3g}" for number in (first.value, first.low, first.high))
-    assert f"First noise-free exponent: {value} ({low} to {high}), contracts" in caption
+    assert f"First noise-free exponent: {value} [{low}, {high}], contracts" in caption
     assert "95 % bootstrap intervals" in caption
 
 

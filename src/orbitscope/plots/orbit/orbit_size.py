@@ -7,7 +7,6 @@ from matplotlib.ticker import NullLocator
 
 from ...dynamics.orbit.orbit_size import OrbitSizeResult
 from ..drawing import Drawing
-from ..intervals import say_interval
 from ..sentence_figure import write_sentence
 from ..sentences import begin_with
 from ..style import (
@@ -73,7 +72,7 @@ def describe_orbit_size(result: OrbitSizeResult) -> str:
 
 
 def _say_slopes(result: OrbitSizeResult) -> str:
-    slopes = "; ".join(f"{name}: {say_interval(result.slope[i])}" for i, name in enumerate(result.measure))
+    slopes = "; ".join(f"{name}: {result.slope[i]}" for i, name in enumerate(result.measure))
     return (
         f"Lines: fitted slopes of log size against log noise ({slopes}). Against the variance of the noise "
         f"they are half as large. Intervals: {100 * result.settings['confidence']:.0f} %, bootstrap over "
@@ -87,11 +86,9 @@ def _say_seen(result: OrbitSizeResult) -> str:
         return "The orbit is exactly proportional to the noise, as in every ReLU network without biases."
     slope = result.slope[result.measure.tolist().index("total")]
     if not slope.excludes(1):
-        return (
-            f"The orbit grows in proportion to the noise, as far as can be told: slope {say_interval(slope)}."
-        )
+        return f"The orbit grows in proportion to the noise, as far as can be told: slope {slope}."
     how = "less" if slope.high < 1 else "more"
-    return f"The orbit grows {how} than in proportion to the noise: slope {say_interval(slope)}."
+    return f"The orbit grows {how} than in proportion to the noise: slope {slope}."
 
 
 def _say_size(result: OrbitSizeResult) -> str:

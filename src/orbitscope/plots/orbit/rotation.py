@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 from ...dynamics.orbit.rotation import RotationResult
 from ...statistics import Estimate, Null
 from ..drawing import Drawing
-from ..intervals import say_interval
 from ..nulls import draw_null, say_beyond
 from ..sentences import begin_with, capitalise
 from ..style import (
@@ -139,15 +138,15 @@ def describe_rotation(result: RotationResult) -> str:
         f"{settings['n_trajectories']} trajectories of {settings['n_steps']} steps.",
         f"a, {len(result.path)} trajectories. Arrows: "
         f"{min(_ARROW_STEPS, result.path.shape[1] - 1)} steps of one. Cross: mean activity.",
-        f"b, Net turns about the mean of these trajectories. Over all: {say_interval(result.winding)} turns "
+        f"b, Net turns about the mean of these trajectories. Over all: {result.winding} turns "
         f"per 100 steps. {_describe_sign(result)}",
         "c, Area rate |a|: area swept per step, in units of the standard deviations along the axes. "
-        f"Line and band: {say_interval(result.area_rate)}. Dots: draws of each null; bars: their 95 % "
+        f"Line and band: {result.area_rate}. Dots: draws of each null; bars: their 95 % "
         "quantiles.",
         *(_describe_null(null) for null in result.area_rate_nulls),
         "d, Irreversibility D of the symbols along the same trajectories: divergence of their triples from "
         "those read backwards, 0 if reversible. Line and band: "
-        f"{say_interval(result.output_irreversibility)}.",
+        f"{result.output_irreversibility}.",
         _describe_null(result.output_null),
         _describe_limits(result),
         f"Intervals: {100 * settings['confidence']:.0f} %, bootstrap over trajectories; that of D from their "

@@ -8,7 +8,6 @@ from matplotlib.ticker import MaxNLocator
 from ...dynamics.regions.circulation import CirculationResult
 from ...dynamics.regions.regions import RegionResult
 from ..drawing import Drawing
-from ..intervals import say_interval
 from ..sentences import begin_with, capitalise
 from ..style import (
     FLOOR_COLOR,
@@ -123,7 +122,7 @@ def describe_circulation(result: CirculationResult, regions: RegionResult) -> st
         rows += [
             f"{capitalise(str(name))}: {result.n_forward[i]} forward and {result.n_backward[i]} backward, "
             f"worth {n_effective} independent cycles.",
-            f"Their circulation is {say_interval(result.circulation[i])}, p = {p}.",
+            f"Their circulation is {result.circulation[i]}, p = {p}.",
         ]
     return begin_with(
         _say_seen(result),
@@ -133,7 +132,7 @@ def describe_circulation(result: CirculationResult, regions: RegionResult) -> st
         "a, Number of cycles in both directions. b, Net circulation (forward − backward)/(forward + "
         f"backward): 0 for a reversible process, one-way above {ONE_WAY:g}.",
         *rows,
-        f"c, Order of visits: net flux {say_interval(regions.net_flux)} cycles per 100 steps in the order "
+        f"c, Order of visits: net flux {regions.net_flux} cycles per 100 steps in the order "
         "slow, kick, transition; 0 for a reversible walk.",
         "Dots: the same flux as a share of the visits between two regions, counted in both orders at the "
         "right.",

@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 from ...dynamics.regions.neuron_profiles import NeuronProfileResult
 from ...statistics import Estimate
 from ..drawing import Drawing
-from ..intervals import say_interval
 from ..sentences import begin_with
 from ..style import REGION_COLORS, WIDTH, build_figure, get_axes, label_panels, with_style
 
@@ -53,8 +52,8 @@ def sort_neurons(result: NeuronProfileResult) -> np.ndarray:
 def describe_neuron_profiles(result: NeuronProfileResult) -> str:
     """Caption of :func:`plot_neuron_profiles`."""
     names = result.region.tolist()
-    active = ", ".join(f"{name} {say_interval(result.n_active[i])}" for i, name in enumerate(names))
-    effective = ", ".join(f"{name} {say_interval(result.n_effective[i])}" for i, name in enumerate(names))
+    active = ", ".join(f"{name} {result.n_active[i]}" for i, name in enumerate(names))
+    effective = ", ".join(f"{name} {result.n_effective[i]}" for i, name in enumerate(names))
     return begin_with(
         _say_seen(result),
         "a, Mean activity of each neuron over the states of a region.",
@@ -70,7 +69,7 @@ def _say_seen(result: NeuronProfileResult) -> str:
     cosine = result.kick_slow_cosine
     if np.isnan(cosine.value):
         return "Profiles of kick and slow states cannot be compared: one of the regions has no states."
-    return f"Mean activity in kick and in slow states has the cosine {say_interval(cosine)}."
+    return f"Mean activity in kick and in slow states has the cosine {cosine}."
 
 
 FIGURES = (Drawing("neuron_profiles", plot_neuron_profiles, describe_neuron_profiles),)

@@ -9,7 +9,6 @@ from matplotlib.lines import Line2D
 
 from ...dynamics.regions.noise_sensitivity import NoiseSensitivityResult
 from ..drawing import Drawing
-from ..intervals import say_interval
 from ..sentences import begin_with
 from ..style import (
     EXACT_COLOR,
@@ -191,7 +190,7 @@ def _say_seen(result: NoiseSensitivityResult) -> str:
         return (
             "Spread from slow and from transition states cannot be compared: one of the regions has no start."
         )
-    ratio = say_interval(contrast)
+    ratio = contrast
     if not contrast.excludes(1):
         return f"Slow and transition states spread noise alike, as far as can be told: ratio {ratio}."
     how = "more" if contrast.value > 1 else "less"
@@ -206,13 +205,12 @@ def _compute_margin(logits: np.ndarray, symbol: int) -> np.ndarray:
 def _list_ratios(result: NoiseSensitivityResult) -> str:
     late = result.settings["late"]
     ratios = result.spread_ratio[:, 0, -1, late]
-    return ", ".join(f"{name} {say_interval(ratios[i])}" for i, name in enumerate(result.region))
+    return ", ".join(f"{name} {ratios[i]}" for i, name in enumerate(result.region))
 
 
 def _list_contrasts(result: NoiseSensitivityResult) -> str:
     return ", ".join(
-        f"{result.region[i]}/{result.region[j]} {say_interval(result.contrast[i, j, 0, -1])}"
-        for i, j in _PAIRS
+        f"{result.region[i]}/{result.region[j]} {result.contrast[i, j, 0, -1]}" for i, j in _PAIRS
     )
 
 

@@ -6,7 +6,6 @@ from matplotlib.figure import Figure
 
 from ...dynamics.regions.regional_exponents import RegionalExponentsResult
 from ..drawing import Drawing
-from ..intervals import say_interval
 from ..sentences import begin_with
 from ..stability.lyapunov import mark_growth
 from ..style import (
@@ -74,7 +73,7 @@ def plot_regional_distributions(result: RegionalExponentsResult, *, ax: Axes | N
 def describe_regional_exponents(result: RegionalExponentsResult) -> str:
     """Caption of :func:`plot_regional_exponents`."""
     names = result.region.tolist()
-    means = ", ".join(f"{name} {say_interval(result.mean_exponent[i])}" for i, name in enumerate(names))
+    means = ", ".join(f"{name} {result.mean_exponent[i]}" for i, name in enumerate(names))
     shares = ", ".join(
         f"{name} {format_number(100 * float(result.expanding.value[i]))} %" for i, name in enumerate(names)
     )
@@ -114,7 +113,7 @@ def say_differences(result: RegionalExponentsResult) -> str:
     parts = []
     for one, other in _PAIRS:
         at = names.index(one), names.index(other)
-        parts.append(f"{one} minus {other} {say_interval(result.difference[at])}")
+        parts.append(f"{one} minus {other} {result.difference[at]}")
     return ", ".join(parts)
 
 

@@ -6,7 +6,6 @@ from matplotlib.figure import Figure
 
 from ...dynamics.regions.regions import RegionResult
 from ..drawing import Drawing
-from ..intervals import say_interval
 from ..sentences import begin_with
 from ..style import (
     MUTED_COLOR,
@@ -89,7 +88,7 @@ def plot_region_measure(result: RegionResult, measure: str, *, ax: Axes | None =
 def describe_regions(result: RegionResult) -> str:
     """Caption of :func:`plot_regions`."""
     settings, share = result.settings, result.estimate[result.measure.tolist().index("share")]
-    shares = ", ".join(f"{name} {say_interval(share[i])}" for i, name in enumerate(result.region))
+    shares = ", ".join(f"{name} {share[i]}" for i, name in enumerate(result.region))
     return begin_with(
         _say_seen(result),
         f"Regions of {result.label.size} driven states ({settings['n_trajectories']} trajectories of "

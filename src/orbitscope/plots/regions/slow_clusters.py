@@ -9,7 +9,6 @@ from matplotlib.patches import Patch
 from ...dynamics.regions.slow_clusters import SlowClusterResult
 from ...dynamics.regions.state_clustering import find_timescales
 from ..drawing import Drawing
-from ..intervals import say_interval
 from ..sentences import begin_with, count
 from ..style import (
     BAND_COLOR,
@@ -135,7 +134,7 @@ def describe_slow_clusters(result: SlowClusterResult) -> str:
         _describe_gap(result),
         _describe_splits(result),
         "b, Most probable symbols in each cluster.",
-        f"Adjusted Rand index: {say_interval(result.adjusted_rand)}; 0 is chance, 1 the same partition.",
+        f"Adjusted Rand index: {result.adjusted_rand}; 0 is chance, 1 the same partition.",
         _describe_states(result),
         f"Intervals: {100 * result.settings['confidence']:.0f} %, bootstrap over trajectories with the "
         "clusters as they are.",
@@ -194,7 +193,7 @@ def _describe_states(result: SlowClusterResult) -> str:
         return bars
     parts = []
     for state, cluster in enumerate(result.cluster_of_state):
-        distance = say_interval(result.distance[state])
+        distance = result.distance[state]
         parts.append(f"state {state} {distance if cluster >= 0 else 'has no cluster'}")
     return (
         f"{bars} Lines: emission probabilities of the HMM state aligned with it. Total variation between "

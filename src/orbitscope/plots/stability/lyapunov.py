@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from ...dynamics.noise_free.noise_free_exponents import NoiseFreeExponentsResult
 from ...dynamics.stability.lyapunov import LyapunovResult
 from ..drawing import Drawing
-from ..intervals import say_interval
 from ..sentences import begin_with, capitalise
 from ..style import (
     EXACT_COLOR,
@@ -149,7 +148,7 @@ def describe_lyapunov(driven: LyapunovResult, noise_free: NoiseFreeExponentsResu
 
 def _say_seen(driven: LyapunovResult) -> str:
     """Whether paths under the same noise meet."""
-    largest = say_interval(driven.mean_exponent[0])
+    largest = driven.mean_exponent[0]
     return {
         "contracts": f"Paths under the same noise meet: their largest exponent is {largest} per step.",
         "expands": f"Paths under the same noise part: their largest exponent is {largest} per step.",
@@ -163,7 +162,7 @@ def _say_sizes(result: LyapunovResult) -> str:
 
 
 def _say_first(result: LyapunovResult, label: str) -> str:
-    first = say_interval(result.mean_exponent[0])
+    first = result.mean_exponent[0]
     return f"First {label} exponent: {first}, {result.status['verdict']}."
 
 
