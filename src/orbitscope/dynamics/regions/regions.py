@@ -118,7 +118,7 @@ DEFINITIONS = define(
     ),
     Definition(
         key="unstable_uniform",
-        label="{}: unstable directions, random active sets of any neurons",
+        label="{}: unstable directions, sets of any neurons",
         meaning="Mean number of unstable directions for random active sets as large as those of the network, "
         "in which all neurons are equally frequent.",
         equation="⟨#{|λ_i(J)| > 1}⟩ over random active sets of equal size",
