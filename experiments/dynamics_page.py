@@ -1,11 +1,22 @@
-"""The tables of dynamics in docs/results.md, rendered from the rows that dynamics_table.py keeps."""
+"""The tables of dynamics in docs/results.md, rendered from the rows that dynamics_table.py keeps.
 
+A cell is a quantity by its key, as `orbitscope explain KEY` defines it.
+"""
+
+import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import rows as table
 
+Row = dict[str, Any]
+Entry = dict[str, Any]
+"""A quantity, or what stands beside one, as a row holds it."""
+
 REGIONS = ("transition", "kick", "slow")
+EDGES = ("slow-kick", "kick-transition", "transition-slow")
+EVENTS = ("critical_share", "unstable_share")
 
 TRAINING_TEXT = (
     "Networks with checkpoints. Onsets lie between the last checkpoint without any sign of a rise over the "
@@ -29,6 +40,12 @@ LOCAL_TEXT = (
     "regions. First exponent: mean growth of the leading tangent vector over the five steps from a state on."
 )
 
+ORDER_TEXT = (
+    "Net flux slow, kick, transition, slow. Around three regions it is the same on each edge but for the "
+    "ends of trajectories: the net shares of visits (0 reversible, 1 one-way) are this one flux over "
+    "three totals."
+)
+
 PUBLISHED_UNSTABLE = {
     "linear-2": ".106, .121, .187; another seed .39, .22, .15",
     "linear-3": ".37, .35, .20",
@@ -40,13 +57,13 @@ PUBLISHED_UNSTABLE = {
 """Mean number of unstable directions in transition, kick and slow (Torre et al. 2025, figures)."""
 
 
-def render(rows: list[dict[str, Any]]) -> str:
+def render(rows: list[Row]) -> str:
     """All tables, one below the other."""
     parts = (render_regions, render_local, render_order, render_rotation, render_global, render_training)
     return "\n".join(part(rows) for part in parts) if rows else "No rows yet.\n"
 
 
-def order(row: dict[str, Any]) -> tuple[bool, int, str]:
+def order(row: Row) -> tuple[bool, int, str]:
     """The published networks first, each recipe in the order of the presets; others last, by name."""
     name, presets = row["network"].removeprefix("zoo:"), list(PUBLISHED_UNSTABLE)
     preset = name.removesuffix("-faithful")
@@ -55,138 +72,139 @@ def order(row: dict[str, Any]) -> tuple[bool, int, str]:
     return preset != name, presets.index(preset), name
 
 
-def render_regions(rows: list[dict[str, Any]]) -> str:
+def render_regions(rows: list[Row]) -> str:
     """Unstable directions of each region, beside random active sets and the published counts."""
     heads = ["network", "share of states (%)", "unstable directions", "random sets", "published"]
     lines = [_head([*heads, "kick minus slow", "beyond random sets", "commit"])]
     for row in rows:
-        found = row["regions"]
-        if found is None:
-            lines.append(_line([_name(row), _reason(row, "regions"), "", "", "", "", "", row["commit"]]))
-            continue
-        share = ", ".join(_number(found["share"][region][0], scale=100) for region in REGIONS)
-        unstable = ", ".join(_interval(found["unstable"][region]) for region in REGIONS)
-        null = ", ".join(_number(found["unstable_null"][region][0]) for region in REGIONS)
-        published = PUBLISHED_UNSTABLE.get(_name(row), "")
-        contrasts = [_interval(found["kick_minus_slow"][name]) for name in ("network", "beyond null")]
-        lines.append(_line([_name(row), share, unstable, null, published, *contrasts, row["commit"]]))
+        keys = [f"regions.unstable[{region}]" for region in REGIONS]
+        cells = [
+            _list_regions(row, "share", _percent),
+            _list_regions(row, "unstable", _interval),
+            ", ".join(_number(_find_beside(row, key, "random active sets").get("value")) for key in keys),
+            PUBLISHED_UNSTABLE.get(_name(row), ""),
+            *(_interval(_find(row, f"regions.{key}")) for key in ("kick_minus_slow_raw", "kick_minus_slow")),
+        ]
+        if keys[0] not in row["quantities"]:
+            cells = [f"undefined: {row['parts']['regions']['reason']}", *[""] * 5]
+        lines.append(_line([_name(row), *cells, row["commit"]]))
     return f"{REGION_TEXT}\n\n" + "\n".join(lines) + "\n"
 
 
-def render_local(rows: list[dict[str, Any]]) -> str:
+def render_local(rows: list[Row]) -> str:
     """What else sets the regions apart."""
     heads = ["network", "uncertain (%)", "entropy (nats)", "relative speed", "sign changes per step"]
     lines = [_head([*heads, "first exponent (1/step)", "kick minus slow"])]
     for row in rows:
-        found, exponents = row["regions"], row.get("regional_exponents")  # not in rows of before
-        cells = ["-"] * 6
-        if found is not None:
-            scales = {"uncertain": 100.0, "entropy": 1.0, "speed": 1.0, "logit_sign_rate": 1.0}
-            cells[:4] = [
-                ", ".join(_number(found[measure][region][0], scale=scale) for region in REGIONS)
-                if measure in found
-                else "-"
-                for measure, scale in scales.items()
-            ]
-        if exponents is not None:
-            cells[4] = ", ".join(_interval(exponents[region]) for region in REGIONS)
-            cells[5] = _interval(exponents["kick_minus_slow"])
+        cells = [
+            _list_regions(row, "uncertain", _percent),
+            *(_list_regions(row, name, _value) for name in ("entropy", "speed", "sign_rate")),
+            _list_regions(row, "first", _interval, part="regional_exponents"),
+            _interval(_find(row, "regional_exponents.kick_minus_slow")),
+        ]
         lines.append(_line([_name(row), *cells]))
     return f"{LOCAL_TEXT}\n\n" + "\n".join(lines) + "\n"
 
 
-def render_order(rows: list[dict[str, Any]]) -> str:
+def render_order(rows: list[Row]) -> str:
     """Order in which the regions are visited."""
-    pairs = ("slow to kick", "kick to transition", "transition to slow")
-    heads = ["network", "net flux (cycles per 100 steps)", *pairs, "circulation"]
-    lines = [_head([*heads, "cycles forward : backward"])]
+    heads = ["network", "net flux (cycles per 100 steps)", *(edge.replace("-", " to ") for edge in EDGES)]
+    lines = [_head([*heads, "circulation", "cycles forward : backward"])]
     for row in rows:
-        regions, cycles = row["regions"], row["circulation"]
-        cells = ["-"] * 4
-        if regions is not None:
-            cells = [_interval(regions["net_flux"]), *(_interval(regions["order"][pair]) for pair in pairs)]
-        cells += (
-            ["-", "-"]
-            if cycles is None
-            else [_interval(cycles["circulation"]), "{} : {}".format(*cycles["counts"])]
-        )
-        lines.append(_line([_name(row), *cells]))
-    text = (
-        "Net flux slow, kick, transition, slow. Around three regions it is the same on each edge but for the "
-        "ends of trajectories: the net shares of visits (0 reversible, 1 one-way) are this one flux over "
-        "three totals."
-    )
-    return f"{text}\n\n" + "\n".join(lines) + "\n"
+        keys = ["regions.net_flux", *(f"regions.order[{edge}]" for edge in EDGES), "circulation.net[direct]"]
+        counts = [_find(row, f"circulation.n_{way}[direct]").get("value") for way in ("forward", "backward")]
+        cycles = "-" if None in counts else "{:.0f} : {:.0f}".format(*counts)
+        lines.append(_line([_name(row), *(_interval(_find(row, key)) for key in keys), cycles]))
+    return f"{ORDER_TEXT}\n\n" + "\n".join(lines) + "\n"
 
 
-def render_global(rows: list[dict[str, Any]]) -> str:
+def render_global(rows: list[Row]) -> str:
     """Growth, exponents and readout."""
     heads = ["network", "without noise", "rate, largest (1/step)", "driven exponent"]
     readout_heads = ["readout in the plane (p: permutations, signs)", "share of logits in it (p: signs)"]
     lines = [_head([*heads, *readout_heads])]
     for row in rows:
-        growth, readout = row["noise_free_growth"], row["readout_alignment"]
-        cells = ["-"] * 5
-        if growth is not None:
-            cells[0] = ", ".join(filter(None, (growth["verdict"], growth["directions"])))
-            cells[1] = f"{_number(growth['mean_rate'])}, {_number(growth['largest_rate'])}"
-        if row["exponents"] is not None:
-            cells[2] = _interval(row["exponents"])
-        if readout is not None:
-            cells[3] = _join(readout, "projection", "p_permutations", "p_signs")
-            cells[4] = _join(readout, "logit_share", "logit_p_signs")
+        words = [_find(row, f"noise_free_growth.{name}").get("word") for name in ("verdict", "directions")]
+        rates = [_find(row, f"noise_free_growth.{name}") for name in ("mean_rate", "largest_rate")]
+        cells = [
+            ", ".join(filter(None, words)) or "-",
+            ", ".join(map(_value, rates)) if any(rates) else "-",
+            _interval(_find(row, "exponents.largest")),
+            _list_symbols(row, "projection", nulls=("permutations", "signs")),
+            _list_symbols(row, "logit_share", nulls=("signs",)),
+        ]
         lines.append(_line([_name(row), *cells]))
     return "\n".join(lines) + "\n"
 
 
-def render_rotation(rows: list[dict[str, Any]]) -> str:
+def render_rotation(rows: list[Row]) -> str:
     """Area rates in both planes beside untrained networks, and the direction of the output."""
     heads = ["network"]
     for units in ("raw", "standardised"):
         heads += [f"area rate, {units} (1/step)", "untrained, 95 %", "variance in the plane"]
     lines = [_head([*heads, "output irreversibility (nat)"])]
+    key = "rotation.output_irreversibility"
     for row in rows:
-        cells: list[str] = []
-        for part in ("rotation", "rotation_standardised"):
-            cells += _describe_turn(row.get(part))
-        output = "-"
-        if row["rotation"] is not None:
-            *interval, p = row["rotation"]["irreversibility"]
-            output = f"{_interval(interval)}, p = {_number(p)}"
+        cells = [cell for part in ("rotation", "rotation_standardised") for cell in _describe_turn(row, part)]
+        p = _number(_find_beside(row, key, "chance").get("p_value"))
+        output = f"{_interval(_find(row, key))}, p = {p}" if key in row["quantities"] else "-"
         lines.append(_line([_name(row), *cells, output]))
     return f"{ROTATION_TEXT}\n\n" + "\n".join(lines) + "\n"
 
 
-def _describe_turn(found: dict[str, Any] | None) -> list[str]:
+def _describe_turn(row: Row, part: str) -> list[str]:
     """Area rate, untrained networks and variance of one plane."""
-    if found is None:
+    key = f"{part}.area_rate"
+    if key not in row["quantities"]:
         return ["-"] * 3
-    quantile, p = (_number(found[key]["untrained"]) for key in ("null_quantile", "p_value"))
-    return [_interval(found["area_rate"]), f"{quantile}, p = {p}", _number(sum(found["variance"]))]
+    null = _find_beside(row, key, "untrained")
+    quantile, p = (_number(null.get(name)) for name in ("quantile", "p_value"))
+    return [_interval(_find(row, key)), f"{quantile}, p = {p}", _value(_find(row, f"{part}.plane_share"))]
 
 
-def render_training(rows: list[dict[str, Any]]) -> str:
+def render_training(rows: list[Row]) -> str:
     """Dates of the phase transition and of the onset of instability, and the lag between them."""
     heads = ["network", "loss drop (epoch)"]
     for what in ("critical pairs", "unstable steps"):
         heads += [f"{what} set in (epoch)", "epochs after the drop"]
     lines = [_head(heads)]
     for row in rows:
-        dates = row["training_evolution"]
-        if dates is not None:
-            cells = [_interval(dates["loss drop"]["date"])]
-            for event in ("critical_share", "unstable_share"):
-                cells += [_range(dates[event]["date"]), _range(dates[event]["lag"])]
+        drop = _find(row, "training_evolution.date[loss_drop]")
+        keys = [f"{name}[{event}]" for event in EVENTS for name in ("date", "lag")]
+        cells = [_interval(drop), *(_range(_find(row, f"training_evolution.{key}")) for key in keys)]
+        if drop:
             lines.append(_line([_name(row), *cells]))
     return f"{TRAINING_TEXT}\n\n" + "\n".join(lines) + "\n"
 
 
-def _name(row: dict[str, Any]) -> str:
+def _name(row: Row) -> str:
     return row["network"].removeprefix("zoo:")
 
 
-def _reason(row: dict[str, Any], part: str) -> str:
-    return f"undefined: {row['parts'][part]['reason']}"
+def _find(row: Row, key: str) -> Entry:
+    """Quantity of a row; empty if the network has none of this key."""
+    return row["quantities"].get(key, {})
+
+
+def _find_beside(row: Row, key: str, name: str) -> Entry:
+    """What stands beside a quantity under this name; empty if nothing does."""
+    return next((item for item in _find(row, key).get("beside", ()) if item["name"] == name), {})
+
+
+def _list_regions(row: Row, name: str, show: Callable[[Entry], str], *, part: str = "regions") -> str:
+    """A quantity of transition, kick and slow."""
+    found = [_find(row, f"{part}.{name}[{region}]") for region in REGIONS]
+    return ", ".join(map(show, found)) if any(found) else "-"
+
+
+def _list_symbols(row: Row, name: str, *, nulls: tuple[str, ...]) -> str:
+    """A quantity of the readout of each symbol, with the p-values of nulls in brackets."""
+    keys = (f"readout_alignment.{name}[{symbol}]" for symbol in itertools.count())
+    cells = []
+    for key in itertools.takewhile(row["quantities"].__contains__, keys):
+        p_values = (_number(_find_beside(row, key, null).get("p_value")) for null in nulls)
+        cells.append(f"{_value(_find(row, key))} ({', '.join(p_values)})")
+    return ", ".join(cells) or "-"
 
 
 def _number(value: Any, *, scale: float = 1.0) -> str:
@@ -194,20 +212,21 @@ def _number(value: Any, *, scale: float = 1.0) -> str:
     return "-" if np.isnan(number) else f"{number:.2g}" if abs(number) < 1 else f"{number:.3g}"
 
 
-def _join(found: dict[str, list[Any]], value: str, *p_values: str) -> str:
-    """Value of each symbol with its p-values in brackets."""
-    brackets = zip(*(map(_number, found[name]) for name in p_values), strict=True)
-    numbers = zip(found[value], brackets, strict=True)
-    return ", ".join(f"{_number(number)} ({', '.join(p)})" for number, p in numbers)
+def _value(found: Entry) -> str:
+    return _number(found.get("value"))
 
 
-def _interval(numbers: list[Any]) -> str:
-    value, low, high = map(_number, numbers)
+def _percent(found: Entry) -> str:
+    return _number(found.get("value"), scale=100.0)
+
+
+def _interval(found: Entry) -> str:
+    value, low, high = (_number(found.get(name)) for name in ("value", "low", "high"))
     return value if "-" in (low, high) else f"{value} [{low}, {high}]"
 
 
-def _range(numbers: list[Any]) -> str:
-    _, low, high = map(_number, numbers)
+def _range(found: Entry) -> str:
+    low, high = (_number(found.get(name)) for name in ("low", "high"))
     return "-" if "-" in (low, high) else f"{low} to {high}"
 
 

@@ -13,12 +13,19 @@ from orbitscope.errors import RunFolderError
 from orbitscope.hmm import load_hmm_file
 from orbitscope.recipes import build_settings
 from orbitscope.runs import RunFolder
+from orbitscope.system.plain_json import make_plain
 from orbitscope.training import TrainingDivergedError
-from orbitscope.workflows.analyse_run import load_part
+from orbitscope.workflows.analyse_run import analyse_run, load_part
 
 pytestmark = pytest.mark.checkout
 
 ANALYSED = ("regions", "circulation")
+SHOWN = (
+    *("noise_free_growth", "exponents", "rotation", "rotation_standardised", "readout_alignment"),
+    *("regions", "regional_exponents", "circulation"),
+)
+"""Parts that the tables of dynamics show, of networks without checkpoints."""
+
 ROOT = Path(__file__).resolve().parent.parent
 EXPERIMENTS = ROOT / "experiments"
 FOLDERS = (ROOT / "src" / "orbitscope" / "zoo_networks", EXPERIMENTS / "paired_runs")
@@ -28,7 +35,14 @@ FOLDERS = (ROOT / "src" / "orbitscope" / "zoo_networks", EXPERIMENTS / "paired_r
 def table(monkeypatch, tmp_path):
     """The module of rows, with a page of its own."""
     monkeypatch.syspath_prepend(str(EXPERIMENTS))
-    for name in ("rows", "paired_losses", "emulation_table", "dynamics_page", "dynamics_table"):
+    for name in (
+        "rows",
+        "paired_losses",
+        "emulation_table",
+        "dynamics_page",
+        "dynamics_table",
+        "convert_dynamics_rows",
+    ):
         monkeypatch.delitem(sys.modules, name, raising=False)
     import rows  # pyright: ignore[reportMissingImports]
 
@@ -220,21 +234,36 @@ def test_the_tables_of_dynamics_are_those_of_their_rows(dynamics, table):
 def test_a_network_is_analysed_into_one_row_in_place_of_its_older_one(dynamics, table, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(dynamics, "analyse_run", partial(dynamics.analyse_run, quick=True, only=ANALYSED))
-    monkeypatch.setattr(dynamics, "load_part", partial(load_part, quick=True))
     dynamics.add_row(dynamics.compute_row("zoo:linear-3", 1))
     dynamics.add_row(dynamics.compute_row("zoo:linear-3", 1))
     (row,) = table.read_rows(dynamics.ROWS)
-    regions = load_part("zoo:linear-3", "regions", quick=True)
-    rows, names = regions.measure.tolist(), regions.region.tolist()
-    expected = regions.estimate.value[rows.index("unstable"), names.index("kick")]
-    assert row["regions"]["unstable"]["kick"][0] == pytest.approx(expected)
-    assert row["regions"]["kick_minus_slow"]["beyond null"][0] == pytest.approx(
-        regions.kick_minus_slow.value[2]
-    )
-    assert row["rotation"] is None
+    assert list(row) == ["network", "commit", "date", "threads", "parts", "quantities"]
+    for part in ANALYSED:
+        for quantity in load_part("zoo:linear-3", part, quick=True).headline():
+            kept, plain = row["quantities"].pop(f"{part}.{quantity.key}"), make_plain(quantity.to_plain())
+            assert list(kept) == ["value", "low", "high", "word", "unit", "beside"]
+            assert kept == {name: plain[name] for name in kept}
+    assert row["quantities"] == {}
     dynamics.write_page()
-    share = regions.estimate.value[rows.index("share"), names.index("kick")]
+    regions = load_part("zoo:linear-3", "regions", quick=True)
+    share = regions.estimate.value[
+        regions.measure.tolist().index("share"), regions.region.tolist().index("kick")
+    ]
     assert f"{100 * share:.3g}" in table.PAGE.read_text()
+
+
+@pytest.mark.slow
+def test_the_shipped_rows_have_keys_units_and_neighbours_of_an_analysis(monkeypatch, tmp_path, table):
+    """Those that were converted, too: else a column would be empty in the next row only."""
+    monkeypatch.chdir(tmp_path)
+    found = analyse_run("zoo:linear-3", only=SHOWN, quick=True, threads=1).quantities
+    for row in table.read_rows(ROOT / "docs" / "dynamics.jsonl"):
+        for key, kept in row["quantities"].items():
+            if key.split(".")[0] in SHOWN:
+                assert kept["unit"] == found[key].unit, key
+                neighbours = [item.name for item in found[key].beside]
+                assert {item["name"] for item in kept["beside"]} <= set(neighbours), key
+                assert bool(kept["word"]) == bool(found[key].word), key
 
 
 def test_a_row_holds_the_commit_of_its_results(dynamics, monkeypatch, tmp_path):
@@ -242,11 +271,21 @@ def test_a_row_holds_the_commit_of_its_results(dynamics, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     only = partial(dynamics.analyse_run, quick=True, only=["exponents"])
     monkeypatch.setattr(dynamics, "analyse_run", only)
-    monkeypatch.setattr(dynamics, "load_part", partial(load_part, quick=True))
     for commit in ("abc1234", "def5678"):
         for module in ("orbitscope.workflows.analyse_run", "dynamics_table"):
             monkeypatch.setattr(f"{module}.find_commit", lambda commit=commit: commit)
         assert dynamics.compute_row("zoo:linear-3", 1)["commit"] == "abc1234"
+
+
+def test_what_a_network_lacks_is_a_dash_and_regions_have_a_reason(dynamics):
+    parts = {"regions": {"status": "undefined", "reason": "it is silent"}}
+    alone = {"training_evolution.date[loss_drop]": {"value": None, "low": None, "high": None, "beside": []}}
+    row = {"network": "mine", "commit": "abc1234", "parts": parts, "quantities": alone}
+    lines = [line for line in dynamics.dynamics_page.render([row]).splitlines() if line.startswith("| mine")]
+    assert lines == [
+        "| mine | undefined: it is silent |  |  |  |  |  | abc1234 |",
+        *(f"| mine |{' - |' * n}" for n in (6, 6, 7, 5, 5)),
+    ]
 
 
 def test_the_page_alone_analyses_nothing(dynamics, table, monkeypatch):
@@ -262,6 +301,77 @@ def test_networks_that_are_no_presets_come_last(dynamics):
     assert [row["network"] for row in ordered] == [
         *("zoo:linear-2", "zoo:cyclic-4", "zoo:linear-3-faithful", "zoo:ring-6", "runs/mine")
     ]
+
+
+# convert_dynamics_rows
+
+
+def make_older_row():
+    """As rows were before they had quantities: value and limits, numbers that tell themselves apart."""
+    regions = ("transition", "kick", "slow")
+
+    def each(*numbers):
+        return {region: [n, n - 0.5, n + 0.5] for region, n in zip(regions, numbers, strict=True)}
+
+    measures = ("share", "uncertain", "unstable", "unstable_null", "unstable_uniform", "entropy", "speed")
+    found = {name: each(i, i + 100, i + 200) for i, name in enumerate((*measures, "logit_sign_rate"))}
+    found["order"] = {"slow to kick": [0.5, 0.4, 0.6], "transition to slow": [0.7, 0.6, 0.8]}
+    found |= {"net_flux": [5.0, 4.0, 6.0]}
+    contrasts = {"network": [0.6, 0.5, 0.7], "null": [0.2, None, None], "beyond null": [0.4, 0.3, 0.5]}
+    nulls = {"p_value": {"sign flips": 0.01, "untrained": 0.02}, "n_untrained": 100}
+    nulls |= {"null_quantile": {"sign flips": 0.03, "untrained": 0.04}}
+    drop, onset = {"date": [40.0, 39.0, 41.0], "lag": [0.0, 0.0, 0.0]}, {"date": [70.0, 60.0, 70.0]}
+    return {
+        **{"network": "zoo:linear-2", "commit": "abc1234", "date": "2026-11-28", "threads": 1, "parts": {}},
+        "regions": found | {"kick_minus_slow": contrasts},
+        "noise_free_growth": {
+            **{"verdict": "decays", "directions": "rays", "mean_rate": -0.2, "largest_rate": -0.1},
+        },
+        "exponents": [-0.2, -0.3, -0.1],
+        "rotation": {**nulls, "area_rate": [0.11, 0.1, 0.12], "variance": [0.5, 0.25]}
+        | {"irreversibility": [0.001, -0.001, 0.002, 0.34]},
+        "rotation_standardised": None,
+        "circulation": {"circulation": [1.0, 0.9, 1.0], "counts": [219, 0]},
+        "readout_alignment": {
+            **{"projection": [0.35, 0.03], "p_permutations": [0.1, 0.2], "p_signs": [0.3, 0.4]},
+            **{"logit_share": [0.9, 0.8], "logit_p_signs": [0.5, 0.6]},
+        },
+        "training_evolution": {
+            "loss drop": drop,
+            "unstable_share": onset | {"lag": [30.0, 19.0, 30.0]},
+            "critical_share": onset | {"lag": [None, None, None]},
+        },
+    }
+
+
+def test_rows_without_quantities_get_them_once(dynamics, table, capsys):
+    import convert_dynamics_rows  # pyright: ignore[reportMissingImports]
+
+    table.write_rows(dynamics.ROWS, [make_older_row()])
+    contents = []
+    for count in (1, 0):
+        convert_dynamics_rows.main()
+        assert f"{count} of 1 rows" in capsys.readouterr().out
+        contents.append(dynamics.ROWS.read_text())
+    assert contents[0] == contents[1]
+    (row,) = table.read_rows(dynamics.ROWS)
+    assert (row["commit"], row["date"], row["threads"]) == ("abc1234", "2026-11-28", 1)
+    found = row["quantities"]
+    numbers = {key: [kept[name] for name in ("value", "low", "high")] for key, kept in found.items()}
+    assert numbers["regions.sign_rate[slow]"] == [207, 206.5, 207.5]
+    assert numbers["regions.order[transition-slow]"] == [0.7, 0.6, 0.8]
+    assert numbers["regions.kick_minus_slow_raw"] == [0.6, 0.5, 0.7]
+    assert numbers["regions.kick_minus_slow"] == [0.4, 0.3, 0.5]
+    assert numbers["rotation.plane_share"] == [0.75, None, None]
+    assert numbers["circulation.n_forward[direct]"] == [219, None, None]
+    assert numbers["training_evolution.lag[unstable_share]"] == [30, 19, 30]
+    assert not {"training_evolution.lag[critical_share]", "training_evolution.lag[loss_drop]"} & set(found)
+    assert found["noise_free_growth.directions"]["word"] == "rays"
+    assert [item["value"] for item in found["regions.unstable[kick]"]["beside"]] == [103]
+    assert [item["p_value"] for item in found["rotation.area_rate"]["beside"]] == [0.01, 0.02]
+    assert [item["quantile"] for item in found["rotation.area_rate"]["beside"]] == [0.03, 0.04]
+    assert [item["p_value"] for item in found["readout_alignment.projection[1]"]["beside"]] == [0.2, 0.4]
+    assert [item["p_value"] for item in found["readout_alignment.logit_share[1]"]["beside"]] == [0.6]
 
 
 # convert_histories

@@ -110,8 +110,10 @@ def test_a_part_computes_saves_draws_and_speaks(name, cell, tmp_path):
             assert drawing.describe(found).endswith(".")
     quantities = part.summarise(result)
     assert quantities
-    known = {quantity.key.split(".")[1].split("[")[0] for quantity in quantities}
-    assert known <= set(part.definitions)
+    assert any(quantity.is_main for quantity in quantities)
+    for quantity in quantities:
+        definition = part.definitions[quantity.key.split(".")[1].split("[")[0]]
+        assert quantity.is_main == definition.is_main
     assert all(quantity.key.startswith(f"{part.name}.") for quantity in quantities)
     assert json.loads(
         json.dumps([make_plain(quantity.to_plain()) for quantity in quantities], allow_nan=False)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from orbitscope.errors import InputError
-from orbitscope.quantity import Quantity, Reference
+from orbitscope.quantity import Definition, Quantity, Reference
 from orbitscope.statistics import Estimate, Null
 
 
@@ -114,3 +114,10 @@ def test_a_kind_is_a_word():
     kind = Quantity("noise_free_growth.verdict", "without noise", word="decays")
     assert str(kind) == "decays"
     assert (kind.to_plain()["word"], kind.to_plain()["value"]) == ("decays", None)
+
+
+@pytest.mark.parametrize("is_main", [True, False])
+def test_a_quantity_is_a_main_one_if_its_definition_is(is_main):
+    definition = Definition("share", "{}: share", "…", "…", "…", "…", is_main=is_main)
+    quantity = definition.measure(0.5, "slow")
+    assert quantity.is_main is quantity.to_plain()["is_main"] is is_main

@@ -50,6 +50,8 @@ def test_the_page_has_every_entry_and_setting():
     for part, definition in list_entries():
         assert f"### {part.name}.{definition.key}\n" in page
         assert definition.meaning in page
+        entry = page.partition(f"### {part.name}.{definition.key}\n")[2].partition("\n### ")[0]
+        assert ("(with --all)" in entry) is not definition.is_main
     for part in select_parts():
         section = page.partition(f"\n## {part.name}\n")[2].partition("\n## ")[0]
         for key in part.settings.model_fields:

@@ -82,7 +82,7 @@ class Part:
             )
 
     def summarise(self, result: Result) -> list[Quantity]:
-        """Main numbers of the result, their keys after the name of the part."""
+        """Quantities of the result, their keys after the name of the part."""
         return [replace(quantity, key=f"{self.name}.{quantity.key}") for quantity in result.headline()]
 
     def build_settings(self, changes: Mapping[str, Any], *, path: str = "") -> PartSettings:

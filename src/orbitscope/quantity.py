@@ -61,6 +61,8 @@ class Quantity:
         What it is to be compared with.
     word : str
         The answer where it is a kind, as "decays"; empty where it is a number.
+    is_main : bool
+        Whether the table of ``orbitscope analyse`` shows it without ``--all``.
     """
 
     key: str
@@ -69,6 +71,7 @@ class Quantity:
     unit: str = "1"
     beside: tuple[Null | Reference, ...] = ()
     word: str = ""
+    is_main: bool = True
 
     def __str__(self) -> str:
         return self.word or format_with_unit(self.estimate, self.unit)
@@ -86,6 +89,7 @@ class Quantity:
             **self.estimate.to_plain(),
             "unit": self.unit,
             "beside": [item.to_plain() for item in self.beside],
+            "is_main": self.is_main,
         }
 
 
@@ -111,6 +115,8 @@ class Definition:
         Paper, or "own construction".
     unit : str
         As in :class:`Quantity`.
+    is_main : bool
+        Whether its quantities are main ones, see :class:`Quantity`.
 
     Examples
     --------
@@ -127,6 +133,7 @@ class Definition:
     test: str
     source: str = "own construction"
     unit: str = "1"
+    is_main: bool = True
 
     def measure(
         self,
@@ -161,6 +168,7 @@ class Definition:
             unit=unit or self.unit,
             beside=beside,
             word=word,
+            is_main=self.is_main,
         )
 
 

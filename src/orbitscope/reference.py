@@ -81,7 +81,7 @@ def list_facts(definition: Definition) -> dict[str, str]:
     """What a reader is told about a quantity, by heading."""
     unit = {"1": "none", "share": "share, shown in percent"}.get(definition.unit, definition.unit)
     return {
-        "Shown as": definition.label.format("…"),
+        "Shown as": definition.label.format("…") + ("" if definition.is_main else " (with --all)"),
         "Definition": definition.meaning,
         "Equation": definition.equation,
         "Unit": unit,

@@ -128,9 +128,10 @@ class Result:
         return arrays
 
     def headline(self) -> list[Quantity]:
-        """Main numbers, which a reader may quote, each with what it is to be compared with.
+        """All numbers that a reader may quote, each with what it is to be compared with.
 
-        Their keys are those of the result alone: an analysis puts the name of the part before them.
+        The main ones (``is_main``) are those of the table of ``orbitscope analyse``; ``--all`` shows the
+        others, too. Keys are those of the result alone: an analysis puts the name of the part before them.
         """
         return []
 

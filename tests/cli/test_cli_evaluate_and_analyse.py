@@ -100,6 +100,26 @@ def test_analyse_prints_findings_and_saves_parts(trained, sizes, capsys):
     assert orbitscope.load_part(trained, "regions").settings["n_trajectories"] == 6
 
 
+def test_analyse_shows_main_quantities_and_all_when_asked_for(trained, sizes, capsys):
+    command = ["analyse", str(trained), "--only", "regions", *sizes]
+    assert run_command(command) == 0
+    shown = capsys.readouterr().out
+    quantities = orbitscope.load_part(trained, "regions").headline()
+    others = [quantity for quantity in quantities if not quantity.is_main]
+    assert f"{len(others)} more quantities with --all" in shown
+    assert run_command([*command, "--all"]) == 0
+    everything = capsys.readouterr().out
+    assert "--all" not in everything
+    for quantity in quantities:
+        assert quantity.label in everything
+        assert (quantity.label in shown) == quantity.is_main
+    assert run_command([*command, "--json"]) == 0
+    (part,) = read_json(capsys)["parts"]
+    assert {entry["key"]: entry["is_main"] for entry in part["quantities"]} == {
+        f"regions.{quantity.key}": quantity.is_main for quantity in quantities
+    }
+
+
 def test_analyse_json_and_what_is_kept(trained, sizes, capsys):
     assert run_command(["analyse", str(trained), "--only", "regions", *sizes, "--json"]) == 0
     capsys.readouterr()

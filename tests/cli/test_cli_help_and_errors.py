@@ -58,6 +58,12 @@ def test_short_help_shows_essentials_and_counts_the_rest(capsys):
     assert f"Settings: train: {n_settings} settings like --train.epochs; --help-all lists them." in shown
 
 
+def test_help_of_analyse_tells_of_all_quantities(capsys):
+    assert run_command(["analyse", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "--all Show all quantities, not the main ones alone." in shown
+
+
 def test_american_spelling_is_the_same_command(capsys):
     assert run_command(["analyze", "--list"]) == 0
     american = capsys.readouterr().out

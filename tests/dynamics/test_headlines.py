@@ -55,15 +55,25 @@ def test_regions():
     sizes = {"n_trajectories": 20, "n_steps": 30, "burn_in": 30, "n_rollouts": 4, "n_resamples": 100}
     result = compute_regions(network, generator=torch.Generator().manual_seed(1), **sizes)
     found, rows = list_headline(result), result.measure.tolist()
+    measures = ("share", "unstable", "uncertain", "entropy", "speed", "unstable_uniform")
     for j, name in enumerate(result.region):
-        for key, measure in (("share", "share"), ("unstable", "unstable")):
-            assert found[f"{key}[{name}]"].estimate == result.estimate[rows.index(measure), j]
+        for key, measure in (*zip(measures, measures, strict=True), ("sign_rate", "logit_sign_rate")):
+            quantity = found[f"{key}[{name}]"]
+            assert quantity.estimate == result.estimate[rows.index(measure), j]
+            assert quantity.is_main == (key in ("share", "unstable"))
         (null,) = found[f"unstable[{name}]"].beside
         assert null.estimate == result.estimate[rows.index("unstable_null"), j]
     beyond = result.contrast.tolist().index("beyond null")
     assert found["kick_minus_slow"].estimate == result.kick_minus_slow[beyond]
+    raw = found["kick_minus_slow_raw"]
+    assert raw.estimate == result.kick_minus_slow[result.contrast.tolist().index("network")]
+    assert raw.beside[0].estimate == result.kick_minus_slow[result.contrast.tolist().index("null")]
     assert found["net_flux"].estimate == result.net_flux
     assert found["net_flux"].unit == "cycles per 100 steps"
+    for one, other in (("slow", "kick"), ("kick", "transition"), ("transition", "slow")):
+        at = result.region.tolist().index(one), result.region.tolist().index(other)
+        assert found[f"order[{one}-{other}]"].estimate == result.asymmetry[at]
+        assert found[f"order[{one}-{other}]"].label == f"net share of visits {one} → {other}"
 
 
 def test_circulation():
@@ -126,7 +136,8 @@ def test_onsets_have_a_lag_where_it_is_defined():
 
 @pytest.mark.parametrize("standardise", [False, True])
 def test_rotation_with_the_output_beside_it(standardise):
-    sizes = {"n_trajectories": 20, "n_steps": 40, "burn_in": 20, "n_untrained": 0, "n_null": 19}
+    sizes = {"n_trajectories": 20, "n_steps": 40, "burn_in": 20, "n_untrained": 20, "n_null": 19}
+    sizes |= {"max_untrained": 20}
     result = compute_rotation(
         make_ring(), standardise=standardise, generator=torch.Generator().manual_seed(1), **sizes
     )
@@ -137,6 +148,10 @@ def test_rotation_with_the_output_beside_it(standardise):
     output, (_, chance) = found["output_irreversibility"], found["output_irreversibility"].beside
     assert output.estimate == result.output_irreversibility
     assert chance == result.output_null
+    shares, plane_share = result.variances[:2] / result.variances.sum(), found["plane_share"]
+    assert float(plane_share.estimate) == pytest.approx(shares.sum())
+    assert float(plane_share.beside[0].estimate) == shares[0]
+    assert float(found["n_untrained"].estimate) == len(result.untrained.draws) == 20
 
 
 def test_exponents_by_end_and_by_region(two_rays):
@@ -165,6 +180,9 @@ def test_growth_and_points_without_noise(two_rays):
     found = list_headline(growth)
     assert found["verdict"].word == growth.status["verdict"] == "decays"
     assert float(found["largest_rate"].estimate) == growth.largest_rate
+    assert found["directions"].word == growth.status["directions"] == "rays"
+    assert found["verdict"].is_main
+    assert not found["directions"].is_main
     assert [float(found[f"end_share[{i}]"].estimate) for i in range(2)] == [0.5, 0.5]
     assert found["end_share[0]"].label == "paths that come to the ray of symbol 2"
     points = find_fixed_points(two_rays, torch.eye(12), max_steps=50)

@@ -473,6 +473,8 @@ def test_quantities_are_a_dataset(run):
         *(float(flux.estimate.value), float(flux.estimate.low), float(flux.estimate.high))
     ]
     assert str(row.unit.item()) == "cycles per 100 steps"
+    assert table.key.values.tolist() == list(found.quantities)
+    assert not found.quantities["regions.entropy[slow]"].is_main
     assert table.attrs["network"] == "mine"
     assert found.results["regions"].settings["symbol_names"] == ["0", "1", "2"]
 

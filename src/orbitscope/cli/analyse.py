@@ -25,6 +25,7 @@ def analyse(
     redo: Annotated[bool, Parameter(negative=())] = False,
     settings: Path | None = None,
     show: Annotated[bool, Parameter(name="--list", negative=())] = False,
+    all: Annotated[bool, Parameter(negative=())] = False,
     threads: int | None = None,
     json: Json = False,
 ) -> None:
@@ -51,6 +52,8 @@ def analyse(
         every part that has such a setting.
     show
         List the parts and all their settings, in the form of such a file, and compute nothing.
+    all
+        Show all quantities, not the main ones alone.
     threads
         Threads. [default: those of torch, up to the usable cores and to 4]
     json
@@ -71,7 +74,7 @@ def analyse(
     if json:
         print_json(describe_analysis(run, found))
     else:
-        print_analysis(run, found)
+        print_analysis(run, found, everything=all)
 
 
 def list_parts(*, json: bool) -> None:
@@ -109,8 +112,8 @@ def describe_analysis(run: Path, found: "Analysis") -> dict[str, Any]:
     }
 
 
-def print_analysis(run: Path, found: "Analysis") -> None:
-    """Show whether the network emulates, conclusions, the main numbers, and where the files are."""
+def print_analysis(run: Path, found: "Analysis", *, everything: bool = False) -> None:
+    """Show whether the network emulates, conclusions, the main numbers or all, and where the files are."""
     from .display import print_blank, print_facts, print_sentences, print_table
 
     print_blank()
@@ -121,8 +124,12 @@ def print_analysis(run: Path, found: "Analysis") -> None:
             {"First look": "small sizes, so intervals are wide; leave out --quick for numbers to quote"}
         )
     print_blank()
-    print_table(("Part", "Measure", "Value [interval]", "Beside it (of nulls: 95 %)"), _list_rows(found))
+    columns = ("Part", "Measure", "Value [interval]", "Beside it (of nulls: 95 %)")
+    print_table(columns, _list_rows(found, everything=everything))
     print_blank()
+    n_left_out = sum(not quantity.is_main for quantity in found.quantities.values())
+    if n_left_out and not everything:
+        print_facts({"Note": f"{n_left_out} more quantities with --all"})
     for folder in dict.fromkeys(file.parent for outcome in found.outcomes for file in outcome.files):
         print_facts({"Figures" if "figures" in folder.parts else "Results": folder})
     print_blank()
@@ -135,9 +142,10 @@ def print_analysis(run: Path, found: "Analysis") -> None:
     )
 
 
-def _list_rows(found: "Analysis") -> Iterator[tuple[str, ...]]:
+def _list_rows(found: "Analysis", *, everything: bool) -> Iterator[tuple[str, ...]]:
     for outcome in found.outcomes:
-        for index, quantity in enumerate(outcome.quantities):
+        shown = [quantity for quantity in outcome.quantities if everything or quantity.is_main]
+        for index, quantity in enumerate(shown):
             name = outcome.part if index == 0 else ""
             yield name, quantity.label, str(quantity), quantity.describe_beside()
         if outcome.status == "undefined":

@@ -49,7 +49,7 @@ class PartOutcome:
     result : Result, optional
         None where it is undefined.
     quantities : list of Quantity
-        Main numbers of the result.
+        All of the result, main ones and others.
     files : list of Path
         Result and figures, if they were saved.
     """

@@ -48,6 +48,16 @@ DEFINITIONS = define(
         test=f"{_TESTS}::test_positive_weights_grow_by_their_largest_eigenvalue_along_a_ray",
     ),
     Definition(
+        key="directions",
+        label="directions of paths without noise",
+        meaning="What the directions of noise-free paths of a homogeneous map do, their sizes left aside.",
+        equation="rays if h/‖h‖ comes to rest on every living path, cycles if on none, rays and cycles if on "
+        "some, none if all paths die",
+        reading="Only for a homogeneous map, where direction and size part. A cycle need not be periodic.",
+        test=f"{_TESTS}::test_a_rotation_keeps_turning",
+        is_main=False,
+    ),
+    Definition(
         key="mean_rate",
         label="mean rate of log ‖h‖",
         meaning="Growth of the size of activity per step without noise, mean over states that do not die.",
@@ -171,7 +181,8 @@ class NoiseFreeGrowthResult(Result):
         beside = known_value("if activity keeps its size", 0.0)
         keys = ("mean_rate", "largest_rate")
         rates = [DEFINITIONS[key].measure(getattr(self, key), beside=beside) for key in keys]
-        return [verdict, *rates, n_ends, *shares]
+        directions = DEFINITIONS["directions"].measure(word=self.status["directions"])
+        return [verdict, *rates, n_ends, *shares, directions]
 
 
 def compute_noise_free_growth(subject: Subject, settings: NoiseFreeGrowthSettings) -> NoiseFreeGrowthResult:

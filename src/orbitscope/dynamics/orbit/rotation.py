@@ -12,7 +12,7 @@ from ...errors import InputError
 from ...network import NoiseRNN, spawn_rng
 from ...part import Part
 from ...part_settings import Draws, Drive, Resampling, Untrained
-from ...quantity import Definition, Quantity, define, known_value
+from ...quantity import Definition, Quantity, Reference, define, known_value
 from ...results import axes, estimates, nulls
 from ...statistics import Estimate, Null, bootstrap_statistic, flip_signs
 from ...subject import Subject
@@ -67,6 +67,27 @@ DEFINITIONS = define(
         "says nothing.",
         test="tests/dynamics/orbit/test_output_reversal.py::test_a_chain_with_a_direction_has_the_d_of_its_law",
         unit="nat",
+    ),
+    Definition(
+        key="plane_share",
+        label="variance in the plane",
+        meaning="Share of the variance of activity that the plane holds, in the units of its fit.",
+        equation="(v₁ + v₂) / Σ_i v_i over the variances along the principal axes",
+        reading="The rest of the activity may turn in other planes, which were not looked at.",
+        test="tests/dynamics/orbit/test_rotation.py::test_the_share_of_the_plane_is_that_of_its_variances",
+        unit="share",
+        is_main=False,
+    ),
+    Definition(
+        key="n_untrained",
+        label="untrained networks",
+        meaning="Number of untrained networks beside the area rate. More are drawn while their p-value is "
+        "too near .05 to call.",
+        equation="B",
+        reading="Their p-value is at least 1/(B + 1).",
+        test="tests/dynamics/orbit/test_rotation.py::"
+        "test_more_untrained_networks_are_drawn_where_the_p_value_is_near_the_level",
+        is_main=False,
     ),
 )
 
@@ -137,14 +158,18 @@ class RotationResult(PlaneResult):
         return self.sign_flips, self.reversible, self.untrained
 
     def headline(self) -> list[Quantity]:
-        """Area rate beside its nulls, winding, and irreversibility of the output."""
+        """Area rate beside its nulls, winding, and irreversibility of the output; then the rest."""
         units = "standardised" if self.settings["standardise"] else "raw"
         reversible = known_value("if reversible", 0.0)
         output = (*reversible, self.output_null)
+        first, second = self.plane.explained_variance_ratio.tolist()
+        alone = (Reference("its first axis", Estimate(first), "share"),)
         return [
             DEFINITIONS["area_rate"].measure(self.area_rate, name=units, beside=self.area_rate_nulls),
             DEFINITIONS["winding"].measure(self.winding, beside=reversible),
             DEFINITIONS["output_irreversibility"].measure(self.output_irreversibility, beside=output),
+            DEFINITIONS["plane_share"].measure(first + second, beside=alone),
+            DEFINITIONS["n_untrained"].measure(len(self.untrained.draws)),
         ]
 
 

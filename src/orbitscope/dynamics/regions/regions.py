@@ -1,6 +1,6 @@
 """Regions by residency: slow, kick and transition, what sets them apart, and which follows which."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -73,7 +73,86 @@ DEFINITIONS = define(
         test=f"{_TESTS}::test_the_net_flux_is_that_of_each_edge_but_for_the_ends",
         unit="cycles per 100 steps",
     ),
+    Definition(
+        key="uncertain",
+        label="{}: states near a border of regions",
+        meaning="Share of the states of a region with a residency within two standard errors of a border.",
+        equation="n(|residency − border| ≤ 2 standard errors) / n(states of the region)",
+        reading="Labels of such states are partly chance, which pulls the measures of neighbouring regions "
+        "together. More rollouts make fewer of them.",
+        test=f"{_TESTS}::test_labels_near_a_border_are_uncertain",
+        unit="share",
+        is_main=False,
+    ),
+    Definition(
+        key="entropy",
+        label="{}: entropy of the symbol",
+        meaning="Mean entropy of the symbol that the states of a region emit.",
+        equation="⟨−Σ_k p_k(h) log p_k(h)⟩",
+        reading="0 where the symbol is certain, log n for n symbols that are equally likely.",
+        test=f"{_TESTS}::test_the_entropy_of_an_indifferent_readout_is_log_three",
+        unit="nat",
+        is_main=False,
+    ),
+    Definition(
+        key="speed",
+        label="{}: relative speed",
+        meaning="Mean distance to the expected next state, as a share of the size of the state.",
+        equation="⟨‖E h′ − h‖ / ‖h‖⟩",
+        reading="0 at a fixed point of the mean. Noise itself does not count.",
+        test=f"{_TESTS}::test_speed_of_a_relu_network_is_known",
+        is_main=False,
+    ),
+    Definition(
+        key="sign_rate",
+        label="{}: sign changes of the logit's steps",
+        meaning="How often the logit of the most probable symbol turns from rise to fall or back while the "
+        "symbol lasts, per step after the first.",
+        equation="⟨n(sign changes of z_{t+1} − z_t) / (residency − 1)⟩",
+        reading="About 2/3 for a logit without memory, 1/2 for a random walk, 0 for one that only falls. "
+        "States with a residency of one step do not count.",
+        test=f"{_TESTS}::test_sign_changes_per_step_leave_out_residencies_of_one_step",
+        source="torre2025 counts them without dividing",
+        unit="1/step",
+        is_main=False,
+    ),
+    Definition(
+        key="unstable_uniform",
+        label="{}: unstable directions, sets of any neurons",
+        meaning="Mean number of unstable directions for random active sets as large as those of the network, "
+        "in which all neurons are equally frequent.",
+        equation="⟨#{|λ_i(J)| > 1}⟩ over random active sets of equal size",
+        reading="Neurons that are never active count here; in the sets beside the unstable directions they "
+        "do not.",
+        test=f"{_TESTS}::test_the_null_leaves_silent_neurons_out_and_the_uniform_one_does_not",
+        is_main=False,
+    ),
+    Definition(
+        key="kick_minus_slow_raw",
+        label="kick minus slow, unstable directions",
+        meaning="Unstable directions in kick minus those in slow, of the network itself.",
+        equation="n_kick − n_slow",
+        reading="It stands beside the same difference of random active sets; the quantity without `_raw` is "
+        "what lies beyond them.",
+        test=f"{_TESTS}::test_kick_and_slow_are_compared_on_the_same_resamples",
+        source="torre2025",
+        is_main=False,
+    ),
+    Definition(
+        key="order",
+        label="net share of visits {}",
+        meaning="Successive visits to two regions in this order minus those in the other, over all of both.",
+        equation="(N_ij − N_ji)/(N_ij + N_ji)",
+        reading="0 if reversible, 1 if one way. The three edges share one net flux but for the ends of "
+        "trajectories, so they are one finding.",
+        test=f"{_TESTS}::test_a_cycle_has_one_direction",
+        is_main=False,
+    ),
 )
+
+_MAIN = ("share", "unstable")
+_MORE = ("uncertain", "entropy", "speed", "sign_rate", "unstable_uniform")
+"""Quantities of each region."""
 
 
 class RegionSettings(Drive, Resampling):
@@ -167,23 +246,36 @@ class RegionResult(Result):
     )
 
     def headline(self) -> list[Quantity]:
-        """Share and unstable directions of the regions, and the net flux around them."""
-        rows, cells = self.measure.tolist(), self.estimate
-        share, unstable, random = (rows.index(name) for name in ("share", "unstable", "unstable_null"))
-        quantities = []
-        for j, name in enumerate(self.region.tolist()):
-            beside = (Reference("random active sets", cells[random, j]),)
-            quantities += [
-                DEFINITIONS["share"].measure(cells[share, j], name),
-                DEFINITIONS["unstable"].measure(cells[unstable, j], name, beside=beside),
-            ]
-        kick = self.kick_minus_slow[self.contrast.tolist().index("beyond null")]
+        """Share and unstable directions of the regions, and the net flux around them; then the rest."""
+        kick = {name: self.kick_minus_slow[i] for i, name in enumerate(self.contrast.tolist())}
         by_chance, reversible = known_value("by chance", 0.0), known_value("if reversible", 0.0)
+        random = (Reference("random active sets", kick["null"]),)
         return [
-            *quantities,
-            DEFINITIONS["kick_minus_slow"].measure(kick, beside=by_chance),
+            *self._measure_regions(_MAIN),
+            DEFINITIONS["kick_minus_slow"].measure(kick["beyond null"], beside=by_chance),
             DEFINITIONS["net_flux"].measure(self.net_flux, beside=reversible),
+            *self._measure_regions(_MORE),
+            DEFINITIONS["kick_minus_slow_raw"].measure(kick["network"], beside=random),
+            *self._measure_order(),
         ]
+
+    def _measure_regions(self, keys: Iterable[str]) -> Iterator[Quantity]:
+        """Means over the states of each region."""
+        rows = {name: i for i, name in enumerate(self.measure.tolist())}
+        rows["sign_rate"] = rows["logit_sign_rate"]
+        for j, name in enumerate(self.region.tolist()):
+            random = (Reference("random active sets", self.estimate[rows["unstable_null"], j]),)
+            for key in keys:
+                beside = random if key == "unstable" else ()
+                yield DEFINITIONS[key].measure(self.estimate[rows[key], j], name, beside=beside)
+
+    def _measure_order(self) -> Iterator[Quantity]:
+        """Net share of the visits along each edge of slow → kick → transition → slow."""
+        names, reversible = self.region.tolist(), known_value("if reversible", 0.0)
+        for i, name in enumerate(names):
+            j = (i + 1) % len(names)
+            edge, label = f"{name}-{names[j]}", f"{name} → {names[j]}"
+            yield DEFINITIONS["order"].measure(self.asymmetry[i, j], edge, name=label, beside=reversible)
 
 
 def compute_regions(subject: Subject, settings: RegionSettings) -> RegionResult:
