@@ -106,7 +106,7 @@ def test_the_caption_has_the_numbers_of_the_result(result):
     assert f"Over all: {winding}" in caption
     output = (result.output_irreversibility.low, result.output_irreversibility.high)
     for limits in ((result.winding.low, result.winding.high), output):
-        assert " to ".join(format_number(float(limit)) for limit in limits) in caption
+        assert f"[{', '.join(format_number(float(limit)) for limit in limits)}]" in caption
     assert f"(50 draws, p = {format_number(float(result.output_null.p_value))})" in caption
 
 

@@ -40,9 +40,7 @@ def test_neurons_are_in_the_order_of_their_activity_in_slow_states(result):
 
 def test_the_caption_has_cosine_and_counts(result):
     caption = describe_neuron_profiles(result)
-    assert caption.startswith(
-        "**Mean activity in kick and in slow states has the cosine 0.62 [0.5, 0.7].**"
-    )
+    assert caption.startswith("**Mean activity in kick and in slow states has the cosine 0.62 [0.5, 0.7].**")
     assert "Active neurons in a state: slow 1.5 [1.4, 1.6], kick 0.2" in caption
 
 
