@@ -96,7 +96,7 @@ class Quantity:
     word : str
         The answer where it is a kind, as "decays"; empty where it is a number.
     is_main : bool
-        Whether the table of ``orbitscope analyse`` shows it without ``--all``.
+        Whether the tables of ``orbitscope analyse`` and ``evaluate`` show it without ``--all``.
     """
 
     key: str

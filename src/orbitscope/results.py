@@ -132,8 +132,9 @@ class Result:
     def headline(self) -> list[Quantity]:
         """All numbers that a reader may quote, each with what it is to be compared with.
 
-        The main ones (``is_main``) are those of the table of ``orbitscope analyse``; ``--all`` shows the
-        others, too. Keys are those of the result alone: an analysis puts the name of the part before them.
+        The main ones (``is_main``) are those of the tables of ``orbitscope analyse`` and ``evaluate``;
+        ``--all`` shows the others, too. Keys are those of the result alone: an analysis puts the name of the
+        part before them.
         """
         return []
 

@@ -607,6 +607,11 @@ def test_every_measure_is_a_quantity_beside_its_margin_and_the_process_sample(ow
     assert str(quantities["classifier_auc"].margin).startswith("margin 0.5 ± 0.05: ")
 
 
+def test_the_main_quantities_are_those_with_a_margin(own):
+    assert [bool(quantity.margin) for quantity in own.headline()] == [q.is_main for q in own.headline()]
+    assert sum(quantity.is_main for quantity in own.headline()) == 2 * len(JUDGED) == 16
+
+
 def test_a_measure_or_start_that_does_not_exist_is_named(own):
     with pytest.raises(InputError, match="unknown measure `ngram_divergence_7`. Did you mean `ngram_div"):
         own.find_quantity("ngram_divergence_7")

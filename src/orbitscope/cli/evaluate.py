@@ -103,9 +103,9 @@ def print_evaluation(run: Path, result: "EvaluationResult", *, everything: bool 
     n_left_out = 0
     for start in result.start.tolist():
         defined = [quantity for quantity in result.list_quantities(start) if not quantity.word]
-        judged = [quantity for quantity in defined if quantity.margin]
-        others = [quantity for quantity in defined if not quantity.margin]
-        rows = judged + others if everything else judged
+        main = [quantity for quantity in defined if quantity.is_main]
+        others = [quantity for quantity in defined if not quantity.is_main]
+        rows = main + others if everything else main
         print_blank()
         print_table(columns, map(_format_row, rows), title=_TITLES[start], numbers=columns[1:5])
         shown += rows

@@ -82,6 +82,7 @@ DEFINITIONS = define(
         test=_INDEPENDENT,
         source="own construction after miller1955, rao1981",
         unit="nat",
+        is_main=False,
     ),
     Definition(
         key="impossible_word_share",
@@ -90,6 +91,7 @@ DEFINITIONS = define(
         equation="#{p(w) = 0}/#words",
         reading="0 for a perfect emulator. Divergences of n-grams leave these words out.",
         test=_IMPOSSIBLE,
+        is_main=False,
     ),
     Definition(
         key="run_length_distance",
@@ -109,6 +111,7 @@ DEFINITIONS = define(
         equation="½ Σ_ℓ sign(p̂′(ℓ) − p(ℓ)) (p̂(ℓ) − p(ℓ)), p̂′ from the other sequences",
         reading="On average at most the true distance; it may be below 0.",
         test=f"{_TESTS}::test_cross_fitted_distance_does_not_exceed_the_true_one",
+        is_main=False,
     ),
     Definition(
         key="irreversibility",
@@ -119,6 +122,7 @@ DEFINITIONS = define(
         "beside the process sample.",
         test=f"{_TESTS}::test_irreversible_output_is_seen_beside_a_reversible_floor",
         unit="nat",
+        is_main=False,
     ),
     Definition(
         key="classifier_auc",
@@ -140,6 +144,7 @@ DEFINITIONS = define(
         reading="It depends on the size of the batch: read it beside the process sample.",
         test=f"{_TESTS}::test_matching_is_the_best_permutation",
         source="torre2025 (evaluation), with a many-to-one matching",
+        is_main=False,
     ),
     Definition(
         key="matched_distance_excess",
@@ -149,6 +154,7 @@ DEFINITIONS = define(
         equation="⟨d_network − d_sample⟩ over batches",
         reading="0 for a perfect emulator. Below 0 the sequences are less diverse than those of the process.",
         test=_OWN_EMULATOR,
+        is_main=False,
     ),
     Definition(
         key="sinkhorn_loss",
@@ -160,6 +166,7 @@ DEFINITIONS = define(
         test="tests/loss/test_loss.py::test_equals_geomloss_in_float32",
         source="torre2025 (loss)",
         unit="mismatches",
+        is_main=False,
     ),
     Definition(
         key="sinkhorn_loss_excess",
@@ -169,6 +176,7 @@ DEFINITIONS = define(
         reading="0 for a perfect emulator. Below 0 the loss prefers the network to the process itself.",
         test=_OWN_EMULATOR,
         unit="mismatches",
+        is_main=False,
     ),
     Definition(
         key="refit_kl_rate",
@@ -178,6 +186,7 @@ DEFINITIONS = define(
         reading=f"Large where the network leaves out what the process does. {_REFIT_READING}",
         test=_INDEPENDENT,
         unit="nat per symbol",
+        is_main=False,
     ),
     Definition(
         key="refit_kl_rate_reverse",
@@ -187,6 +196,7 @@ DEFINITIONS = define(
         reading=f"Large where the network does what the process does not. {_REFIT_READING}",
         test=_INDEPENDENT,
         unit="nat per symbol",
+        is_main=False,
     ),
     Definition(
         key="refit_parameter_error",
@@ -196,6 +206,7 @@ DEFINITIONS = define(
         equation="max(|Â − A|, |B̂ − B|) over all entries",
         reading=f"{_REFIT_READING} Undefined where the process is not identifiable.",
         test=_INDEPENDENT,
+        is_main=False,
     ),
 )
 

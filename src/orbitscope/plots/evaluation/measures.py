@@ -110,7 +110,7 @@ def plot_unjudged_measures(result: EvaluationResult, *, start: str = "zero", ax:
     _write_row(ax, -0.95, ("network [interval]", PROCESS_SAMPLE), _TABLE_PLACES)
     for y, row in enumerate(rows.tolist()):
         beside = format_number(float(result.floor.value[i, row]))
-        _write_row(ax, y, (_format_interval(result.estimate[i, row]), beside), _TABLE_PLACES)
+        _write_row(ax, y, (f"{result.estimate[i, row]}", beside), _TABLE_PLACES)
     for y in range(len(rows) + 1):
         rule = ax.axhline(y - 0.5, 0, _TABLE_WIDTH, color=BAND_COLOR if y else MUTED_COLOR, linewidth=0.6)
         rule.set(clip_on=False, in_layout=False)
@@ -134,7 +134,7 @@ def _draw_rows(ax: Axes, result: EvaluationResult, start: int, rows: np.ndarray)
             limits = _list_numbers(test, target, unit)[1:]
             ax.plot(limits, [y - 0.12] * 2, color=NETWORK_COLOR, **_TEST_LINE)
         shown = "" if verdict == UNDEFINED else verdict
-        _write_row(ax, y, (_format_interval(network), shown), _RIGHT_PLACES)
+        _write_row(ax, y, (f"{network}", shown), _RIGHT_PLACES)
     _write_row(ax, -0.95, ("network [interval]", "verdict") if len(rows) else (), _RIGHT_PLACES)
     _name_rows(ax, result, rows)
 
@@ -168,10 +168,6 @@ def _list_legend() -> list[Line2D | Patch]:
     floor = Line2D([], [], color=FLOOR_COLOR, linewidth=1.0, label=SOURCE_LABELS["floor"], **_FLOOR_MARKER)
     test = Line2D([], [], color=NETWORK_COLOR, label="interval of the test", **_TEST_LINE)
     return [*network, floor, Patch(color=BAND_COLOR, label="margin"), test]
-
-
-def _format_interval(estimate: Estimate) -> str:
-    return UNDEFINED if np.isnan(estimate.value) else f"{estimate}"
 
 
 def _write_row(ax: Axes, y: float | int, texts: Sequence[str], places: Sequence[tuple[float, float]]) -> None:
