@@ -42,9 +42,6 @@ settings = osc.build_settings("weather", seed=0, changes=toy if arguments.toy el
 run = osc.train_run(settings, out, hmm=weather)
 result = osc.evaluate_run(run.folder.path)
 figures = osc.draw_run_figures(run.folder.path)
-for row in osc.tabulate(result):
-    if row["start"] == "zero" and row["estimate"] is not None:
-        print(
-            f"{row['measure']:32} {row['estimate']:10.4f}  floor {row['floor'] or 0:8.4f}  {row['verdict']}"
-        )
+for quantity in result.list_quantities("zero"):  # from h = 0, as in training
+    print(f"{quantity.label:34} {quantity}  beside: {quantity.describe_beside()}")
 print(f"figures: {figures[0].parent}")

@@ -1,6 +1,7 @@
 """Rows of the tables: one trained and evaluated network each, kept as JSON lines in docs/."""
 
 import datetime
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterable
@@ -9,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from orbitscope.evaluation import tabulate
+from orbitscope.evaluation import PROCESS_SAMPLE, EvaluationResult
 from orbitscope.hmm import load_process
 from orbitscope.runs import RunFolder, find_commit
 from orbitscope.settings import LossSettings, RunSettings, TrainSettings
+from orbitscope.statistics import Estimate
 from orbitscope.system.atomic_files import write_text
 from orbitscope.system.plain_json import make_plain
 from orbitscope.training import TrainingDivergedError, find_transition
@@ -33,6 +35,9 @@ MEASURES = {
     "irreversibility": "irreversibility",
 }
 """Measures that the tables show, and their headings."""
+
+COLUMNS = ("estimate", "low", "high", "floor", "floor_low", "floor_high")
+"""Numbers of a measure in a row; rows of earlier versions have more."""
 
 
 def read_rows(path: Path) -> list[dict]:
@@ -101,7 +106,19 @@ def describe_run(folder: RunFolder) -> dict[str, Any]:
     result = evaluate_run(folder.path)
     zero = result.start.tolist().index("zero")
     matrix = result.symbol_matrix[zero, result.source.tolist().index("network")].tolist()
-    return row | {"symbol_matrix": matrix, "measures": tabulate(result)}
+    return row | {"symbol_matrix": matrix, "measures": list_measures(result)}
+
+
+def list_measures(result: EvaluationResult) -> list[dict[str, Any]]:
+    """Value of every measure from every start, beside that of the process sample, each with its interval."""
+    rows = []
+    for start, name in itertools.product(result.start.tolist(), result.measure.tolist()):
+        quantity = result.find_quantity(name, start)
+        sample = quantity.find_reference(PROCESS_SAMPLE)
+        floor = Estimate(math.nan) if sample is None else sample.estimate
+        numbers = [*quantity.estimate.to_plain().values(), *floor.to_plain().values()]
+        rows.append({"start": start, "measure": name} | dict(zip(COLUMNS, numbers, strict=True)))
+    return rows
 
 
 def find_value(row: dict, name: str) -> float:

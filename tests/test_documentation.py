@@ -62,7 +62,8 @@ def test_the_first_look_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     assert len(look.strip().splitlines()) <= 8
     exec(compile(look, "README.md", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("zero symbol_matrix_error")
+    assert lines[0].startswith("symbol matrix error 0.0")
+    assert "margin 0.02: within, process sample" in lines[0]
     label, flux, low, high = re.fullmatch(
         r"(.+) (\S+) \[(\S+), (\S+)\] cycles per 100 steps if reversible 0", lines[-1]
     ).groups()

@@ -8,14 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
-from orbitscope.errors import RunFolderError
+from orbitscope.errors import DamagedFileError, RunFolderError
+from orbitscope.evaluation import EvaluationResult
 from orbitscope.hmm import load_hmm_file
 from orbitscope.recipes import build_settings
+from orbitscope.results import load_result, save_result
 from orbitscope.runs import RunFolder
 from orbitscope.system.plain_json import make_plain
+from orbitscope.system.sealed_files import append_checksum
 from orbitscope.training import TrainingDivergedError
 from orbitscope.workflows.analyse_run import analyse_run, load_part
+from orbitscope.workflows.evaluate_run import load_evaluation
 
 pytestmark = pytest.mark.checkout
 
@@ -125,6 +130,16 @@ def test_the_networks_of_a_pair_start_from_the_same_weights(paired):
     runs = [RunFolder(paired.PACKED / f"linear-3-{objective}-1") for objective in paired.OBJECTIVES]
     first, second = (run.load_network(epoch=0).state_dict() for run in runs)
     assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_a_row_holds_every_measure_beside_the_process_sample(table):
+    result = load_evaluation("zoo:linear-3")
+    row = {"measures": table.list_measures(result)}
+    assert len(row["measures"]) == result.estimate.value.size == 46
+    assert table.find_value(row, "symbol_matrix_error") == result.estimate.value[0, 0]
+    first = table.find_measure(row, "symbol_matrix_error")
+    assert (first["low"], first["floor_high"]) == (result.estimate.low[0, 0], result.floor.high[0, 0])
+    assert table.find_measure(row, "sinkhorn_loss_excess")["floor"] is None
 
 
 def test_the_schedule_validates_the_last_epoch_only(table):
@@ -392,6 +407,47 @@ def test_histories_of_an_older_version_get_checksums_once(monkeypatch, tmp_path,
             convert_histories.main()
             assert f"{count} of 1 histories" in capsys.readouterr().out
             assert run.history.read_text() == "".join(expected)
+
+
+# convert_evaluations
+
+
+def write_as_before(result, path):
+    """An evaluation as a version without estimates wrote it."""
+    save_result(result, path)
+    with xr.open_dataset(path, engine="h5netcdf") as dataset:
+        dataset.load()
+    older = dataset.rename(estimate_low="low", estimate_high="high").drop_vars("test")
+    older.to_netcdf(path, engine="h5netcdf")
+    append_checksum(path)
+
+
+def test_evaluations_of_an_older_version_are_converted_once(monkeypatch, tmp_path, capsys):
+    monkeypatch.syspath_prepend(str(EXPERIMENTS))
+    import convert_evaluations  # pyright: ignore[reportMissingImports]
+
+    path, result = tmp_path / "evaluation.nc", load_evaluation("zoo:linear-3")
+    write_as_before(result, path)
+    with pytest.raises(DamagedFileError, match=r"lacks estimate_low.*convert_evaluations\.py"):
+        load_result(path, EvaluationResult)
+    monkeypatch.setattr(sys, "argv", ["convert_evaluations.py", str(path)])
+    for count in (1, 0):
+        convert_evaluations.main()
+        assert f"{count} of 1 evaluations" in capsys.readouterr().out
+        assert load_result(path, EvaluationResult) == result
+
+
+def test_a_damaged_evaluation_is_not_converted(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(EXPERIMENTS))
+    import convert_evaluations  # pyright: ignore[reportMissingImports]
+
+    path = tmp_path / "evaluation.nc"
+    write_as_before(load_evaluation("zoo:linear-3"), path)
+    damaged = path.read_bytes()[:-200]
+    path.write_bytes(damaged)
+    with pytest.raises(DamagedFileError, match="must be a whole evaluation, but it has no checksum"):
+        convert_evaluations.convert(path)
+    assert path.read_bytes() == damaged
 
 
 # convert_settings

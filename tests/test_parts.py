@@ -15,6 +15,7 @@ from orbitscope.errors import UndefinedAnalysisError
 from orbitscope.hmm import load_process
 from orbitscope.network import build_network
 from orbitscope.parts import REGISTRY, find_part, list_drawings, select_parts
+from orbitscope.reference import list_sections
 from orbitscope.results import load_result, save_result
 from orbitscope.subject import Subject
 from orbitscope.system.plain_json import make_plain
@@ -199,9 +200,9 @@ def test_quick_settings_are_settings_of_their_parts():
 
 def test_every_quantity_has_a_definition_whose_test_exists():
     """Units and labels are read from there."""
-    for part in select_parts():
-        assert part.definitions, part.name
-        for key, definition in part.definitions.items():
+    for section in list_sections():
+        assert section.definitions, section.name
+        for key, definition in section.definitions.items():
             assert key == definition.key
             file, _, test = definition.test.partition("::")
             assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), definition.test

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from orbitscope.errors import InputError
-from orbitscope.quantity import Definition, Quantity, Reference
+from orbitscope.quantity import Definition, Margin, Quantity, Reference
 from orbitscope.statistics import Estimate, Null
 
 
@@ -20,6 +20,8 @@ from orbitscope.statistics import Estimate, Null
         ((-3e-7,), "", "−3×10⁻⁷"),
         ((np.nan,), "", "undefined"),
         ((np.inf, 2.0, np.inf), "", "∞ [2, ∞]"),
+        ((np.inf, np.inf, np.inf), "", "∞"),
+        ((2.0, 2.0, 2.0), "", "2 [2, 2]"),
     ],
 )
 def test_an_estimate_is_written_with_its_interval(numbers, spec, text):
@@ -121,3 +123,18 @@ def test_a_quantity_is_a_main_one_if_its_definition_is(is_main):
     definition = Definition("share", "{}: share", "…", "…", "…", "…", is_main=is_main)
     quantity = definition.measure(0.5, "slow")
     assert quantity.is_main is quantity.to_plain()["is_main"] is is_main
+
+
+def test_a_margin_says_where_a_quantity_lies():
+    margin = Margin(0.05, 0.5, Estimate(0.6, 0.58, np.nan), "outside")
+    sample = Reference("process sample", Estimate(0.5, 0.4, 0.6))
+    quantity = Quantity("auc", "AUC", Estimate(0.6), beside=(margin, sample))
+    assert quantity.describe_beside() == "margin 0.5 ± 0.05: outside, process sample 0.5 [0.4, 0.6]"
+    assert str(Margin(0.02, 0.0, Estimate(0.0), "within")) == "margin 0.02: within"
+    assert quantity.margin is margin
+    assert quantity.find_reference("process sample") is sample
+    assert quantity.find_reference("control") is None
+    assert Quantity("auc", "AUC").margin is None
+    plain = quantity.to_plain()["beside"][0]
+    numbers = {"size": 0.05, "target": 0.5, "test": {"value": 0.6, "low": 0.58, "high": None}}
+    assert plain == {"kind": "margin", **numbers, "verdict": "outside"}

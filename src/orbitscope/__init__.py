@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from .errors import RunFolderError as RunFolderError
     from .evaluation import EvaluationResult as EvaluationResult
     from .evaluation import evaluate_network as evaluate_network
-    from .evaluation import tabulate as tabulate
     from .hmm import HMM as HMM
     from .hmm import Preset as Preset
     from .hmm import build_fully_connected as build_fully_connected
@@ -65,7 +64,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "workflows.analyse": "Analysis PartOutcome analyse",
     "errors": "InputError OrbitscopeError RunFolderError",
-    "evaluation": "EvaluationResult evaluate_network tabulate",
+    "evaluation": "EvaluationResult evaluate_network",
     "hmm": "HMM Preset build_fully_connected build_linear_chain build_random build_ring fit_baum_welch "
     "list_presets load_hmm_file load_preset load_process sample_sequences",
     "importers": "import_hmm import_state_dict load_sequences",

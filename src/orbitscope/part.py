@@ -6,7 +6,7 @@ from typing import Any
 
 from .errors import UndefinedAnalysisError
 from .part_settings import PartSettings
-from .quantity import Definition, Quantity
+from .quantity import Definition, Quantity, add_section
 from .results import Result
 from .subject import Subject
 
@@ -83,7 +83,7 @@ class Part:
 
     def summarise(self, result: Result) -> list[Quantity]:
         """Quantities of the result, their keys after the name of the part."""
-        return [replace(quantity, key=f"{self.name}.{quantity.key}") for quantity in result.headline()]
+        return add_section(self.name, result.headline())
 
     def build_settings(self, changes: Mapping[str, Any], *, path: str = "") -> PartSettings:
         """Settings of the part, these changes on top of the defaults.

@@ -1,11 +1,12 @@
 """A quantity: a named number that a reader may quote, what it is to be compared with, and what it is."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .number_format import format_number
 from .statistics import Estimate, Null
 
 if TYPE_CHECKING:
@@ -37,6 +38,39 @@ class Reference:
         return {"kind": "reference", "name": self.name, **self.estimate.to_plain(), "unit": self.unit}
 
 
+@dataclass(frozen=True)
+class Margin:
+    """Largest deviation from a target that counts as none, and whether a quantity keeps to it.
+
+    Attributes
+    ----------
+    size : float
+    target : float
+    test : Estimate
+        The quantity with the interval that was compared with the margin.
+    verdict : str
+        "within", "outside" or "undecided"; "undefined" where the quantity is.
+    """
+
+    size: float
+    target: float
+    test: Estimate
+    verdict: str
+
+    def __str__(self) -> str:
+        size = format_number(self.size)
+        return f"margin {f'{self.target} ± {size}' if self.target else size}: {self.verdict}"
+
+    def to_plain(self) -> dict[str, Any]:
+        """JSON form."""
+        numbers = {"size": self.size, "target": self.target, "test": self.test.to_plain()}
+        return {"kind": "margin", **numbers, "verdict": self.verdict}
+
+
+Beside = Null | Reference | Margin
+"""What may stand beside a quantity."""
+
+
 def known_value(name: str, value: float | int) -> tuple[Reference]:
     """What a quantity would be under a condition, as the ``beside`` of a quantity."""
     return (Reference(name, Estimate(value)),)
@@ -57,24 +91,33 @@ class Quantity:
         A single number; NaN with a ``word`` where the answer is a kind and no number.
     unit : str
         "1" without a unit; "share" for a share, which is shown in percent.
-    beside : tuple of Null or Reference
+    beside : tuple of Null, Reference or Margin
         What it is to be compared with.
     word : str
         The answer where it is a kind, as "decays"; empty where it is a number.
     is_main : bool
-        Whether the table of ``orbitscope analyse`` shows it without ``--all``.
+        Whether the tables of ``orbitscope analyse`` and ``evaluate`` show it without ``--all``.
     """
 
     key: str
     label: str
     estimate: Estimate = field(default_factory=lambda: Estimate(float("nan")))
     unit: str = "1"
-    beside: tuple[Null | Reference, ...] = ()
+    beside: tuple[Beside, ...] = ()
     word: str = ""
     is_main: bool = True
 
     def __str__(self) -> str:
         return self.word or format_with_unit(self.estimate, self.unit)
+
+    @property
+    def margin(self) -> Margin | None:
+        """The margin beside it, if there is one."""
+        return next((item for item in self.beside if isinstance(item, Margin)), None)
+
+    def find_reference(self, name: str) -> Reference | None:
+        """The reference of this name beside it, if there is one."""
+        return next((item for item in self.beside if isinstance(item, Reference) and item.name == name), None)
 
     def describe_beside(self) -> str:
         """What stands beside it, in words: nulls by their 95 % quantile."""
@@ -142,7 +185,7 @@ class Definition:
         *,
         name: str = "",
         unit: str = "",
-        beside: tuple[Null | Reference, ...] = (),
+        beside: tuple[Beside, ...] = (),
         word: str = "",
     ) -> Quantity:
         """Quantity of this kind.
@@ -170,6 +213,11 @@ class Definition:
             word=word,
             is_main=self.is_main,
         )
+
+
+def add_section(section: str, quantities: Iterable[Quantity]) -> list[Quantity]:
+    """Quantities of a result under the name of the part, or of whatever else the result is of."""
+    return [replace(quantity, key=f"{section}.{quantity.key}") for quantity in quantities]
 
 
 def define(*definitions: Definition) -> Mapping[str, Definition]:

@@ -9,7 +9,7 @@ import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -85,6 +85,8 @@ class Result:
 
     settings: dict[str, Any]
     status: dict[str, Any]
+    remedy: ClassVar[str] = "Delete it and compute it again."
+    """What to do about a file that lacks arrays, as those of an older version do."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -130,8 +132,9 @@ class Result:
     def headline(self) -> list[Quantity]:
         """All numbers that a reader may quote, each with what it is to be compared with.
 
-        The main ones (``is_main``) are those of the table of ``orbitscope analyse``; ``--all`` shows the
-        others, too. Keys are those of the result alone: an analysis puts the name of the part before them.
+        The main ones (``is_main``) are those of the tables of ``orbitscope analyse`` and ``evaluate``;
+        ``--all`` shows the others, too. Keys are those of the result alone: an analysis puts the name of the
+        part before them.
         """
         return []
 
@@ -244,7 +247,7 @@ def load_result(path: Path, cls: type[R]) -> R:
     missing = [name for name in list_array_fields(cls) if name not in dataset.variables]
     if missing or int(dataset.attrs.get("format_version", 0)) != FORMAT_VERSION:
         what = f"it lacks {', '.join(missing)}" if missing else "its format version is another"
-        raise _damaged(path, what)
+        raise _damaged(path, what, cls.remedy)
     return _build(path, cls, dataset)
 
 
@@ -319,7 +322,5 @@ def _is_equal(a: np.ndarray, b: np.ndarray) -> bool:
     return a.dtype.kind == b.dtype.kind and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
 
-def _damaged(path: Path, reason: str) -> DamagedFileError:
-    return DamagedFileError(
-        f"`{path}` must be a whole result file, but {reason}. Delete it and compute it again."
-    )
+def _damaged(path: Path, reason: str, remedy: str = Result.remedy) -> DamagedFileError:
+    return DamagedFileError(f"`{path}` must be a whole result file, but {reason}. {remedy}")

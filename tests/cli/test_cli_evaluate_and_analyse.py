@@ -18,6 +18,7 @@ from orbitscope.cli.main import run as run_command
 from orbitscope.network import build_network
 from orbitscope.parts import REGISTRY, find_part, select_parts
 from orbitscope.runs import RunFolder
+from orbitscope.statistics import Estimate
 
 
 def test_evaluate_prints_a_table_and_saves_it(trained, one_figure, capsys):
@@ -34,16 +35,16 @@ def test_evaluate_prints_a_table_and_saves_it(trained, one_figure, capsys):
     ):
         assert words in shown
     assert "emulate" in shown.strip().splitlines()[0]
-    assert "sinkhorn loss" not in shown
+    assert "Sinkhorn loss" not in shown
     result = orbitscope.load_evaluation(trained)
-    assert f"{result.floor[0, 0]:.4f}" in shown
+    assert f"{result.floor.value[0, 0]:.4f}" in shown
 
 
 def test_all_measures_are_shown_when_asked_for(trained, one_figure, capsys):
     assert run_command(["evaluate", str(trained), "--all"]) == 0
     shown = capsys.readouterr().out
     assert (
-        shown.index("run length distance") < shown.index("ngram divergence 1") < shown.index("sinkhorn loss")
+        shown.index("run length distance") < shown.index("1-gram divergence") < shown.index("Sinkhorn loss")
     )
     assert "--all" not in shown
 
@@ -53,7 +54,8 @@ def test_infinite_values_stand_in_the_table_and_in_json(trained, one_figure, cap
     assert run_command(["evaluate", str(trained)]) == 0
     capsys.readouterr()
     result = orbitscope.load_evaluation(trained)
-    infinite = replace(result, estimate=np.full_like(result.estimate, np.inf), high=np.inf + result.high)
+    values = np.full_like(result.estimate.value, np.inf)
+    infinite = replace(result, estimate=Estimate(values, result.estimate.low, values))
     print_evaluation(trained, infinite)
     shown = capsys.readouterr().out
     rows = [line for line in shown.splitlines() if line.startswith("cross entropy gap")]
@@ -61,7 +63,7 @@ def test_infinite_values_stand_in_the_table_and_in_json(trained, one_figure, cap
     assert all(row.count("∞") == 2 for row in rows)
     assert "∞: the network emits sequences that the process cannot emit" in shown
     print_json(describe_evaluation(trained, infinite))
-    assert read_json(capsys)["measures"][0]["estimate"] == "inf"
+    assert read_json(capsys)["measures"][0]["value"] == "inf"
 
 
 def test_evaluate_json_and_overrides(trained, one_figure, capsys):
@@ -69,9 +71,14 @@ def test_evaluate_json_and_overrides(trained, one_figure, capsys):
     document = read_json(capsys)
     emulation = document["evaluation"]["emulation"]
     assert emulation["n_judged"] == 8
-    assert emulation["worst"]["measure"] in [row["measure"] for row in document["evaluation"]["measures"]]
-    names = [row["measure"] for row in document["evaluation"]["measures"]]
-    assert names[0] == "symbol_matrix_error"
+    measures = {row["key"]: row for row in document["evaluation"]["measures"]}
+    assert measures[emulation["worst"]["key"]] == emulation["worst"]
+    first = measures["evaluation.symbol_matrix_error"]
+    estimate = orbitscope.load_evaluation(trained).estimate[0, 0]
+    assert (first["value"], first["low"], first["high"]) == (estimate.value, estimate.low, estimate.high)
+    assert [item["kind"] for item in first["beside"]] == ["margin", "reference"]
+    assert first["beside"][0]["verdict"] in ("within", "outside", "undecided")
+    assert "evaluation.ngram_divergence[2,stationary]" in measures
     assert document["evaluation"]["settings"]["evaluation"]["confidence"] == 0.8
     assert RunFolder(trained).read_settings().evaluate.confidence == 0.95
 

@@ -36,3 +36,9 @@ def test_explain_names_what_does_not_exist(capsys):
 def test_explain_writes_the_page(capsys):
     assert run_command(["explain", "--page"]) == 0
     assert capsys.readouterr().out.startswith("# Reference of quantities\n")
+
+
+def test_explain_knows_the_measures_of_an_evaluation(capsys):
+    assert run_command(["explain", "evaluation.symbol_matrix_error"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "evaluation.symbol_matrix_error Shown as symbol matrix error Definition Largest error" in shown

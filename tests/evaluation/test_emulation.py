@@ -1,5 +1,6 @@
 """The conclusion of an evaluation: what it counts, what it calls worst, and how it says so."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import orbitscope
 from orbitscope.evaluation import conclude_emulation
 from orbitscope.settings import LossSettings
+from orbitscope.statistics import Estimate
 
 
 @pytest.fixture(scope="module")
@@ -17,10 +19,11 @@ def good():
 
 
 def change(result, measure, *, estimate, verdict):
-    """The same evaluation with another finding, from both starts."""
+    """The same evaluation with another value of a measure, from both starts."""
     at = result.measure.tolist().index(measure)
-    estimates, verdicts = result.estimate.copy(), result.verdict.astype("U20")
-    estimates[:, at], verdicts[:, at] = estimate, verdict
+    values, verdicts = result.estimate.value.copy(), result.verdict.astype("U20")
+    values[:, at], verdicts[:, at] = estimate, verdict
+    estimates = Estimate(values, result.estimate.low, result.estimate.high)
     return replace(result, estimate=estimates, verdict=verdicts)
 
 
@@ -45,8 +48,17 @@ def test_the_worst_is_off_by_the_most_margins_not_by_the_largest_number(good):
     bad = change(bad, "cross_entropy_gap", estimate=0.05, verdict="different")  # 5 margins of .01
     emulation = conclude_emulation(bad)
     assert (emulation.verdict, emulation.n_within) == ("partly", 6)
-    assert emulation.worst["measure"] == "cross_entropy_gap"
+    assert emulation.worst.key == "cross_entropy_gap"
     assert emulation.sentences[1].startswith("Worst: sequences are less probable under the process")
+
+
+def test_a_conclusion_is_json_whose_key_can_be_explained(good):
+    bad = change(good, "classifier_auc", estimate=0.7, verdict="different")
+    plain = conclude_emulation(bad, start="stationary").to_plain()
+    assert (plain["verdict"], plain["n_within"]) == ("partly", 7)
+    assert (plain["worst"]["key"], plain["worst"]["value"]) == ("evaluation.classifier_auc[stationary]", 0.7)
+    assert conclude_emulation(good).to_plain()["worst"] is None
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain | {"sentences": list(plain["sentences"])}
 
 
 def test_none_within_does_not_emulate(good):

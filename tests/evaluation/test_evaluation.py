@@ -13,8 +13,8 @@ from orbitscope.errors import InputError
 from orbitscope.evaluation import (
     Design,
     EvaluationResult,
-    Finding,
     Measure,
+    Measured,
     Observation,
     combine_matrix_errors_as_published,
     compute_clustered_auc,
@@ -34,20 +34,21 @@ from orbitscope.evaluation import (
     plan_observation,
     prepare_target,
     start_process,
-    tabulate,
 )
 from orbitscope.hmm import (
     HMM,
+    compute_output_irreversibility,
     compute_symbol_frequencies,
     compute_symbol_matrix,
     compute_volatility,
+    compute_windowed_run_law,
     list_presets,
     load_preset,
 )
 from orbitscope.network import build_network, rollout
 from orbitscope.results import load_result, save_result
 from orbitscope.settings import EvaluationSettings
-from orbitscope.statistics import LogisticFit
+from orbitscope.statistics import Estimate, LogisticFit
 
 SMALL = EvaluationSettings(
     n_symbols_total=12_000,
@@ -111,7 +112,18 @@ def own():
 
 
 def index(result, start="zero"):
-    return {row["measure"]: row for row in tabulate(result) if row["start"] == start}
+    """Quantities by the stored name of their measure."""
+    return dict(zip(result.measure.tolist(), result.list_quantities(start), strict=True))
+
+
+def find_floor(quantity):
+    return quantity.find_reference("process sample").estimate
+
+
+def find_target(quantity):
+    """Value of a perfect emulator; None where it is known through the floor only."""
+    known = quantity.find_reference("perfect emulator")
+    return None if known is None else float(known.estimate)
 
 
 def prepare(hmm, n_steps, settings, seed=0):
@@ -215,13 +227,15 @@ def test_a_uniform_network_has_the_errors_of_a_uniform_process():
     result = evaluate_network(build_iid_network([0.0] * 3), hmm, n_steps=10, settings=SMALL, seed=0)
     exact = compute_symbol_matrix(hmm)
     for rows in (index(result), index(result, "stationary")):
-        assert rows["symbol_matrix_error"]["estimate"] == pytest.approx(abs(exact - 1 / 3).max(), abs=1e-5)
-        assert rows["rare_symbol_error"]["estimate"] == pytest.approx(1 / 3 / 0.01 - 1, rel=1e-5)
-        assert rows["volatility_error"]["estimate"] == pytest.approx(
+        assert float(rows["symbol_matrix_error"].estimate) == pytest.approx(
+            abs(exact - 1 / 3).max(), abs=1e-5
+        )
+        assert float(rows["rare_symbol_error"].estimate) == pytest.approx(1 / 3 / 0.01 - 1, rel=1e-5)
+        assert float(rows["volatility_error"].estimate) == pytest.approx(
             2 / 3 / compute_volatility(hmm) - 1, rel=1e-5
         )
-        assert rows["symbol_matrix_error"]["verdict"] == "different"
-        assert rows["symbol_matrix_error"]["high"] - rows["symbol_matrix_error"]["low"] < 1e-5
+        assert rows["symbol_matrix_error"].margin.verdict == "outside"
+        assert rows["symbol_matrix_error"].estimate.high - rows["symbol_matrix_error"].estimate.low < 1e-5
     assert result.symbol_matrix[0, 0] == pytest.approx(np.full((3, 3), 1 / 3), abs=1e-5)
     assert result.symbol_matrix[0, 2] == pytest.approx(exact)
 
@@ -232,19 +246,22 @@ def test_independent_symbols_against_other_independent_symbols_have_closed_forms
     network = build_iid_network(np.log(p).tolist())
     hmm = build_iid_process(q)
     rows = index(evaluate_network(network, hmm, n_steps=n_steps, settings=MEDIUM, seed=3))
-    assert rows["frequency_error"]["estimate"] == pytest.approx(0.1, abs=1e-5)
-    assert rows["rare_symbol_error"]["estimate"] == pytest.approx(-0.5, abs=1e-4)
+    assert float(rows["frequency_error"].estimate) == pytest.approx(0.1, abs=1e-5)
+    assert float(rows["rare_symbol_error"].estimate) == pytest.approx(-0.5, abs=1e-4)
     volatility = (1 - (p**2).sum()) / (1 - (q**2).sum()) - 1
-    assert rows["volatility_error"]["estimate"] == pytest.approx(volatility, abs=1e-4)
+    assert float(rows["volatility_error"].estimate) == pytest.approx(volatility, abs=1e-4)
     gap = -(p * np.log(q)).sum() + (q * np.log(q)).sum()
-    assert rows["cross_entropy_gap"]["low"] - 0.003 < gap < rows["cross_entropy_gap"]["high"] + 0.003
+    assert (
+        rows["cross_entropy_gap"].estimate.low - 0.003 < gap < rows["cross_entropy_gap"].estimate.high + 0.003
+    )
     divergence = (p * np.log(p / q)).sum()
     for n in range(1, 6):
-        assert rows[f"ngram_divergence_{n}"]["estimate"] == pytest.approx(n * divergence, rel=0.05)
+        assert float(rows[f"ngram_divergence_{n}"].estimate) == pytest.approx(n * divergence, rel=0.05)
     kl_rate = (q * np.log(q / p)).sum()
-    assert rows["refit_kl_rate"]["estimate"] == pytest.approx(kl_rate, rel=0.3)
-    assert rows["refit_kl_rate_reverse"]["estimate"] == pytest.approx(divergence, rel=0.3)
-    assert rows["irreversibility"]["estimate"] == pytest.approx(0, abs=1.1e-3)
+    assert float(rows["refit_kl_rate"].estimate) == pytest.approx(kl_rate, rel=0.3)
+    assert float(rows["refit_kl_rate_reverse"].estimate) == pytest.approx(divergence, rel=0.3)
+    assert float(rows["refit_parameter_error"].estimate) == pytest.approx(0.1, rel=0.3)
+    assert float(rows["irreversibility"].estimate) == pytest.approx(0, abs=1.1e-3)
 
 
 def test_published_combination_of_matrix_errors():
@@ -294,10 +311,10 @@ def classify(emulator, hmm, settings=SMALL):
 
 
 def test_the_interval_of_the_auc_ends_at_one():
-    finding = classify(build_iid_process([0.02, 0.5, 0.48]), load_process("linear-2"))
-    assert 0.99 < finding.estimate <= finding.high <= 1.0
+    auc = classify(build_iid_process([0.02, 0.5, 0.48]), load_process("linear-2")).estimate
+    assert 0.99 < auc.value <= auc.high <= 1.0
     few = SMALL.model_copy(update={"n_sequences": 100, "confidence": 1 - 1e-12})
-    assert classify(load_process("linear-2"), load_process("linear-2"), few).high <= 1.0
+    assert classify(load_process("linear-2"), load_process("linear-2"), few).estimate.high <= 1.0
 
 
 def test_a_classifier_that_was_not_fitted_is_undefined_and_noted(monkeypatch):
@@ -307,7 +324,10 @@ def test_a_classifier_that_was_not_fitted_is_undefined_and_noted(monkeypatch):
     monkeypatch.setattr("orbitscope.evaluation.two_sample.fit_logistic_regression", fail)
     result = compare_processes_from_zero(HMM([0.5, 0.5], np.eye(2), [[0.9, 0.1], [0.1, 0.9]]))
     row = index(result)["classifier_auc"]
-    assert (row["estimate"], row["floor"], row["verdict"]) == (None, None, "undefined")
+    assert (row.word, row.margin.verdict, row.find_reference("process sample")) == (
+        *("undefined", "undefined", None),
+    )
+    assert row.to_plain()["value"] is None
     for source in ("network", "floor"):
         assert (
             f"start `zero`: AUC of the {source} left out: the classifier did not converge"
@@ -331,35 +351,38 @@ def test_a_classifier_that_was_not_fitted_is_undefined_and_noted(monkeypatch):
     ],
 )
 def test_verdict_compares_the_test_interval_with_the_margin(low, high, margin, verdict):
-    finding = Finding(0.5, 0.0, 1.0, low, high)
-    assert judge(finding, Measure("auc", "", "1", margin, 0.5)) == verdict
+    measured = Measured(Estimate(0.5, 0.0, 1.0), Estimate(0.5, low, high))
+    assert judge(measured, Measure("auc", margin, 0.5)) == verdict
 
 
 def test_a_measure_that_does_not_exist_has_no_verdict():
-    assert judge(Finding(np.nan), Measure("auc", "", "1", 0.05, 0.5)) == "undefined"
-    assert judge(Finding(np.nan), Measure("auc", "")) == "undefined"
+    undefined = Measured(Estimate(np.nan), Estimate(np.nan))
+    assert judge(undefined, Measure("auc", 0.05, 0.5)) == "undefined"
+    assert judge(undefined, Measure("auc")) == "undefined"
 
 
 def test_the_stored_test_interval_explains_the_verdict(own):
     for start in ("zero", "stationary"):
         rows = index(own, start)
         for name in JUDGED:
-            row = rows[name]
-            finding = Finding(row["estimate"], test_low=row["test_low"], test_high=row["test_high"])
-            assert judge(finding, Measure(name, "", "1", row["margin"], row["target"])) == row["verdict"]
-            assert row["low"] <= row["test_low"] <= row["test_high"] <= row["high"]
-    sampled = rows["volatility_error"]
-    width = (sampled["test_high"] - sampled["test_low"]) / (sampled["high"] - sampled["low"])
+            estimate, margin = rows[name].estimate, rows[name].margin
+            verdict = judge(Measured(estimate, margin.test), Measure(name, margin.size, margin.target))
+            words = {"equivalent": "within", "different": "outside", "inconclusive": "undecided"}
+            assert words[verdict] == margin.verdict
+            assert estimate.low <= margin.test.low <= margin.test.high <= estimate.high
+            assert float(margin.test) == float(estimate)
+    estimate, test = rows["volatility_error"].estimate, rows["volatility_error"].margin.test
+    width = (test.high - test.low) / (estimate.high - estimate.low)
     assert width == pytest.approx(norm.ppf(0.95) / norm.ppf(0.975))
 
 
 def test_targets_are_stated_only_where_a_perfect_emulator_reaches_them(own):
     rows = index(own)
-    assert rows["irreversibility"]["target"] == 0.0
+    assert find_target(rows["irreversibility"]) == 0.0
     for name in ("refit_kl_rate", "refit_kl_rate_reverse", "refit_parameter_error", "matched_distance"):
-        assert rows[name]["target"] is None
+        assert find_target(rows[name]) is None
     turning = HMM(np.full(3, 1 / 3), 0.9 * np.roll(np.eye(3), 1, 1) + 0.1 / 3, 0.9 * np.eye(3) + 0.1 / 3)
-    assert index(compare_processes(turning, turning, n_steps=10))["irreversibility"]["target"] is None
+    assert find_target(index(compare_processes(turning, turning, n_steps=10))["irreversibility"]) is None
 
 
 def test_a_process_is_its_own_emulator():
@@ -367,11 +390,11 @@ def test_a_process_is_its_own_emulator():
     result = compare_processes(hmm, hmm, n_steps=30, settings=MEDIUM)
     for start in ("zero", "stationary"):
         rows = index(result, start)
-        assert {m: rows[m]["verdict"] for m in JUDGED} == dict.fromkeys(JUDGED, "equivalent")
+        assert {m: rows[m].margin.verdict for m in JUDGED} == dict.fromkeys(JUDGED, "within")
         for excess in ("matched_distance_excess", "sinkhorn_loss_excess"):
-            floor = rows[excess.removesuffix("_excess")]["floor"]
-            assert rows[excess]["estimate"] == pytest.approx(0, abs=0.05 * floor)
-        assert rows["refit_kl_rate"]["estimate"] < 0.003
+            floor = float(find_floor(rows[excess.removesuffix("_excess")]))
+            assert float(rows[excess].estimate) == pytest.approx(0, abs=0.05 * floor)
+        assert float(rows["refit_kl_rate"].estimate) < 0.003
 
 
 @pytest.mark.slow
@@ -379,22 +402,24 @@ def test_independent_symbols_of_equal_frequencies_are_told_apart():
     hmm = load_process("linear-3")
     iid = build_iid_process(compute_symbol_frequencies(hmm))
     result = compare_processes(iid, hmm, n_steps=30, settings=MEDIUM)
-    assert result.estimate.shape == result.floor.shape == (2, len(result.measure))
+    assert result.estimate.value.shape == result.floor.value.shape == (2, len(result.measure))
     for start in ("zero", "stationary"):
         rows = index(result, start)
         alike = {"frequency_error", "rare_symbol_error", "impossible_share"}
-        assert {m for m in JUDGED if rows[m]["verdict"] == "equivalent"} == alike
-        assert {m for m in JUDGED if rows[m]["verdict"] == "different"} == JUDGED - alike
+        assert {m for m in JUDGED if rows[m].margin.verdict == "within"} == alike
+        assert {m for m in JUDGED if rows[m].margin.verdict == "outside"} == JUDGED - alike
         for m in ("ngram_divergence_2", "matched_distance", "sinkhorn_loss", "refit_kl_rate"):
-            assert rows[m]["low"] > rows[m]["floor_high"]
+            assert rows[m].estimate.low > find_floor(rows[m]).high
 
 
 def test_irreversible_output_is_seen_beside_a_reversible_floor():
     hmm = HMM(np.full(3, 1 / 3), np.full((3, 3), 1 / 3), 0.9 * np.eye(3) + 0.1 / 3)
     turning = HMM(np.full(3, 1 / 3), 0.9 * np.roll(np.eye(3), 1, 1) + 0.1 / 3, hmm.emission_probs)
     rows = index(compare_processes(turning, hmm, n_steps=20, settings=SMALL))
-    assert rows["irreversibility"]["low"] > 0.5
-    assert rows["irreversibility"]["floor"] == pytest.approx(0, abs=0.01)
+    assert rows["irreversibility"].estimate.low > 0.5
+    assert float(find_floor(rows["irreversibility"])) == pytest.approx(0, abs=0.01)
+    exact = compute_output_irreversibility(turning, word_length=3, n_steps=20)
+    assert float(rows["irreversibility"].estimate) == pytest.approx(exact, rel=0.1)
 
 
 # ---- intervals
@@ -410,11 +435,11 @@ def test_intervals_cover_the_truth():
         rng = np.random.default_rng(seed)
         design, target = prepare(hmm, 15, settings, seed=1000 + seed)
         seen = observe_process(hmm, design, rng=rng)
-        found: dict[str, Finding] = {}
+        found: dict[str, Measured] = {}
         for measure in (measure_likelihood, measure_expected_counts, measure_runs):
             found |= measure(seen, target, settings, rng=rng)
         for name in covered:
-            covered[name] += found[name].low <= 1e-9 and found[name].high >= 0
+            covered[name] += found[name].estimate.low <= 1e-9 and found[name].estimate.high >= 0
     for name, count in covered.items():
         assert count >= 0.87 * n_repeats, name
 
@@ -428,8 +453,8 @@ def test_interval_of_the_largest_error_covers_a_known_error():
         counts = rng.multinomial(10, p, size=(200, 1))
         pairs = np.einsum("gca,gcb->gab", counts, counts) * 0.9
         seen = Observation(counts.sum(1).astype(float), pairs, np.zeros((4, 1, 10), dtype=np.uint8))
-        finding = measure_expected_counts(seen, target, SMALL, rng=rng)["frequency_error"]
-        covered += finding.low <= 0.05 <= finding.high
+        estimate = measure_expected_counts(seen, target, SMALL, rng=rng)["frequency_error"].estimate
+        covered += estimate.low <= 0.05 <= estimate.high
     assert covered >= 90
 
 
@@ -437,7 +462,7 @@ def measure_shares(windows, hmm, settings=SMALL):
     """Shares of impossible windows and words in given windows (cluster, window, time)."""
     _, target = prepare(hmm, windows.shape[-1], settings)
     seen = Observation(np.ones((4, 3)), np.ones((4, 3, 3)), windows.astype(np.uint8))
-    found: dict[str, Finding] = {}
+    found: dict[str, Measured] = {}
     for measure in (measure_likelihood, measure_words):
         found |= measure(seen, target, settings, rng=np.random.default_rng(0))
     return found["impossible_share"], found["impossible_word_share"]
@@ -448,12 +473,16 @@ def list_wilson_limits(n_hits, n_total, level):
     return interval.low, interval.high
 
 
+def list_limits(estimate):
+    return float(estimate.low), float(estimate.high)
+
+
 def test_shares_without_hits_count_trajectories_not_windows():
     windows = np.random.default_rng(0).integers(2, size=(150, 20, 6))
-    for finding in measure_shares(windows, build_iid_process([0.5, 0.5, 0.0])):
-        assert finding.n_units == 150
-        assert (finding.low, finding.high) == pytest.approx(list_wilson_limits(0, 150, 0.95))
-        assert (finding.test_low, finding.test_high) == pytest.approx(list_wilson_limits(0, 150, 0.9))
+    for share in measure_shares(windows, build_iid_process([0.5, 0.5, 0.0])):
+        assert share.n_units == 150
+        assert list_limits(share.estimate) == pytest.approx(list_wilson_limits(0, 150, 0.95))
+        assert list_limits(share.test) == pytest.approx(list_wilson_limits(0, 150, 0.9))
 
 
 def test_shares_in_copied_windows_are_worth_one_window_per_trajectory():
@@ -461,14 +490,13 @@ def test_shares_in_copied_windows_are_worth_one_window_per_trajectory():
     windows = rng.integers(2, size=(150, 20, 6))
     windows[:30, 0] = 2
     copied = np.repeat(windows[:, :1], 20, axis=1)
-    share, word_share = measure_shares(copied, hmm)
-    assert share.estimate == word_share.estimate == pytest.approx(0.2)
-    for finding in (share, word_share):
-        assert (finding.low, finding.high) == pytest.approx(list_wilson_limits(30, 150, 0.95), abs=0.002)
+    for share in measure_shares(copied, hmm):
+        assert float(share.estimate) == pytest.approx(0.2)
+        assert list_limits(share.estimate) == pytest.approx(list_wilson_limits(30, 150, 0.95), abs=0.002)
     independent = np.where(rng.random((150, 20, 1)) < 0.2, 2, windows[:, 1:2])
-    share = measure_shares(independent, hmm)[0]
-    limits = list_wilson_limits(round(3000 * share.estimate), 3000, 0.95)
-    assert (share.low, share.high) == pytest.approx(limits, abs=0.004)
+    share = measure_shares(independent, hmm)[0].estimate
+    limits = list_wilson_limits(round(3000 * float(share)), 3000, 0.95)
+    assert list_limits(share) == pytest.approx(limits, abs=0.004)
 
 
 @pytest.mark.slow
@@ -482,8 +510,29 @@ def test_intervals_of_divergences_cover_zero(name):
         seen = observe_process(hmm, design, rng=np.random.default_rng(seed))
         found = measure_words(seen, target, settings, rng=np.random.default_rng(0))
         for key in covered:
-            covered[key] += found[key].low <= 0 <= found[key].high
+            covered[key] += found[key].estimate.low <= 0 <= found[key].estimate.high
     assert min(covered.values()) >= 0.87 * 120, covered  # four standard errors below .95
+
+
+def test_the_distance_of_run_lengths_is_that_of_the_exact_laws():
+    emulator, hmm = load_process("cyclic-4"), load_process("linear-3")
+    laws = [compute_windowed_run_law(process, 12).pooled_pmf for process in (emulator, hmm)]
+    distance = np.abs(laws[0] - laws[1]).sum() / 2
+    found = index(compare_processes(emulator, hmm, n_steps=12, settings=MEDIUM))["run_length_distance"]
+    assert distance > 0.02
+    assert float(found.estimate) == pytest.approx(distance, abs=0.01)
+    assert found.estimate.low <= distance <= found.estimate.high
+
+
+def test_runs_that_are_alike_in_all_sequences_have_an_interval_without_width():
+    """Without a sampling error, plain and cross-fitted distance differ by rounding only."""
+    hmm = load_process("linear-3")
+    _, target = prepare(hmm, 9, SMALL)
+    rng = np.random.default_rng(0)
+    for window in rng.integers(3, size=(20, 1, 1, 9), dtype=np.uint8):
+        seen = Observation(np.ones((4, 3)), np.ones((4, 3, 3)), np.tile(window, (300, 1, 1)))
+        found = measure_runs(seen, target, SMALL, rng=rng)["run_length_distance"].estimate
+        assert list_limits(found) == pytest.approx((float(found),) * 2)
 
 
 @pytest.mark.parametrize("tilt", [0.0, 0.02, 0.2])
@@ -501,7 +550,7 @@ def test_cross_fitted_distance_does_not_exceed_the_true_one(tilt):
 # ---- the whole
 
 
-def test_a_result_is_reproducible_saved_and_tabulated(tmp_path):
+def test_a_result_is_reproducible_saved_and_has_quantities(tmp_path):
     network = build_network(3, hidden_size=20, input_size=10, generator=torch.Generator().manual_seed(0))
     seen: list[tuple[float, str]] = []
     options = {"n_steps": 20, "settings": SMALL, "noise_std": 0.5}
@@ -516,9 +565,9 @@ def test_a_result_is_reproducible_saved_and_tabulated(tmp_path):
     assert result != evaluate_network(network, load_process("fully-connected-3"), seed=2, **options)
     save_result(result, tmp_path / "evaluation.nc")
     assert load_result(tmp_path / "evaluation.nc", EvaluationResult) == result
-    rows = tabulate(result)
-    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
-    assert len(rows) == 2 * len(list_measures(SMALL))
+    quantities = [quantity.to_plain() for quantity in result.headline()]
+    assert json.loads(json.dumps(quantities, allow_nan=False)) == quantities
+    assert len({quantity["key"] for quantity in quantities}) == 2 * len(list_measures(SMALL))
     done = [d for d, _ in seen]
     assert done == sorted(done)
     assert done[0] == 0.0
@@ -531,9 +580,43 @@ def test_a_result_is_reproducible_saved_and_tabulated(tmp_path):
 
 def test_values_lie_inside_their_intervals():
     result = compare_processes(load_process("linear-4"), load_process("linear-3"), n_steps=12)
-    defined = np.isfinite(result.low)
-    assert (result.low <= result.estimate + 1e-12)[defined].all()
-    assert (result.estimate <= result.high + 1e-12)[defined].all()
+    estimate = result.estimate
+    defined = np.isfinite(estimate.low)
+    assert (estimate.low <= estimate.value + 1e-12)[defined].all()
+    assert (estimate.value <= estimate.high + 1e-12)[defined].all()
+    assert (result.test.value == estimate.value)[defined].all()
+    assert (estimate.low <= result.test.low)[defined].all()
+
+
+def test_every_measure_is_a_quantity_beside_its_margin_and_the_process_sample(own):
+    quantities = {quantity.key: quantity for quantity in own.headline()}
+    assert list(quantities)[:2] == ["symbol_matrix_error", "frequency_error"]
+    cells = {"symbol_matrix_error": (0, 0), "symbol_matrix_error[stationary]": (1, 0)}
+    cells |= {"ngram_divergence[2]": (0, 7), "ngram_divergence[2,stationary]": (1, 7)}
+    assert own.measure[7] == "ngram_divergence_2"
+    for key, cell in cells.items():
+        assert quantities[key].estimate == own.estimate[cell]
+        assert find_floor(quantities[key]) == own.floor[cell]
+    assert quantities["ngram_divergence[2,stationary]"].label == "2-gram divergence, stationary start"
+    assert (quantities["ngram_divergence[2]"].margin, find_target(quantities["ngram_divergence[2]"])) == (
+        None,
+        0,
+    )
+    margin = quantities["symbol_matrix_error[stationary]"].margin
+    assert (margin.size, margin.target, margin.test) == (SMALL.margin_symbol_matrix, 0.0, own.test[1, 0])
+    assert str(quantities["classifier_auc"].margin).startswith("margin 0.5 ± 0.05: ")
+
+
+def test_the_main_quantities_are_those_with_a_margin(own):
+    assert [bool(quantity.margin) for quantity in own.headline()] == [q.is_main for q in own.headline()]
+    assert sum(quantity.is_main for quantity in own.headline()) == 2 * len(JUDGED) == 16
+
+
+def test_a_measure_or_start_that_does_not_exist_is_named(own):
+    with pytest.raises(InputError, match="unknown measure `ngram_divergence_7`. Did you mean `ngram_div"):
+        own.find_quantity("ngram_divergence_7")
+    with pytest.raises(InputError, match="unknown start `stationry`. Did you mean `stationary`"):
+        own.list_quantities("stationry")
 
 
 # ---- edges
@@ -544,10 +627,10 @@ def test_a_network_that_always_emits_one_symbol_is_different():
     result = evaluate_network(network, load_process("linear-3"), n_steps=10, settings=SMALL, seed=0)
     rows = index(result)
     assert np.isnan(result.symbol_matrix[0, 0, 1:]).all()
-    assert rows["symbol_matrix_error"]["estimate"] == 1.0
-    assert rows["run_length_distance"]["estimate"] == 1.0
-    assert rows["volatility_error"]["estimate"] == pytest.approx(-1.0)
-    assert {rows[m]["verdict"] for m in JUDGED - {"impossible_share"}} == {"different"}
+    assert float(rows["symbol_matrix_error"].estimate) == 1.0
+    assert float(rows["run_length_distance"].estimate) == 1.0
+    assert float(rows["volatility_error"].estimate) == pytest.approx(-1.0)
+    assert {rows[m].margin.verdict for m in JUDGED - {"impossible_share"}} == {"outside"}
     assert np.isnan(result.run_law[0, 0]).all()
 
 
@@ -555,12 +638,14 @@ def test_impossible_sequences_are_counted_apart():
     hmm = build_iid_process([0.5, 0.5, 0.0])
     network = build_iid_network(np.log([0.45, 0.45, 0.1]).tolist())
     rows = index(evaluate_network(network, hmm, n_steps=8, settings=SMALL, seed=0))
-    assert rows["impossible_share"]["estimate"] == pytest.approx(1 - 0.9**8, abs=0.12)  # five standard errors
-    assert rows["impossible_share"]["verdict"] == "different"
-    assert rows["cross_entropy_gap"]["estimate"] == pytest.approx(0.0, abs=1e-9)
-    assert rows["impossible_word_share"]["estimate"] == pytest.approx(1 - 0.9**5, rel=0.2)
-    assert rows["ngram_divergence_2"]["estimate"] == pytest.approx(0.0, abs=0.01)
-    assert rows["rare_symbol_error"]["estimate"] == pytest.approx(-0.1, abs=1e-4)
+    assert float(rows["impossible_share"].estimate) == pytest.approx(
+        1 - 0.9**8, abs=0.12
+    )  # five standard errors
+    assert rows["impossible_share"].margin.verdict == "outside"
+    assert float(rows["cross_entropy_gap"].estimate) == pytest.approx(0.0, abs=1e-9)
+    assert float(rows["impossible_word_share"].estimate) == pytest.approx(1 - 0.9**5, rel=0.2)
+    assert float(rows["ngram_divergence_2"].estimate) == pytest.approx(0.0, abs=0.01)
+    assert float(rows["rare_symbol_error"].estimate) == pytest.approx(-0.1, abs=1e-4)
 
 
 def test_a_network_of_impossible_sequences_only_has_an_infinite_gap():
@@ -568,20 +653,21 @@ def test_a_network_of_impossible_sequences_only_has_an_infinite_gap():
     result = evaluate_network(build_iid_network([0.0, 0.0, 200.0]), hmm, n_steps=8, settings=SMALL, seed=0)
     rows = index(result)
     gap = result.measure.tolist().index("cross_entropy_gap")
-    assert result.estimate[0, gap] == np.inf
-    assert rows["cross_entropy_gap"]["estimate"] == rows["cross_entropy_gap"]["high"] == np.inf
-    assert rows["cross_entropy_gap"]["verdict"] == "different"
-    assert rows["impossible_share"]["estimate"] == 1.0
+    assert result.estimate.value[0, gap] == np.inf
+    assert float(rows["cross_entropy_gap"].estimate) == rows["cross_entropy_gap"].estimate.high == np.inf
+    assert rows["cross_entropy_gap"].margin.verdict == "outside"
+    assert str(rows["cross_entropy_gap"]) == "∞ nat per symbol"
+    assert float(rows["impossible_share"].estimate) == 1.0
 
 
 @pytest.mark.parametrize("n_steps", [2, 3, 4])
 def test_windows_too_short_for_a_measure_leave_it_undefined(n_steps):
     result = compare_processes(load_process("linear-3"), load_process("linear-3"), n_steps=n_steps)
     rows = index(result)
-    assert rows["ngram_divergence_5"]["estimate"] is None
-    assert (rows["irreversibility"]["estimate"] is None) == (n_steps < 3)
-    assert (rows["run_length_distance"]["estimate"] is None) == (n_steps < 3)
-    assert rows["symbol_matrix_error"]["verdict"] != "different"
+    assert rows["ngram_divergence_5"].word == "undefined"
+    assert (rows["irreversibility"].word == "undefined") == (n_steps < 3)
+    assert (rows["run_length_distance"].word == "undefined") == (n_steps < 3)
+    assert rows["symbol_matrix_error"].margin.verdict != "outside"
     assert any(note.startswith("5-grams left out") for note in result.status["notes"])
 
 
@@ -602,11 +688,11 @@ def compare_processes_from_zero(hmm):
 def test_large_processes_are_not_refitted_and_unidentifiable_ones_not_compared_by_parameters():
     chain = load_process("linear-5")
     result = compare_processes(chain, chain, n_steps=10)
-    assert index(result)["refit_parameter_error"]["estimate"] is None
-    assert index(result)["refit_kl_rate"]["estimate"] is not None
+    assert index(result)["refit_parameter_error"].word == "undefined"
+    assert index(result)["refit_kl_rate"].word == ""
     settings = SMALL.model_copy(update={"max_refit_states": 2})
     result = compare_processes(chain, chain, n_steps=10, settings=settings)
-    assert index(result)["refit_kl_rate"]["estimate"] is None
+    assert index(result)["refit_kl_rate"].word == "undefined"
     assert "re-estimation left out: more than 2 states" in result.status["notes"]
 
 
@@ -616,9 +702,9 @@ def test_many_symbols_leave_out_long_words():
     design, target = prepare(hmm, 10, SMALL)
     seen = observe_process(hmm, design, rng=rng)
     found = measure_words(seen, target, SMALL, rng=rng)
-    assert np.isfinite(found["ngram_divergence_3"].estimate)
-    assert np.isnan(found["ngram_divergence_4"].estimate)
-    assert found["impossible_word_share"].estimate == 0
+    assert np.isfinite(found["ngram_divergence_3"].estimate.value)
+    assert np.isnan(found["ngram_divergence_4"].estimate.value)
+    assert float(found["impossible_word_share"].estimate) == 0
 
 
 def test_bad_input_is_named():
@@ -638,6 +724,6 @@ def test_every_preset_passes_as_its_own_emulator_at_full_size(name):
     for start in ("zero", "stationary"):
         rows = index(result, start)
         # 3e6 symbols of a slow process (cyclic-4) leave a frequency error of about .002: little power at .005
-        assert rows["frequency_error"]["verdict"] in ("equivalent", "inconclusive")
+        assert rows["frequency_error"].margin.verdict in ("within", "undecided")
         others = JUDGED - {"frequency_error"}
-        assert {m: rows[m]["verdict"] for m in others} == dict.fromkeys(others, "equivalent")
+        assert {m: rows[m].margin.verdict for m in others} == dict.fromkeys(others, "within")

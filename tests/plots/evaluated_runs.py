@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from orbitscope.evaluation import EvaluationResult
-from orbitscope.statistics import ChangePoint
+from orbitscope.statistics import ChangePoint, Estimate
 from orbitscope.training import EpochRecord
 
 NO_PLATEAU = ChangePoint("no_plateau", None, None, float("nan"))
@@ -66,7 +66,7 @@ def build_evaluation(n_symbols=3, *, starts=("zero", "stationary"), n_steps=30, 
         )
     )
     columns = {name: np.array(values, dtype=float) for name, values in columns.items()}
-    stacked = {name: np.tile(columns[name], (n_starts, 1)) for name in ("estimate", "low", "high")}
+    estimate, low, high = (np.tile(columns[name], (n_starts, 1)) for name in ("estimate", "low", "high"))
     decay = 0.8 ** np.arange(n_lengths) * np.exp(
         0.05 * rng.standard_normal((n_starts, 3, n_symbols, n_lengths))
     )
@@ -82,12 +82,9 @@ def build_evaluation(n_symbols=3, *, starts=("zero", "stationary"), n_steps=30, 
         unit=np.array(["1"] * 4 + ["nat"] + ["1"] * (n_measures - 5)),
         margin=columns["margin"],
         target=columns["target"],
-        **stacked,
-        test_low=stacked["low"] + 0.001,
-        test_high=stacked["high"] - 0.001,
-        floor=stacked["estimate"] / 10,
-        floor_low=stacked["low"] / 10,
-        floor_high=stacked["high"] / 10,
+        estimate=Estimate(estimate, low, high),
+        test=Estimate(estimate, low + 0.001, high - 0.001),
+        floor=Estimate(estimate / 10, low / 10, high / 10),
         verdict=np.tile([values[-1] for values in MEASURES.values()], (n_starts, 1)),
         n_units=np.full((n_starts, n_measures), 100),
         symbol=symbols,
@@ -100,6 +97,14 @@ def build_evaluation(n_symbols=3, *, starts=("zero", "stationary"), n_steps=30, 
         sampled_source=np.array(["network", "floor"]),
         raster=raster,
     )
+
+
+def change(estimate, index, numbers):
+    """The same estimates with other numbers (value, low, high) in one place."""
+    arrays = [array.copy() for array in (estimate.value, estimate.low, estimate.high)]
+    for array, number in zip(arrays, numbers, strict=True):
+        array[index] = number
+    return Estimate(*arrays)
 
 
 def lose_a_symbol(result):

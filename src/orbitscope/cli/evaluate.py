@@ -1,7 +1,7 @@
 """``orbitscope evaluate``."""
 
 import math
-from dataclasses import asdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +12,7 @@ from .overrides import EvaluateOverrides
 
 if TYPE_CHECKING:
     from ..evaluation import Emulation, EvaluationResult
+    from ..quantity import Quantity
 
 
 def evaluate(
@@ -70,13 +71,13 @@ def evaluate_and_draw(run: Path, changes: dict[str, Any] | None = None) -> "Eval
 
 
 def describe_evaluation(run: Path, result: "EvaluationResult") -> dict[str, Any]:
-    """JSON form of an evaluation: conclusion, table, what it was computed with, and how that went."""
-    from ..evaluation import tabulate
+    """JSON form of an evaluation: conclusion, quantities, what it was computed with, and how that went."""
+    from ..evaluation import SECTION
+    from ..quantity import add_section
 
-    emulation = asdict(conclude(run, result))
     return {
-        "emulation": emulation,
-        "measures": tabulate(result),
+        "emulation": conclude(run, result).to_plain(),
+        "measures": [quantity.to_plain() for quantity in add_section(SECTION, result.headline())],
         "settings": result.settings,
         "status": result.status,
     }
@@ -92,25 +93,25 @@ def conclude(run: Path, result: "EvaluationResult") -> "Emulation":
 
 def print_evaluation(run: Path, result: "EvaluationResult", *, everything: bool = False) -> None:
     """Show the conclusion, one table per start, what comes next, and where the files are."""
-    from ..evaluation import tabulate
     from .display import print_blank, print_facts, print_sentences, print_table
 
     emulation = conclude(run, result)
     print_blank()
     print_sentences(emulation.sentences)
-    rows = [row for row in tabulate(result) if row["estimate"] is not None]
-    judged = [row for row in rows if row["margin"] is not None]
-    others = [row for row in rows if row["margin"] is None]
-    shown = judged + others if everything else judged
     columns = [name.format(result.settings["evaluation"]["confidence"]) for name in _COLUMNS]
-    for start in dict.fromkeys(row["start"] for row in rows):
+    shown: list[Quantity] = []
+    n_left_out = 0
+    for start in result.start.tolist():
+        defined = [quantity for quantity in result.list_quantities(start) if not quantity.word]
+        main = [quantity for quantity in defined if quantity.is_main]
+        others = [quantity for quantity in defined if not quantity.is_main]
+        rows = main + others if everything else main
         print_blank()
-        lines = [_format_row(row) for row in shown if row["start"] == start]
-        print_table(columns, lines, title=_TITLES[start], numbers=columns[1:5])
+        print_table(columns, map(_format_row, rows), title=_TITLES[start], numbers=columns[1:5])
+        shown += rows
+        n_left_out = max(n_left_out, 0 if everything else len(others))
     print_blank()
-    for note in _list_notes(
-        result, shown, n_left_out=0 if everything else len({row["measure"] for row in others})
-    ):
+    for note in _list_notes(result, shown, n_left_out=n_left_out):
         print_facts({"Note": note})
     print_facts({"Figures": run / "figures", "Result": run / "results" / "evaluation.nc"})
     print_blank()
@@ -130,9 +131,9 @@ def print_next(run: Path, emulation: "Emulation") -> None:
     print_facts({"Next": ""} | {f"  {command}": what for command, what in steps.items()})
 
 
-def _list_notes(result: "EvaluationResult", shown: list[dict[str, Any]], *, n_left_out: int) -> list[str]:
+def _list_notes(result: "EvaluationResult", shown: "Iterable[Quantity]", *, n_left_out: int) -> list[str]:
     notes = list(result.status.get("notes", ()))
-    if any(math.isinf(value) for row in shown for value in row.values() if isinstance(value, float)):
+    if any(math.isinf(quantity.estimate.value) for quantity in shown):
         notes.append("∞: the network emits sequences that the process cannot emit")
     if n_left_out:
         notes.append(f"{n_left_out} more measures, which have no margin, with --all")
@@ -140,21 +141,25 @@ def _list_notes(result: "EvaluationResult", shown: list[dict[str, Any]], *, n_le
 
 
 _COLUMNS = ("Measure", "Network", "{:.0%} interval", "Process", "Margin", "Verdict")
-_LABELS = {"classifier_auc": "classifier AUC (chance: 0.5)"}
 _TITLES = {
     "zero": "Started from h = 0, as in training (process: a sample observed in the same way)",
     "stationary": "Started after a burn-in (process: a stationary sample)",
 }
 
 
-def _format_row(row: dict[str, Any]) -> tuple[str, ...]:
-    from ..evaluation import VERDICT_WORDS
+def _format_row(quantity: "Quantity") -> tuple[str, ...]:
+    from ..evaluation import PROCESS_SAMPLE
 
-    label = _LABELS.get(row["measure"], str(row["measure"]).replace("_", " "))
-    interval = "" if row["low"] is None else f"{_format_number(row['low'])} … {_format_number(row['high'])}"
-    numbers = [_format_number(row[key]) for key in ("estimate", "floor", "margin")]
-    verdict = VERDICT_WORDS.get(row["verdict"], "")
-    return (label, numbers[0], interval, *numbers[1:], verdict)
+    value, low, high = (_format_number(limit) for limit in quantity.estimate.to_plain().values())
+    floor, margin = quantity.find_reference(PROCESS_SAMPLE), quantity.margin
+    return (
+        quantity.label,
+        value,
+        f"{low} … {high}" if low else "",
+        _format_number(float(floor.estimate)) if floor else "",
+        _format_number(margin.size) if margin else "",
+        margin.verdict if margin else "",
+    )
 
 
 def _format_number(value: float | int | None) -> str:

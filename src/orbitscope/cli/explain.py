@@ -11,12 +11,13 @@ from .options import Json
 def explain(
     key: str | None = None, /, *, page: Annotated[bool, Parameter(negative=())] = False, json: Json = False
 ) -> None:
-    """Say what a quantity of an analysis is: definition, equation, source, how to read it, its test.
+    """Say what a quantity is: definition, equation, source, how to read it, its test.
 
     Parameters
     ----------
     key
-        Quantity, `regions.net_flux`, or part, `regions`. [default: the list of all]
+        Quantity, `regions.net_flux`, or all those of a part, `regions`, or of the `evaluation`. [default: the
+        list of all]
     page
         Write all entries as one page of Markdown on standard output.
     json
@@ -31,18 +32,19 @@ def explain(
     entries = list(list_entries()) if key is None else find_entries(key)
     if json:
         facts = [
-            {"key": f"{part.name}.{definition.key}", **list_facts(definition)} for part, definition in entries
+            {"key": f"{section.name}.{definition.key}", **list_facts(definition)}
+            for section, definition in entries
         ]
         print_json({"entries": facts})
         return
     if key is None:
-        rows = [(f"{part.name}.{d.key}", d.label.format("…"), d.meaning) for part, d in entries]
+        rows = [(f"{section.name}.{d.key}", d.label.format("…"), d.meaning) for section, d in entries]
         print_table(("Key", "Shown as", "Definition"), rows)
         print_blank()
         print_facts({"Next": "orbitscope explain regions.net_flux"})
         return
-    for index, (part, definition) in enumerate(entries):
+    for index, (section, definition) in enumerate(entries):
         if index:
             print_blank()
-        print_sentences([f"{part.name}.{definition.key}"])
+        print_sentences([f"{section.name}.{definition.key}"])
         print_facts(list_facts(definition))

@@ -41,13 +41,11 @@ def zoo(*, json: Json = False) -> None:
 
 
 def _describe(name: str) -> dict[str, Any]:
-    from ..evaluation import tabulate
     from ..runs.zoo import open_run
     from ..workflows.evaluate_run import load_evaluation
 
     run = open_run(name)
     settings = run.read_settings()
-    measures = {row["measure"]: row for row in tabulate(load_evaluation(name)) if row["start"] == "zero"}
     return {
         "name": name,
         "process": settings.process,
@@ -55,7 +53,7 @@ def _describe(name: str) -> dict[str, Any]:
         "seed": settings.seed,
         "epochs": len(run.read_history()),
         "n_checkpoints": len(run.list_checkpoints()),
-        "symbol_matrix_error": measures["symbol_matrix_error"]["estimate"],
+        "symbol_matrix_error": float(load_evaluation(name).find_quantity("symbol_matrix_error").estimate),
     }
 
 

@@ -1,4 +1,4 @@
-"""From the findings of each start to one result."""
+"""From what was measured from each start to one result."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,25 +9,25 @@ from jaxtyping import Float
 from ..hmm import HMM
 from ..sequences import compute_frequencies, compute_symbol_matrix, count_run_lengths
 from ..settings import EvaluationSettings
-from .measures import Finding, judge, list_measures
+from ..statistics import Estimate
+from .definitions import find_definition
+from .measures import Measured, judge, list_measures
 from .observation import Observation, Start
 from .result import SOURCES, EvaluationResult
 from .sampled_laws import has_reversible_output
 from .target import Target
 
-_NETWORK_COLUMNS = ("estimate", "low", "high", "test_low", "test_high", "n_units")
-
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that was seen and found from one start."""
+    """Everything that was seen and measured from one start."""
 
     start: Start
     network: Observation
     floor: Observation
     target: Target
-    network_findings: dict[str, Finding]
-    floor_findings: dict[str, Finding]
+    measured: dict[str, Measured]
+    measured_floor: dict[str, Measured]
 
 
 def assemble_result(
@@ -70,27 +70,28 @@ def assemble_result(
     )
 
 
-def _build_table(comparisons: list[Comparison], settings: EvaluationSettings) -> dict[str, np.ndarray]:
+def _build_table(comparisons: list[Comparison], settings: EvaluationSettings) -> dict[str, Any]:
     is_reversible = all(has_reversible_output(c.target) for c in comparisons)
     measures = list_measures(settings, is_reversible=is_reversible)
-    network = [[c.network_findings[m.name] for m in measures] for c in comparisons]
-    floor = [[c.floor_findings[m.name] for m in measures] for c in comparisons]
-
-    def collect(findings: list[list[Finding]], attribute: str) -> np.ndarray:
-        return np.array([[getattr(f, attribute) for f in row] for row in findings])
-
+    definitions = [find_definition(m.name)[0] for m in measures]
+    network = [[c.measured[m.name] for m in measures] for c in comparisons]
+    floor = [[c.measured_floor[m.name] for m in measures] for c in comparisons]
     return {
         "measure": np.array([m.name for m in measures]),
-        "description": np.array([m.description for m in measures]),
-        "unit": np.array([m.unit for m in measures]),
+        "description": np.array([definition.meaning for definition in definitions]),
+        "unit": np.array([definition.unit for definition in definitions]),
         "margin": np.array([m.margin for m in measures]),
         "target": np.array([m.target for m in measures]),
-        **{name: collect(network, name) for name in _NETWORK_COLUMNS},
-        "floor": collect(floor, "estimate"),
-        "floor_low": collect(floor, "low"),
-        "floor_high": collect(floor, "high"),
+        "estimate": _stack([[found.estimate for found in row] for row in network]),
+        "floor": _stack([[found.estimate for found in row] for row in floor]),
+        "test": _stack([[found.test for found in row] for row in network]),
+        "n_units": np.array([[found.n_units for found in row] for row in network]),
         "verdict": np.array([[judge(f, m) for f, m in zip(row, measures, strict=True)] for row in network]),
     }
+
+
+def _stack(rows: list[list[Estimate]]) -> Estimate:
+    return Estimate.stack([Estimate.stack(row) for row in rows])
 
 
 def _list_matrices(comparison: Comparison) -> list[Float[np.ndarray, "symbol symbol"]]:

@@ -1,21 +1,18 @@
 """Does the network emulate its process? The judged measures of an evaluation, in words."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import torch
 
+from ..quantity import Margin, Quantity, add_section
 from ..settings import LossSettings
 from ..training import PLATEAU_MEMORY, compute_memory
+from .definitions import SECTION
 from .expected_counts import find_rarest_symbol
-from .result import EvaluationResult, tabulate
-
-WITHIN, OUTSIDE, UNDECIDED = "equivalent", "different", "inconclusive"
-
-VERDICT_WORDS = {WITHIN: "within", OUTSIDE: "outside", UNDECIDED: "undecided"}
-"""How a table says where a measure lies: within its margin, outside of it, or not to be told."""
+from .result import OUTSIDE, UNDECIDED, WITHIN, EvaluationResult
 
 
 @dataclass(frozen=True)
@@ -32,8 +29,8 @@ class Emulation:
         Measures that have a margin.
     memory : float
         Dependence of consecutive symbols as a share of that of the process.
-    worst : dict or None
-        Row of :func:`tabulate` that is outside by the most margins; None if none is outside.
+    worst : Quantity or None
+        The measure that is outside by the most margins; None if none is outside.
     sentences : tuple of str
         The conclusion, what is worst, and what becomes of the rarest symbol if that is off too.
     """
@@ -43,8 +40,14 @@ class Emulation:
     n_undecided: int
     n_judged: int
     memory: float
-    worst: dict[str, Any] | None
+    worst: Quantity | None
     sentences: tuple[str, ...]
+
+    def to_plain(self) -> dict[str, Any]:
+        """JSON form; the key of the worst measure is that of ``orbitscope explain``."""
+        worst = [quantity.to_plain() for quantity in add_section(SECTION, filter(None, [self.worst]))]
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return values | {"worst": worst[0] if worst else None}
 
 
 def conclude_emulation(
@@ -60,26 +63,36 @@ def conclude_emulation(
     loss : LossSettings, optional
         Loss of the training, which explains some defects.
     """
-    rows = [row for row in tabulate(result) if row["start"] == start and _is_judged(row)]
-    counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in VERDICT_WORDS}
-    off = sorted((row for row in rows if row["verdict"] == OUTSIDE), key=_count_margins, reverse=True)
+    judged = _list_judged(result, start)
+    verdicts = [margin.verdict for _, margin in judged]
+    counts = {verdict: verdicts.count(verdict) for verdict in (WITHIN, OUTSIDE, UNDECIDED)}
+    off = [pair for pair in judged if pair[1].verdict == OUTSIDE]
+    off.sort(key=lambda pair: _count_margins(*pair), reverse=True)
     memory = _measure_memory(result, start)
     verdict = _decide(counts, memory)
-    sentences = [_say_verdict(verdict, counts, len(rows), memory)]
+
+    sentences = [_say_verdict(verdict, counts, len(judged), memory)]
     if off and verdict != "memoryless":
-        sentences.append(f"Worst: {_say_defect(off[0], result, loss)}.")
-        rare = [row for row in off[1:] if row["measure"] == "rare_symbol_error"]
-        sentences += [f"{_capitalise(_say_defect(row, result, loss))}." for row in rare]
-    numbers = counts[WITHIN], counts[UNDECIDED], len(rows)
-    return Emulation(verdict, *numbers, memory, off[0] if off else None, tuple(sentences))
+        sentences.append(f"Worst: {_say_defect(*off[0], result, start, loss)}.")
+        rare = [pair for pair in off[1:] if _find_name(pair[0]) == "rare_symbol_error"]
+        sentences += [f"{_capitalise(_say_defect(*pair, result, start, loss))}." for pair in rare]
+    numbers = counts[WITHIN], counts[UNDECIDED], len(judged)
+    return Emulation(verdict, *numbers, memory, off[0][0] if off else None, tuple(sentences))
 
 
-def _is_judged(row: dict[str, Any]) -> bool:
-    return row["margin"] is not None and row["verdict"] in VERDICT_WORDS
+def _list_judged(result: EvaluationResult, start: str) -> list[tuple[Quantity, Margin]]:
+    """Measures that lie within, outside or undecided, with their margins."""
+    pairs = [(quantity, quantity.margin) for quantity in result.list_quantities(start)]
+    return [(quantity, margin) for quantity, margin in pairs if margin and not quantity.word]
 
 
-def _count_margins(row: dict[str, Any]) -> float:
-    return abs(row["estimate"] - row["target"]) / row["margin"] if row["margin"] else math.inf
+def _count_margins(quantity: Quantity, margin: Margin) -> float:
+    return abs(float(quantity.estimate) - margin.target) / margin.size if margin.size else math.inf
+
+
+def _find_name(quantity: Quantity) -> str:
+    """Key without the start."""
+    return quantity.key.partition("[")[0]
 
 
 def _measure_memory(result: EvaluationResult, start: str) -> float:
@@ -125,11 +138,13 @@ def _say_verdict(verdict: str, counts: dict[str, int], n_judged: int, memory: fl
     }[verdict]
 
 
-def _say_defect(row: dict[str, Any], result: EvaluationResult, loss: LossSettings | None) -> str:
+def _say_defect(
+    quantity: Quantity, margin: Margin, result: EvaluationResult, start: str, loss: LossSettings | None
+) -> str:
     """What it means that a measure is outside its margin; starts in lower case."""
-    value, margin = row["estimate"], row["margin"]
-    if row["measure"] == "rare_symbol_error":
-        return _say_rare_symbol(row, result, loss)
+    name, value = _find_name(quantity), float(quantity.estimate)
+    if name == "rare_symbol_error":
+        return _say_rare_symbol(result, start, loss)
     if math.isinf(value):
         return "some sequences are impossible under the process, so their cross-entropy is infinite"
     more, less = {
@@ -146,21 +161,21 @@ def _say_defect(row: dict[str, Any], result: EvaluationResult, loss: LossSetting
             "",
         ),
         "classifier_auc": ("a classifier tells its sequences from those of the process, AUC {:.2f}", ""),
-    }[row["measure"]]
-    text = less if less and value < row["target"] else more
-    shown = value if row["measure"] == "classifier_auc" else abs(value)
+    }[name]
+    text = less if less and value < margin.target else more
+    shown = value if name == "classifier_auc" else abs(value)
     allowed = (
-        f"{row['target']} ± {margin:g}"
-        if row["target"]
-        else f"{margin:.0%}"
+        f"{margin.target} ± {margin.size:g}"
+        if margin.target
+        else f"{margin.size:.0%}"
         if "%}" in text
-        else f"{margin:g}"
+        else f"{margin.size:g}"
     )
     return f"{text.format(shown)} (margin {allowed})"
 
 
-def _say_rare_symbol(row: dict[str, Any], result: EvaluationResult, loss: LossSettings | None) -> str:
-    network, exact = _select(result.frequencies, result, row["start"])
+def _say_rare_symbol(result: EvaluationResult, start: str, loss: LossSettings | None) -> str:
+    network, exact = _select(result.frequencies, result, start)
     rarest = find_rarest_symbol(exact)
     share = network[rarest] / exact[rarest]
     how = "almost never emitted" if share < 0.1 else f"emitted at {share:.0%} of its frequency"

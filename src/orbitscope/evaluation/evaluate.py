@@ -14,7 +14,7 @@ from ..random_streams import derive_seed
 from ..settings import EvaluationSettings
 from .assembly import Comparison, assemble_result
 from .expected_counts import measure_expected_counts
-from .measures import UNDEFINED, Finding, average_replicates
+from .measures import UNDEFINED, Measured, average_replicates
 from .observation import (
     Design,
     Observation,
@@ -170,8 +170,8 @@ def _compare(
     floor = observe_process(process, design, rng=np.random.default_rng(seeds["floor"]))
     target = prepare_target(process, design, settings, rng=np.random.default_rng(seeds["target"]))
     rng = np.random.default_rng(seeds["resampling"])
-    found_network: dict[str, Finding] = {}
-    found_floor: dict[str, Finding] = {}
+    found_network: dict[str, Measured] = {}
+    found_floor: dict[str, Measured] = {}
     for i, (label, measure) in enumerate(STAGES):
         span(SIMULATION_SHARE + (1 - SIMULATION_SHARE) * i / len(STAGES), label)
         found_network |= measure(emulator, target, settings, rng=rng)
@@ -180,7 +180,9 @@ def _compare(
     return Comparison(start, emulator, floor, target, found_network, found_floor)
 
 
-def _add_excess(network: dict[str, Finding], floor: dict[str, Finding], settings: EvaluationSettings) -> None:
+def _add_excess(
+    network: dict[str, Measured], floor: dict[str, Measured], settings: EvaluationSettings
+) -> None:
     """Differences from the floor, batch by batch: both are matched with the same batches of the process."""
     for name in ("matched_distance", "sinkhorn_loss"):
         difference = network[name].replicates - floor[name].replicates
@@ -220,8 +222,8 @@ def _list_failures(comparisons: list[Comparison]) -> list[str]:
     return [
         f"start `{c.start}`: AUC of the {source} left out: the classifier did not converge"
         for c in comparisons
-        for source, found in (("network", c.network_findings), ("floor", c.floor_findings))
-        if math.isnan(found["classifier_auc"].estimate)
+        for source, found in (("network", c.measured), ("floor", c.measured_floor))
+        if math.isnan(float(found["classifier_auc"].estimate))
     ]
 
 

@@ -7,14 +7,14 @@ from ..errors import InputError
 from ..sequences import compute_frequencies, compute_symbol_matrix, compute_volatility
 from ..settings import EvaluationSettings
 from ..statistics import bootstrap_statistic
-from .measures import UNDEFINED, Finding, bracket_largest, bracket_normal, build_finding
+from .measures import UNDEFINED, Measured, bracket_largest, bracket_normal, measure_value
 from .observation import Observation
 from .target import Target
 
 
 def measure_expected_counts(
     observation: Observation, target: Target, settings: EvaluationSettings, *, rng: np.random.Generator
-) -> dict[str, Finding]:
+) -> dict[str, Measured]:
     """Errors of symbol matrix, frequencies, rarest symbol and volatility against the exact values.
 
     Notes
@@ -37,14 +37,14 @@ def measure_expected_counts(
     bootstrap = bootstrap_statistic(np.concatenate(flat, axis=1), compute_errors, rng=rng, **options)
     standard_errors = bootstrap.samples.std(axis=0)
 
-    def find_largest(cells: slice) -> Finding:
+    def find_largest(cells: slice) -> Measured:
         bracket = bracket_largest(bootstrap.estimate[cells], standard_errors[cells])
         largest = float(np.abs(bootstrap.estimate[cells]).max())
-        return build_finding(largest, bracket, settings, n_units=n_groups)
+        return measure_value(largest, bracket, settings, n_units=n_groups)
 
-    def find_signed(value: float, error: float) -> Finding:
+    def find_signed(value: float, error: float) -> Measured:
         bracket = bracket_normal(value, error)
-        return build_finding(value, bracket, settings, n_units=n_groups) if np.isfinite(value) else UNDEFINED
+        return measure_value(value, bracket, settings, n_units=n_groups) if np.isfinite(value) else UNDEFINED
 
     rarest = find_rarest_symbol(target.frequencies)
     scale = float(target.frequencies[rarest])

@@ -1,4 +1,4 @@
-"""What an evaluation measures: the list of measures, a finding with its intervals, and the verdict."""
+"""What an evaluation measures: the list of measures, a value with its intervals, and the verdict."""
 
 import math
 from collections.abc import Callable
@@ -9,10 +9,15 @@ from jaxtyping import Float
 from scipy.special import ndtri, stdtrit
 
 from ..settings import EvaluationSettings
-from ..statistics import JackknifeResult, decide_equivalence
+from ..statistics import Estimate, JackknifeResult, decide_equivalence
+from .definitions import list_names
 
 Bracket = Callable[[float], tuple[float, float]]
 """Limits that miss the true value with at most the given probability on each side."""
+
+
+NO_MARGIN, UNDEFINED_VERDICT = "no margin", "undefined"
+"""Verdicts of a measure without a margin, and of one that does not exist."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Measure:
 
     Attributes
     ----------
-    name, description, unit : str
+    name : str
     margin : float
         Largest deviation from ``target`` that counts as none; NaN where none was stated.
     target : float
@@ -29,40 +34,40 @@ class Measure:
     """
 
     name: str
-    description: str
-    unit: str = "1"
     margin: float = math.nan
     target: float = 0.0
 
 
 @dataclass(frozen=True)
-class Finding:
+class Measured:
     """A measured value.
 
     Attributes
     ----------
-    estimate : float
-    low, high : float
-        Confidence interval of the level in the settings.
-    test_low, test_high : float
-        Interval of level 1 − 2α, which the verdict compares with the margin.
+    estimate : Estimate
+        With the confidence interval of the level in the settings.
+    test : Estimate
+        The same value with the interval of level 1 − 2α, which the verdict compares with the margin.
     n_units : int
         Independent units behind it: trajectories, groups of them, or batches.
     replicates : (replicate,)
         Values on disjoint batches, where the estimate is their mean.
     """
 
-    estimate: float
-    low: float = math.nan
-    high: float = math.nan
-    test_low: float = math.nan
-    test_high: float = math.nan
+    estimate: Estimate
+    test: Estimate
     n_units: int = 0
     replicates: Float[np.ndarray, " replicate"] = field(default_factory=lambda: np.empty(0))
 
 
-UNDEFINED = Finding(math.nan)
+UNDEFINED = Measured(Estimate(math.nan), Estimate(math.nan))
 """What a measure gives where it does not exist (a word longer than the window, an HMM too large to refit)."""
+
+_FLOOR_ONLY = (
+    *("matched_distance", "sinkhorn_loss"),
+    *("refit_kl_rate", "refit_kl_rate_reverse", "refit_parameter_error"),
+)
+"""Measures that depend on the size of the sample: what a perfect emulator has is known through the floor."""
 
 
 def list_measures(settings: EvaluationSettings, *, is_reversible: bool = False) -> list[Measure]:
@@ -75,72 +80,44 @@ def list_measures(settings: EvaluationSettings, *, is_reversible: bool = False) 
         Whether a perfect emulator has no irreversibility; otherwise its value is known through the floor
         only, like those of re-estimated HMMs, which depend on the size of the sample.
     """
-    s, nats, floor_only = settings, "nat per symbol", math.nan
-    irreversibility = 0.0 if is_reversible else floor_only
-    words = [
-        Measure(
-            f"ngram_divergence_{n}", f"KL divergence of {n}-grams from the exact law, bias-corrected", "nat"
-        )
-        for n in range(1, s.max_word_length + 1)
-    ]
+    margins = {
+        "symbol_matrix_error": settings.margin_symbol_matrix,
+        "frequency_error": settings.margin_frequency,
+        "rare_symbol_error": settings.margin_rare_symbol,
+        "volatility_error": settings.margin_volatility,
+        "cross_entropy_gap": settings.margin_cross_entropy,
+        "impossible_share": settings.margin_impossible,
+        "run_length_distance": settings.margin_run_length,
+        "classifier_auc": settings.margin_auc,
+    }
+    targets = dict.fromkeys(_FLOOR_ONLY, math.nan) | {"classifier_auc": 0.5}
+    if not is_reversible:
+        targets["irreversibility"] = math.nan
     return [
-        Measure("symbol_matrix_error", "largest error of a symbol-matrix entry", "1", s.margin_symbol_matrix),
-        Measure("frequency_error", "largest error of a symbol frequency", "1", s.margin_frequency),
-        Measure("rare_symbol_error", "relative error of the rarest symbol", "1", s.margin_rare_symbol),
-        Measure("volatility_error", "volatility over the exact one, minus 1", "1", s.margin_volatility),
-        Measure("cross_entropy_gap", "cross-entropy minus block entropy", nats, s.margin_cross_entropy),
-        Measure("impossible_share", "sequences of probability zero", "1", s.margin_impossible),
-        *words,
-        Measure("impossible_word_share", "share of the longest n-grams that have probability zero"),
-        Measure("run_length_distance", "total variation of complete runs", "1", s.margin_run_length),
-        Measure("run_length_distance_crossfit", "the same, signs and values from different sequences"),
-        Measure(
-            "irreversibility",
-            "KL divergence of triples from reversed ones, bias-corrected",
-            "nat",
-            target=irreversibility,
-        ),
-        Measure("classifier_auc", "held-out AUC of a classifier", "1", s.margin_auc, 0.5),
-        Measure("matched_distance", "mean distance after one-to-one matching", "1", target=floor_only),
-        Measure("matched_distance_excess", "the same minus its floor, paired"),
-        Measure(
-            "sinkhorn_loss", "Sinkhorn divergence at the published epsilon", "mismatches", target=floor_only
-        ),
-        Measure("sinkhorn_loss_excess", "the same minus its floor, paired", "mismatches"),
-        Measure(
-            "refit_kl_rate",
-            "KL rate from the process to the HMM re-estimated from samples",
-            nats,
-            target=floor_only,
-        ),
-        Measure(
-            "refit_kl_rate_reverse",
-            "KL rate from the re-estimated HMM to the process",
-            nats,
-            target=floor_only,
-        ),
-        Measure(
-            "refit_parameter_error",
-            "largest error of a re-estimated, aligned probability",
-            target=floor_only,
-        ),
+        Measure(name, margins.get(name, math.nan), targets.get(name, 0.0))
+        for name in list_names(settings.max_word_length)
     ]
 
 
-def build_finding(
-    estimate: float,
+def measure_value(
+    value: float,
     bracket: Bracket,
     settings: EvaluationSettings,
     *,
     n_units: int,
     replicates: Float[np.ndarray, " replicate"] | None = None,
-) -> Finding:
+) -> Measured:
     """Evaluate a bracket at the levels of the confidence interval and of the test."""
-    low, high = bracket((1 - settings.confidence) / 2)
-    test_low, test_high = bracket(settings.alpha)
-    values = np.empty(0) if replicates is None else replicates
-    numbers = (float(x) for x in (estimate, low, high, test_low, test_high))
-    return Finding(*numbers, n_units=n_units, replicates=values)
+    estimate, test = (
+        Estimate(value, *bracket(tail)) for tail in ((1 - settings.confidence) / 2, settings.alpha)
+    )
+    return Measured(estimate, test, n_units, np.empty(0) if replicates is None else replicates)
+
+
+def measure_exactly(value: float, *, n_units: int) -> Measured:
+    """A value that the sample leaves no doubt about: its interval has no width."""
+    certain = Estimate(value, value, value)
+    return Measured(certain, certain, n_units)
 
 
 def bracket_normal(estimate: float, standard_error: float) -> Bracket:
@@ -172,43 +149,43 @@ def bracket_largest(
     return bracket
 
 
-def average_replicates(values: Float[np.ndarray, " replicate"], settings: EvaluationSettings) -> Finding:
+def average_replicates(values: Float[np.ndarray, " replicate"], settings: EvaluationSettings) -> Measured:
     """Mean over disjoint batches with Student's t interval; no interval from a single batch."""
     n = len(values)
     if n == 0:
         return UNDEFINED
     mean = float(values.mean())
     if n == 1 or not math.isfinite(mean):
-        return Finding(mean, n_units=n, replicates=values)
+        return Measured(Estimate(mean), Estimate(mean), n, values)
     error = float(values.std(ddof=1)) / math.sqrt(n)
 
     def bracket(tail: float) -> tuple[float, float]:
         half_width = -float(stdtrit(n - 1, tail)) * error
         return mean - half_width, mean + half_width
 
-    return build_finding(mean, bracket, settings, n_units=n, replicates=values)
+    return measure_value(mean, bracket, settings, n_units=n, replicates=values)
 
 
 def correct_by_jackknife(
     jackknife: JackknifeResult, settings: EvaluationSettings, *, null_error: float = 0.0
-) -> Finding:
+) -> Measured:
     """Bias-corrected value with a normal interval; its standard error is at least ``null_error``."""
     value = float(jackknife.corrected)
     bracket = bracket_normal(value, max(float(jackknife.standard_error), null_error))
-    return build_finding(value, bracket, settings, n_units=jackknife.n_groups)
+    return measure_value(value, bracket, settings, n_units=jackknife.n_groups)
 
 
-def judge(finding: Finding, measure: Measure) -> str:
+def judge(measured: Measured, measure: Measure) -> str:
     """Verdict of two one-sided tests: equivalent, different, inconclusive, no margin, or undefined.
 
     Schuirmann (1987): equivalent when the interval of level 1 − 2α lies inside target ± margin, different
     when it lies wholly outside, inconclusive otherwise. A measure that does not exist is undefined.
     """
-    if math.isnan(finding.estimate):
-        return "undefined"
+    if np.isnan(measured.estimate.value):
+        return UNDEFINED_VERDICT
     if math.isnan(measure.margin):
-        return "no margin"
-    low, high = finding.test_low - measure.target, finding.test_high - measure.target
+        return NO_MARGIN
+    low, high = (float(limit) - measure.target for limit in (measured.test.low, measured.test.high))
     return decide_equivalence(low, high, measure.margin)
 
 

@@ -6,7 +6,7 @@ from jaxtyping import Integer
 from ..errors import InputError
 from ..hmm import HMM, align_states, estimate_kl_rate, fit_baum_welch, is_identifiable
 from ..settings import EvaluationSettings
-from .measures import UNDEFINED, Finding, average_replicates
+from .measures import UNDEFINED, Measured, average_replicates
 from .observation import Observation
 from .target import Target
 from .two_sample import list_batches
@@ -21,7 +21,7 @@ TOLERANCE = 1e-5
 
 def measure_refit(
     observation: Observation, target: Target, settings: EvaluationSettings, *, rng: np.random.Generator
-) -> dict[str, Finding]:
+) -> dict[str, Measured]:
     """Re-estimate HMMs of the process's size from disjoint samples and compare each with the process.
 
     Notes

@@ -1,18 +1,29 @@
-"""The result of an evaluation, and its table."""
+"""The result of an evaluation, and its quantities."""
 
-import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int, Integer, Shaped
 
-from ..results import Result, axes
+from ..errors import unknown_name
+from ..quantity import Beside, Margin, Quantity, Reference, known_value
+from ..results import Result, axes, estimates
+from ..statistics import Estimate
+from .definitions import find_definition
+from .measures import UNDEFINED_VERDICT
 
 SOURCES = ("network", "floor", "exact")
-"""The network, an process sample observed in the same way, and the exact values of the process."""
+"""The network, a process sample observed in the same way, and the exact values of the process."""
 
-_CELL = ("start", "measure")
+PROCESS_SAMPLE = "process sample"
+"""Name of the floor beside a quantity."""
+
+WITHIN, OUTSIDE, UNDECIDED = "within", "outside", "undecided"
+"""How a reader is told where a measure lies: within its margin, outside of it, or not to be told."""
+
+_VERDICT_WORDS = {"equivalent": WITHIN, "different": OUTSIDE, "inconclusive": UNDECIDED}
+
 _SAMPLED = ("start", "sampled_source", "raster_sequence", "step")
 
 
@@ -29,15 +40,15 @@ class EvaluationResult(Result):
     measure, description, unit, margin, target : (measure,)
         Lines of the table; ``margin`` is NaN where none was stated, ``target`` the value of a perfect
         emulator (NaN: known through the floor only).
-    estimate, low, high : (start, measure)
-        Value and confidence interval; NaN where the measure is undefined.
-    floor, floor_low, floor_high : (start, measure)
+    estimate : Estimate, (start, measure)
+        Value of the network and its confidence interval; NaN where the measure is undefined.
+    floor : Estimate, (start, measure)
         The same for the process sample.
-    test_low, test_high : (start, measure)
-        Interval of level 1 − 2α that the verdict compares with the margin; NaN where none was stored.
+    test : Estimate, (start, measure)
+        The value of the network with the interval of level 1 − 2α that the verdict compares with the margin.
     verdict : (start, measure)
         "equivalent", "different", "inconclusive" or "no margin". A measure that is undefined (its estimate is
-        NaN) has no verdict, whatever stands here; `tabulate` says "undefined".
+        NaN) has no verdict, whatever stands here.
     n_units : (start, measure)
         Independent units behind the estimate.
     symbol : (symbol,)
@@ -64,26 +75,9 @@ class EvaluationResult(Result):
         "measure", description="largest deviation that counts as none"
     )
     target: Float[np.ndarray, " measure"] = axes("measure", description="value of a perfect emulator")
-    estimate: Float[np.ndarray, "start measure"] = axes(
-        "start", "measure", description="value for the network"
-    )
-    low: Float[np.ndarray, "start measure"] = axes("start", "measure", description="lower confidence limit")
-    high: Float[np.ndarray, "start measure"] = axes("start", "measure", description="upper confidence limit")
-    floor: Float[np.ndarray, "start measure"] = axes(
-        "start", "measure", description="value for an process sample"
-    )
-    floor_low: Float[np.ndarray, "start measure"] = axes(
-        "start", "measure", description="lower limit of floor"
-    )
-    floor_high: Float[np.ndarray, "start measure"] = axes(
-        "start", "measure", description="upper limit of floor"
-    )
-    test_low: Float[np.ndarray, "start measure"] = axes(
-        *_CELL, description="lower limit of the test's interval"
-    )
-    test_high: Float[np.ndarray, "start measure"] = axes(
-        *_CELL, description="upper limit of the test's interval"
-    )
+    estimate: Estimate = estimates("start", "measure", description="value for the network")
+    floor: Estimate = estimates("start", "measure", description="value for a process sample")
+    test: Estimate = estimates("start", "measure", description="value with the interval of the test")
     verdict: Shaped[np.ndarray, "start measure"] = axes("start", "measure", description="two one-sided tests")
     n_units: Int[np.ndarray, "start measure"] = axes("start", "measure", description="independent units")
     symbol: Shaped[np.ndarray, " symbol"] = axes("symbol", description="symbol")
@@ -106,34 +100,66 @@ class EvaluationResult(Result):
         *_SAMPLED, description="sampled symbols"
     )
 
+    remedy: ClassVar[str] = (
+        "Convert one of an older version with `python experiments/convert_evaluations.py FILE`, or evaluate "
+        "the run again."
+    )
 
-def tabulate(result: EvaluationResult) -> list[dict[str, Any]]:
-    """List every measure from every start as plain values, for the terminal and for JSON.
+    def headline(self) -> list[Quantity]:
+        """Every measure from every start; labels and keys of the stationary start name it."""
+        quantities: list[Quantity] = []
+        for start in self.start.tolist():
+            suffix = "" if start == "zero" else f", {start} start"
+            quantities += [replace(q, label=f"{q.label}{suffix}") for q in self.list_quantities(start)]
+        return quantities
 
-    Parameters
-    ----------
-    result : EvaluationResult
+    def list_quantities(self, start: str = "zero") -> list[Quantity]:
+        """Every measure from one start, which their labels do not name."""
+        return [self.find_quantity(measure, start) for measure in self.measure.tolist()]
 
-    Returns
-    -------
-    list of dict
-        Keys start, measure, description, unit, estimate, low, high, floor, floor_low, floor_high, test_low,
-        test_high, target, margin, verdict, n_units; None where a number is undefined, an infinite float where
-        it is infinite. The verdict is "undefined" where the estimate is.
-    """
-    columns = ("estimate", "low", "high", "floor", "floor_low", "floor_high", "test_low", "test_high")
-    rows = []
-    for i, start in enumerate(result.start.tolist()):
-        for j, name in enumerate(result.measure.tolist()):
-            row = {"start": start, "measure": name}
-            row |= {key: str(getattr(result, key)[j]) for key in ("description", "unit")}
-            row |= {key: _to_number(getattr(result, key)[i, j]) for key in columns}
-            row |= {key: _to_number(getattr(result, key)[j]) for key in ("target", "margin")}
-            verdict = "undefined" if row["estimate"] is None else str(result.verdict[i, j])
-            row |= {"verdict": verdict, "n_units": int(result.n_units[i, j])}
-            rows.append(row)
-    return rows
+    def find_quantity(self, measure: str, start: str = "zero") -> Quantity:
+        """One measure from one start, beside its margin and the process sample.
+
+        Parameters
+        ----------
+        measure : str
+            As in ``measure``, for example "ngram_divergence_2".
+        start : str
+            "zero" or "stationary".
+
+        Raises
+        ------
+        InputError
+            If there is no such measure or start.
+        """
+        i, j = _find("start", self.start, start), _find("measure", self.measure, measure)
+        definition, n = find_definition(measure)
+        index = ",".join(filter(None, (n, "" if start == "zero" else start)))
+        is_undefined = bool(np.isnan(self.estimate.value[i, j]))
+        return definition.measure(
+            self.estimate[i, j],
+            index or None,
+            name=n,
+            beside=self._list_beside(i, j, definition.unit, is_undefined=is_undefined),
+            word=UNDEFINED_VERDICT if is_undefined else "",
+        )
+
+    def _list_beside(self, i: int, j: int, unit: str, *, is_undefined: bool) -> tuple[Beside, ...]:
+        """Margin or else the value of a perfect emulator, and the process sample, if they are known."""
+        target, size, floor = float(self.target[j]), float(self.margin[j]), self.floor[i, j]
+        beside: list[Beside] = []
+        if not np.isnan(size):
+            stored = str(self.verdict[i, j])
+            verdict = UNDEFINED_VERDICT if is_undefined else _VERDICT_WORDS.get(stored, stored)
+            beside.append(Margin(size, target, self.test[i, j], verdict))
+        elif not np.isnan(target):
+            beside += known_value("perfect emulator", target)
+        if not np.isnan(floor.value):
+            beside.append(Reference(PROCESS_SAMPLE, floor, unit))
+        return tuple(beside)
 
 
-def _to_number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+def _find(kind: str, names: np.ndarray, name: str) -> int:
+    if name not in names:
+        raise unknown_name(kind, name, names.tolist())
+    return names.tolist().index(name)

@@ -15,7 +15,15 @@ from ..sequences import (
 )
 from ..settings import EvaluationSettings
 from ..statistics import compute_jackknife
-from .measures import UNDEFINED, Finding, bracket_normal, build_finding, correct_by_jackknife, find_z
+from .measures import (
+    UNDEFINED,
+    Measured,
+    bracket_normal,
+    correct_by_jackknife,
+    find_z,
+    measure_exactly,
+    measure_value,
+)
 from .observation import Observation
 from .target import Target
 
@@ -41,7 +49,7 @@ REVERSIBLE = 1e-9
 
 def measure_likelihood(
     observation: Observation, target: Target, settings: EvaluationSettings, *, rng: np.random.Generator
-) -> dict[str, Finding]:
+) -> dict[str, Measured]:
     """Cross-entropy under the process minus its block entropy at the same window, and the impossible share.
 
     Notes
@@ -58,19 +66,19 @@ def measure_likelihood(
     n_possible = possible.sum(axis=1)
     impossible = measure_share((~possible).sum(axis=1), np.full(len(windows), windows.shape[1]), settings)
     if not possible.any():
-        infinite = Finding(*[np.inf] * 5, n_units=len(windows))
+        infinite = measure_exactly(math.inf, n_units=len(windows))
         return {"cross_entropy_gap": infinite, "impossible_share": impossible}
     sums = np.where(possible, -log_likelihood, 0.0).sum(axis=1)
     mean = float(sums.sum() / n_possible.sum())
     gap = mean - target.entropy.mean
     error = float(np.hypot(_find_ratio_error(sums, n_possible), target.entropy.standard_error))
-    finding = build_finding(gap, bracket_normal(gap, error), settings, n_units=len(windows))
-    return {"cross_entropy_gap": finding, "impossible_share": impossible}
+    measured = measure_value(gap, bracket_normal(gap, error), settings, n_units=len(windows))
+    return {"cross_entropy_gap": measured, "impossible_share": impossible}
 
 
 def measure_words(
     observation: Observation, target: Target, settings: EvaluationSettings, *, rng: np.random.Generator
-) -> dict[str, Finding]:
+) -> dict[str, Measured]:
     """Divergence of n-grams from the exact law of the window, and the output irreversibility.
 
     Notes
@@ -147,7 +155,7 @@ def has_reversible_output(target: Target) -> bool:
 
 def measure_runs(
     observation: Observation, target: Target, settings: EvaluationSettings, *, rng: np.random.Generator
-) -> dict[str, Finding]:
+) -> dict[str, Measured]:
     """Total variation between the complete runs of the windows and their exact law, plain and cross-fitted.
 
     Notes
@@ -162,7 +170,7 @@ def measure_runs(
         return dict.fromkeys(names, UNDEFINED)
     counts = count_pooled_runs(observation, target)
     if counts.sum() == 0:
-        return dict.fromkeys(names, Finding(*[1.0] * 5, n_units=len(counts)))
+        return dict.fromkeys(names, measure_exactly(1.0, n_units=len(counts)))
     exact = target.run_law.pooled_pmf
     law = counts.sum(axis=0) / counts.sum()
     signs = np.sign(law - exact) / 2
@@ -171,10 +179,12 @@ def measure_runs(
     fitted_error = FITTED_INFLATION * error
 
     def bracket(tail: float) -> tuple[float, float]:
-        return max(fitted - find_z(tail) * fitted_error, 0.0), min(plain + find_z(tail) * error, 1.0)
+        low = max(fitted - find_z(tail) * fitted_error, 0.0)
+        high = min(plain + find_z(tail) * error, 1.0)
+        return min(low, high), high  # where all sequences are alike, they differ by rounding
 
-    cross = build_finding(fitted, bracket_normal(fitted, fitted_error), settings, n_units=len(counts))
-    return {names[0]: build_finding(plain, bracket, settings, n_units=len(counts)), names[1]: cross}
+    cross = measure_value(fitted, bracket_normal(fitted, fitted_error), settings, n_units=len(counts))
+    return {names[0]: measure_value(plain, bracket, settings, n_units=len(counts)), names[1]: cross}
 
 
 def count_pooled_runs(observation: Observation, target: Target) -> Int[np.ndarray, "group length"]:
@@ -218,7 +228,7 @@ def measure_share(
     hits: Integer[np.ndarray, " cluster"],
     totals: Integer[np.ndarray, " cluster"],
     settings: EvaluationSettings,
-) -> Finding:
+) -> Measured:
     """Share of hits among items that come in independent clusters (trajectories).
 
     Parameters
@@ -247,14 +257,14 @@ def measure_share(
         half_width = math.sqrt(z2 * (n * share * (1 - share) + z2 / 4)) / (n + z2)
         return max(centre - half_width, 0.0), min(centre + half_width, 1.0)
 
-    return build_finding(share, bracket, settings, n_units=len(hits))
+    return measure_value(share, bracket, settings, n_units=len(hits))
 
 
 def _measure_impossible_words(
     windows: Integer[np.ndarray, "cluster window time"],
     law: Float[np.ndarray, "..."],
     settings: EvaluationSettings,
-) -> Finding:
+) -> Measured:
     n_words, impossible, hits = windows.shape[2] - law.ndim + 1, law == 0, []
     for group in np.array_split(windows, min(N_SAMPLE_GROUPS, len(windows))):
         words = tuple(group[..., k : n_words + k] for k in range(law.ndim))

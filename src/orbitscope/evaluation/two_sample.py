@@ -13,7 +13,7 @@ from ..loss import SinkhornDivergence
 from ..sequences import count_ngrams_by_sequence, find_complete_runs, sum_run_powers
 from ..settings import EvaluationSettings
 from ..statistics import fit_logistic_regression
-from .measures import UNDEFINED, Finding, average_replicates, bracket_normal, build_finding
+from .measures import UNDEFINED, Measured, average_replicates, bracket_normal, measure_value
 from .observation import Observation
 from .target import Target
 
@@ -23,7 +23,7 @@ MAX_FEATURES = 200
 
 def measure_classifier(
     observation: Observation, target: Target, settings: EvaluationSettings, *, rng: np.random.Generator
-) -> dict[str, Finding]:
+) -> dict[str, Measured]:
     """Held-out AUC of a logistic regression that tells the sample from sequences of the process.
 
     Notes
@@ -51,12 +51,12 @@ def measure_classifier(
         low, high = bracket_normal(auc, error)(tail)
         return max(low, 0.0), min(high, 1.0)
 
-    return {"classifier_auc": build_finding(auc, bracket, settings, n_units=len(positive) + len(negative))}
+    return {"classifier_auc": measure_value(auc, bracket, settings, n_units=len(positive) + len(negative))}
 
 
 def measure_batches(
     observation: Observation, target: Target, settings: EvaluationSettings, *, rng: np.random.Generator
-) -> dict[str, Finding]:
+) -> dict[str, Measured]:
     """Matched distance and Sinkhorn loss between disjoint batches of the sample and of the process.
 
     Notes

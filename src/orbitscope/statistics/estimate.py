@@ -79,7 +79,10 @@ class Estimate:
         return bool(self.low > number or self.high < number)
 
     def __format__(self, spec: str) -> str:
-        """A single number with its interval: ``""`` or a number of digits; ``"%"`` for a share."""
+        """A single number with its interval: ``""`` or a number of digits; ``"%"`` for a share.
+
+        An infinite number whose limits are infinite, too, stands alone.
+        """
         digits, factor = int(spec.rstrip("%") or 3), 100.0 if spec.endswith("%") else 1.0
         sign = " %" if spec.endswith("%") else ""
         if np.isnan(self.value):
@@ -87,7 +90,8 @@ class Estimate:
         value, *limits = (
             format_number(factor * float(x), digits=digits) for x in (self.value, self.low, self.high)
         )
-        return f"{value}{sign}" if np.isnan(self.low) else f"{value} [{', '.join(limits)}]{sign}"
+        is_alone = np.isnan(self.low) or (np.isinf(self.value) and self.low == self.value == self.high)
+        return f"{value}{sign}" if is_alone else f"{value} [{', '.join(limits)}]{sign}"
 
     def __str__(self) -> str:
         return f"{self}" if np.ndim(self.value) == 0 else repr(self)

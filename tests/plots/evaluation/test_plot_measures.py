@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from evaluated_runs import MEASURES, list_texts
+from evaluated_runs import MEASURES, change, list_texts
 
 from orbitscope import plots
 from orbitscope.plots.style import NETWORK_COLOR
+from orbitscope.statistics import Estimate
 
 
 def test_judged_measures_are_drawn_in_units_of_their_margin(evaluation):
@@ -17,8 +18,8 @@ def test_judged_measures_are_drawn_in_units_of_their_margin(evaluation):
         "symbol matrix error",
         "frequency error",
         "run length distance",
-        "classifier AUC",
-        "cross entropy gap",
+        "classifier AUC (chance 0.5)",
+        "cross entropy gap (nat per symbol)",
     ]
     network = [line for line in ax.lines if line.get_color() == NETWORK_COLOR]
     intervals, points, tests = network[::3], network[1::3], network[2::3]
@@ -36,13 +37,15 @@ def test_judged_measures_are_drawn_in_units_of_their_margin(evaluation):
         "outside",
     ]
     assert "0.015 [0.012, 0.018]" in texts
-    assert "∞" in texts
+    assert "∞ [0.02, ∞]" in texts
 
 
 def test_other_measures_are_a_table_in_their_own_units(evaluation):
     ax = plots.plot_unjudged_measures(evaluation)
     names = [label.get_text() for label in ax.get_yticklabels()]
-    assert names == ["n-gram divergence 2 (nat)", "sinkhorn loss", "refit KL rate"]
+    assert names == [
+        *("2-gram divergence (nat)", "Sinkhorn loss (mismatches)", "refit KL rate (nat per symbol)")
+    ]
     rows = {}
     for text in ax.texts:
         rows.setdefault(text.xy[1], []).append(text.get_text())
@@ -56,11 +59,8 @@ def test_other_measures_are_a_table_in_their_own_units(evaluation):
 
 
 def test_columns_of_the_table_do_not_touch(evaluation):
-    wide = [getattr(evaluation, name).copy() for name in ("estimate", "low", "high")]
-    for values, number in zip(wide, (-1.23e-5, -4.56e-5, -1.11e-6), strict=True):
-        values[:, 4] = number
-    estimate, low, high = wide
-    figure = plots.plot_all_measures(replace(evaluation, estimate=estimate, low=low, high=high))
+    wide = change(evaluation.estimate, (slice(None), 4), (-1.23e-5, -4.56e-5, -1.11e-6))
+    figure = plots.plot_all_measures(replace(evaluation, estimate=wide))
     figure.draw_without_rendering()
     (network, sample), ax = figure.axes[1].texts[2:4], figure.axes[1]
     assert network.get_text() == "−1.23×10⁻⁵ [−4.56×10⁻⁵, −1.11×10⁻⁶]"
@@ -79,18 +79,15 @@ def test_columns_of_the_table_do_not_touch(evaluation):
     ],
 )
 def test_the_axis_of_measures_has_as_many_ticks_as_fit(evaluation, high, ticks):
-    values = evaluation.estimate.copy()
-    values[:] = np.nan
-    values[:, 0] = high
-    empty = np.full_like(values, np.nan)
-    names = ("low", "high", "floor", "floor_low", "floor_high")
-    result = replace(evaluation, estimate=values, **dict.fromkeys(names, empty))
+    empty = Estimate(np.full(evaluation.estimate.value.shape, np.nan))
+    result = replace(
+        evaluation, estimate=change(empty, (slice(None), 0), (high, np.nan, np.nan)), floor=empty
+    )
     assert plots.plot_judged_measures(result).get_xticks() == pytest.approx(ticks)
 
 
 def test_an_undefined_measure_has_no_verdict(evaluation):
-    estimate = evaluation.estimate.copy()
-    estimate[:, 0] = np.nan
+    estimate = change(evaluation.estimate, (slice(None), 0), (np.nan, np.nan, np.nan))
     for verdict in ("undefined", "inconclusive"):  # as stored now, and by older versions
         verdicts = evaluation.verdict.copy()
         verdicts[:, 0] = verdict

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from evaluated_runs import build_evaluation, find_line, list_texts, lose_a_symbol
+from evaluated_runs import build_evaluation, change, find_line, list_texts, lose_a_symbol
 from matplotlib.colors import to_rgb
 
 from orbitscope import plots
@@ -67,9 +67,10 @@ def test_the_caption_of_rasters_begins_with_how_often_symbols_change(evaluation,
     assert plots.describe_rasters(evaluation, "zero").startswith(
         "**Whether the rate of changes is that of the process has no verdict: its error has no margin.** "
     )
-    estimate, margin, verdict = (getattr(evaluation, n).copy() for n in ("estimate", "margin", "verdict"))
+    estimate = change(evaluation.estimate, (0, 0), (error, error, error))
+    margin, verdict = (getattr(evaluation, name).copy() for name in ("margin", "verdict"))
     measure = evaluation.measure.astype("<U30")
-    estimate[0, 0], margin[0], verdict[0, 0], measure[0] = error, 0.04, "different", "volatility_error"
+    margin[0], verdict[0, 0], measure[0] = 0.04, "different", "volatility_error"
     changed = replace(evaluation, estimate=estimate, margin=margin, verdict=verdict, measure=measure)
     caption = plots.describe_rasters(changed, "zero")
     assert caption.startswith(f"**Symbols change {how}, outside the margin of 4 %.** 8 sequences of 30 steps")

@@ -1,10 +1,7 @@
 """A measure of an evaluation in the words of a caption."""
 
-import math
-
-from ...evaluation import VERDICT_WORDS, EvaluationResult
+from ...evaluation import PROCESS_SAMPLE, EvaluationResult
 from ..style import format_number
-from .selection import find_start
 
 HOW_STARTED = {
     "zero": "from h = 0 as in training",
@@ -16,13 +13,10 @@ UNDEFINED, NO_MARGIN = "undefined", "no margin"
 
 def find_verdict(result: EvaluationResult, start: str, measure: str) -> str:
     """Where a measure lies: "within" its margin, "outside", or "undecided"; or why this is not known."""
-    names = result.measure.tolist()
-    if measure not in names:
+    if measure not in result.measure:
         return NO_MARGIN
-    i, j = find_start(result, start), names.index(measure)
-    if math.isnan(result.estimate[i, j]):
-        return UNDEFINED
-    return VERDICT_WORDS.get(str(result.verdict[i, j]), NO_MARGIN)
+    quantity = result.find_quantity(measure, start)
+    return quantity.word or (quantity.margin.verdict if quantity.margin else NO_MARGIN)
 
 
 def say_verdict(
@@ -47,14 +41,12 @@ def say_verdict(
 
 def say_measure(result: EvaluationResult, start: str, measure: str, label: str) -> str:
     """Value, interval, floor, margin and verdict of a measure; "" if it was not measured."""
-    names = result.measure.tolist()
-    if measure not in names:
+    if measure not in result.measure:
         return ""
-    i, j = find_start(result, start), names.index(measure)
-    value, low, high, floor = (float(getattr(result, n)[i, j]) for n in ("estimate", "low", "high", "floor"))
-    if math.isnan(value):
-        return f"{label}: undefined."
-    interval = "" if math.isnan(low + high) else f" [{format_number(low)}, {format_number(high)}]"
-    verdict = f"; margin {format_number(float(result.margin[j]))}: {find_verdict(result, start, measure)}"
-    verdict = verdict if math.isfinite(result.margin[j]) else ""
-    return f"{label}: {format_number(value)}{interval}, process sample {format_number(floor)}{verdict}."
+    quantity = result.find_quantity(measure, start)
+    if quantity.word:
+        return f"{label}: {quantity.word}."
+    floor = quantity.find_reference(PROCESS_SAMPLE)
+    beside = f", {floor.name} {format_number(float(floor.estimate))}" if floor else ""
+    verdict = f"; {quantity.margin}" if quantity.margin else ""
+    return f"{label}: {quantity}{beside}{verdict}."

@@ -10,7 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator
 
-from ...evaluation import EvaluationResult
+from ...evaluation import PROCESS_SAMPLE, EvaluationResult
+from ...statistics import Estimate
 from ..sentences import begin_with
 from ..style import (
     BAND_COLOR,
@@ -31,7 +32,6 @@ from .judged_measure import HOW_STARTED, UNDEFINED, find_verdict
 from .selection import find_start
 
 _ROW_HEIGHT = 0.185
-_WORDS = {"ngram": "n-gram", "auc": "AUC", "kl": "KL"}
 _TICKS = ((10.0, (1.0, 2.0, 5.0)), (10.0, (1.0,)), (100.0, (1.0,)), (1000.0, (1.0,)))
 _MOST_TICKS = 8
 _NETWORK_MARKERS: dict[str, dict[str, Any]] = {
@@ -39,11 +39,6 @@ _NETWORK_MARKERS: dict[str, dict[str, Any]] = {
     "undecided": {"marker": "o", "markerfacecolor": "white"},
     "outside": {"marker": "X"},
 }
-_COLUMNS = (
-    ("estimate", "low", "high"),
-    ("floor", "floor_low", "floor_high"),
-    ("test_low", "test_high"),
-)
 _TEST_LINE: dict[str, Any] = {"linewidth": 2.6, "solid_capstyle": "butt", "zorder": 2}
 _RIGHT_PLACES = ((1.0, 6.0), (1.0, 124.0))
 _TABLE_PLACES = ((0.0, 4.0), (1.0, 6.0))
@@ -111,10 +106,11 @@ def plot_unjudged_measures(result: EvaluationResult, *, start: str = "zero", ax:
     """
     ax = get_axes(ax, width=WIDTH, height=2.6)
     rows = np.flatnonzero(~np.isfinite(result.margin))
-    network, floor = (_collect(result, names, find_start(result, start), rows) for names in _COLUMNS[:2])
-    _write_row(ax, -0.95, ("network [interval]", "process sample"), _TABLE_PLACES)
-    for y, (values, (beside, *_)) in enumerate(zip(network, floor, strict=True)):
-        _write_row(ax, y, (_format_interval(values), format_number(beside)), _TABLE_PLACES)
+    i = find_start(result, start)
+    _write_row(ax, -0.95, ("network [interval]", PROCESS_SAMPLE), _TABLE_PLACES)
+    for y, row in enumerate(rows.tolist()):
+        beside = format_number(float(result.floor.value[i, row]))
+        _write_row(ax, y, (f"{result.estimate[i, row]}", beside), _TABLE_PLACES)
     for y in range(len(rows) + 1):
         rule = ax.axhline(y - 0.5, 0, _TABLE_WIDTH, color=BAND_COLOR if y else MUTED_COLOR, linewidth=0.6)
         rule.set(clip_on=False, in_layout=False)
@@ -127,24 +123,25 @@ def plot_unjudged_measures(result: EvaluationResult, *, start: str = "zero", ax:
 def _draw_rows(ax: Axes, result: EvaluationResult, start: int, rows: np.ndarray) -> None:
     """One line per measure: network above its floor, the numbers and the verdict on the right."""
     ax.axvline(0, color=EXACT_COLOR, linewidth=0.6, zorder=1)
-    network, floor, test = (_collect(result, names, start, rows) for names in _COLUMNS)
     for y, row in enumerate(rows.tolist()):
-        target, unit = result.target[row], result.margin[row]
+        target, unit = float(result.target[row]), float(result.margin[row])
+        network, floor, test = (e[start, row] for e in (result.estimate, result.floor, result.test))
         verdict = find_verdict(result, str(result.start[start]), str(result.measure[row]))
-        _draw_interval(ax, y + 0.2, (floor[y] - target) / unit, FLOOR_COLOR, _FLOOR_MARKER)
+        _draw_interval(ax, y + 0.2, _list_numbers(floor, target, unit), FLOOR_COLOR, _FLOOR_MARKER)
         marker = {"markersize": 3.8} | _NETWORK_MARKERS.get(verdict, {})
-        _draw_interval(ax, y - 0.12, (network[y] - target) / unit, NETWORK_COLOR, marker)
-        if np.isfinite(network[y, 0]):
-            ax.plot((test[y] - target) / unit, [y - 0.12] * 2, color=NETWORK_COLOR, **_TEST_LINE)
+        _draw_interval(ax, y - 0.12, _list_numbers(network, target, unit), NETWORK_COLOR, marker)
+        if np.isfinite(network.value):
+            limits = _list_numbers(test, target, unit)[1:]
+            ax.plot(limits, [y - 0.12] * 2, color=NETWORK_COLOR, **_TEST_LINE)
         shown = "" if verdict == UNDEFINED else verdict
-        _write_row(ax, y, (_format_interval(network[y]), shown), _RIGHT_PLACES)
+        _write_row(ax, y, (f"{network}", shown), _RIGHT_PLACES)
     _write_row(ax, -0.95, ("network [interval]", "verdict") if len(rows) else (), _RIGHT_PLACES)
     _name_rows(ax, result, rows)
 
 
-def _collect(result: EvaluationResult, names: tuple[str, ...], start: int, rows: np.ndarray) -> np.ndarray:
-    """Columns of a result for some measures, (measure, column)."""
-    return np.stack([getattr(result, name)[start, rows] for name in names], axis=1)
+def _list_numbers(estimate: Estimate, target: float, unit: float) -> tuple[float, ...]:
+    """Value and limits as deviations from the target, in margins."""
+    return tuple(float(x - target) / unit for x in (estimate.value, estimate.low, estimate.high))
 
 
 def _name_rows(ax: Axes, result: EvaluationResult, rows: np.ndarray) -> None:
@@ -154,7 +151,7 @@ def _name_rows(ax: Axes, result: EvaluationResult, rows: np.ndarray) -> None:
     ax.spines["left"].set_visible(False)
 
 
-def _draw_interval(ax: Axes, y: float, values: np.ndarray, color: str, style: dict[str, Any]) -> None:
+def _draw_interval(ax: Axes, y: float, values: tuple[float, ...], color: str, style: dict[str, Any]) -> None:
     estimate, low, high = values
     if np.isfinite(estimate):
         ax.plot([low, high], [y, y], color=color, linewidth=1.0, solid_capstyle="butt", zorder=2)
@@ -173,13 +170,6 @@ def _list_legend() -> list[Line2D | Patch]:
     return [*network, floor, Patch(color=BAND_COLOR, label="margin"), test]
 
 
-def _format_interval(values: np.ndarray) -> str:
-    estimate, low, high = values.tolist()
-    if not np.isfinite(estimate) or np.isnan(low + high):
-        return format_number(estimate)
-    return f"{format_number(estimate)} [{format_number(low)}, {format_number(high)}]"
-
-
 def _write_row(ax: Axes, y: float | int, texts: Sequence[str], places: Sequence[tuple[float, float]]) -> None:
     """Texts of a row, each at a share of the width and so many points right of it."""
     for text, (share, offset) in zip(texts, places, strict=False):
@@ -196,9 +186,8 @@ def _write_row(ax: Axes, y: float | int, texts: Sequence[str], places: Sequence[
 
 
 def _name_measure(result: EvaluationResult, row: int) -> str:
-    words = [_WORDS.get(word, word) for word in str(result.measure[row]).split("_")]
-    name, unit = " ".join(words), str(result.unit[row])
-    return name if unit == "1" else f"{name} ({unit})"
+    quantity = result.find_quantity(str(result.measure[row]), str(result.start[0]))
+    return quantity.label if quantity.unit == "1" else f"{quantity.label} ({quantity.unit})"
 
 
 def _format_symlog(ax: Axes) -> None:

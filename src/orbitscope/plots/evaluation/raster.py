@@ -112,9 +112,9 @@ def describe_rasters(result: EvaluationResult, start: str) -> str:
 
 def _say_volatility(result: EvaluationResult, start: str) -> str:
     """How often symbols change, beside the process."""
-    names, outside = result.measure.tolist(), ""
-    if "volatility_error" in names:
-        error = float(result.estimate[find_start(result, start), names.index("volatility_error")])
+    outside = ""
+    if "volatility_error" in result.measure:
+        error = float(result.find_quantity("volatility_error", start).estimate)
         outside = f"Symbols change {100 * abs(error):.3g} % too {'often' if error > 0 else 'rarely'}"
     what = "the rate of changes"
     return say_verdict(result, start, "volatility_error", what=what, outside=outside, in_percent=True)

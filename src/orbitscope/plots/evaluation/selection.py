@@ -21,14 +21,10 @@ def find_sampled_source(result: EvaluationResult, source: str) -> int:
     return _find("source", result.sampled_source.tolist(), source)
 
 
-def find_measure(result: EvaluationResult, measure: str) -> int:
-    """Index of a measure."""
-    return _find("measure", result.measure.tolist(), measure)
-
-
 def get_margin(result: EvaluationResult, measure: str) -> float:
     """Margin of a measure; NaN where none was stated, or the evaluation lacks the measure."""
-    return float(result.margin[find_measure(result, measure)]) if measure in result.measure else np.nan
+    names = result.measure.tolist()
+    return float(result.margin[names.index(measure)]) if measure in names else np.nan
 
 
 def _find(kind: str, names: list[str], name: str) -> int:
