@@ -11,6 +11,7 @@ from scipy.stats import binomtest, norm
 
 from orbitscope.errors import InputError
 from orbitscope.evaluation import (
+    DEFINITIONS,
     Design,
     EvaluationResult,
     Measure,
@@ -605,6 +606,27 @@ def test_every_measure_is_a_quantity_beside_its_margin_and_the_process_sample(ow
     margin = quantities["symbol_matrix_error[stationary]"].margin
     assert (margin.size, margin.target, margin.test) == (SMALL.margin_symbol_matrix, 0.0, own.test[1, 0])
     assert str(quantities["classifier_auc"].margin).startswith("margin 0.5 ± 0.05: ")
+
+
+def test_each_measure_has_the_margin_of_its_setting_and_one_definition():
+    names = {
+        "symbol_matrix_error": "symbol_matrix",
+        "frequency_error": "frequency",
+        "rare_symbol_error": "rare_symbol",
+        "volatility_error": "volatility",
+        "cross_entropy_gap": "cross_entropy",
+        "impossible_share": "impossible",
+        "run_length_distance": "run_length",
+        "classifier_auc": "auc",
+    }
+    sizes = {name: 0.01 * (i + 1) for i, name in enumerate(names)}
+    margins = {f"margin_{names[name]}": size for name, size in sizes.items()}
+    measures = list_measures(EvaluationSettings(max_word_length=2, **margins))
+    assert {m.name: m.margin for m in measures if np.isfinite(m.margin)} == sizes
+    assert [m.name for m in measures][5:9] == [
+        *("impossible_share", "ngram_divergence_1", "ngram_divergence_2", "impossible_word_share")
+    ]
+    assert len(measures) == len(DEFINITIONS) + 1
 
 
 def test_the_main_quantities_are_those_with_a_margin(own):
