@@ -172,7 +172,7 @@ def test_a_network_of_one_neuron_has_the_parts_that_need_no_plane(cell):
     reasons = compute_all(subject)
     planes = ("orbit_paths", "rotation", "orbit_size", "readout_alignment", "regions", "training_evolution")
     for name in planes:
-        assert reasons[name] == "the network must have ≥ 2 neurons to span a plane, got 1.", name
+        assert reasons[name] == "the network must have ≥ 2 neurons for this part, got 1.", name
     assert reasons["exponents"] == reasons["fixed_points"] == ""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from .quantity import Quantity
 from .statistics import Null
 
-LEVEL = 0.05
+ALPHA = 0.05
 """p-value below which a quantity counts as beyond one of its nulls."""
 
 Quantities = Mapping[str, Quantity]
@@ -111,7 +111,7 @@ def _say_training(q: Quantities) -> str:
 def _exceeds_all(quantity: Quantity) -> bool:
     """Whether a quantity is beyond every null that stands beside it."""
     nulls = [item for item in quantity.beside if isinstance(item, Null)]
-    return bool(nulls) and all(null.p_value < LEVEL for null in nulls)
+    return bool(nulls) and all(null.p_value < ALPHA for null in nulls)
 
 
 _RULES: tuple[Callable[[Quantities], str], ...] = (

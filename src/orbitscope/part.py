@@ -38,9 +38,9 @@ class Part:
     uses_checkpoints : bool
         Whether the result follows from the checkpoints too.
     least_hidden : int
-        Neurons below which a network has no such thing: a plane needs two.
+        Fewest neurons that the part needs: two for a plane.
     requires_noise : bool
-        Whether a network without noise has no such thing.
+        Whether the part is undefined without noise.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Part:
         hidden_size = subject.network.hidden_size
         if hidden_size < self.least_hidden:
             raise UndefinedAnalysisError(
-                f"the network must have ≥ {self.least_hidden} neurons to span a plane, got {hidden_size}."
+                f"the network must have ≥ {self.least_hidden} neurons for this part, got {hidden_size}."
             )
         if self.requires_noise and subject.noise_std == 0:
             raise UndefinedAnalysisError(

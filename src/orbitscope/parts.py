@@ -1,4 +1,4 @@
-"""The parts of an analysis, in the order in which they are computed. A new part is one more line here."""
+"""The parts of an analysis, in the order in which they are computed (docs/adding_a_part.md)."""
 
 import functools
 import importlib
@@ -29,7 +29,7 @@ REGISTRY = {
     "slow_clusters": "dynamics.regions.slow_clusters:PART",
     "training_evolution": "dynamics.over_training.training_evolution:PART",
 }
-"""Where each part is, as ``module:name``. ``FIGURES`` of the mirroring module of plots are its figures."""
+"""Where each part is, as ``module:name``. Its figures are ``FIGURES`` of the plots module of this path."""
 
 
 def find_part(name: str) -> Part:

@@ -40,7 +40,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Margin:
-    """Largest deviation from a target that counts as none, and whether a quantity keeps to it.
+    """Largest deviation from a target that still passes, and whether a quantity keeps to it.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class Quantity:
     beside : tuple of Null, Reference or Margin
         What it is to be compared with.
     word : str
-        The answer where it is a kind, as "decays"; empty where it is a number.
+        The answer, if it is a word such as "decays"; empty where it is a number.
     is_main : bool
         Whether the tables of ``orbitscope analyse`` and ``evaluate`` show it without ``--all``.
     """

@@ -42,6 +42,7 @@ class Subject:
 
     Examples
     --------
+    >>> from orbitscope.dynamics.regions.regions import RegionSettings, compute_regions
     >>> subject = Subject(osc.load_network("zoo:linear-3"))
     >>> compute_regions(subject, RegionSettings(n_trajectories=50))
     """

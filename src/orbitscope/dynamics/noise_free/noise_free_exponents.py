@@ -203,7 +203,7 @@ def _divide_by_end(growth: NoiseFreeGrowthResult, exponents: np.ndarray) -> dict
 
 PART = Part(
     name="noise_free_exponents",
-    question="and without noise?",
+    question="do paths without noise meet or part?",
     result=NoiseFreeExponentsResult,
     settings=NoiseFreeExponentsSettings,
     compute=compute_noise_free_exponents,

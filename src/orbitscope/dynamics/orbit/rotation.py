@@ -51,11 +51,12 @@ DEFINITIONS = define(
     ),
     Definition(
         key="winding",
-        label="turns in 100 steps",
+        label="net turns",
         meaning="Net turns about the mean activity; positive in the sense of the orientation of the plane.",
         equation="Σ_t angle(z_t, z_{t+1}) / 2π per 100 steps",
         reading="0 where time has no direction. Paths that pass near the mean make it noisy.",
         test="tests/dynamics/orbit/test_rotation.py::test_a_steady_turn_winds_once_per_period",
+        unit="turns per 100 steps",
     ),
     Definition(
         key="output_irreversibility",
@@ -324,6 +325,6 @@ PART = Part(
 STANDARDISED = replace(
     PART,
     name="rotation_standardised",
-    question="and in the plane in which all neurons count alike?",
+    question="does activity turn one way in the plane in which all neurons count alike, too?",
     compute=compute_standardised_rotation,
 )

@@ -1,0 +1,44 @@
+"""Networks whose switches are understood: a latch that noise flips in one step, read through a delay line."""
+
+import numpy as np
+import torch
+from scipy.stats import norm
+
+from orbitscope.network import build_network
+
+GAIN = 200.0
+"""So high that the latch is hardly ever between up and down."""
+
+
+def make_latch(delay=0, *, flip=0.03, ramp=False):
+    """Two symbols by the sign of a latch ``delay`` steps ago, or by the mean of all units of the delay line.
+
+    The latch is a saturated tanh unit that flips with this probability in every step, whatever it did before.
+    """
+    generator = torch.Generator().manual_seed(0)
+    size = delay + 1
+    network = build_network(2, cell="tanh", hidden_size=size, input_size=1, generator=generator).double()
+    with torch.no_grad():
+        for weights in (network.cell.w_hh, network.cell.w_ih, network.w_out):
+            weights.zero_()
+        network.cell.w_hh[0, 0] = GAIN
+        network.cell.w_ih[0, 0] = GAIN / -norm.ppf(flip)
+        for unit in range(1, size):
+            network.cell.w_hh[unit, unit - 1] = GAIN
+        shown = torch.zeros(size, dtype=torch.float64)
+        shown[1:] = 1 / delay if ramp else 0
+        shown[-1] = 1 / delay if ramp else 1
+        network.w_out[0], network.w_out[1] = -shown, shown
+    return network
+
+
+def start_saturated(network, seed=0):
+    """Trajectories begin with the latch and its line up or down, not at rest."""
+    size = network.hidden_size
+
+    def initial_state(n_trajectories):
+        signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=n_trajectories)
+        return torch.from_numpy(np.repeat(signs[:, None], size, axis=1))
+
+    network.initial_state = initial_state
+    return network

@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+import torch
+from latches import make_latch, start_saturated
+
+from orbitscope.circuit.switches import PART, SwitchResult, SwitchSettings, replay_switches
+from orbitscope.errors import UndefinedAnalysisError
+from orbitscope.hmm import HMM, compute_symbol_matrix, compute_volatility, load_preset
+from orbitscope.results import load_result, save_result
+from orbitscope.runs.zoo import load_network
+from orbitscope.subject import Subject
+
+SIZES = {"n_trajectories": 60, "n_steps": 200, "burn_in": 20, "n_resamples": 200}
+
+
+def run(network, process=None, **settings):
+    subject = Subject(network, process)
+    subject.found["switches"] = PART.run(subject, SwitchSettings(**SIZES | settings))
+    return subject, subject.found["switches"]
+
+
+def test_hazards_of_a_telegraph_are_known():
+    """A latch flips with probability .03 in every step."""
+    _, found = run(start_saturated(make_latch(flip=0.03)))
+    error = np.sqrt(0.03 / found.symbol.size)
+    assert abs(float(found.rate) - 0.03) < 5 * error
+    assert list(zip(found.origin, found.target, strict=True)) == [(0, 1), (1, 0)]
+    np.testing.assert_allclose(found.hazard.value, 0.03, atol=5 * np.sqrt(2) * error)
+    np.testing.assert_allclose(found.persistence.value, 0.97, atol=0.06)
+    changes = (found.symbol[:, 1:] != found.symbol[:, :-1]).sum()
+    assert found.n_events.sum() == changes
+    assert float(found.rate) == pytest.approx(changes / (60 * 199))
+
+
+def test_intervals_are_over_trajectories():
+    _, found = run(start_saturated(make_latch(flip=0.03)), n_resamples=2000)
+    rates = (found.symbol[:, 1:] != found.symbol[:, :-1]).mean(1)
+    width = 1.96 * rates.std() / np.sqrt(60)
+    assert (found.rate.high - found.rate.low) / 2 == pytest.approx(width, rel=0.15)
+
+
+def test_the_process_has_its_exact_values():
+    hmm = load_preset("linear-3").hmm
+    _, found = run(load_network("zoo:linear-3"), hmm, n_trajectories=20, n_steps=80, burn_in=50)
+    matrix = compute_symbol_matrix(hmm)
+    np.testing.assert_allclose(found.process_hazard, matrix[found.origin, found.target])
+    assert float(found.process_rate) == pytest.approx(compute_volatility(hmm))
+    a, b = found.origin[0], found.target[0]
+    path = np.full(3, 1 / 3) * hmm.emission_probs[:, a]
+    before = (path @ hmm.transition_matrix) * hmm.emission_probs[:, b]
+    after = (before @ hmm.transition_matrix) * hmm.emission_probs[:, b]
+    assert found.process_persistence[0] == pytest.approx(after.sum() / before.sum())
+    assert found.headline()[0].beside[0].name == "process"
+
+
+def test_a_decoder_that_sees_the_states_has_no_jitter():
+    sees = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], [[1.0, 0.0], [0.0, 1.0]])
+    _, found = run(start_saturated(make_latch()), sees)
+    assert (float(found.decoder_jitter), float(found.decoder_missed)) == (0.0, 0.0)
+    blurs = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], [[0.8, 0.2], [0.2, 0.8]])
+    _, found = run(start_saturated(make_latch()), blurs)
+    assert float(found.decoder_jitter) > 0.2
+    assert float(found.decoder_missed) > 0.1
+
+
+def test_without_an_hmm_nothing_stands_beside():
+    _, found = run(start_saturated(make_latch()))
+    assert np.isnan(found.process_hazard).all()
+    assert [quantity.key for quantity in found.headline()] == [
+        *("rate", "hazard[0-1]", "persistence[0-1]", "hazard[1-0]", "persistence[1-0]")
+    ]
+    assert not any(quantity.beside for quantity in found.headline())
+
+
+def test_a_network_that_never_switches_has_no_switches():
+    network = start_saturated(make_latch(flip=1e-9))
+    with pytest.raises(UndefinedAnalysisError, match="must change its most probable symbol, but did not in"):
+        run(network)
+
+
+def test_states_are_driven_again_and_directions_with_few_switches_are_named(tmp_path):
+    subject, found = run(start_saturated(make_latch(flip=0.002)))
+    path, switches = replay_switches(subject)
+    assert len(switches) == found.n_events.sum()
+    logits = subject.network.compute_logits(path.states)
+    np.testing.assert_array_equal(logits.argmax(-1).T.numpy(), found.symbol)
+    assert found.status["few"] == ["0 → 1", "1 → 0"]
+    save_result(found, tmp_path / "switches.nc")
+    assert load_result(tmp_path / "switches.nc", SwitchResult) == found
+    with torch.no_grad():
+        subject.network.w_out.mul_(-1)
+    with pytest.raises(UndefinedAnalysisError, match="their symbols differ"):
+        replay_switches(subject)
