@@ -422,6 +422,7 @@ def write_as_before(result, path):
     append_checksum(path)
 
 
+@pytest.mark.slow
 def test_evaluations_of_an_older_version_are_converted_once(monkeypatch, tmp_path, capsys):
     monkeypatch.syspath_prepend(str(EXPERIMENTS))
     import convert_evaluations  # pyright: ignore[reportMissingImports]
@@ -437,6 +438,7 @@ def test_evaluations_of_an_older_version_are_converted_once(monkeypatch, tmp_pat
         assert load_result(path, EvaluationResult) == result
 
 
+@pytest.mark.slow
 def test_a_damaged_evaluation_is_not_converted(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(EXPERIMENTS))
     import convert_evaluations  # pyright: ignore[reportMissingImports]

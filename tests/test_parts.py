@@ -50,6 +50,8 @@ ENOUGH = {
         "n_reclustered": 4,
     },
     "noise_sensitivity": {"max_states": 200},
+    "switches": {"n_trajectories": 40, "n_steps": 100},
+    "commitment": {"n_events": 60, "max_lead": 3, "n_labelled": 5},
 }
 """Sizes below which a part has nothing to say."""
 

@@ -27,6 +27,8 @@ REGISTRY = {
     "circulation": "dynamics.regions.circulation:PART",
     "noise_sensitivity": "dynamics.regions.noise_sensitivity:PART",
     "slow_clusters": "dynamics.regions.slow_clusters:PART",
+    "switches": "circuit.switches:PART",
+    "commitment": "circuit.commitment:PART",
     "training_evolution": "dynamics.over_training.training_evolution:PART",
 }
 """Where each part is, as ``module:name``. Its figures are ``FIGURES`` of the plots module of this path."""
@@ -77,8 +79,8 @@ def list_drawings(shown: Iterable[str] | None = None) -> list[Drawing]:
 @functools.cache
 def _load_drawings() -> tuple[Drawing, ...]:
     """All figures, in the order of the parts."""
-    modules = [target.partition(":")[0].replace("dynamics.", "plots.", 1) for target in REGISTRY.values()]
-    found = [f"{__package__}.{module}" for module in dict.fromkeys(modules)]
+    modules = [target.partition(":")[0].removeprefix("dynamics.") for target in REGISTRY.values()]
+    found = [f"{__package__}.plots.{module}" for module in dict.fromkeys(modules)]
     return tuple(
         drawing
         for module in found

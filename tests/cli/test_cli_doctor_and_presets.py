@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 import torch
 from command_line import NETWORK, TRAINING, read_json
 
@@ -9,6 +10,7 @@ import orbitscope
 from orbitscope.cli.main import run as run_command
 
 
+@pytest.mark.slow
 def test_doctor_describes_the_machine_and_estimates_a_run(capsys):
     tiny = [*NETWORK, *TRAINING, "--train.epochs", "10", "--train.final-batch-size", "30"]
     assert run_command(["doctor", "linear-2", "--threads", "1", *tiny, "--json"]) == 0

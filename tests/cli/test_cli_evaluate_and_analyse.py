@@ -66,6 +66,7 @@ def test_infinite_values_stand_in_the_table_and_in_json(trained, one_figure, cap
     assert read_json(capsys)["measures"][0]["value"] == "inf"
 
 
+@pytest.mark.slow
 def test_evaluate_json_and_overrides(trained, one_figure, capsys):
     assert run_command(["evaluate", str(trained), "--json", "--evaluate.confidence", "0.8"]) == 0
     document = read_json(capsys)
@@ -107,6 +108,7 @@ def test_analyse_prints_findings_and_saves_parts(trained, sizes, capsys):
     assert orbitscope.load_part(trained, "regions").settings["n_trajectories"] == 6
 
 
+@pytest.mark.slow
 def test_analyse_shows_main_quantities_and_all_when_asked_for(trained, sizes, capsys):
     command = ["analyse", str(trained), "--only", "regions", *sizes]
     assert run_command(command) == 0
@@ -168,6 +170,7 @@ def test_analyse_list_json(capsys):
         assert part["quick"] == own.quick
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sequences", "sentence"),
     [

@@ -515,6 +515,7 @@ def test_intervals_of_divergences_cover_zero(name):
     assert min(covered.values()) >= 0.87 * 120, covered  # four standard errors below .95
 
 
+@pytest.mark.slow
 def test_the_distance_of_run_lengths_is_that_of_the_exact_laws():
     emulator, hmm = load_process("cyclic-4"), load_process("linear-3")
     laws = [compute_windowed_run_law(process, 12).pooled_pmf for process in (emulator, hmm)]
@@ -707,6 +708,7 @@ def compare_processes_from_zero(hmm):
     return evaluate_emulator(observe, hmm, n_steps=10, settings=SMALL, seed=0)
 
 
+@pytest.mark.slow
 def test_large_processes_are_not_refitted_and_unidentifiable_ones_not_compared_by_parameters():
     chain = load_process("linear-5")
     result = compare_processes(chain, chain, n_steps=10)
@@ -718,6 +720,7 @@ def test_large_processes_are_not_refitted_and_unidentifiable_ones_not_compared_b
     assert "re-estimation left out: more than 2 states" in result.status["notes"]
 
 
+@pytest.mark.slow
 def test_many_symbols_leave_out_long_words():
     rng = np.random.default_rng(0)
     hmm = build_iid_process(rng.dirichlet(np.ones(40)))

@@ -120,6 +120,7 @@ def test_the_process_itself_has_no_loss():
     assert error < 0.02
 
 
+@pytest.mark.slow
 def test_a_hidden_state_that_only_rare_symbols_tell_is_seen():
     """States 1 and 3 of cyclic-4 confused: frequencies and pairs hardly change, the loss does."""
     hmm, generator = load_preset("cyclic-4").hmm, torch.Generator().manual_seed(0)

@@ -132,6 +132,7 @@ def test_symbols_without_memory_have_the_loss_of_the_plateau():
     assert divergence.compute_memoryless(50) > 0.5
 
 
+@pytest.mark.slow
 def test_wrong_process_is_told_from_the_right_one():
     other = load_preset("linear-4").hmm
     divergence = WordDivergence(HMM, 30)

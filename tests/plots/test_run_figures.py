@@ -26,6 +26,7 @@ def test_a_run_has_all_its_figures_with_captions(evaluation):
     assert all(re.match(r"\*\*[^*]+\.\*\* [A-Z0-9]", caption) for _, caption in figures.values())
 
 
+@pytest.mark.slow
 def test_a_run_without_evaluation_or_without_training_has_the_figures_it_can_have(evaluation):
     assert list(plots.draw_run_figures(build_history(), PAST)) == ["training"]
     assert plots.draw_run_figures([], NO_PLATEAU) == {}

@@ -94,6 +94,7 @@ def test_a_packed_run_is_not_trained_again_from_the_start(run, tmp_path):
     assert packed.read_history() == run.read_history()
 
 
+@pytest.mark.slow
 def test_a_packed_run_can_be_evaluated(run, tmp_path):
     packed = pack_run(run, tmp_path / "small")
     assert np.array_equal(evaluate_run(packed.path).symbol_matrix, load_evaluation(run.path).symbol_matrix)

@@ -67,6 +67,7 @@ def test_a_function_of_a_bootstrapped_statistic_has_its_own_interval():
     np.testing.assert_allclose([same.low, same.high], [plain.low, plain.high])
 
 
+@pytest.mark.slow
 def test_bootstrap_covers_a_ratio_whose_clusters_are_dependent():
     rng = np.random.default_rng(0)
     covered = 0

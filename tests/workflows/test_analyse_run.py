@@ -442,11 +442,11 @@ def test_parts_their_first_looks_and_their_figures_fit_together():
 def test_memory_equals_files(run, tmp_path):
     """The same numbers, whether a network is analysed in memory, saved, or in its run folder."""
     settings = run.read_settings()
-    options = {"only": ["rotation", "regions", "circulation"], "quick": True}
+    options = {"only": ["exponents", "regions", "circulation"], "quick": True}
     names = {"seed": settings.seed, "noise_std": settings.model.noise_std, "name": run.path.name}
     memory = analyse(run.load_network(), run.read_hmm(), **options, **names)
     files = analyse_run(run.path, **options)
-    assert list(memory.results) == ["rotation", "regions", "circulation"]
+    assert list(memory.results) == ["exponents", "regions", "circulation"]
     for name, result in memory.results.items():
         stored = load_part(run.path, name, quick=True)
         assert stored.settings.items() >= result.settings.items()

@@ -434,7 +434,8 @@ class _Shapes:
         counts = counts.reshape(-1, self.n_leads, len(REGIONS) + 1)
         with np.errstate(invalid="ignore", divide="ignore"):
             committed, by_age = curves[:, 0] / curves[:, 2], curves[:, 1] / curves[:, 2]
-            decided = (committed - by_age) / (1 - by_age)
+            left = np.where(by_age < 1, 1 - by_age, np.nan)  # nothing to decide where age decides all
+            decided = (committed - by_age) / left
             parts = [
                 np.stack([committed, by_age, decided], axis=1),
                 traces[:, 0] / traces[:, 1],
@@ -494,7 +495,7 @@ def _measure_process(
         ]
         gone = [1 - stay_probs[state, chosen.origin[rows]] for state in states]
         committed, by_age = (float(values.mean()) if rows.any() else np.nan for values in gone)
-        decided.append((committed - by_age) / (1 - by_age))
+        decided.append((committed - by_age) / (1 - by_age) if by_age < 1 else np.nan)
         stay_probs = hmm.transition_matrix @ stay_probs
     curve = np.array(decided)
     return {"process_decided": curve, "process_half_lead": find_half_lead(curve)}

@@ -118,6 +118,7 @@ def test_an_identity_is_a_sentence_instead_of_panels(homogeneous):
     assert figure.texts[0].get_window_extent().x1 < figure.bbox.x1
 
 
+@pytest.mark.slow
 def test_figures_of_all_kinds_of_result(bistable, ghost, homogeneous):
     origin = find([[0.5, 0.0], [0.0, 0.5]], torch.zeros(3, 2))
     moving = find([[0.5, 1.0], [1.0, 0.5]], [[1.0, 2.0]], "tanh", max_steps=0, polish_steps=0)

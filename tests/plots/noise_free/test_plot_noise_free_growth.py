@@ -104,6 +104,7 @@ def test_captions_have_the_numbers_of_the_result(rays, bistable):
     assert "come to rest: 2 ends. 100 % of the paths rest, 0 % diverged." in caption
 
 
+@pytest.mark.slow
 def test_figures_of_all_kinds_of_network(rays, bistable):
     silent = rest(make_network([[-1.0, 0.0], [0.0, -1.0]]), [[1.0, 0.0], [0.0, 0.0]])
     growing = rest(make_network([[9.0, 0.0], [0.0, 9.0]]), [[1.0, 0.0], [1.0, 2.0]])

@@ -132,6 +132,7 @@ def test_the_caption_begins_with_the_verdict(linear, verdict, seen):
     assert describe_lyapunov(changed, noise_free).startswith(f"**{seen}")
 
 
+@pytest.mark.slow
 def test_lost_directions_are_named_and_do_not_break_the_figure(lossy, linear):
     for results in (lossy, linear, (linear[0], lossy[1])):
         figure = plot_lyapunov(*results)
