@@ -62,7 +62,10 @@ EXCLUDED = {
 }
 """Tests that printed numbers limit, or that need what their seed draws, by the beginning of their names."""
 
-NOT_NUMERIC = {"test_documentation.py", "test_experiments.py", "test_pipeline.py", "test_run_analysis.py"}
+SHARED = ("conftest", "known_networks", "part_functions", "circuit/latches")
+"""Files that tests share."""
+
+NOT_NUMERIC = {"test_documentation.py", "test_experiments.py", "test_train_run.py", "test_analyse_run.py"}
 
 
 def main() -> None:
@@ -115,7 +118,7 @@ def read_table() -> dict[str, Any]:
 
 def digest_code(file: str) -> str:
     """Digest of a test file, of what it shares with others, of the package, and of what is left out of it."""
-    shared = [*sorted((ROOT / "src").rglob("*.py")), TESTS / "conftest.py", TESTS / "known_networks.py"]
+    shared = [*sorted((ROOT / "src").rglob("*.py")), *(TESTS / f"{name}.py" for name in SHARED)]
     left_out = [test for test in EXCLUDED if test.startswith(file)]
     digest = hashlib.sha256("".join(left_out).encode())
     for path in [ROOT / file, *shared]:
