@@ -51,6 +51,14 @@ ENOUGH = {
     },
     "noise_sensitivity": {"max_states": 200},
     "switches": {"n_trajectories": 40, "n_steps": 100},
+    "noise_kernel": {
+        "n_events": 60,
+        "n_lags": 4,
+        "n_replayed": 30,
+        "replay_steps": 2,
+        "n_controls": 1,
+        "n_trajectories": 10,
+    },
     "commitment": {"n_events": 60, "max_lead": 3, "n_labelled": 5},
 }
 """Sizes below which a part has nothing to say."""

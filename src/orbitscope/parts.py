@@ -29,6 +29,7 @@ REGISTRY = {
     "slow_clusters": "dynamics.regions.slow_clusters:PART",
     "switches": "circuit.switches:PART",
     "commitment": "circuit.commitment:PART",
+    "noise_kernel": "circuit.noise_kernel:PART",
     "training_evolution": "dynamics.over_training.training_evolution:PART",
 }
 """Where each part is, as ``module:name``. Its figures are ``FIGURES`` of the plots module of this path."""

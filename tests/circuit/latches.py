@@ -42,3 +42,35 @@ def start_saturated(network, seed=0):
 
     network.initial_state = initial_state
     return network
+
+
+def make_driven_latches(directions, *, flip=0.03, filter_memory=None):
+    """Latches that noise flips along given directions (latch, input), one symbol for each pattern of theirs.
+
+    With ``filter_memory`` λ a latch is not flipped by the noise of one step but by u_t = λ u_{t−1} + v · x_t,
+    one step later, when |u| is beyond the same quantile of its own distribution.
+    """
+    directions = np.atleast_2d(directions)
+    n_latches, n_inputs = directions.shape
+    has_filter = filter_memory is not None
+    size = n_latches * (1 + has_filter)
+    generator = torch.Generator().manual_seed(0)
+    sizes = {"hidden_size": size, "input_size": n_inputs}
+    network = build_network(2**n_latches, cell="tanh", **sizes, generator=generator).double()
+    patterns = np.array(np.meshgrid(*[[-1, 1]] * n_latches, indexing="ij")).reshape(n_latches, -1).T
+    threshold = -norm.ppf(flip)
+    with torch.no_grad():
+        for weights in (network.cell.w_hh, network.cell.w_ih, network.w_out):
+            weights.zero_()
+        network.w_out[:, :n_latches] = torch.from_numpy(patterns.astype(float))
+        for i, direction in enumerate(directions):
+            network.cell.w_hh[i, i] = GAIN
+            if not has_filter:
+                network.cell.w_ih[i] = torch.from_numpy(GAIN / threshold * direction)
+                continue
+            small = 1e-3  # so small that the filter is linear
+            spread = small / np.sqrt(1 - filter_memory**2)
+            network.cell.w_ih[n_latches + i] = torch.from_numpy(small * direction)
+            network.cell.w_hh[n_latches + i, n_latches + i] = filter_memory
+            network.cell.w_hh[i, n_latches + i] = GAIN / threshold / spread
+    return network

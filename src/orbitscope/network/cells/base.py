@@ -92,6 +92,10 @@ class Cell(nn.Module, ABC):
         """What each neuron's nonlinearity is applied to in a step; None for a cell that has no such thing."""
         return None
 
+    def find_input_weights(self) -> Float[Tensor, "hidden input"] | None:
+        """W if the noise x of a step enters as W x, added to something else; None for other cells."""
+        return None
+
     def find_active_weights(self) -> Float[Tensor, "state state"] | None:
         """W if the Jacobian of each step is W with the rows of silent neurons set to 0; else None.
 

@@ -94,6 +94,10 @@ class ElementwiseCell(Cell):
         """Advance tangent vectors: φ′ times W_hh v."""
         return self._compute_slopes(state, noise)[:, None] * (vectors @ self.w_hh.T)
 
+    def find_input_weights(self) -> Float[Tensor, "hidden input"]:
+        """W_ih."""
+        return self.w_ih.detach()
+
     @torch.no_grad()
     def find_preactivation(
         self, state: Float[Tensor, "point state"], noise: Float[Tensor, "point input"]

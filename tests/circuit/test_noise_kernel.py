@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+import torch
+from latches import make_driven_latches, start_saturated
+
+from orbitscope.circuit import noise_kernel, switches
+from orbitscope.circuit.noise_kernel import NoiseKernelResult, NoiseKernelSettings
+from orbitscope.errors import UndefinedAnalysisError
+from orbitscope.hmm import HMM
+from orbitscope.results import load_result, save_result
+from orbitscope.subject import Subject
+
+DRIVE = {"n_trajectories": 80, "n_steps": 300, "burn_in": 20, "n_resamples": 20}
+SMALL = {
+    "n_events": 2000,
+    "n_lags": 8,
+    "n_null": 39,
+    "n_replayed": 150,
+    "replay_steps": 3,
+    "n_rollouts": 5,
+    "n_controls": 2,
+    "n_trajectories": 40,
+    "n_steps": 200,
+    "burn_in": 20,
+    "n_resamples": 200,
+}
+INPUTS = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))[0]
+
+
+def run(network, process=None, *, noise_std=1.0, **settings):
+    subject = Subject(start_saturated(network), process, noise_std=noise_std)
+    subject.found["switches"] = switches.PART.run(subject, switches.SwitchSettings(**DRIVE))
+    return noise_kernel.PART.run(subject, NoiseKernelSettings(**SMALL | settings))
+
+
+@pytest.fixture(scope="module")
+def single():
+    return run(make_driven_latches(INPUTS[0]))
+
+
+def test_the_kernel_of_a_threshold_unit_is_its_filter():
+    """u = .6 u + v · x flips the latch one step later: lags 1, 2, … have .6⁰, .6¹, …, lag 0 has nothing."""
+    found = run(make_driven_latches(INPUTS[0], filter_memory=0.6))
+    assert int(found.rank) == 1
+    assert abs(found.leading @ INPUTS[0]) > 0.97
+    assert float(found.input_cosine) > 0.97
+    assert float(found.drive_share) > 0.95
+    kernel = found.projection.value
+    np.testing.assert_allclose(kernel[:, 0], 0, atol=0.12)
+    expected = 0.6 ** np.arange(7)
+    for row, sign in zip(kernel, (1, -1), strict=True):
+        assert np.corrcoef(sign * row[1:], expected)[0, 1] > 0.95
+    np.testing.assert_allclose(kernel[0], -kernel[1], atol=0.25)
+    assert kernel[0].sum() > 0
+    assert float(found.swapped.p_value) == 1 / 40
+    assert found.energy.low > float(found.swapped.quantile)
+    assert 1 <= float(found.length) <= 4
+
+
+def test_the_kernel_of_one_step_is_the_mean_beyond_a_threshold(single):
+    """E[x | x < −1.88] is −2.27 along the direction, and nothing elsewhere."""
+    assert float(single.length) == 0
+    np.testing.assert_allclose(np.abs(single.projection.value[:, 0]), 2.27, atol=0.1)
+    np.testing.assert_allclose(single.projection.value[:, 1:], 0, atol=0.2)
+    np.testing.assert_allclose(single.lag_energy.sum(), float(single.energy))
+    np.testing.assert_allclose(single.lag_energy[0], 2 * 2.27**2, rtol=0.12)
+
+
+def test_two_independent_latches_have_rank_two():
+    found = run(make_driven_latches(INPUTS[:2]))
+    assert int(found.rank) == 2
+    assert found.n_noise_directions.tolist() == [1, 2, 5]
+    names = found.subspace.tolist()
+    replay = dict(zip(names, found.replay.value.tolist(), strict=True))
+    assert replay["all deciding"] > 0.9
+    assert replay["leading"] < 0.8
+
+
+def test_only_the_direction_that_flips_the_latch_replays_it(single):
+    leading, deciding, rest = single.replay.value
+    assert leading == pytest.approx(1, abs=0.05)
+    assert deciding == pytest.approx(1, abs=0.05)
+    assert rest == pytest.approx(0, abs=0.05)
+    np.testing.assert_allclose(single.replay_equal, 0, atol=0.05)
+
+
+def test_without_its_direction_a_latch_does_not_flip(single):
+    leading, _, rest = single.removal.value
+    np.testing.assert_allclose(leading, 0, atol=0.01)
+    np.testing.assert_allclose(rest, 1, atol=0.2)
+    np.testing.assert_allclose(single.removal_equal, 1, atol=0.2)
+
+
+def test_noise_is_in_units_of_its_size(single):
+    """Twice the noise through half the weights is the same network."""
+    network = make_driven_latches(INPUTS[0])
+    with torch.no_grad():
+        network.cell.w_ih.mul_(0.5)
+    found = run(network, noise_std=2.0)
+    np.testing.assert_allclose(np.abs(found.projection.value[:, 0]), 2.27, atol=0.1)
+
+
+def test_chance_has_no_rank():
+    """Noise that has nothing to do with the switches."""
+    network = make_driven_latches(INPUTS[0])
+    subject = Subject(start_saturated(network))
+    subject.found["switches"] = switches.PART.run(subject, switches.SwitchSettings(**DRIVE))
+    path, found = switches.replay_switches(subject)
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal((len(found), 8, 6))
+    code = (found.origin > found.target).astype(int)
+    kernel = noise_kernel._Kernel(noise, code, found.trajectory, len(path.states[0]))
+    swapped, limit = kernel.draw_null(99, rng)
+    assert float(swapped.p_value) > 0.01
+    assert (kernel.find_leading()[1] > 1.3 * limit).sum() == 0
+
+
+def test_as_many_directions_as_states_less_one_are_replayed():
+    three = HMM([1 / 3] * 3, np.full((3, 3), 1 / 3), np.full((3, 2), 0.5))
+    assert run(make_driven_latches(INPUTS[0]), three).n_noise_directions.tolist() == [1, 2, 5]
+
+
+def test_a_cell_without_input_weights_has_no_subspaces_of_equal_drive():
+    network = make_driven_latches(INPUTS[0])
+    network.cell.find_input_weights = lambda: None
+    found = run(network)
+    assert np.isnan(found.input_cosine)
+    assert len(found.replay_equal) == 0
+    assert found.status["notes"] == ["no input weights: no subspaces of equal drive"]
+    assert found.replay.value[0] == pytest.approx(1, abs=0.05)
+
+
+def test_too_few_switches_are_named_and_results_come_back(single, tmp_path):
+    with pytest.raises(UndefinedAnalysisError, match="≥ 30 switches with a control"):
+        run(make_driven_latches(INPUTS[0], flip=1e-4))
+    save_result(single, tmp_path / "kernel.nc")
+    assert load_result(tmp_path / "kernel.nc", NoiseKernelResult) == single
+    keys = [quantity.key for quantity in single.headline()]
+    assert keys[:3] == ["energy", "length", "rank"]
+    assert "removal[leading,0-1]" in keys
+    assert "replay[all_deciding]" in keys
