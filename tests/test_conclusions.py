@@ -49,6 +49,26 @@ def test_nothing_computed_nothing_said():
             "part: activity is chaotic beside its noise",
         ),
         (
+            make("noise_free_growth.verdict", word="decays")
+            | make("exponents.verdict", word="contracts")
+            | make("exponents.largest", -0.1, -0.2, -0.05),
+            "there is one fixed point, and it attracts; paths under the same noise meet",
+        ),
+        (
+            make("commitment.half_lead[all]", 5.0, 4.8, 5.2, beside=known_value("process", 0.0)),
+            "Half of a switch is decided 5 [4.8, 5.2] ahead (process 0).",
+        ),
+        (
+            make("commitment.half_lead[all]", 5.0, 4.8, 5.2)
+            | make("noise_kernel.rank", 1.0)
+            | make("noise_kernel.replay[leading]", 0.7, 0.6, 0.8),
+            "ahead; one direction of the noise alone replays 0.7 [0.6, 0.8] of it.",
+        ),
+        (
+            make("noise_kernel.rank", 0.0) | make("noise_kernel.replay[leading]", 0.0),
+            "No direction of the noise before it can be told from chance.",
+        ),
+        (
             make_regions((4.0, 3.0, 5.0)),
             "79% of the steps, and goes round slow → kick → transition → slow",
         ),
@@ -108,5 +128,8 @@ def test_there_are_at_most_six():
         | make("slow_clusters.adjusted_rand", 0.8, 0.7, 0.9)
         | make_rotation((0.01, 0.01), (0.02, 0.01))
         | make(LAG, 25, 5, 25)
+        | make("commitment.half_lead[all]", 5.0, 4.8, 5.2)
+        | make("noise_kernel.rank", 1.0)
+        | make("noise_kernel.replay[leading]", 0.7, 0.6, 0.8)
     )
     assert len(conclude(everything)) == 6

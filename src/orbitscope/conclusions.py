@@ -1,8 +1,9 @@
 """What an analysis found, in at most six sentences: each follows from quantities by a rule."""
 
+import math
 from collections.abc import Callable, Mapping
 
-from .quantity import Quantity
+from .quantity import Quantity, Reference
 from .statistics import Null
 
 ALPHA = 0.05
@@ -23,32 +24,39 @@ def conclude(quantities: Quantities) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
+def _say_stability(q: Quantities) -> str:
+    """What becomes of activity without noise, and whether the noise alone decides where it goes."""
+    parts = [part for part in (_say_growth(q), _say_exponents(q)) if part]
+    return f"{'; '.join(parts)}." if parts else ""
+
+
 def _say_growth(q: Quantities) -> str:
-    """What becomes of activity without noise."""
     if "noise_free_growth.verdict" not in q:
         return ""
     return {
-        "decays": "Without noise activity dies out: there is one fixed point, and it attracts.",
-        "grows": "Without noise activity grows: it is not the noise that keeps it up.",
-        "neutral": "Without noise activity neither grows nor decays.",
-        "diverges": "Without noise activity grows without bound from some states.",
-        "settles": "Without noise activity comes to rest.",
-        "moves": "Without noise activity goes on moving.",
+        "decays": "Without noise activity dies out: there is one fixed point, and it attracts",
+        "grows": "Without noise activity grows: it is not the noise that keeps it up",
+        "neutral": "Without noise activity neither grows nor decays",
+        "diverges": "Without noise activity grows without bound from some states",
+        "settles": "Without noise activity comes to rest",
+        "moves": "Without noise activity goes on moving",
     }[q["noise_free_growth.verdict"].word]
 
 
 def _say_exponents(q: Quantities) -> str:
-    """Whether the noise alone decides where a network goes."""
     if "exponents.verdict" not in q:
         return ""
     words = {
-        "contracts": "Paths under the same noise meet, so the noise decides where activity goes",
-        "collapses": "Paths under the same noise meet within steps, so the noise decides where activity goes",
-        "expands": "Paths under the same noise part: activity is chaotic beside its noise",
-        "undecided": "Whether paths under the same noise meet cannot be told",
+        "contracts": "paths under the same noise meet, so the noise decides where activity goes",
+        "collapses": "paths under the same noise meet within steps, so the noise decides where activity goes",
+        "expands": "paths under the same noise part: activity is chaotic beside its noise",
+        "undecided": "whether paths under the same noise meet cannot be told",
     }
-    verdict = words.get(q["exponents.verdict"].word)
-    return f"{verdict} (largest exponent {q['exponents.largest']})." if verdict else ""
+    verdict = words.get(q["exponents.verdict"].word, "")
+    if not verdict:
+        return ""
+    verdict = verdict if "noise_free_growth.verdict" in q else verdict[0].upper() + verdict[1:]
+    return f"{verdict} (largest exponent {q['exponents.largest']})"
 
 
 def _say_regions(q: Quantities) -> str:
@@ -108,6 +116,25 @@ def _say_training(q: Quantities) -> str:
     return f"Critical pairs of eigenvalues set in {when}."
 
 
+def _say_switching(q: Quantities) -> str:
+    """How far ahead switches are decided, and by how many directions of the noise."""
+    lead, rank = q.get("commitment.half_lead[all]"), q.get("noise_kernel.rank")
+    parts = []
+    if lead is not None and not math.isnan(float(lead.estimate)):
+        process = [item for item in lead.beside if isinstance(item, Reference)]
+        beside = f" ({process[0]})" if process else ""
+        parts.append(f"half of a switch is decided {lead} ahead{beside}")
+    if rank is not None:
+        n_directions, replay = int(float(rank.estimate)), q["noise_kernel.replay[leading]"]
+        parts.append(
+            f"one direction of the noise alone replays {replay} of it"
+            if n_directions
+            else "no direction of the noise before it can be told from chance"
+        )
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
 def _exceeds_all(quantity: Quantity) -> bool:
     """Whether a quantity is beyond every null that stands beside it."""
     nulls = [item for item in quantity.beside if isinstance(item, Null)]
@@ -115,10 +142,10 @@ def _exceeds_all(quantity: Quantity) -> bool:
 
 
 _RULES: tuple[Callable[[Quantities], str], ...] = (
-    _say_growth,
-    _say_exponents,
+    _say_stability,
     _say_regions,
     _say_clusters,
     _say_rotation,
+    _say_switching,
     _say_training,
 )

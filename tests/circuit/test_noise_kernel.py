@@ -138,4 +138,5 @@ def test_too_few_switches_are_named_and_results_come_back(single, tmp_path):
     keys = [quantity.key for quantity in single.headline()]
     assert keys[:3] == ["energy", "length", "rank"]
     assert "removal[leading,0-1]" in keys
-    assert "replay[all_deciding]" in keys
+    assert "replay[rest]" in keys
+    assert "replay[all_deciding]" not in keys  # one direction: the leading one

@@ -24,6 +24,12 @@ from .symbol_runs import Switches
 SUBSPACES = ("leading", "all deciding", "rest")
 """The leading direction; as many as there are states less one, or the rank; all but the leading one."""
 
+_IN_WORDS = {
+    "leading": "the leading direction",
+    "all deciding": "all deciding directions",
+    "rest": "all but the leading one",
+}
+
 _TESTS = "tests/circuit/test_noise_kernel.py"
 
 DEFINITIONS = define(
@@ -79,6 +85,7 @@ DEFINITIONS = define(
         equation="(P − P_none)/(P_full − P_none), P = P(old symbol gone)",
         reading="Near 1: this noise times the switch. Beside it random subspaces of equal drive.",
         test=f"{_TESTS}::test_only_the_direction_that_flips_the_latch_replays_it",
+        unit="share",
     ),
     Definition(
         key="removal",
@@ -192,22 +199,29 @@ class NoiseKernelResult(Result):
         return [*first, *self._list_replays(), *self._list_removals()]
 
     def _list_replays(self) -> list[Quantity]:
-        equal = (Reference("equal drive", _span(self.replay_equal)),) if len(self.replay_equal) else ()
+        equal = (
+            (Reference("equal drive", _span(self.replay_equal), "share"),) if len(self.replay_equal) else ()
+        )
         return [
             DEFINITIONS["replay"].measure(
-                self.replay[i], name.replace(" ", "_"), name=f"{name} direction", beside=() if i else equal
+                self.replay[i], name.replace(" ", "_"), name=_IN_WORDS[name], beside=() if i else equal
             )
-            for i, name in enumerate(self.subspace.tolist())
+            for i, name in self._list_different()
         ]
+
+    def _list_different(self) -> list[tuple[int, str]]:
+        """Subspaces; not all deciding directions where there is one only, the leading one."""
+        is_same = self.n_noise_directions == self.n_noise_directions[0]
+        return [(i, name) for i, name in enumerate(self.subspace.tolist()) if i == 0 or not is_same[i]]
 
     def _list_removals(self) -> list[Quantity]:
         quantities = []
         for j, direction in enumerate(self.direction.tolist()):
             equal = self.removal_equal[:, j]
             controls = (Reference("equal drive", _span(equal)),) if len(equal) else ()
-            for i, name in enumerate(self.subspace.tolist()[:2]):
+            for i, name in self._list_different():
                 index = f"{name.replace(' ', '_')},{direction.replace(' → ', '-')}"
-                label = f"{direction} without {name} direction"
+                label = f"{direction} without {_IN_WORDS[name]}"
                 beside = (*known_value("if it does nothing", 1.0), *(() if i else controls))
                 quantities.append(
                     DEFINITIONS["removal"].measure(self.removal[i, j], index, name=label, beside=beside)

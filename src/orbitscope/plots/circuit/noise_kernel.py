@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ...circuit.noise_kernel import NoiseKernelResult
 from ..drawing import Drawing
@@ -47,6 +48,7 @@ def plot_projections(result: NoiseKernelResult, *, ax: Axes | None = None) -> Ax
         ax.plot(result.lag, found.value, color=color, label=name)
     ax.axhline(0, color=MUTED_COLOR, linewidth=0.6, zorder=0)
     ax.set(xlabel="steps before the new symbol", ylabel="noise along the leading\ndirection (sd)")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.invert_xaxis()
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.2)
     return ax
@@ -59,6 +61,7 @@ def plot_energy(result: NoiseKernelResult, *, ax: Axes | None = None) -> Axes:
     ax.bar(result.lag, result.lag_energy, 0.8, color=NETWORK_COLOR, linewidth=0)
     ax.axhline(0, color=MUTED_COLOR, linewidth=0.6)
     ax.set(xlabel="steps before the new symbol", ylabel="energy of the mean noise")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.invert_xaxis()
     return ax
 
@@ -104,7 +107,11 @@ def plot_removal(result: NoiseKernelResult, *, ax: Axes | None = None) -> Axes:
     ax.set_xticks(places, [*names, "equal\ndrive"][: len(places)])
     ax.axhline(1, color=EXACT_COLOR, linestyle=":", linewidth=0.8)
     ax.tick_params(axis="x", length=0)
-    ax.set(ylabel="hazard without it / with all noise", xlim=(-0.6, len(places) - 0.4), ylim=(0, None))
+    ax.set(
+        ylabel="hazard without it\n(share of that with all noise)",
+        xlim=(-0.6, len(places) - 0.4),
+        ylim=(0, None),
+    )
     return ax
 
 
