@@ -125,12 +125,11 @@ def _say_switching(q: Quantities) -> str:
         beside = f" ({process[0]})" if process else ""
         parts.append(f"half of a switch is decided {lead} ahead{beside}")
     if rank is not None:
-        n_directions, replay = int(float(rank.estimate)), q["noise_kernel.replay[leading]"]
-        parts.append(
-            f"one direction of the noise alone replays {replay} of it"
-            if n_directions
-            else "no direction of the noise before it can be told from chance"
-        )
+        replay = q["noise_kernel.replay[leading]"]
+        if int(float(rank.estimate)) == 0:
+            parts.append("no direction of the noise before it can be told from chance")
+        elif not math.isnan(float(replay.estimate)):
+            parts.append(f"one direction of the noise alone replays {replay} of it")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""
 

@@ -130,6 +130,12 @@ def test_a_cell_without_input_weights_has_no_subspaces_of_equal_drive():
     assert found.replay.value[0] == pytest.approx(1, abs=0.05)
 
 
+def test_where_symbols_flicker_there_is_no_effect_to_replay():
+    found = run(make_driven_latches(INPUTS[0], flip=0.45), replay_steps=1)
+    assert np.isnan(found.replay.value).all()
+    assert "more switches that last, < 0.1" in found.status["notes"][0]
+
+
 def test_too_few_switches_are_named_and_results_come_back(single, tmp_path):
     with pytest.raises(UndefinedAnalysisError, match="≥ 30 switches with a control"):
         run(make_driven_latches(INPUTS[0], flip=1e-4))

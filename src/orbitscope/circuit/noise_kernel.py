@@ -24,6 +24,9 @@ from .symbol_runs import Switches
 SUBSPACES = ("leading", "all deciding", "rest")
 """The leading direction; as many as there are states less one, or the rank; all but the leading one."""
 
+LEAST_EFFECT = 0.1
+"""Of replaying all noise: below it a share of the effect says nothing, as where symbols flicker."""
+
 _IN_WORDS = {
     "leading": "the leading direction",
     "all deciding": "all deciding directions",
@@ -277,7 +280,12 @@ def compute_noise_kernel(subject: Subject, settings: NoiseKernelSettings) -> Noi
     removal = _Removal(network, pairs, settings, subject.noise_std, generator)
     return NoiseKernelResult(
         settings=subject.record(settings),
-        status={"notes": [] if equal else ["no input weights: no subspaces of equal drive"]},
+        status={
+            "notes": [
+                *([] if equal else ["no input weights: no subspaces of equal drive"]),
+                *([replay.problem] if replay.problem else []),
+            ]
+        },
         lag=np.arange(lags),
         direction=np.array([found.name_direction(i) for i in rows]),
         kernel=kernel.average(),
@@ -413,6 +421,16 @@ class _Replay:
         self.options = {"n_rollouts": settings.n_rollouts, "noise_std": noise_std}
         self.source = fork_generator(generator)
         self.none, self.full = self._run(np.zeros((network.input_size, 0))), self._run(None)
+        self.problem = self._find_problem()
+
+    def _find_problem(self) -> str:
+        """Why there is no share of the effect of replaying all; empty if there is one."""
+        if len(self.owner) < FEWEST_EVENTS:
+            return f"replay: {len(self.owner)} switches after runs of {self.settings.replay_steps} steps"
+        effect = float((self.full - self.none).mean())
+        if effect < LEAST_EFFECT:
+            return f"replay: replaying all noise makes {effect:.2g} more switches that last, < {LEAST_EFFECT}"
+        return ""
 
     def _run(self, basis: np.ndarray | None) -> Float[np.ndarray, " event"]:
         if len(self.owner) == 0:
@@ -425,7 +443,7 @@ class _Replay:
 
     def measure(self, basis: np.ndarray, rng: np.random.Generator) -> Estimate:
         """Share of the effect of replaying all; NaN without enough switches after long runs."""
-        if len(self.owner) < FEWEST_EVENTS:
+        if self.problem:
             return Estimate(np.nan)
         found = self._run(basis)
         n_trajectories = int(self.owner.max()) + 1
