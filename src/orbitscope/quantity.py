@@ -180,7 +180,7 @@ class Definition:
 
     def measure(
         self,
-        estimate: Estimate | float | None = None,
+        estimate: Any = None,
         index: str | int | None = None,
         *,
         name: str = "",
@@ -192,7 +192,7 @@ class Definition:
 
         Parameters
         ----------
-        estimate : Estimate or float, optional
+        estimate : Estimate or number, optional
             None where the answer is a ``word``.
         index : str or int, optional
             What stands in the brackets of the key.

@@ -457,7 +457,7 @@ class _Shapes:
 
 def _divide_by_rise(shapes: _Shapes, means: np.ndarray) -> np.ndarray:
     curves, margin, _ = shapes.split(means)
-    return find_half_lead(curves[..., 2, :, :])[..., 0] / find_rise_time(margin)
+    return np.asarray(find_half_lead(curves[..., 2, :, :])[..., 0] / find_rise_time(margin))
 
 
 def _measure_process(

@@ -135,12 +135,12 @@ class SwitchResult(Result):
 
     def headline(self) -> list[Quantity]:
         """Rate, and hazard and persistence of each direction, beside those of the process."""
-        rate = DEFINITIONS["rate"].measure(self.rate, beside=_of_process(self.process_rate, "1/step"))
+        rate = DEFINITIONS["rate"].measure(self.rate, beside=_of_process(float(self.process_rate), "1/step"))
         directions = []
         for i in range(len(self.origin)):
             index, name = f"{self.origin[i]}-{self.target[i]}", self.name_direction(i)
             for key, unit in (("hazard", "1/step"), ("persistence", "share")):
-                beside = _of_process(getattr(self, f"process_{key}")[i], unit)
+                beside = _of_process(float(getattr(self, f"process_{key}")[i]), unit)
                 found = getattr(self, key)[i]
                 directions.append(DEFINITIONS[key].measure(found, index, name=name, beside=beside))
         decoder = [
@@ -149,8 +149,8 @@ class SwitchResult(Result):
         return [rate, *directions, *(decoder if np.isfinite(self.decoder_missed) else [])]
 
 
-def _of_process(value: Float[np.ndarray, ""], unit: str) -> tuple[Reference, ...]:
-    return (Reference("process", Estimate(float(value)), unit),) if np.isfinite(value) else ()
+def _of_process(value: float, unit: str) -> tuple[Reference, ...]:
+    return (Reference("process", Estimate(value), unit),) if np.isfinite(value) else ()
 
 
 def compute_switches(subject: Subject, settings: SwitchSettings) -> SwitchResult:

@@ -155,14 +155,14 @@ def _describe_step(network, before, noise, after) -> Float[np.ndarray, "trajecto
     preactivation = network.cell.find_preactivation(before, noise)
     hidden = network.show_hidden(after).double().cpu().numpy()
     shown = np.full_like(hidden, np.nan) if preactivation is None else preactivation.double().cpu().numpy()
-    active = network.show_hidden(network.cell.find_active(before, noise)).cpu().numpy()
+    active = network.show_hidden(network.cell.find_active(before, noise).double()).cpu().numpy()
     return np.stack([hidden, shown, active], axis=1)
 
 
 def _count_effective(activity: Float[np.ndarray, "... neuron"]) -> Float[np.ndarray, "..."]:
     size = np.abs(activity)
     with np.errstate(invalid="ignore"):
-        return size.sum(-1) ** 2 / (size**2).sum(-1)
+        return np.asarray(size.sum(-1) ** 2 / (size**2).sum(-1))
 
 
 def _compare_kick(means: BootstrapResult, row: int) -> Estimate:
@@ -171,7 +171,7 @@ def _compare_kick(means: BootstrapResult, row: int) -> Estimate:
     def compare(values: np.ndarray) -> np.ndarray:
         one, other = values[..., row, kick, :], values[..., row, slow, :]
         with np.errstate(invalid="ignore"):
-            return (one * other).sum(-1) / np.sqrt((one**2).sum(-1) * (other**2).sum(-1))
+            return np.asarray((one * other).sum(-1) / np.sqrt((one**2).sum(-1) * (other**2).sum(-1)))
 
     return means.derive(compare)
 

@@ -205,7 +205,8 @@ def recluster(
             model = fit_clusters(points[chosen], again, rule, null=null, rng=source)
         except TooFewStatesError:
             return math.nan
-        table = tabulate(model.assign(points[chosen]), symbol[chosen], model.n_clusters, symbol.max() + 1)
+        n_symbols = int(symbol.max()) + 1
+        table = tabulate(model.assign(points[chosen]), symbol[chosen], model.n_clusters, n_symbols)
         return float(compute_adjusted_rand_index(table[None])[0])
 
     return np.array(map_parallel(measure, rng.spawn(n_resamples)))
