@@ -169,9 +169,7 @@ def test_a_quiet_loop_is_seen_where_all_neurons_count_alike():
 
 
 def test_the_standardised_rotation_is_the_same_in_any_units():
-    network = build_network(
-        3, hidden_size=12, input_size=6, generator=torch.Generator().manual_seed(0)
-    ).double()
+    network = make_ring()
     options = {"n_untrained": 20, "max_untrained": 20, "n_trajectories": 60}
     other = change_units(network)
     one, two = (run(each, standardise=True, **options) for each in (network, other))
@@ -180,7 +178,7 @@ def test_the_standardised_rotation_is_the_same_in_any_units():
         compare_array(one, two, name, rtol=1e-6)
     for name in ("sign_flips_quantile", "reversible_quantile", "untrained_quantile"):
         compare_array(one, two, name, rtol=1e-6)
-    assert abs(float(run(network).area_rate) - float(run(other).area_rate)) > 0.02
+    assert abs(float(run(network).area_rate) - float(run(other).area_rate)) > 0.1
 
 
 def test_untrained_networks_are_standardised_with_the_network():
