@@ -98,7 +98,7 @@ def draw_blocks():
     """Blocks of the counter with exponents by region, and their regions."""
     place = np.random.default_rng(0).integers(30, size=(40, 50))
     region = classify_regions(10.0 - place % 10)
-    local = np.choose(region, [-0.2, 0.3, -0.1]) + np.linspace(-0.08, 0.08, 40)[:, None]
+    local = np.choose(region, [-0.2, 0.3, -0.1]) + np.linspace(-0.05, 0.05, 40)[:, None]
     return build_blocks(local[..., None], np.eye(30)[place]), region
 
 

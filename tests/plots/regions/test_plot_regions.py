@@ -19,7 +19,7 @@ from orbitscope.statistics import Estimate
 
 @pytest.fixture(scope="module")
 def result():
-    small = {"n_trajectories": 12, "n_steps": 30, "burn_in": 30, "n_rollouts": 4, "n_resamples": 100}
+    small = {"n_trajectories": 30, "n_steps": 30, "burn_in": 30, "n_rollouts": 4, "n_resamples": 100}
     return compute_regions(make_slow_ring(), generator=torch.Generator().manual_seed(1), **small)
 
 
@@ -53,7 +53,7 @@ def test_bars_are_the_estimates_and_the_null_stands_beside_unstable_directions(r
 def test_the_caption_has_the_numbers_of_the_result(result):
     assert len(plot_regions(result).get_axes()) == 5
     caption = describe_regions(result)
-    assert "360 driven states (12 trajectories of 30 steps)" in caption
+    assert "900 driven states (30 trajectories of 30 steps)" in caption
     assert "transition below 2, slow above 8" in caption
     assert "mean over 4 rollouts" in caption
 
