@@ -31,16 +31,24 @@ def make_linear(matrix, noise_matrix=None, **options):
     return NoiseRNN(cell, 3, generator=torch.Generator().manual_seed(0)).double()
 
 
-def make_ring(direction=1, *, n_units=8):
+def make_ring(direction=1, *, n_units=8, gain=0.8, turn=0.8):
     """Bias-free ReLU units on a ring that excite the units ahead and inhibit those opposite."""
     network = build_network(
         3, hidden_size=n_units, input_size=n_units, generator=torch.Generator().manual_seed(0)
     ).double()
     angle = 2 * torch.pi * torch.arange(n_units) / n_units
-    ahead = angle[:, None] - angle[None, :] - direction * 0.8
+    ahead = angle[:, None] - angle[None, :] - direction * turn
     with torch.no_grad():
-        network.cell.w_hh.copy_(3.2 / n_units * torch.cos(ahead))
+        network.cell.w_hh.copy_(4 * gain / n_units * torch.cos(ahead))
         network.cell.w_ih.copy_(torch.eye(n_units))
+    return network
+
+
+def make_slow_ring():
+    """A ring with 12 steps for each third of a turn, which has a symbol: it visits all regions."""
+    network = make_ring(n_units=9, gain=0.97, turn=2 * torch.pi / 36)
+    with torch.no_grad():
+        network.w_out.copy_(torch.eye(3).repeat_interleave(3, 1))
     return network
 
 

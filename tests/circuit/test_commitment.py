@@ -66,16 +66,15 @@ def test_a_process_whose_states_share_symbols_is_decided_ahead():
 
 
 def test_a_slowed_copy_has_twice_the_lead_and_the_same_ratio():
-    """A margin that ramps along a line of 9 units, or of 19."""
-    fast, slow = (
-        run(make_latch(length, flip=0.006, ramp=True), max_lead=14, drive={"n_steps": 400})
-        for length in (9, 19)
-    )
+    """A margin that ramps along a line of 9 units, or of 19; the lead is half of it, and one step."""
+    sizes = {"n_events": 360, "drive": {"n_steps": 400, "n_trajectories": 180}}
+    fast, slow = (run(make_latch(length, flip=0.006, ramp=True), max_lead=14, **sizes) for length in (9, 19))
     np.testing.assert_allclose(fast.half_lead.value[0], 5.47, atol=0.15)
     np.testing.assert_allclose(slow.half_lead.value[0], 10.47, atol=0.15)
-    assert float(fast.rise_time) == pytest.approx(0.8 * 9, rel=0.05)
-    assert float(slow.rise_time) == pytest.approx(0.8 * 19, rel=0.05)
-    assert float(slow.lead_over_rise) == pytest.approx(float(fast.lead_over_rise), rel=0.12)
+    assert float(fast.rise_time) == pytest.approx(0.8 * 9, rel=0.07)
+    assert float(slow.rise_time) == pytest.approx(0.8 * 19, rel=0.07)
+    expected = float(fast.lead_over_rise) * (10.47 / 19) / (5.47 / 9)
+    assert float(slow.lead_over_rise) == pytest.approx(expected, rel=0.06)
 
 
 def test_regions_are_those_of_the_states_ahead():

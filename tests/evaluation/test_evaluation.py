@@ -257,7 +257,7 @@ def test_independent_symbols_against_other_independent_symbols_have_closed_forms
     )
     divergence = (p * np.log(p / q)).sum()
     for n in range(1, 6):
-        assert float(rows[f"ngram_divergence_{n}"].estimate) == pytest.approx(n * divergence, rel=0.05)
+        assert float(rows[f"ngram_divergence_{n}"].estimate) == pytest.approx(n * divergence, rel=0.1)
     kl_rate = (q * np.log(q / p)).sum()
     assert float(rows["refit_kl_rate"].estimate) == pytest.approx(kl_rate, rel=0.3)
     assert float(rows["refit_kl_rate_reverse"].estimate) == pytest.approx(divergence, rel=0.3)
@@ -402,7 +402,8 @@ def test_a_process_is_its_own_emulator():
 def test_independent_symbols_of_equal_frequencies_are_told_apart():
     hmm = load_process("linear-3")
     iid = build_iid_process(compute_symbol_frequencies(hmm))
-    result = compare_processes(iid, hmm, n_steps=30, settings=MEDIUM)
+    settings = MEDIUM.model_copy(update={"n_matched": 800})
+    result = compare_processes(iid, hmm, n_steps=30, settings=settings)
     assert result.estimate.value.shape == result.floor.value.shape == (2, len(result.measure))
     for start in ("zero", "stationary"):
         rows = index(result, start)

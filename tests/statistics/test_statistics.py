@@ -260,7 +260,7 @@ def test_losses_at_or_below_zero_are_admitted():
 def test_bootstrap_of_the_change_point_covers_the_noise_free_one():
     true = find_change_point(draw_loss(width=8.0), plateau_level=LEVEL).index
     covered, widths = 0, []
-    for seed in range(12):
+    for seed in range(30):
         result = bootstrap_change_point(
             draw_loss(width=8.0, noise=0.03, seed=seed),
             rng=np.random.default_rng(seed),
@@ -271,8 +271,8 @@ def test_bootstrap_of_the_change_point_covers_the_noise_free_one():
         covered += low <= true <= high
         widths.append(high - low)
         assert result.found_fraction > 0.9
-    assert covered >= 10
-    assert 1 < np.median(widths) < 15
+    assert covered >= 21  # four standard errors below .9, which so few resamples reach
+    assert 3 < np.median(widths) < 7
 
 
 def test_bootstrap_of_a_change_point_without_noise_has_no_width():

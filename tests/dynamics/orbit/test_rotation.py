@@ -108,7 +108,7 @@ def test_the_share_of_the_plane_is_that_of_its_variances():
     """Variances 9, 4 and 1; standardised they are alike."""
     for standardise, first, both in ((False, 9 / 14, 13 / 14), (True, 1 / 3, 2 / 3)):
         network = make_linear(0.3 * np.eye(3), np.diag([3.0, 2.0, 1.0]))
-        found = run(network, standardise=standardise, n_trajectories=100).headline()
+        found = run(network, standardise=standardise, n_trajectories=200).headline()
         (share,) = (quantity for quantity in found if quantity.key == "plane_share")
         assert float(share.estimate) == pytest.approx(both, abs=0.02)
         assert float(share.beside[0].estimate) == pytest.approx(first, abs=0.02)
@@ -169,9 +169,7 @@ def test_a_quiet_loop_is_seen_where_all_neurons_count_alike():
 
 
 def test_the_standardised_rotation_is_the_same_in_any_units():
-    network = build_network(
-        3, hidden_size=12, input_size=6, generator=torch.Generator().manual_seed(0)
-    ).double()
+    network = make_ring()
     options = {"n_untrained": 20, "max_untrained": 20, "n_trajectories": 60}
     other = change_units(network)
     one, two = (run(each, standardise=True, **options) for each in (network, other))
@@ -180,7 +178,7 @@ def test_the_standardised_rotation_is_the_same_in_any_units():
         compare_array(one, two, name, rtol=1e-6)
     for name in ("sign_flips_quantile", "reversible_quantile", "untrained_quantile"):
         compare_array(one, two, name, rtol=1e-6)
-    assert abs(float(run(network).area_rate) - float(run(other).area_rate)) > 0.02
+    assert abs(float(run(network).area_rate) - float(run(other).area_rate)) > 0.1
 
 
 def test_untrained_networks_are_standardised_with_the_network():

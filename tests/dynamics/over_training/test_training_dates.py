@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 
 from orbitscope.dynamics.over_training.training_dates import (
     NEVER,
@@ -88,10 +88,14 @@ def test_a_late_checkpoint_that_misses_the_level_does_not_move_the_date():
 
 
 def test_shares_of_three_percent_are_dated_at_their_step():
-    """Ten later checkpoints with 3 %, some of which miss the level by chance in most runs."""
+    """Ten later checkpoints with 3 %, some of which miss the level by chance in most runs.
+
+    The first of them counts in 94 % of runs, the first or the second in 99.6 %.
+    """
     dates = [date(step_at(50, 0.03), seed=seed) for seed in range(100)]
     assert np.mean([found.high == 50 for found in dates]) > 0.85
-    assert all(found.low < 50 <= found.high <= 60 for found in dates)
+    assert all(found.low < 50 <= found.high for found in dates)
+    assert np.mean([found.high <= 60 for found in dates]) >= 0.95
 
 
 def test_a_share_that_is_back_voids_the_onset_and_may_rise_again():
@@ -171,8 +175,8 @@ def test_the_drop_of_the_loss_has_limits_if_resamples_agree_that_there_is_one():
     clear, note = find_drop(make_course(60))
     assert (float(clear), note) == (60, "")
     assert clear.low <= 60 <= clear.high
-    rng = np.random.default_rng(0)
-    unclear = np.where(np.arange(60) < 30, 1.0, 0.86) * np.exp(0.08 * rng.standard_normal(60))
+    noise = norm.ppf((np.arange(60) + 0.5) * 0.618034 % 1)  # spread evenly, out of order
+    unclear = np.where(np.arange(60) < 30, 1.0, 0.89) * np.exp(0.1 * noise)
     found, note = find_drop(unclear)
     assert np.isfinite(found.value)
     assert found == Estimate(found.value), "no limits"

@@ -45,11 +45,13 @@ def make_network(gain=2.0, *, cell="relu", seed=0):
 
 
 def make_ring():
-    """A pulse that is handed on along 30 units; each third of them has a symbol of its own."""
-    network = build_network(3, hidden_size=30, input_size=1, generator=torch.Generator()).double()
+    """A pulse that is handed on along 30 units, the others are silent; each third of them has a symbol."""
+    network = build_network(3, hidden_size=30, input_size=1, bias=True, generator=torch.Generator()).double()
     with torch.no_grad():
         network.cell.w_hh.copy_(0.99 * torch.roll(torch.eye(30).double(), 1, 0))
         network.cell.w_ih.fill_(1e-9)
+        network.cell.bias.fill_(-1e-7)
+        network.out_bias.zero_()
         network.w_out.copy_(torch.eye(3).repeat_interleave(10, 1))
     network.initial_state = lambda n: torch.eye(30).double()[torch.arange(n) % 30]
     return network

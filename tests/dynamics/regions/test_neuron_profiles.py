@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from known_networks import make_slow_ring
 
 from orbitscope.dynamics.regions import neuron_profiles, regions
 from orbitscope.dynamics.regions.neuron_profiles import NeuronProfileResult
@@ -11,13 +12,16 @@ from orbitscope.subject import Subject
 SIZES = {"n_trajectories": 8, "n_steps": 25, "burn_in": 30, "max_steps": 20, "n_rollouts": 4}
 
 
-def make_subject(cell="relu", *, gain=2.0, bias=False, hidden_size=12):
+def make_network(cell="relu", *, bias=False):
     generator = torch.Generator().manual_seed(0)
-    sizes = {"hidden_size": hidden_size, "input_size": 5}
-    network = build_network(3, cell=cell, **sizes, bias=bias, generator=generator)
+    network = build_network(3, cell=cell, hidden_size=12, input_size=5, bias=bias, generator=generator)
     with torch.no_grad():
-        network.cell.w_hh.mul_(gain)
-    subject = Subject(network.double(), noise_std=0.7)
+        network.cell.w_hh.mul_(2)
+    return network.double()
+
+
+def make_subject(network):
+    subject = Subject(network, noise_std=0.7)
     subject.found["regions"] = regions.PART.run(subject, regions.RegionSettings(**SIZES, n_resamples=20))
     return subject
 
@@ -30,7 +34,7 @@ def run(subject, **settings):
 @pytest.mark.parametrize("cell", ["relu", "tanh"])
 def test_profiles_are_means_over_the_states_of_a_region(cell):
     """Against a loop over every state, each from the step that led to it."""
-    subject = make_subject(cell, bias=cell == "tanh")
+    subject = make_subject(make_network(cell, bias=cell == "tanh"))
     result, label = run(subject), subject.found["regions"].label
     path, weights = regions.replay_regions(subject), subject.network.cell
     rows = {index: [] for index in range(3)}
@@ -57,7 +61,7 @@ def test_the_effective_number_of_alike_neurons_is_their_number():
 
 
 def test_the_cosine_is_that_of_the_profiles():
-    result = run(make_subject())
+    result = run(make_subject(make_slow_ring()))
     slow, kick = result.activity.value[0], result.activity.value[1]
     expected = slow @ kick / np.linalg.norm(slow) / np.linalg.norm(kick)
     assert float(result.kick_slow_cosine) == pytest.approx(expected)
@@ -65,7 +69,7 @@ def test_the_cosine_is_that_of_the_profiles():
 
 
 def test_intervals_are_over_trajectories():
-    subject = make_subject()
+    subject = make_subject(make_slow_ring())
     result, path = run(subject, n_resamples=2000), regions.replay_regions(subject)
     label = subject.found["regions"].label
     hidden, is_slow = path.states[:-1].transpose(0, 1).numpy(), (label == 0)[..., None]
@@ -77,7 +81,7 @@ def test_intervals_are_over_trajectories():
 
 
 def test_a_cell_without_a_preactivation_has_none():
-    subject = make_subject()
+    subject = make_subject(make_network())
     subject.network.cell.find_preactivation = lambda state, noise: None
     result = run(subject)
     assert np.isnan(result.preactivation.value).all()
@@ -85,8 +89,11 @@ def test_a_cell_without_a_preactivation_has_none():
 
 
 def test_empty_regions_are_named_and_a_result_comes_back_from_its_file(tmp_path):
-    """Hardly any noise-free memory: symbols change at once, nothing is slow."""
-    result = run(make_subject(gain=0.2))
+    """No memory: symbols change at once, nothing is slow."""
+    network = make_slow_ring()
+    with torch.no_grad():
+        network.cell.w_hh.zero_()
+    result = run(make_subject(network))
     empty = result.status["empty"]
     assert empty == [str(name) for name in result.region[result.n_points == 0]]
     assert "slow" in empty

@@ -283,12 +283,12 @@ def test_starts_without_a_defined_ratio_are_left_out_and_counted():
     with torch.no_grad():
         network.cell.w_hh.copy_(torch.tensor([[0.0, -100.0], [0.0, 1.0]]))
         network.cell.w_ih.copy_(torch.tensor([[1.0], [0.0]]))
-    states = torch.tensor([[0.0, 0.0]] * 60 + [[0.0, 1.0]] * 2).double()
-    found = compute(network, states, np.zeros(62, dtype=int), n_rollouts=20)
-    assert (found.spread[60:] == 0).all()
+    states = torch.tensor([[0.0, 0.0]] * 150 + [[0.0, 1.0]] * 2).double()
+    found = compute(network, states, np.zeros(152, dtype=int), n_rollouts=20)
+    assert (found.spread[150:] == 0).all()
     is_defined = (found.spread[:, :, 1:, 1:] > 0).all(axis=(1, 2, 3))
-    assert 20 < found.n_starts[0] == is_defined.sum() <= 60
-    note = f"slow: {62 - is_defined.sum()} starts whose spread is 0 or not finite are left out"
+    assert 20 < found.n_starts[0] == is_defined.sum() <= 150
+    note = f"slow: {152 - is_defined.sum()} starts whose spread is 0 or not finite are left out"
     assert found.status["notes"][0] == note
     expected = np.log(found.spread[is_defined, 0, 2, 5] / found.spread[is_defined, 0, 2, 1]).mean()
     assert np.log(found.spread_ratio.value[0, 0, 2, 5]) == pytest.approx(expected)

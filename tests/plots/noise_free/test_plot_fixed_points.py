@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from known_networks import make_ring
 
 from orbitscope.dynamics.noise_free.fixed_points import find_fixed_points
 from orbitscope.network import build_network
@@ -44,8 +45,13 @@ def ghost():
 
 @pytest.fixture(scope="module")
 def homogeneous():
-    weights = torch.rand(8, 8, generator=torch.Generator().manual_seed(1)) - 0.5
-    return find(weights, torch.rand(30, 8, generator=torch.Generator().manual_seed(2)), max_steps=50)
+    """An irregular ring: activity turns, so that no ray is fixed."""
+    noise = torch.rand(8, 8, generator=torch.Generator().manual_seed(1)) - 0.5
+    return find(
+        make_ring().cell.w_hh.detach() + 0.3 * noise,
+        torch.rand(30, 8, generator=torch.Generator().manual_seed(2)),
+        max_steps=50,
+    )
 
 
 def read_points(ax):

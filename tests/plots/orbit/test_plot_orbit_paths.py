@@ -76,7 +76,15 @@ def test_free_paths_run_over_the_driven_states_to_silence(result):
     crosses = [line.get_data() for line in ax.lines if line.get_marker() == "x"]
     np.testing.assert_allclose(np.ravel(crosses), result.origin)
     assert sum(len(points) for points in get_dots(ax, 4).values()) == result.free_symbol.size
-    assert ax.get_xlim() == plot_driven_paths(result).get_xlim()
+
+
+def test_both_planes_have_the_limits_of_all_that_is_in_them(result):
+    far = replace(result, free_path=3 * result.free_path)
+    axes = plot_driven_paths(far), plot_free_paths(far)
+    for limits in ([ax.get_xlim() for ax in axes], [ax.get_ylim() for ax in axes]):
+        assert limits[0] == limits[1]
+    left, right = axes[0].get_xlim()
+    assert left < far.free_path[..., 0].min() < far.free_path[..., 0].max() < right
 
 
 def test_norms_fall_on_a_logarithmic_axis(result):

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from known_networks import make_slow_ring
 from matplotlib.colors import to_rgba
 from part_functions import compute_regions
 
-from orbitscope.network import build_network
 from orbitscope.plots.regions.regions import (
     describe_regions,
     plot_region_measure,
@@ -19,11 +19,8 @@ from orbitscope.statistics import Estimate
 
 @pytest.fixture(scope="module")
 def result():
-    network = build_network(3, hidden_size=12, input_size=5, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        network.cell.w_hh.mul_(2)
-    small = {"n_trajectories": 12, "n_steps": 30, "burn_in": 30, "n_rollouts": 4, "n_resamples": 100}
-    return compute_regions(network, generator=torch.Generator().manual_seed(1), **small)
+    small = {"n_trajectories": 30, "n_steps": 30, "burn_in": 30, "n_rollouts": 4, "n_resamples": 100}
+    return compute_regions(make_slow_ring(), generator=torch.Generator().manual_seed(1), **small)
 
 
 def test_the_histogram_holds_every_state_in_the_colour_of_its_region(result):
@@ -56,7 +53,7 @@ def test_bars_are_the_estimates_and_the_null_stands_beside_unstable_directions(r
 def test_the_caption_has_the_numbers_of_the_result(result):
     assert len(plot_regions(result).get_axes()) == 5
     caption = describe_regions(result)
-    assert "360 driven states (12 trajectories of 30 steps)" in caption
+    assert "900 driven states (30 trajectories of 30 steps)" in caption
     assert "transition below 2, slow above 8" in caption
     assert "mean over 4 rollouts" in caption
 

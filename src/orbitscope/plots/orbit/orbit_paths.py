@@ -165,8 +165,9 @@ def _find_tips(result: OrbitPathsResult) -> np.ndarray:
 
 
 def _finish_plane(ax: Axes, result: OrbitPathsResult) -> None:
-    """The same limits, which hold paths and arrows, and labels for both planes."""
-    ax.update_datalim(np.concatenate([result.path.reshape(-1, 2), (1 + _LABEL_SHARE) * _find_tips(result)]))
+    """The same limits, which hold all paths, the origin and arrows, and labels for both planes."""
+    paths = [path.reshape(-1, 2) for path in (result.path, result.free_path)]
+    ax.update_datalim(np.concatenate([*paths, result.origin[None], (1 + _LABEL_SHARE) * _find_tips(result)]))
     ax.autoscale_view()
     label_plane(ax, result.plane.explained_variance_ratio)
 
