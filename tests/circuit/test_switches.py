@@ -26,7 +26,7 @@ def test_hazards_of_a_telegraph_are_known():
     assert abs(float(found.rate) - 0.03) < 5 * error
     assert list(zip(found.origin, found.target, strict=True)) == [(0, 1), (1, 0)]
     np.testing.assert_allclose(found.hazard.value, 0.03, atol=5 * np.sqrt(2) * error)
-    np.testing.assert_allclose(found.persistence.value, 0.97, atol=0.06)
+    np.testing.assert_allclose(found.persistence.value, 0.97, atol=0.09)
     changes = (found.symbol[:, 1:] != found.symbol[:, :-1]).sum()
     assert found.n_events.sum() == changes
     assert float(found.rate) == pytest.approx(changes / (60 * 199))

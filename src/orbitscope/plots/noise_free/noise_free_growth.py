@@ -164,7 +164,7 @@ def _say_verdict(result: NoiseFreeGrowthResult) -> str:
     }[str(status["verdict"])]
 
 
-def _say_share(share: float) -> str:
+def _say_share(share: float | int) -> str:
     return f"{100 * share:.3g} %"
 
 
