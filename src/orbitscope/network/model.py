@@ -1,12 +1,13 @@
 """The noise-driven network: a cell, a readout, and rollouts in memory-bounded chunks."""
 
+import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
 from ..errors import InputError
@@ -86,6 +87,15 @@ class NoiseRNN(nn.Module):
         """Hidden activity in given states: what is read out, and what has neurons."""
         return self.cell.show_hidden(state)
 
+    def patch_hidden(
+        self,
+        state: Float[Tensor, "point state"],
+        donor: Float[Tensor, "point state"],
+        is_patched: Bool[Tensor, "point hidden"],
+    ) -> Float[Tensor, "point state"]:
+        """States in which some neurons have the hidden activity of a donor."""
+        return self.cell.patch_hidden(state, donor, is_patched)
+
     def redraw(self, generator: torch.Generator) -> "NoiseRNN":
         """Draw an untrained network of the same kind: cell first, then the readout.
 
@@ -99,6 +109,18 @@ class NoiseRNN(nn.Module):
         cell = self.cell.redraw(generator)
         has_bias = any("bias" in name for name, _ in cell.named_parameters())
         return NoiseRNN(cell, self.n_symbols, bias=has_bias, generator=generator).to(self.w_out)
+
+    def shuffle_recurrent(self, generator: torch.Generator) -> "NoiseRNN":
+        """The same network with its recurrent weights in random places.
+
+        Raises
+        ------
+        InputError
+            If the cell has no such copy.
+        """
+        shuffled = copy.deepcopy(self)
+        shuffled.cell = self.cell.shuffle_recurrent(generator)
+        return shuffled
 
     def compute_logits(self, state: Float[Tensor, "*batch state"]) -> Float[Tensor, "*batch symbol"]:
         """Logits of the symbols in given states."""

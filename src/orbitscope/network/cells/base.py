@@ -62,6 +62,18 @@ class Cell(nn.Module, ABC):
         """Hidden activity in given states: what is read out, and what has neurons."""
         return state[..., : self.hidden_size]
 
+    def patch_hidden(
+        self,
+        state: Float[Tensor, "point state"],
+        donor: Float[Tensor, "point state"],
+        is_patched: Bool[Tensor, "point hidden"],
+    ) -> Float[Tensor, "point state"]:
+        """States in which some neurons have the hidden activity of a donor; all else stays as it is."""
+        patched = state.clone()
+        hidden = self.show_hidden(patched)
+        hidden.copy_(torch.where(is_patched, self.show_hidden(donor), hidden))
+        return patched
+
     def compute_jacobian(
         self, state: Float[Tensor, "point state"], noise: Float[Tensor, "point input"]
     ) -> Float[Tensor, "point state state"]:
@@ -130,6 +142,19 @@ class Cell(nn.Module, ABC):
         raise InputError(
             f"an untrained control needs a cell that can be drawn anew, got `{type(self).__name__}`. Write "
             "its method `redraw(generator)`, or use n_untrained=0 to leave this null out."
+        )
+
+    def shuffle_recurrent(self, generator: torch.Generator) -> "Cell":
+        """A copy whose recurrent weights are the same numbers in random places: no circuit is left.
+
+        Raises
+        ------
+        InputError
+            If the cell has not written this method.
+        """
+        raise InputError(
+            f"a shuffled control needs a cell with weights to shuffle, got `{type(self).__name__}`. "
+            "Write its method `shuffle_recurrent(generator)`, or use n_shuffles=0 to leave this null out."
         )
 
 

@@ -1,5 +1,6 @@
 """Cells with an elementwise nonlinearity: one update, and its backward pass through time."""
 
+import copy
 import math
 from abc import abstractmethod
 
@@ -109,6 +110,14 @@ class ElementwiseCell(Cell):
         """Draw an untrained cell; biases that are all 0 are not drawn."""
         has_bias = self.bias is not None and bool(self.bias.any())
         return type(self)(self.hidden_size, self.input_size, bias=has_bias, generator=generator)
+
+    @torch.no_grad()
+    def shuffle_recurrent(self, generator: torch.Generator) -> "ElementwiseCell":
+        """Entries of W_hh in random places; input weights and bias stay."""
+        shuffled = copy.deepcopy(self)
+        order = torch.randperm(self.w_hh.numel(), generator=generator, device=self.w_hh.device)
+        shuffled.w_hh.copy_(self.w_hh.flatten()[order].reshape(self.w_hh.shape))
+        return shuffled
 
     def _compute_slopes(self, state: Tensor, noise: Tensor) -> Float[Tensor, "point state"]:
         """φ′ of every neuron in this step."""

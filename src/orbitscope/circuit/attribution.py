@@ -1,0 +1,140 @@
+"""Attribution: what patching each neuron does, in which twins, and what sets chosen on the other half do."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+
+from ..dynamics.driving.driven_states import DrivenPath
+from ..errors import UndefinedAnalysisError
+from ..network import NoiseRNN
+from ..subject import Subject
+from .commitment import OUTCOME_STEPS
+from .influence import average_halves, sum_by_unit
+from .patching import Patches
+from .switches import FEWEST_EVENTS
+from .symbol_runs import Switches
+from .twins import Twins, build_twins
+
+
+@dataclass(frozen=True)
+class DirectedTwins:
+    """Twins, and the directions of their switches.
+
+    Attributes
+    ----------
+    twins : Twins
+    pairs : (2, direction)
+        Symbols before and after.
+    direction : (twin,)
+        Column of ``pairs``.
+    n_units : int
+        Trajectories.
+    """
+
+    twins: Twins
+    pairs: Int[np.ndarray, "2 direction"]
+    direction: Int[np.ndarray, " twin"]
+    n_units: int
+
+    @property
+    def half(self) -> Int[np.ndarray, " twin"]:
+        """Half of the trajectories that each twin belongs to."""
+        return self.twins.owner % 2
+
+    def patch(
+        self,
+        network: NoiseRNN,
+        at: int,
+        *,
+        noise_std: float,
+        generator: torch.Generator,
+        placebo: bool = False,
+    ) -> Patches:
+        """Patches from the path that switches into one that stays, at one of the leads of the twins.
+
+        For a placebo the donor is another path that stays.
+        """
+        twins = self.twins
+        donor = twins.stayed_too if placebo else twins.switched
+        n_steps = twins.lead[at] + OUTCOME_STEPS
+        options = {"n_steps": n_steps, "noise_std": noise_std, "generator": generator}
+        return Patches(network, twins.stayed[at], donor[at], twins.origin, **options)
+
+    def sum_up(
+        self, values: Float[np.ndarray, "twin ..."]
+    ) -> Float[np.ndarray, "unit half direction column"]:
+        """Sums of each trajectory, half and direction, and the number of twins in the last column."""
+        sizes = {"n_units": self.n_units, "n_directions": self.pairs.shape[1]}
+        return sum_by_unit(values, self.twins.owner, self.direction, **sizes)
+
+    def average(self, values: Float[np.ndarray, "twin neuron"]) -> Float[np.ndarray, "half direction neuron"]:
+        """Means of each half and direction."""
+        return average_halves(self.sum_up(values).sum(0))
+
+    def assign(
+        self, chosen: Bool[np.ndarray, "set half direction neuron"]
+    ) -> Bool[np.ndarray, "set twin neuron"]:
+        """Sets of each twin: those chosen on the other half, for its direction."""
+        return chosen[:, 1 - self.half, self.direction]
+
+
+def find_twins(
+    subject: Subject,
+    path: DrivenPath,
+    switches: Switches,
+    *,
+    leads: tuple[int, ...],
+    apart: int,
+    n_twins: int,
+    n_tries: int,
+    rng: np.random.Generator,
+    generator: torch.Generator,
+) -> DirectedTwins:
+    """Twins of switches drawn evenly from all directions.
+
+    Raises
+    ------
+    UndefinedAnalysisError
+        If no direction has ``FEWEST_EVENTS`` twins, a third of that in each half of the trajectories.
+    """
+    ahead = max(leads) + apart
+    is_whole = (switches.age >= ahead) & (switches.time >= ahead)
+    is_whole &= switches.time + OUTCOME_STEPS < len(path.states)
+    candidates = draw_evenly(switches.select(is_whole), n_twins, rng=rng)
+    options = {"leads": leads, "apart": apart, "n_tries": n_tries, "noise_std": subject.noise_std}
+    twins = build_twins(subject.network, path, candidates, **options, generator=generator)
+
+    pairs, direction, counts = np.unique(
+        np.stack([twins.origin, twins.target]), axis=1, return_inverse=True, return_counts=True
+    )
+    direction = direction.ravel()
+    fewest = [
+        min(int(((direction == d) & (twins.owner % 2 == half)).sum()) for half in (0, 1))
+        for d in range(len(counts))
+    ]
+    is_often = (counts >= FEWEST_EVENTS) & (np.array(fewest, dtype=int) >= FEWEST_EVENTS // 3)
+    if not is_often.any():
+        raise UndefinedAnalysisError(
+            f"some direction must have ≥ {FEWEST_EVENTS} switches after ≥ {ahead} steps of the old symbol, "
+            f"with twins that do not switch, got at most {max(counts, default=0)}. Drive longer: "
+            "`switches.n_trajectories`, `switches.n_steps`."
+        )
+    kept = is_often[direction]
+    new = np.cumsum(is_often) - 1
+    n_units = path.states.shape[1]
+    return DirectedTwins(twins.select(kept), pairs[:, is_often].astype(int), new[direction[kept]], n_units)
+
+
+def draw_evenly(switches: Switches, n_drawn: int, *, rng: np.random.Generator) -> Switches:
+    """Switches drawn at random, as many of each direction that has ``FEWEST_EVENTS``."""
+    pairs = np.stack([switches.origin, switches.target]).astype(int)
+    values, code = np.unique(pairs, axis=1, return_inverse=True)
+    code = code.ravel()
+    often = [d for d in range(values.shape[1]) if (code == d).sum() >= FEWEST_EVENTS]
+    if not often:
+        return switches.select(np.zeros(len(switches), dtype=bool))
+    share = max(FEWEST_EVENTS, n_drawn // len(often))
+    rows = [rng.permutation(np.flatnonzero(code == d))[:share] for d in often]
+    return switches.select(np.sort(np.concatenate(rows)))

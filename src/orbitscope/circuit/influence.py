@@ -1,0 +1,202 @@
+"""Influence of neurons, from their effects: effective numbers, shares of sets, which neurons stand out."""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Integer
+
+from ..statistics import BootstrapResult, Estimate, bootstrap_statistic
+
+STANDS_OUT = 2.0
+"""Times its even share that a neuron must have of the effect of all, at least, to stand out."""
+
+_N_SIGN_FLIPS = 999
+
+
+def sum_by_unit(
+    values: Float[np.ndarray, "twin ..."],
+    owner: Int[np.ndarray, " twin"],
+    direction: Integer[np.ndarray, " twin"],
+    *,
+    n_units: int,
+    n_directions: int,
+) -> Float[np.ndarray, "unit half direction column"]:
+    """Sums of each trajectory and direction, in its half, with the number of twins as the last entry."""
+    flat = values.reshape(len(values), -1)
+    sums = np.zeros((n_units, 2, n_directions, flat.shape[1] + 1))
+    np.add.at(sums, (owner, owner % 2, direction), np.concatenate([flat, np.ones((len(flat), 1))], axis=1))
+    return sums
+
+
+def average_halves(
+    sums: Float[np.ndarray, "*batch half direction column"],
+) -> Float[np.ndarray, "*batch half direction neuron"]:
+    """Mean effects of each half."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return sums[..., :-1] / sums[..., -1:]
+
+
+def average_all(
+    sums: Float[np.ndarray, "*batch half direction column"],
+) -> Float[np.ndarray, "*batch direction neuron"]:
+    """Mean effects of both halves together."""
+    both = sums.sum(-3)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return both[..., :-1] / both[..., -1:]
+
+
+def measure_concentration(
+    sums: Float[np.ndarray, "*batch half direction column"],
+) -> Float[np.ndarray, "*batch group"]:
+    """One over the effective number of neurons, of all directions and of each: Σ e e′ / (Σe · Σe′).
+
+    Products of two halves have no bias from noise, which is independent between them. Directions are joined
+    above and below the line, with their numbers of twins as weights.
+
+    Returns
+    -------
+    (..., group)
+        All, then each direction. Not clamped: noise can bring it to 0 or below.
+    """
+    halves = np.nan_to_num(average_halves(sums))
+    first, second = halves[..., 0, :, :], halves[..., 1, :, :]
+    above, below = (first * second).sum(-1), first.sum(-1) * second.sum(-1)
+    weights = sums[..., -1].sum(-2)
+    above, below = (
+        np.concatenate([(weights * x).sum(-1, keepdims=True), x], axis=-1) for x in (above, below)
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(below > 0, above / below, np.nan)
+
+
+def invert(found: Estimate) -> Estimate:
+    """One over a number with its interval: infinite where the number is not above 0."""
+    with np.errstate(divide="ignore"):
+        value, low, high = (
+            np.where(np.isnan(x), np.nan, np.where(x > 0, 1 / x, np.inf))
+            for x in (found.value, found.high, found.low)
+        )
+    return Estimate(value, low, high)
+
+
+def find_half_size(
+    share: Float[np.ndarray, "*batch size"], sizes: Int[np.ndarray, " size"]
+) -> Float[np.ndarray, "*batch"]:
+    """Number of neurons at which a share first reaches one half, interpolated; NaN if it does not.
+
+    The share of no neuron is 0.
+    """
+    padded = np.concatenate([np.zeros((*share.shape[:-1], 1)), share], axis=-1)
+    numbers = np.concatenate([[0], sizes]).astype(float)
+    reached = padded >= 0.5
+    place = np.maximum(reached.argmax(-1), 1)
+    low, high = (np.take_along_axis(padded, (place - k)[..., None], -1)[..., 0] for k in (1, 0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        part = (0.5 - low) / (high - low)
+    found = numbers[place - 1] + part * (numbers[place] - numbers[place - 1])
+    return np.where(reached.any(-1), found, np.nan)
+
+
+def divide_by_all(sums: Float[np.ndarray, "batch set"]) -> Float[np.ndarray, "batch share"]:
+    """Effect of each set over that of all neurons. The first two sets are no neuron and all of them."""
+    none, everything, sets = sums[:, :1], sums[:, 1:2], sums[:, 2:]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (sets - none) / (everything - none)
+
+
+def find_standing_out(
+    sums: Float[np.ndarray, "unit half direction column"],
+    n_different: float,
+    *,
+    confidence: float,
+    rng: np.random.Generator,
+) -> tuple[Float[np.ndarray, "direction neuron"], Bool[np.ndarray, "direction neuron"]]:
+    """Lower limits of all effects at once, and which of them are above ``STANDS_OUT`` even shares.
+
+    The even share is the sum of all effects over the number of neurons that differ. Signs of the deviations
+    of whole trajectories are flipped at random; the largest of all neurons over its standard error bounds
+    all of them together (max-T, Westfall & Young 1993).
+
+    Returns
+    -------
+    limit, stands_out : (direction, neuron)
+    """
+    effects = average_all(sums.sum(0))
+    both = sums.sum(1)
+    counts = both[..., -1].sum(0)
+    deviation = (both[..., :-1] - both[..., -1:] * effects) / counts[:, None]
+    spread = np.sqrt(np.square(deviation).sum(0))
+    flat = np.divide(deviation, spread, out=np.zeros_like(deviation), where=spread > 0).reshape(len(both), -1)
+    signs = rng.choice([-1.0, 1.0], size=(_N_SIGN_FLIPS, len(flat)))
+    quantile = float(np.quantile((signs @ flat).max(1), confidence))
+    limit = effects - quantile * spread
+    even = effects.sum(-1, keepdims=True) / n_different
+    return limit, (limit > STANDS_OUT * even) & (even > 0)
+
+
+def rank(scores: Float[np.ndarray, "*batch neuron"]) -> Int[np.ndarray, "*batch neuron"]:
+    """Neurons by falling score."""
+    return np.argsort(-scores, axis=-1, kind="stable")
+
+
+def choose_first(order: Int[np.ndarray, "*batch neuron"], n_chosen: int) -> Bool[np.ndarray, "*batch neuron"]:
+    """Which neurons are among the first of an order."""
+    chosen = np.zeros(order.shape, dtype=bool)
+    np.put_along_axis(chosen, order[..., :n_chosen], True, axis=-1)
+    return chosen
+
+
+def compute_jaccard(
+    first: Bool[np.ndarray, "*batch neuron"], second: Bool[np.ndarray, "*batch neuron"]
+) -> Float[np.ndarray, "*batch"]:
+    """Neurons in both sets over those in either; NaN for two empty ones."""
+    with np.errstate(invalid="ignore"):
+        return (first & second).sum(-1) / (first | second).sum(-1)
+
+
+def draw_matched_sets(
+    chosen: Bool[np.ndarray, "direction neuron"],
+    features: Float[np.ndarray, "direction neuron feature"],
+    *,
+    n_sets: int,
+    n_nearest: int,
+    rng: np.random.Generator,
+) -> Bool[np.ndarray, "set direction neuron"]:
+    """Random sets of as many neurons, each near one of the chosen in the ranks of its features.
+
+    For each chosen neuron one of the ``n_nearest`` nearest neurons that are not chosen is drawn, without
+    replacement; of all that are left where these are taken.
+    """
+    n_directions, n_neurons = chosen.shape
+    sets = np.zeros((n_sets, n_directions, n_neurons), dtype=bool)
+    for d in range(n_directions):
+        places = features[d].argsort(0).argsort(0).astype(float)
+        members, pool = np.flatnonzero(chosen[d]), np.flatnonzero(~chosen[d])
+        distance = np.square(places[members][:, None] - places[pool]).sum(-1)
+        near = pool[np.argsort(distance, axis=1, kind="stable")]
+        for row in sets[:, d]:
+            for i in rng.permutation(len(members)):
+                free = near[i][~row[near[i]]]
+                if len(free):
+                    row[rng.choice(free[:n_nearest])] = True
+    return sets
+
+
+def bound_shares(
+    gone: Float[np.ndarray, "set twin"],
+    owner: Int[np.ndarray, " twin"],
+    *,
+    n_units: int,
+    rng: np.random.Generator,
+    resampling: dict,
+) -> BootstrapResult:
+    """Shares of sets of neurons in the effect of all, with resamples of trajectories.
+
+    The first two sets are no neuron and all of them.
+    """
+    sums = np.zeros((n_units, len(gone)))
+    np.add.at(sums, owner, gone.T)
+    return bootstrap_statistic(sums, divide_by_all, rng=rng, **resampling)
+
+
+def subtract_best(found: BootstrapResult, first: int, rivals: list[int]) -> Estimate:
+    """A share minus the largest of its rivals, which is the largest in each resample anew."""
+    return found.derive(lambda shares: shares[..., first] - shares[..., rivals].max(-1))
