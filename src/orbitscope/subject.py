@@ -37,6 +37,8 @@ class Subject:
         Loaders of the networks kept during training, by epoch.
     found : dict
         Results of the parts that are finished, by name.
+    kept : dict
+        Driven paths that several parts look at; not saved, and driven again where they are missing.
     streams_of : NoiseRNN, optional
         Network whose weights the random streams follow from; ``network`` itself by default.
 
@@ -55,6 +57,7 @@ class Subject:
     history: list[EpochRecord] = field(default_factory=list)
     checkpoints: Mapping[int, Callable[[], NoiseRNN]] = field(default_factory=dict)
     found: dict[str, Any] = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict)
     streams_of: NoiseRNN | None = None
 
     def __repr__(self) -> str:
@@ -74,7 +77,7 @@ class Subject:
 
     def replace_network(self, network: NoiseRNN) -> "Subject":
         """Another network under the same random numbers, such as this one under an intervention."""
-        return replace(self, network=network, found={}, streams_of=self.streams_of or self.network)
+        return replace(self, network=network, found={}, kept={}, streams_of=self.streams_of or self.network)
 
     def record(self, settings: PartSettings) -> dict[str, Any]:
         """What a result says it was computed with: settings, and the noise of the network."""

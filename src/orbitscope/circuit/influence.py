@@ -54,7 +54,8 @@ def measure_concentration(
     Returns
     -------
     (..., group)
-        All, then each direction. Not clamped: noise can bring it to 0 or below.
+        All, then each direction. Not clamped: noise can bring it to 0 or below. Infinite where the effects of
+        the two halves have no common sign.
     """
     halves = np.nan_to_num(average_halves(sums))
     first, second = halves[..., 0, :, :], halves[..., 1, :, :]
@@ -64,7 +65,7 @@ def measure_concentration(
         np.concatenate([(weights * x).sum(-1, keepdims=True), x], axis=-1) for x in (above, below)
     )
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(below > 0, above / below, np.nan)
+        return np.where(below > 0, above / below, np.inf)
 
 
 def invert(found: Estimate) -> Estimate:

@@ -196,8 +196,12 @@ def compute_switches(subject: Subject, settings: SwitchSettings) -> SwitchResult
 
 
 def drive_switches(subject: Subject, settings: Drive) -> DrivenPath:
-    """Drive a network along the trajectories whose switches are looked at, the same every time."""
-    return drive(subject, settings, generator=subject.start_generator("switches"))
+    """Trajectories whose switches are looked at, the same every time: driven once, if they are kept."""
+    known, path = subject.kept.get("switches", (None, None))
+    if path is None or known != settings:
+        path = drive(subject, settings, generator=subject.start_generator("switches"))
+        subject.kept["switches"] = settings, path
+    return path
 
 
 def replay_switches(subject: Subject) -> tuple[DrivenPath, Switches]:

@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+import torch
+from planted import make_majority, make_triggered_latch
+
+from orbitscope.circuit import carriers, commitment, noise_kernel, switches
+from orbitscope.circuit.carriers import CarrierResult, CarrierSettings
+from orbitscope.circuit.concentration import draw_shuffled
+from orbitscope.errors import UndefinedAnalysisError
+from orbitscope.network import build_network
+from orbitscope.results import load_result, save_result
+from orbitscope.statistics.permutation import compute_permutation_p_value
+from orbitscope.subject import Subject
+
+DRIVE = {"n_trajectories": 60, "n_steps": 300, "burn_in": 20, "n_resamples": 20}
+AHEAD = {"n_events": 60, "n_rollouts": 5, "n_labelled": 1, "n_resamples": 20, "max_lead": 8}
+NOISE = {"n_events": 200, "n_lags": 8, "n_null": 19, "n_replayed": 30, "replay_steps": 3, "n_rollouts": 2}
+NOISE |= {"n_controls": 1, "n_trajectories": 10, "n_steps": 50, "burn_in": 20, "n_resamples": 20}
+SMALL = {"n_twins": 120, "n_contexts": 200, "n_rollouts": 4, "n_matched": 39, "n_resamples": 100}
+
+
+def run(network, *, n_together=2, drive=(), seed=0, **settings):
+    subject = Subject(network, seed=seed)
+    subject.found["switches"] = switches.PART.run(subject, switches.SwitchSettings(**DRIVE | dict(drive)))
+    subject.found["commitment"] = commitment.PART.run(subject, commitment.CommitmentSettings(**AHEAD))
+    subject.found["noise_kernel"] = noise_kernel.PART.run(
+        subject, noise_kernel.NoiseKernelSettings(**NOISE)
+    )
+    return carriers.PART.run(subject, CarrierSettings(**SMALL | {"n_together": n_together} | settings))
+
+
+@pytest.mark.parametrize(("n_up", "n_down"), [(1, 1), (2, 1), (3, 3)])
+def test_members_of_planted_groups_are_found(n_up, n_down):
+    """Of three triggers two flip the latch: each alone does nothing, and is found all the same."""
+    network, up, down = make_triggered_latch(n_up, n_down)
+    found = run(network, n_together=max(n_up, n_down))
+    assert found.list_carriers() == {"0 → 1": up, "1 → 0": down}
+    assert int(found.lead) == 2
+    assert float(found.share_together.value[0]) == pytest.approx(0.97, abs=0.04)
+    assert float(found.matched.p_value) == 1 / 40
+    np.testing.assert_allclose(found.n_effective.value[1:], [n_up, n_down], rtol=0.2)
+    if n_up == 3:
+        share = dict(zip(found.size.tolist(), found.share.value[0], strict=True))
+        assert share[1] == pytest.approx(0, abs=0.05)
+        assert share[2] == pytest.approx(1, abs=0.05)
+
+
+def test_neurons_that_are_only_read_out_are_no_carriers():
+    """Distractors and followers differ as much as triggers, and are read out; only triggers have an effect."""
+    network, up, down = make_triggered_latch(2, 2, n_followers=6, n_distractors=6)
+    found = run(network)
+    assert found.list_carriers() == {"0 → 1": up, "1 → 0": down}
+    share = dict(zip(found.ranking.tolist(), found.share_together.value.tolist(), strict=True))
+    assert share["size"] < 0.75
+    assert share["readout"] < 0.3
+    assert float(found.advantage.low) > 0
+
+
+def test_where_all_have_the_same_influence_all_are_effective():
+    network, members = make_majority(9)
+    found = run(network, n_together=4, n_shuffles=0)
+    np.testing.assert_allclose(found.n_effective.value, 9, rtol=0.15)
+    assert found.n_effective.low[0] < 9 < found.n_effective.high[0]
+    assert float(found.n_different) == pytest.approx(9, abs=0.3)
+    assert float(found.effective_share) == pytest.approx(1, abs=0.15)
+    assert set(np.flatnonzero(found.effect.low[0] > 0.1)) == set(members)
+    assert found.list_carriers() == {"0 → 1": [], "1 → 0": []}
+    assert "no draws of the null: shuffled copies" in found.status["notes"]
+
+
+def test_half_of_a_majority_is_half_of_it():
+    """Of nine members four do nothing and five do all, in any order."""
+    network, _ = make_majority(9)
+    found = run(network, n_together=4, n_shuffles=0)
+    for name, n_half in zip(found.ranking.tolist(), found.n_half.value, strict=True):
+        if name != "random":
+            assert 4 <= n_half <= 8, name
+    share = dict(zip(found.size.tolist(), found.share.value[0], strict=True))
+    assert share[4] == pytest.approx(0, abs=0.05)
+    assert share[8] == pytest.approx(1, abs=0.05)
+
+
+def test_a_slowed_copy_is_patched_twice_as_far_ahead_and_has_the_same_number():
+    fast, slow = (run(make_majority(5, delay=delay)[0], n_together=2, n_shuffles=0) for delay in (2, 4))
+    assert (int(fast.lead), int(slow.lead)) == (2, 4)
+    np.testing.assert_allclose([fast.n_effective.value[0], slow.n_effective.value[0]], 5, rtol=0.15)
+    assert fast.total_effect.value == pytest.approx(0.95, abs=0.05)
+
+
+def test_neurons_that_follow_are_not_carriers():
+    """At the half-lead the latch has flipped and its line has not; two steps later its line carries it."""
+    network, members = make_majority(3, delay=4, n_distractors=10)
+    found = run(network, n_together=3)
+    assert found.list_carriers() == {"0 → 1": members, "1 → 0": members}
+    agreement = dict(zip(found.compared.tolist(), found.jaccard.tolist(), strict=True))
+    assert agreement["two halves"] == 1
+    assert float(found.jaccard_by_chance) < 0.3
+
+
+def test_a_placebo_has_no_effect():
+    network, _, _ = make_triggered_latch(1, 1)
+    found = run(network, n_shuffles=0)
+    assert float(found.placebo.value) == pytest.approx(0, abs=0.06)
+    assert found.total_effect.value > 0.85
+
+
+def test_too_few_twins_are_named():
+    network, _, _ = make_triggered_latch(1, 1)
+    with pytest.raises(UndefinedAnalysisError, match="≥ 30 switches after ≥ 22 steps of the old symbol"):
+        run(network, apart=20, drive={"n_trajectories": 40, "n_steps": 60}, n_tries=2)
+
+
+def test_no_group_where_the_first_neurons_carry_no_more_than_matched_ones():
+    """All of 30 alike members: twelve of them are any twelve."""
+    network, _ = make_majority(31)
+    found = run(network, n_together=12, n_shuffles=0)
+    assert float(found.matched.p_value) > 0.05
+    assert "carry no more than matched sets" in " ".join(found.status["notes"])
+    assert not found.is_carrier.any()
+
+
+def test_same_seed_same_result_and_it_comes_back_from_its_file(tmp_path):
+    network, _, _ = make_triggered_latch(1, 1)
+    first, again = (run(network, n_shuffles=0, n_contexts=20) for _ in range(2))
+    assert first == again
+    save_result(first, tmp_path / "carriers.nc")
+    assert load_result(tmp_path / "carriers.nc", CarrierResult) == first
+    keys = [quantity.key for quantity in first.headline()]
+    assert keys[:3] == ["total_effect", "placebo", "n_effective[all]"]
+    assert "n_carriers[0-1]" in keys
+    assert "share_together[effect]" in keys
+
+
+@pytest.mark.slow
+def test_shuffled_networks_hardly_ever_have_a_group():
+    """Of 200 shuffled copies of a network of 64 units, each beside 19 others: 5 % by chance."""
+    generator = torch.Generator().manual_seed(0)
+    network = build_network(2, cell="tanh", hidden_size=64, input_size=20, generator=generator)
+    with torch.no_grad():
+        network.cell.w_hh.mul_(1.7)
+    sizes = {"n_together": 6, "apart": 3}
+    _, shares = draw_shuffled(Subject(network), n_shuffles=219, **sizes, generator=generator)
+    assert (shares > 0).mean() > 0.5
+    others = np.random.default_rng(0).permuted(np.tile(shares[200:], (200, 1)), axis=1)
+    p_values = [compute_permutation_p_value(a, b) for a, b in zip(shares[:200], others, strict=True)]
+    assert (np.array(p_values) <= 0.05).sum() <= 17
