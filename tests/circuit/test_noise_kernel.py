@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from latches import make_driven_latches, start_saturated
+from latches import make_driven_latches, make_gated_latch, start_saturated
 from scipy.stats import norm
 
 from orbitscope.circuit import noise_kernel, switches
@@ -158,7 +158,8 @@ def test_opposite_switches_have_opposite_noise(single):
 
 
 def test_the_cosine_of_opposite_directions_by_hand():
-    found = noise_kernel._compare_opposite(np.array([[1.0, 2.0], [2.0, 4.0], [-2.0, 1.0]]), [(0, 1), (0, 2)])
+    kernels = np.array([[1.0, 2.0], [2.0, 4.0], [-2.0, 1.0]])
+    found = noise_kernel._compare_opposite(kernels[..., None], [(0, 1), (0, 2)])
     np.testing.assert_allclose(found, [1, 0], atol=1e-12)
     both = noise_kernel.find_opposite(np.array([0, 1, 0, 2]), np.array([1, 0, 2, 1]))
     assert both == [(0, 1)]
@@ -181,3 +182,33 @@ def test_hazards_by_dose_are_those_of_a_weaker_input(single):
         single.removal_equal_by_dose[1, :, 1].min(),
         single.removal_equal_by_dose[1, :, 1].max(),
     )
+
+
+@pytest.fixture(scope="module")
+def gated():
+    """Noise along one direction sets the latch, along another one it resets it."""
+    return run(make_gated_latch(INPUTS[0], INPUTS[1]), drive={"n_trajectories": 200}, burn_in=80)
+
+
+def test_a_one_way_latch_stays_where_it_is(gated):
+    """Without the direction that sets it: no switch, all steps in 0, and no hazard from 1 to speak of."""
+    assert int(gated.rank) == 2
+    assert abs(gated.leading @ INPUTS[0]) > 0.95  # the rarer switch has the larger kernel
+    assert float(gated.occupancy) == pytest.approx(0.2 / 0.22, abs=0.04)
+    assert float(gated.rate_without.value[0]) == pytest.approx(0, abs=0.05)
+    assert float(gated.occupancy_without.value[0]) == pytest.approx(1, abs=0.02)
+    assert gated.removal.value[0, 0] == pytest.approx(0, abs=0.05)
+    assert gated.removal.value[2, 1] == pytest.approx(0, abs=0.1)
+    values = {quantity.key: quantity for quantity in gated.headline()}
+    assert float(values["rate_without[leading]"].estimate) == float(gated.rate_without.value[0])
+    assert float(values["occupancy_without[leading]"].beside[0].estimate) == float(gated.occupancy)
+
+
+def test_rates_without_a_subspace_are_those_of_what_is_left(single):
+    """Of a latch that flips as often either way the rate falls as both hazards do."""
+    np.testing.assert_allclose(single.rate_without.value, [0, 0, 1], atol=0.12)
+    assert float(single.occupancy) == pytest.approx(0.5, abs=0.06)
+
+
+def test_switches_with_noise_at_right_angles_are_not_opposite(gated):
+    assert abs(float(gated.pair_cosine.value[0])) < 0.15

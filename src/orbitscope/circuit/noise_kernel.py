@@ -107,6 +107,26 @@ DEFINITIONS = define(
         test=f"{_TESTS}::test_without_its_direction_a_latch_does_not_flip",
     ),
     Definition(
+        key="rate_without",
+        label="rate of all switches without {}",
+        meaning="Switches per step of any direction when the noise lacks a subspace, over those with all "
+        "noise, on common random numbers.",
+        equation="rate(x − U Uᵀ x) / rate(x)",
+        reading="Near 0 with a large occupancy: the network stays in one symbol. Then hazards from symbols "
+        "that it hardly visits are undefined, or rest on what is left of its start.",
+        test=f"{_TESTS}::test_a_one_way_latch_stays_where_it_is",
+    ),
+    Definition(
+        key="occupancy_without",
+        label="largest occupancy without {}",
+        meaning="Share of the steps in the most frequent symbol when the noise lacks a subspace.",
+        equation="max_a n(steps in a) / n(steps)",
+        reading="Near 1 the network is trapped: loss of a state, not of a gate.",
+        test=f"{_TESTS}::test_a_one_way_latch_stays_where_it_is",
+        unit="share",
+        is_main=False,
+    ),
+    Definition(
         key="dose",
         label="hazard {}",
         meaning="Hazard of a direction of switching when the noise along the leading direction is scaled "
@@ -120,9 +140,9 @@ DEFINITIONS = define(
     Definition(
         key="pair_cosine",
         label="noise before {}, cosine of both directions",
-        meaning="Agreement of the noise before switches in opposite directions: of both kernels along the "
-        "leading direction, which is fitted to the other half.",
-        equation="k_ab · k_ba / (|k_ab| |k_ba|), k(l) the kernel along v at lag l",
+        meaning="Agreement of the noise before switches in opposite directions: of both kernels in the space "
+        "of the deciding directions, which is fitted to the other half.",
+        equation="k_ab · k_ba / (|k_ab| |k_ba|), summed over lags and deciding directions",
         reading="−1: the noise of one sign makes one switch, that of the other sign the way back. Few "
         "switches pull it towards 0.",
         test=f"{_TESTS}::test_opposite_switches_have_opposite_noise",
@@ -175,7 +195,7 @@ class NoiseKernelResult(Result):
     pair : (pair,)
         Symbols between which there are switches both ways.
     pair_cosine : Estimate, (pair,)
-        Cosine of the projections of both ways.
+        Cosine of the kernels of both ways in the space of the deciding directions.
     singular_value, singular_limit : (mode,), ()
         Of the kernels of all directions of switching, one below the other, and the 95 % quantile of the
         largest one under the null.
@@ -187,6 +207,12 @@ class NoiseKernelResult(Result):
     replay : Estimate, (subspace,)
         Subspaces are fitted to trajectories that are not replayed.
     removal : Estimate, (subspace, direction)
+    rate_without : Estimate, (subspace,)
+        Ratio of the rates of all switches.
+    occupancy : ()
+        Share of the steps in the most frequent symbol, with all noise.
+    occupancy_without : Estimate, (subspace,)
+        The same without a subspace.
     replay_equal : (control,)
         Replay of random subspaces that carry as much drive as v.
     removal_equal : (control, direction)
@@ -217,7 +243,7 @@ class NoiseKernelResult(Result):
     pair: Shaped[np.ndarray, " pair"] = axes(
         "pair", description="symbols between which switches go both ways"
     )
-    pair_cosine: Estimate = estimates("pair", description="cosine of the projections of both ways")
+    pair_cosine: Estimate = estimates("pair", description="cosine of the kernels of both ways")
     singular_value: Float[np.ndarray, " mode"] = axes("mode", description="of the kernels")
     singular_limit: Float[np.ndarray, ""] = axes(description="95 % quantile of the largest one by chance")
     rank: Int[np.ndarray, ""] = axes(description="singular values above it")
@@ -227,6 +253,9 @@ class NoiseKernelResult(Result):
     n_noise_directions: Int[np.ndarray, " subspace"] = axes("subspace", description="its dimensions")
     replay: Estimate = estimates("subspace", description="share of the effect of replaying all")
     removal: Estimate = estimates("subspace", "direction", description="ratio of hazards without it")
+    rate_without: Estimate = estimates("subspace", description="ratio of the rates of all switches")
+    occupancy: Float[np.ndarray, ""] = axes(description="share of the most frequent symbol")
+    occupancy_without: Estimate = estimates("subspace", description="the same without a subspace")
     replay_equal: Float[np.ndarray, " control"] = axes("control", description="replay of equal drive")
     removal_equal: Float[np.ndarray, "control direction"] = axes(
         "control", "direction", description="ratio of hazards without equal drive"
@@ -287,6 +316,17 @@ class NoiseKernelResult(Result):
                 quantities.append(
                     DEFINITIONS["removal"].measure(self.removal[i, j], index, name=label, beside=beside)
                 )
+        for i, name in self._list_different():
+            index, words = name.replace(" ", "_"), _IN_WORDS[name]
+            known = (Reference("with all noise", Estimate(self.occupancy), "share"),)
+            quantities += [
+                DEFINITIONS["rate_without"].measure(
+                    self.rate_without[i], index, name=words, beside=known_value("if it does nothing", 1.0)
+                ),
+                DEFINITIONS["occupancy_without"].measure(
+                    self.occupancy_without[i], index, name=words, beside=known
+                ),
+            ]
         return quantities
 
     def _list_doses(self) -> list[Quantity]:
@@ -356,7 +396,8 @@ def compute_noise_kernel(subject: Subject, settings: NoiseKernelSettings) -> Noi
     replays = measure_replays(network, path, events, others, settings, **run)
     pairs = [(int(found.origin[i]), int(found.target[i])) for i in rows]
     removals = measure_removals(network, pairs, whole, settings, **run)
-    projection = kernels.project_across(rng=rng, **settings.resampling)
+    n_kept = min(max(n_deciding, 1), network.input_size)
+    across = kernels.project_across(n_kept, rng=rng, **settings.resampling)
     opposite = find_opposite(found.origin[rows], found.target[rows])
     names = [" ↔ ".join(found.name_symbol(symbol) for symbol in pairs[i]) for i, _ in opposite]
     no_controls = "" if whole.equal else "no input weights: no subspaces of equal drive"
@@ -373,9 +414,9 @@ def compute_noise_kernel(subject: Subject, settings: NoiseKernelSettings) -> Noi
         swapped=swapped,
         length=np.array(_find_length(energies)),
         leading=leading,
-        projection=projection.as_estimate(),
+        projection=kernels.project_across(1, rng=rng, **settings.resampling).as_estimate()[..., 0],
         pair=np.array(names, dtype=str),
-        pair_cosine=projection.derive(lambda values: _compare_opposite(values, opposite)),
+        pair_cosine=across.derive(lambda values: _compare_opposite(values, opposite)),
         singular_value=singular,
         singular_limit=np.array(limit),
         rank=np.array(rank),
@@ -384,6 +425,9 @@ def compute_noise_kernel(subject: Subject, settings: NoiseKernelSettings) -> Noi
         n_noise_directions=np.array([basis.shape[1] for basis in whole.named]),
         replay=replays.named,
         removal=removals.named,
+        rate_without=removals.rate,
+        occupancy=removals.occupancy.value[0],
+        occupancy_without=removals.occupancy[1:],
         replay_equal=replays.equal,
         removal_equal=removals.equal,
         dose=np.array([0.0, *DOSES, 1.0]),
@@ -471,10 +515,11 @@ def find_opposite(
 
 
 def _compare_opposite(
-    projection: Float[np.ndarray, "... direction lag"], opposite: list[tuple[int, int]]
+    projection: Float[np.ndarray, "... direction lag kept"], opposite: list[tuple[int, int]]
 ) -> Float[np.ndarray, "... pair"]:
     """Cosine of the projected kernels of opposite directions."""
-    one, other = (projection[..., [pair[k] for pair in opposite], :] for k in (0, 1))
+    flat = projection.reshape(*projection.shape[:-2], -1)
+    one, other = (flat[..., [pair[k] for pair in opposite], :] for k in (0, 1))
     lengths = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
     return np.clip((one * other).sum(-1) / lengths, -1, 1)
 

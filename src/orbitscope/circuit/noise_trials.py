@@ -171,11 +171,17 @@ class Removals:
         Without shares of the leading direction: none, those of ``DOSES``, all of it.
     equal_by_dose : (dose, control, direction)
         The same of subspaces of equal drive.
+    rate : Estimate, (subspace,)
+        Rate of switches of any direction, over that with all noise.
+    occupancy : Estimate, (1 + subspace,)
+        Share of the most frequent symbol, with all noise and without each subspace.
     note : str
     """
 
     named: Estimate
     equal: Float[np.ndarray, "control direction"]
+    rate: Estimate
+    occupancy: Estimate
     by_dose: Estimate
     equal_by_dose: Float[np.ndarray, "dose control direction"]
     note: str
@@ -215,6 +221,15 @@ def measure_removals(
         return np.where((is_unbounded | is_unbounded[0])[:, None], np.nan, ratio)
 
     ratios = bootstrap_statistic(counts, divide, rng=rng, **settings.resampling).as_estimate()  # type: ignore[arg-type]
+    occupied = np.stack([count_steps(each, network.n_symbols) for each in symbols[: 1 + n_named]], axis=1)
+    changes = (symbols[: 1 + n_named, :, 1:] != symbols[: 1 + n_named, :, :-1]).sum(2).T.astype(float)
+    changes[:, is_unbounded[: 1 + n_named]] = np.nan
+    whole_ratios = bootstrap_statistic(
+        changes,
+        lambda sums: np.where(sums[:, :1] > 0, sums / sums[:, :1], np.nan),
+        rng=rng,
+        **settings.resampling,
+    ).as_estimate()
     first_equal, first_dosed = 1 + n_named, 1 + n_named + n_equal
     leading = [0, *range(first_dosed, len(symbols), 1 + n_equal), 1]
     between = ratios.value[first_dosed:].reshape(n_doses, 1 + n_equal, -1)[:, 1:]
@@ -223,6 +238,8 @@ def measure_removals(
     return Removals(
         named=ratios[1:first_equal],
         equal=equal,
+        rate=whole_ratios[1:],
+        occupancy=bootstrap_statistic(occupied, _find_largest, rng=rng, **settings.resampling).as_estimate(),  # type: ignore[arg-type]
         by_dose=ratios[leading],
         equal_by_dose=np.concatenate([nothing[None], between, equal[None]]),
         note=_say_unbounded(is_unbounded),
@@ -235,6 +252,19 @@ def _say_unbounded(is_unbounded: np.ndarray) -> str:
     if is_unbounded[0]:
         return "removal: the network grows without bound in these runs; shorten `noise_kernel.n_steps`"
     return f"removal: in {int(is_unbounded.sum())} runs without a part of the noise activity has no bound"
+
+
+def count_steps(
+    symbols: Int[np.ndarray, "trajectory time"], n_symbols: int
+) -> Float[np.ndarray, "trajectory symbol"]:
+    """Steps in each symbol; none where there is no symbol."""
+    return np.stack([(symbols == symbol).sum(1) for symbol in range(n_symbols)], axis=1).astype(float)
+
+
+def _find_largest(sums: Float[np.ndarray, "batch damping symbol"]) -> Float[np.ndarray, "batch damping"]:
+    """Share of the most frequent symbol."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return sums.max(2) / sums.sum(2)
 
 
 def count_switches(

@@ -113,17 +113,27 @@ class SwitchKernels:
         value = float(found.estimate)
         return Estimate(value, value - half_width, value + half_width)
 
-    def project_across(self, *, rng: np.random.Generator, **resampling: float) -> BootstrapResult:
-        """Kernels (direction, lag) along the leading direction of the other half, not fitted to them."""
-        leading = self.find_leading()
-        values = np.empty((len(self.code), self.n_lags))
+    def project_across(
+        self, n_kept: int, *, rng: np.random.Generator, **resampling: float
+    ) -> BootstrapResult:
+        """Kernels (direction, lag, kept) along the first modes, which are those of the other half.
+
+        Notes
+        -----
+        Modes of the other half are turned into those of all switches as well as they can be: it decides
+        which space is looked at, not its axes. Along one mode it is a sign.
+        """
+        modes = self.find_modes()[0][:n_kept]
+        modes[0] *= np.sign(modes[0] @ self.find_leading())
+        values = np.empty((len(self.code), self.n_lags, n_kept))
         for half in HALVES:
-            other = self.find_modes_without(half, 2)[0]
-            other = other * (1.0 if other @ leading > 0 else -1.0)
+            other = self.find_modes_without(half, 2)[:n_kept]
+            left, _, right = np.linalg.svd(other @ modes.T)
             rows = self.half == half
-            values[rows] = self.flat[rows].reshape(-1, self.n_lags, self.n_inputs) @ other
+            noise = self.flat[rows].reshape(-1, self.n_lags, self.n_inputs)
+            values[rows] = noise @ (other.T @ (left @ right))
         is_in = self.code[:, None] == np.arange(self.n_directions)
-        counted = np.broadcast_to(is_in[..., None], (*is_in.shape, self.n_lags))
+        counted = np.broadcast_to(is_in[..., None, None], (*is_in.shape, self.n_lags, n_kept))
         terms = np.stack([counted * values[:, None], counted], axis=1)
         sums = np.zeros((self.n_trajectories, *terms.shape[1:]))
         np.add.at(sums, self.owner, terms)
