@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export MPLBACKEND := Agg
+# Bytecode is kept, whatever the environment says: else each process that a test starts compiles the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Threads that wait give up their core soon (src/orbitscope/system/openmp.py); a value of yours wins.
 ifndef OMP_WAIT_POLICY
 export GOMP_SPINCOUNT ?= 10000

@@ -18,8 +18,8 @@ import dynamics_page
 import rows as table
 
 from orbitscope.quantity import Quantity
-from orbitscope.runs import find_commit
 from orbitscope.runs.zoo import list_zoo
+from orbitscope.system.installation import find_commit
 from orbitscope.workflows.analyse import PartOutcome
 from orbitscope.workflows.analyse_run import analyse_run
 

@@ -12,10 +12,11 @@ import numpy as np
 
 from orbitscope.evaluation import PROCESS_SAMPLE, EvaluationResult
 from orbitscope.hmm import load_process
-from orbitscope.runs import RunFolder, find_commit
+from orbitscope.runs import RunFolder
 from orbitscope.settings import LossSettings, RunSettings, TrainSettings
 from orbitscope.statistics import Estimate
 from orbitscope.system.atomic_files import write_text
+from orbitscope.system.installation import find_commit
 from orbitscope.system.plain_json import make_plain
 from orbitscope.training import TrainingDivergedError, find_transition
 from orbitscope.workflows.evaluate_run import evaluate_run

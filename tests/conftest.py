@@ -1,9 +1,5 @@
 import pytest
 
-from orbitscope.recipes import build_settings
-from orbitscope.workflows.evaluate_run import evaluate_run
-from orbitscope.workflows.train_run import train_run
-
 TINY = {
     "model": {"hidden_size": 8, "input_size": 4},
     "data": {"n_sequences": 90, "n_steps": 6},
@@ -40,6 +36,10 @@ def one_figure(monkeypatch):
 @pytest.fixture(scope="session")
 def train_tiny_run():
     """Train and evaluate a run of five tiny epochs, checkpoints at 0, 1, 2, 4, 5."""
+    # Here, not above: the process that hands out tests would load torch, too, and all would wait for it.
+    from orbitscope.recipes import build_settings
+    from orbitscope.workflows.evaluate_run import evaluate_run
+    from orbitscope.workflows.train_run import train_run
 
     def train(path, *, seed=0):
         settings = build_settings("linear-3", seed=seed, threads=1, changes=TINY)

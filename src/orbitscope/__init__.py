@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from .importers import import_hmm as import_hmm
     from .importers import import_state_dict as import_state_dict
     from .importers import load_sequences as load_sequences
-    from .loss import EpsilonChoice as EpsilonChoice
     from .loss import SinkhornDivergence as SinkhornDivergence
     from .loss import WordDivergence as WordDivergence
-    from .loss import choose_epsilon as choose_epsilon
     from .loss import sinkhorn_divergence as sinkhorn_divergence
+    from .loss.discrimination import EpsilonChoice as EpsilonChoice
+    from .loss.discrimination import choose_epsilon as choose_epsilon
     from .network import NoiseRNN as NoiseRNN
     from .network import build_network as build_network
     from .network import iterate_rollout as iterate_rollout
@@ -68,7 +68,8 @@ _NAMES = {
     "hmm": "HMM Preset build_fully_connected build_linear_chain build_random build_ring fit_baum_welch "
     "list_presets load_hmm_file load_preset load_process sample_sequences",
     "importers": "import_hmm import_state_dict load_sequences",
-    "loss": "EpsilonChoice SinkhornDivergence WordDivergence choose_epsilon sinkhorn_divergence",
+    "loss": "SinkhornDivergence WordDivergence sinkhorn_divergence",
+    "loss.discrimination": "EpsilonChoice choose_epsilon",
     "network": "NoiseRNN build_network iterate_rollout rollout sample_symbols",
     "workflows.draw_run": "draw_epsilon_choice draw_run_figures",
     "workflows.evaluate_run": "evaluate_run load_evaluation",

@@ -74,3 +74,20 @@ def make_driven_latches(directions, *, flip=0.03, filter_memory=None):
             network.cell.w_hh[n_latches + i, n_latches + i] = filter_memory
             network.cell.w_hh[i, n_latches + i] = GAIN / threshold / spread
     return network
+
+
+def make_gated_latch(up, down, *, flips=(0.02, 0.2)):
+    """A latch that noise along one direction sets and noise along another one resets, one step later."""
+    generator = torch.Generator().manual_seed(0)
+    sizes = {"hidden_size": 3, "input_size": len(up)}
+    network = build_network(2, cell="tanh", bias=True, **sizes, generator=generator).double()
+    with torch.no_grad():
+        for weights in (network.cell.w_hh, network.cell.w_ih, network.w_out, network.out_bias):
+            weights.zero_()
+        network.cell.w_hh[0] = GAIN * torch.tensor([1.0, 1.0, -1.0])
+        for i, (direction, flip) in enumerate(zip((up, down), flips, strict=True), 1):
+            network.cell.w_ih[i] = GAIN * torch.from_numpy(direction)
+            network.cell.bias[i] = GAIN * norm.ppf(flip)
+        network.cell.bias[0] = 0
+        network.w_out[:, 0] = torch.tensor([-1.0, 1.0])
+    return network

@@ -10,14 +10,16 @@ from orbitscope.circuit.commitment import (
     find_half_lead,
     find_rise_time,
     measure_gone,
+    measure_process,
 )
 from orbitscope.errors import UndefinedAnalysisError
-from orbitscope.hmm import load_preset
+from orbitscope.hmm import HMM, load_preset
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
 from orbitscope.subject import Subject
 
 DRIVE = {"n_trajectories": 60, "n_steps": 250, "burn_in": 30, "n_resamples": 20}
+TWO_WAYS, TWO_SYMBOLS = ((np.array([0, other]), np.array([other, 0])) for other in (2, 1))
 SMALL = {"n_events": 120, "n_rollouts": 10, "n_labelled": 20, "n_resamples": 100}
 
 
@@ -45,24 +47,32 @@ def test_a_latch_is_not_decided_ahead():
     found = run(make_latch(), max_lead=4)
     assert found.half_lead.value.tolist() == [0, 0, 0]
     assert np.abs(found.decided.value[0, 1:]).max() < 0.12
-    process = commitment._measure_process(
-        hmm,
-        commitment.Switches(*(np.array([0, 0]),) * 2, *np.array([[0, 2], [2, 0], [1, 1], [1, 1]])),
-        (200, 300),
-        4,
-        np.random.default_rng(0),
-    )
-    assert float(process["process_half_lead"]) == 0
-    np.testing.assert_allclose(process["process_decided"][1:], 0, atol=0.02)
+    process = measure_process(hmm, TWO_WAYS, (200, 300), max_lead=4, rng=np.random.default_rng(0))
+    assert find_half_lead(process).tolist() == [0, 0, 0]
+    np.testing.assert_allclose(process[:, 1:], 0, atol=0.04)
 
 
 def test_a_process_whose_states_share_symbols_is_decided_ahead():
     """In the chain of three a symbol of the middle state is likely to go: its state is known before."""
     hmm = load_preset("linear-3").hmm
-    rows = np.array([[0, 2], [2, 0], [1, 1], [1, 1]])
-    events = commitment.Switches(*(np.array([0, 0]),) * 2, *rows)
-    found = commitment._measure_process(hmm, events, (400, 300), 3, np.random.default_rng(0))
-    assert 0.1 < found["process_decided"][1] < 0.5
+    found = measure_process(hmm, TWO_WAYS, (400, 300), max_lead=3, rng=np.random.default_rng(0))
+    assert (found[:, 1] > 0.1).all()
+    assert (found[:, 1] < 0.5).all()
+
+
+def test_the_process_of_a_direction_is_that_of_its_switches():
+    """A second state of symbol 0 moves on for sure: one step ahead (.64 − .32)/(1 − .32), by hand."""
+    transition = [[0.8, 0.2, 0.0], [0.0, 0.0, 1.0], [0.2, 0.0, 0.8]]
+    hmm = HMM([1.0, 0, 0], transition, [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    found = measure_process(hmm, TWO_SYMBOLS, (300, 300), max_lead=2, rng=np.random.default_rng(0))
+    up, down = found[1], found[2]
+    assert up[1] == pytest.approx(0.32 / 0.68)
+    assert down[1] == pytest.approx(0, abs=1e-12)
+    assert down[1] < found[0, 1] < up[1]
+    missing = (np.array([0, 1, 1]), np.array([1, 0, 2]))
+    again = measure_process(hmm, missing, (300, 300), max_lead=2, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(again[:3], found)
+    assert np.isnan(again[3]).all()
 
 
 def test_a_slowed_copy_has_twice_the_lead_and_the_same_ratio():

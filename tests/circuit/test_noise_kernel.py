@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from latches import make_driven_latches, start_saturated
+from latches import make_driven_latches, make_gated_latch, start_saturated
+from scipy.stats import norm
 
 from orbitscope.circuit import noise_kernel, switches
 from orbitscope.circuit.noise_kernel import NoiseKernelResult, NoiseKernelSettings
+from orbitscope.circuit.switch_kernels import SwitchKernels
 from orbitscope.errors import UndefinedAnalysisError
 from orbitscope.hmm import HMM
 from orbitscope.results import load_result, save_result
@@ -27,15 +29,16 @@ SMALL = {
 INPUTS = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))[0]
 
 
-def run(network, process=None, *, noise_std=1.0, **settings):
+def run(network, process=None, *, noise_std=1.0, drive=(), **settings):
     subject = Subject(start_saturated(network), process, noise_std=noise_std)
-    subject.found["switches"] = switches.PART.run(subject, switches.SwitchSettings(**DRIVE))
+    chosen = switches.SwitchSettings(**DRIVE | dict(drive))
+    subject.found["switches"] = switches.PART.run(subject, chosen)
     return noise_kernel.PART.run(subject, NoiseKernelSettings(**SMALL | settings))
 
 
 @pytest.fixture(scope="module")
 def single():
-    return run(make_driven_latches(INPUTS[0]))
+    return run(make_driven_latches(INPUTS[0]), drive={"n_trajectories": 200})
 
 
 def test_the_kernel_of_a_threshold_unit_is_its_filter():
@@ -58,12 +61,12 @@ def test_the_kernel_of_a_threshold_unit_is_its_filter():
 
 
 def test_the_kernel_of_one_step_is_the_mean_beyond_a_threshold(single):
-    """E[x | x < −1.88] is −2.27 along the direction, and nothing elsewhere."""
+    """Along the direction E[x | x < −1.88] is −2.27, E[x | x > −1.88] .07; elsewhere there is nothing."""
     assert float(single.length) == 0
-    np.testing.assert_allclose(np.abs(single.projection.value[:, 0]), 2.27, atol=0.1)
+    np.testing.assert_allclose(np.abs(single.projection.value[:, 0]), 2.34, atol=0.1)
     np.testing.assert_allclose(single.projection.value[:, 1:], 0, atol=0.2)
     np.testing.assert_allclose(single.lag_energy.sum(), float(single.energy))
-    np.testing.assert_allclose(single.lag_energy[0], 2 * 2.27**2, rtol=0.12)
+    np.testing.assert_allclose(single.lag_energy[0], 2 * 2.34**2, rtol=0.12)
 
 
 def test_two_independent_latches_have_rank_two():
@@ -78,8 +81,8 @@ def test_two_independent_latches_have_rank_two():
 
 def test_only_the_direction_that_flips_the_latch_replays_it(single):
     leading, deciding, rest = single.replay.value
-    assert leading == pytest.approx(1, abs=0.05)
-    assert deciding == pytest.approx(1, abs=0.05)
+    assert leading == pytest.approx(1, abs=0.08)  # the direction is known within a few degrees
+    assert deciding == pytest.approx(1, abs=0.08)
     assert rest == pytest.approx(0, abs=0.05)
     np.testing.assert_allclose(single.replay_equal, 0, atol=0.05)
 
@@ -97,7 +100,7 @@ def test_noise_is_in_units_of_its_size(single):
     with torch.no_grad():
         network.cell.w_ih.mul_(0.5)
     found = run(network, noise_std=2.0)
-    np.testing.assert_allclose(np.abs(found.projection.value[:, 0]), 2.27, atol=0.1)
+    np.testing.assert_allclose(np.abs(found.projection.value[:, 0]), 2.34, atol=0.1)
 
 
 def test_chance_has_no_rank():
@@ -109,10 +112,10 @@ def test_chance_has_no_rank():
     rng = np.random.default_rng(0)
     noise = rng.standard_normal((len(found), 8, 6))
     code = (found.origin > found.target).astype(int)
-    kernel = noise_kernel._Kernel(noise, code, found.trajectory, len(path.states[0]))
-    swapped, limit = kernel.draw_null(99, rng)
+    kernels = SwitchKernels(noise, code, found.trajectory, len(path.states[0]))
+    swapped, limit = kernels.draw_null(99, rng)
     assert float(swapped.p_value) > 0.01
-    assert (kernel.find_leading()[1] > 1.3 * limit).sum() == 0
+    assert (kernels.find_modes()[1] > 1.3 * limit).sum() == 0
 
 
 def test_as_many_directions_as_states_less_one_are_replayed():
@@ -127,7 +130,7 @@ def test_a_cell_without_input_weights_has_no_subspaces_of_equal_drive():
     assert np.isnan(found.input_cosine)
     assert len(found.replay_equal) == 0
     assert found.status["notes"] == ["no input weights: no subspaces of equal drive"]
-    assert found.replay.value[0] == pytest.approx(1, abs=0.05)
+    assert found.replay.value[0] == pytest.approx(1, abs=0.15)
 
 
 def test_where_symbols_flicker_there_is_no_effect_to_replay():
@@ -146,3 +149,66 @@ def test_too_few_switches_are_named_and_results_come_back(single, tmp_path):
     assert "removal[leading,0-1]" in keys
     assert "replay[rest]" in keys
     assert "replay[all_deciding]" not in keys  # one direction: the leading one
+
+
+def test_opposite_switches_have_opposite_noise(single):
+    assert single.pair.tolist() == ["0 ↔ 1"]
+    assert float(single.pair_cosine.value[0]) < -0.99
+    assert single.pair_cosine.low[0] <= single.pair_cosine.value[0] <= single.pair_cosine.high[0] < -0.98
+
+
+def test_the_cosine_of_opposite_directions_by_hand():
+    kernels = np.array([[1.0, 2.0], [2.0, 4.0], [-2.0, 1.0]])
+    found = noise_kernel._compare_opposite(kernels[..., None], [(0, 1), (0, 2)])
+    np.testing.assert_allclose(found, [1, 0], atol=1e-12)
+    both = noise_kernel.find_opposite(np.array([0, 1, 0, 2]), np.array([1, 0, 2, 1]))
+    assert both == [(0, 1)]
+
+
+def test_hazards_by_dose_are_those_of_a_weaker_input(single):
+    """Noise scaled by 1 − d flips the latch where |x| > 1.88/(1 − d)."""
+    expected = norm.sf(-norm.ppf(0.03) / (1 - single.dose[:-1])) / 0.03
+    assert single.dose.tolist() == [0, 0.25, 0.5, 0.75, 1]
+    np.testing.assert_allclose(single.removal_by_dose.value[0], 1)
+    for row, value in zip(single.removal_by_dose.value[:-1], expected, strict=True):
+        np.testing.assert_allclose(row, value, atol=0.07)
+    np.testing.assert_array_equal(single.removal_by_dose.value[-1], single.removal.value[0])
+    np.testing.assert_array_equal(single.removal_equal_by_dose[-1], single.removal_equal)
+    np.testing.assert_allclose(single.removal_equal_by_dose, 1, atol=0.2)
+    values = {quantity.key: quantity for quantity in single.headline()}
+    assert float(values["dose[0.25,1-0]"].estimate) == single.removal_by_dose.value[1, 1]
+    equal = values["dose[0.25,1-0]"].beside[0].estimate
+    assert (equal.low, equal.high) == (
+        single.removal_equal_by_dose[1, :, 1].min(),
+        single.removal_equal_by_dose[1, :, 1].max(),
+    )
+
+
+@pytest.fixture(scope="module")
+def gated():
+    """Noise along one direction sets the latch, along another one it resets it."""
+    return run(make_gated_latch(INPUTS[0], INPUTS[1]), drive={"n_trajectories": 200}, burn_in=80)
+
+
+def test_a_one_way_latch_stays_where_it_is(gated):
+    """Without the direction that sets it: no switch, all steps in 0, and no hazard from 1 to speak of."""
+    assert int(gated.rank) == 2
+    assert abs(gated.leading @ INPUTS[0]) > 0.95  # the rarer switch has the larger kernel
+    assert float(gated.occupancy) == pytest.approx(0.2 / 0.22, abs=0.04)
+    assert float(gated.rate_without.value[0]) == pytest.approx(0, abs=0.05)
+    assert float(gated.occupancy_without.value[0]) == pytest.approx(1, abs=0.02)
+    assert gated.removal.value[0, 0] == pytest.approx(0, abs=0.05)
+    assert gated.removal.value[2, 1] == pytest.approx(0, abs=0.1)
+    values = {quantity.key: quantity for quantity in gated.headline()}
+    assert float(values["rate_without[leading]"].estimate) == float(gated.rate_without.value[0])
+    assert float(values["occupancy_without[leading]"].beside[0].estimate) == float(gated.occupancy)
+
+
+def test_rates_without_a_subspace_are_those_of_what_is_left(single):
+    """Of a latch that flips as often either way the rate falls as both hazards do."""
+    np.testing.assert_allclose(single.rate_without.value, [0, 0, 1], atol=0.12)
+    assert float(single.occupancy) == pytest.approx(0.5, abs=0.06)
+
+
+def test_switches_with_noise_at_right_angles_are_not_opposite(gated):
+    assert abs(float(gated.pair_cosine.value[0])) < 0.15

@@ -4,13 +4,17 @@ import torch
 from latches import make_latch, start_saturated
 
 from orbitscope.circuit.noise_subspaces import (
+    UNBOUNDED,
+    Damping,
+    damp,
     draw_equal_drive,
     measure_drive_share,
     project,
-    replay_part,
-    run_without,
+    replay_parts,
+    run_damped,
 )
-from orbitscope.network import build_network
+from orbitscope.network import build_network, fork_generator
+from orbitscope.system.threads import use_threads
 
 RUN = {"n_trajectories": 4, "n_steps": 60, "burn_in": 30, "noise_std": 0.7}
 
@@ -52,39 +56,111 @@ def test_a_projection_keeps_what_lies_in_it():
     torch.testing.assert_close((noise - kept) @ basis, torch.zeros(5, 2).double())
 
 
+def test_a_dose_scales_the_part_in_a_subspace_and_nothing_else():
+    basis = torch.from_numpy(draw_basis(2))
+    noise = torch.randn(5, 6, generator=seeded()).double()
+    damped = damp(noise, basis, 0.25)
+    torch.testing.assert_close(damped @ basis, 0.75 * noise @ basis)
+    torch.testing.assert_close(damped - project(damped, basis), noise - project(noise, basis))
+
+
 def test_nothing_removed_is_the_intact_run_and_all_removed_is_silence():
     network = make_network()
-    intact = run_without(network, None, **RUN, generator=seeded(2))
-    nothing = run_without(network, torch.zeros(6, 0).double(), **RUN, generator=seeded(2))
-    np.testing.assert_array_equal(intact, nothing)
+    dampings = [
+        Damping(np.empty((6, 0))),
+        Damping(np.eye(6), 0.0),
+        Damping(np.eye(6)),
+        Damping(np.eye(6), 0.5),
+    ]
+    intact, nothing, everything, half = run_damped(network, dampings, **RUN, generator=seeded(2))
     assert intact.shape == (4, 60)
-    everything = run_without(network, torch.eye(6).double(), **RUN, generator=seeded(2))
+    np.testing.assert_array_equal(intact, nothing)
     assert len(np.unique(everything)) == 1
+    np.testing.assert_array_equal(intact, half)  # a network that scales with its noise
+    assert len(np.unique(intact)) > 1
 
 
-def test_a_removed_subspace_against_a_loop():
-    network, basis = make_network(), torch.from_numpy(draw_basis(2))
-    found = run_without(network, basis, **RUN, generator=seeded(3))
-    source, state, symbols = seeded(3), network.initial_state(4), []
-    for _ in range(90):
-        noise = 0.7 * torch.empty(4, 6, dtype=torch.float64).normal_(generator=source)
-        state = network.step(state, noise - noise @ basis @ basis.T)
-        symbols.append(network.compute_logits(state).argmax(1))
-    np.testing.assert_array_equal(found, torch.stack(symbols)[30:].T.numpy())
+@pytest.mark.parametrize("dose", [1.0, 0.3])
+def test_a_damped_subspace_against_a_loop(dose):
+    """On the noise of the intact run: blocks of 25 trajectories with a source each."""
+    network, basis = make_network(), draw_basis(2)
+    sizes = RUN | {"n_trajectories": 30}
+    dampings = [Damping(np.empty((6, 0))), Damping(basis, dose)]
+    found = run_damped(network, dampings, **sizes, generator=seeded(3))
+    generator, taken = seeded(3), dose * torch.from_numpy(basis @ basis.T)
+    sources = [fork_generator(generator) for _ in range(2)]
+    for block, source in zip((slice(0, 25), slice(25, 30)), sources, strict=True):
+        size, symbols = block.stop - block.start, []
+        states = [network.initial_state(size) for _ in range(2)]
+        for _ in range(90):
+            noise = 0.7 * torch.empty(size, 6, dtype=torch.float64).normal_(generator=source)
+            states = [network.step(states[0], noise), network.step(states[1], noise - noise @ taken)]
+            symbols.append(torch.stack([network.compute_logits(state).argmax(1) for state in states]))
+        np.testing.assert_array_equal(found[:, block], torch.stack(symbols, 2)[..., 30:].numpy())
+    assert (found[0] != found[1]).any()
+
+
+def test_values_do_not_depend_on_the_number_of_threads():
+    network, basis = make_network(), draw_basis(2)
+    noise = torch.randn(3, 60, 6, generator=seeded()).double()
+    start, origin = torch.rand(60, 8, generator=seeded(1)).double(), torch.zeros(60, dtype=torch.long)
+    found = []
+    for n_threads in (1, 2):
+        with use_threads(n_threads):
+            damped = run_damped(
+                network, [Damping(basis)], **RUN | {"n_trajectories": 60}, generator=seeded(2)
+            )
+            options = {"n_after": 2, "n_rollouts": 3, "noise_std": 1.0, "generator": seeded(3)}
+            found.append((damped, replay_parts(network, start, noise, [basis], origin, **options)))
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_a_trajectory_without_bound_has_no_symbols():
+    network = make_network()
+    with torch.no_grad():
+        network.cell.w_hh.mul_(20)
+    (found,) = run_damped(network, [Damping(np.empty((6, 0)))], **RUN, generator=seeded())
+    assert (found[:, -20:] == UNBOUNDED).all()
 
 
 def test_a_whole_replay_is_the_path_of_before():
     network = make_network()
-    noise = torch.randn(7, 5, 6, generator=seeded()).double()
-    start = torch.rand(5, 8, generator=seeded(1)).double()
+    noise = torch.randn(7, 30, 6, generator=seeded()).double()
+    start = torch.rand(30, 8, generator=seeded(1)).double()
     end = network.unroll(start, noise)[-1]
     symbol = network.compute_logits(end).argmax(1)
     options = {"n_after": 0, "n_rollouts": 3, "noise_std": 1.0}
-    for basis in (None, torch.eye(6).double()):
-        gone = replay_part(network, start, noise, basis, symbol, **options, generator=seeded(2))
-        assert (gone == 0).all()
+    gone = replay_parts(network, start, noise, [np.eye(6)], symbol, **options, generator=seeded(2))
+    assert gone.shape == (1, 30)
+    assert (gone == 0).all()
     other = (symbol + 1) % 3
-    assert (replay_part(network, start, noise, None, other, **options, generator=seeded(2)) == 1).all()
+    assert (
+        replay_parts(network, start, noise, [np.eye(6)], other, **options, generator=seeded(2)) == 1
+    ).all()
+
+
+def test_a_replayed_part_against_a_loop():
+    """The rest is fresh, the same for every part; two steps of fresh noise follow."""
+    network, basis = make_network(), draw_basis(2)
+    noise = torch.randn(4, 5, 6, generator=seeded()).double()
+    start, origin = torch.rand(5, 8, generator=seeded(1)).double(), torch.tensor([0, 1, 2, 0, 1])
+    options = {"n_after": 2, "n_rollouts": 40, "noise_std": 0.7, "generator": seeded(2)}
+    found = replay_parts(network, start, noise, [basis[:, :0], basis], origin, **options)
+    source = fork_generator(seeded(2))
+    kept = [torch.zeros(6, 6).double(), torch.from_numpy(basis @ basis.T)]
+    states = [start.repeat_interleave(40, 0) for _ in kept]
+    for t in range(6):
+        fresh = 0.7 * torch.empty(200, 6, dtype=torch.float64).normal_(generator=source)
+        given = noise[t].repeat_interleave(40, 0) if t < 4 else fresh
+        states = [
+            network.step(state, fresh - fresh @ part + given @ part)
+            for state, part in zip(states, kept, strict=True)
+        ]
+    for row, state in zip(found, states, strict=True):
+        symbol = network.compute_logits(state).argmax(1).reshape(5, 40)
+        np.testing.assert_allclose(row, [(symbol[i] != origin[i]).double().mean() for i in range(5)])
+    assert (found[0] != found[1]).any()
 
 
 def test_without_anything_replayed_the_noise_is_fresh():
@@ -93,5 +169,5 @@ def test_without_anything_replayed_the_noise_is_fresh():
     up = torch.ones(2000, dtype=torch.long)
     noise = torch.zeros(1, 2000, 1, dtype=torch.float64)
     options = {"n_after": 0, "n_rollouts": 5, "noise_std": 1.0, "generator": seeded()}
-    gone = replay_part(network, start, noise, torch.zeros(1, 0).double(), up, **options)
+    gone = replay_parts(network, start, noise, [np.empty((1, 0))], up, **options)
     assert gone.mean() == pytest.approx(0.1, abs=5 * np.sqrt(0.09 / 10_000))

@@ -12,11 +12,12 @@ from orbitscope.cli.main import run as run_command
 
 @pytest.mark.slow
 def test_doctor_describes_the_machine_and_estimates_a_run(capsys):
-    tiny = [*NETWORK, *TRAINING, "--train.epochs", "10", "--train.final-batch-size", "30"]
+    tiny = [*NETWORK, *TRAINING, "--train.epochs", "10", "--train.final-batch-size", "30", "--seconds", "600"]
     assert run_command(["doctor", "linear-2", "--threads", "1", *tiny, "--json"]) == 0
     found = read_json(capsys)
     assert found["versions"]["torch"] == torch.__version__
     assert found["operations_per_second"] > 0
+    assert found["not_measured"] == []
     needs = found["run"]
     assert needs["fits"]
     assert needs["epochs"] == 10
@@ -26,6 +27,25 @@ def test_doctor_describes_the_machine_and_estimates_a_run(capsys):
     shown = capsys.readouterr().out
     assert re.search(r"10 epochs, \d+ to \d+ s", shown)
     assert re.search(r"updates of [\d, ]+ sequences; scaled from these: ([\d]+, )*validations", shown)
+
+
+def test_doctor_says_what_it_had_no_time_to_measure(capsys):
+    assert run_command(["doctor", "linear-2", "--seconds", "0"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Memory" in shown
+    assert "linear-2, recipe fast" in shown
+    assert "instructions and libraries of torch, speed of matrix products, what the run needs: 0 s" in shown
+    assert "--seconds 60" in shown
+    assert run_command(["doctor", "--seconds", "0", "--json"]) == 0
+    found = read_json(capsys)
+    assert found["not_measured"] == ["torch", "operations_per_second"]
+    assert found["run"] is None
+    assert found["memory_bytes"] > 0
+
+
+def test_doctor_names_a_process_that_does_not_exist(capsys):
+    assert run_command(["doctor", "linear-9x", "--seconds", "0"]) == 1
+    assert "linear-9x" in capsys.readouterr().err
 
 
 def test_presets(capsys):

@@ -17,8 +17,13 @@ from orbitscope.hmm import (
     scale_rarest_symbol,
     scale_switching,
 )
-from orbitscope.loss import INDEPENDENT_SYMBOLS, NEARLY_RIGHT, EpsilonChoice, choose_epsilon
-from orbitscope.loss.discrimination import _compute_ratios
+from orbitscope.loss.discrimination import (
+    INDEPENDENT_SYMBOLS,
+    NEARLY_RIGHT,
+    EpsilonChoice,
+    _compute_ratios,
+    choose_epsilon,
+)
 from orbitscope.plots.style import format_number
 from orbitscope.results import load_result
 from orbitscope.workflows.draw_run import draw_epsilon_choice
@@ -132,7 +137,9 @@ def test_choice_is_saved_with_its_figure(choice, tmp_path):
 
 
 def test_command_prints_what_it_chose(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("orbitscope.loss.choose_epsilon", partial(choose_epsilon, epsilons=(4.0, 9.0)))
+    monkeypatch.setattr(
+        "orbitscope.loss.discrimination.choose_epsilon", partial(choose_epsilon, epsilons=(4.0, 9.0))
+    )
     options = ["--n-steps", "8", "--batch-size", "64", "--repeats", "2", "--out", str(tmp_path / "e")]
     assert run(["choose-epsilon", "linear-2", *options, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -19,7 +19,6 @@ from orbitscope.recipes import build_settings
 from orbitscope.runs import (
     RunFolder,
     describe_provenance,
-    find_commit,
     load_tensors,
     load_weights,
     provenance,
@@ -601,23 +600,6 @@ def test_weights_of_an_unfinished_run_say_how_to_finish_it(tmp_path):
 
 
 # Provenance
-
-
-@pytest.mark.checkout
-def test_the_commit_is_that_of_the_package_wherever_the_user_works(tmp_path, monkeypatch):
-    head = ["git", "-C", os.path.dirname(provenance.__file__), "rev-parse", "--short", "HEAD"]
-    expected = find_commit()
-    assert expected is not None
-    assert expected.removesuffix("+") == subprocess.check_output(head, text=True).strip()
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@example.org"]
-    (tmp_path / "provenance.py").write_text("another one\n")
-    for arguments in (["init", "-q"], ["add", "provenance.py"], ["commit", "-q", "-m", "other"]):
-        subprocess.run([*git, *arguments], check=True, capture_output=True)
-    monkeypatch.chdir(tmp_path)
-    assert find_commit() == expected
-    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
-    monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path))
-    assert find_commit() == expected
 
 
 def test_the_code_has_another_checksum_when_a_file_changes_its_name_or_content(tmp_path, monkeypatch):

@@ -1,3 +1,5 @@
+import math
+
 import psutil
 import pytest
 
@@ -73,6 +75,21 @@ def test_a_slow_machine_times_the_smallest_batch_only_and_a_busy_one_shows_in_it
     )
 
 
+def test_after_the_deadline_the_smallest_batch_is_timed_once_and_compared_with_its_first_update():
+    settings = build_settings("linear-2", recipe="published")
+    machine = Machine(settings)
+    clean = machine.update
+
+    def load_code(batches):
+        clean(batches)
+        machine.now += 3.0 * (len(machine.updates) == 1)
+
+    planned, smallest = set(plan_batches(settings)), machine.model.measure_update(256, 1) * machine.pace
+    times = time_updates(load_code, machine.model, planned, deadline=0.0, clock=lambda: machine.now)
+    assert [plan.size for plan in machine.updates] == [256, 256]
+    assert times.repeat_ratio == pytest.approx(3.0 / smallest + 1.0)
+
+
 def test_the_range_is_wider_the_more_is_scaled_and_the_less_a_repeat_agrees():
     quiet = compute_uncertainty(0.0, repeat_ratio=1.0)
     assert 1 < quiet < 1.2
@@ -81,12 +98,11 @@ def test_the_range_is_wider_the_more_is_scaled_and_the_less_a_repeat_agrees():
 
 
 def test_a_busy_machine_may_be_faster_once_it_is_free(monkeypatch):
-    monkeypatch.setattr(training_estimate, "_BUDGET_SECONDS", 0.0)
     monkeypatch.setattr(training_estimate, "count_usable_cores", lambda: 2)
     ratios = []
     for load in (0.0, 3.0):
         monkeypatch.setattr(psutil, "getloadavg", lambda load=load: (load, 0.0, 0.0))
-        found = measure_training(build_settings("linear-2", threads=1, changes=SMALL))
+        found = measure_training(build_settings("linear-2", threads=1, changes=SMALL), deadline=0.0)
         upper = found.total_seconds_high / found.total_seconds
         ratios.append(found.total_seconds / found.total_seconds_low / upper)
     assert ratios == pytest.approx([1.0, 2.5])
@@ -101,16 +117,14 @@ def test_the_timed_updates_have_the_sizes_and_draws_of_the_run(monkeypatch):
         update(self, state, batch, plan, *rest)
 
     monkeypatch.setattr(Trainer, "_update", spy)
-    monkeypatch.setattr(training_estimate, "_BUDGET_SECONDS", 1e9)
     settings = build_settings("linear-2", threads=1, changes=SMALL)
-    estimate = measure_training(settings)
+    estimate = measure_training(settings, deadline=math.inf)
     assert timed == set(plan_batches(settings)) == {(50, 3), (20, 1), (40, 1), (80, 1)}
     assert (estimate.timed_sizes, estimate.scaled_sizes) == ((20, 40, 50, 80), ())
     assert 0 < estimate.last_epoch_seconds < estimate.total_seconds
     assert estimate.total_seconds_low < estimate.total_seconds < estimate.total_seconds_high
 
 
-def test_without_time_the_smallest_batch_is_timed_and_the_others_are_named_as_scaled(monkeypatch):
-    monkeypatch.setattr(training_estimate, "_BUDGET_SECONDS", 0.0)
-    estimate = measure_training(build_settings("linear-2", threads=1, changes=SMALL))
+def test_without_time_the_smallest_batch_is_timed_and_the_others_are_named_as_scaled():
+    estimate = measure_training(build_settings("linear-2", threads=1, changes=SMALL), deadline=0.0)
     assert (estimate.timed_sizes, estimate.scaled_sizes) == ((20,), (40, 50, 80))

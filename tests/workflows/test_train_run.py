@@ -10,6 +10,7 @@ from orbitscope.network import build_network
 from orbitscope.recipes import build_settings
 from orbitscope.runs import RunFolder
 from orbitscope.training import EpochRecord, TrainingDivergedError, find_transition
+from orbitscope.workflows import draw_run
 from orbitscope.workflows import evaluate_run as evaluating
 from orbitscope.workflows import train_run as training
 from orbitscope.workflows.import_network import import_run
@@ -147,7 +148,7 @@ def test_the_evaluation_of_a_run_is_read_back(one_figure, tmp_path):
     }
     result = evaluating.evaluate_run(tmp_path / "run", changes={"evaluate": small})
     assert evaluating.load_evaluation(tmp_path / "run") == result
-    paths = training.draw_run_figures(tmp_path / "run")
+    paths = draw_run.draw_run_figures(tmp_path / "run")
     assert {"training.svg", "training.png", "captions.md"} <= {path.name for path in paths}
     assert all(path.is_file() for path in paths)
 

@@ -1,7 +1,6 @@
 """Commitment: how many steps ahead a switch is decided, whatever noise is still to come."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -95,6 +94,8 @@ class CommitmentResult(Result):
         Steps before the first step of the new symbol.
     group : (group,)
         "all" and the directions.
+    origin, target : (group,)
+        Symbols before and after; −1 for all.
     n_switches : (group, lead)
         Switches with a state of the old symbol, and a control, at this lead.
     committed, by_age : Estimate, (group, lead)
@@ -103,8 +104,9 @@ class CommitmentResult(Result):
     decided : Estimate, (group, lead)
         E = (C − C₀)/(1 − C₀).
     half_lead : Estimate, (group,)
-    process_decided, process_half_lead : (lead,), ()
-        The same of the process, from its hidden state; NaN without an HMM.
+    process_decided, process_half_lead : (group, lead), (group,)
+        The same of the process, from its hidden state: exact probabilities, averaged over sampled switches.
+        NaN without an HMM, or where it hardly ever switches like this.
     offset : (offset,)
         Steps from the first step of the new symbol.
     margin : Estimate, (offset,)
@@ -119,13 +121,19 @@ class CommitmentResult(Result):
 
     lead: Int[np.ndarray, " lead"] = axes("lead", unit="steps", description="steps before a switch")
     group: Shaped[np.ndarray, " group"] = axes("group", description="all switches, or a direction")
+    origin: Int[np.ndarray, " group"] = axes("group", description="symbol before; -1 for all")
+    target: Int[np.ndarray, " group"] = axes("group", description="symbol after; -1 for all")
     n_switches: Int[np.ndarray, "group lead"] = axes("group", "lead", description="switches with a control")
     committed: Estimate = estimates("group", "lead", description="P(old symbol gone), before a switch")
     by_age: Estimate = estimates("group", "lead", description="the same from states of equal age")
     decided: Estimate = estimates("group", "lead", description="share that is decided")
     half_lead: Estimate = estimates("group", unit="steps", description="lead at which half is decided")
-    process_decided: Float[np.ndarray, " lead"] = axes("lead", description="share decided of the process")
-    process_half_lead: Float[np.ndarray, ""] = axes(unit="steps", description="half-lead of the process")
+    process_decided: Float[np.ndarray, "group lead"] = axes(
+        "group", "lead", description="share decided of the process"
+    )
+    process_half_lead: Float[np.ndarray, " group"] = axes(
+        "group", unit="steps", description="half-lead of the process"
+    )
     offset: Int[np.ndarray, " offset"] = axes("offset", unit="steps", description="steps from the switch")
     margin: Estimate = estimates("offset", description="normalised margin of the new symbol")
     rise_time: Estimate = estimates(unit="steps", description="from a tenth to nine tenths")
@@ -136,14 +144,12 @@ class CommitmentResult(Result):
 
     def headline(self) -> list[Quantity]:
         """Half-leads beside the process, rise time, their ratio, and where it is decided."""
-        process = float(self.process_half_lead)
-        beside = (Reference("process", Estimate(process), "steps"),) if np.isfinite(process) else ()
         leads = [
             DEFINITIONS["half_lead"].measure(
                 self.half_lead[i],
-                name.replace(" → ", "-"),
-                name=f"{name} switches" if name == "all" else name,
-                beside=() if i else beside,
+                f"{self.origin[i]}-{self.target[i]}" if i else "all",
+                name=name if i else "all switches",
+                beside=_of_process(float(self.process_half_lead[i])),
             )
             for i, name in enumerate(self.group.tolist())
         ]
@@ -153,6 +159,10 @@ class CommitmentResult(Result):
         ]
         pace = [DEFINITIONS[key].measure(getattr(self, key)) for key in ("rise_time", "lead_over_rise")]
         return [*leads, *pace, *regions]
+
+
+def _of_process(value: float) -> tuple[Reference, ...]:
+    return (Reference("process", Estimate(value), "steps"),) if np.isfinite(value) else ()
 
 
 def compute_commitment(subject: Subject, settings: CommitmentSettings) -> CommitmentResult:
@@ -184,19 +194,25 @@ def compute_commitment(subject: Subject, settings: CommitmentSettings) -> Commit
     found = bootstrap_statistic(sums, shapes.average, rng=rng, **settings.resampling)
     curves = found.derive(lambda values: shapes.split(values)[0])
     half_lead = found.derive(lambda values: find_half_lead(shapes.split(values)[0][..., 2, :, :]))
-    process = _measure_process(subject.hmm, events, symbols.shape, settings.max_lead, rng)
+    origin, target = _find_pairs(events, groups)
+    process = measure_process(
+        subject.hmm, (origin[1:], target[1:]), symbols.shape, max_lead=settings.max_lead, rng=rng
+    )
     nearest = int(np.clip(np.rint(half_lead.value[0]), 0, settings.max_lead))
     return CommitmentResult(
         settings=subject.record(settings) | {"outcome_steps": OUTCOME_STEPS},
         status={"left_out": _list_left_out(subject.found["switches"], groups)},
         lead=np.arange(settings.max_lead + 1),
         group=np.array(list(groups)),
+        origin=origin,
+        target=target,
         n_switches=np.stack([np.isfinite(gone[rows, :, 0]).sum(0) for rows in groups.values()]),
         committed=curves[0],
         by_age=curves[1],
         decided=curves[2],
         half_lead=half_lead,
-        **process,
+        process_decided=process,
+        process_half_lead=find_half_lead(process),
         offset=np.arange(-TRACE_STEPS, TRACE_STEPS + 1),
         margin=found.derive(lambda values: shapes.split(values)[1]),
         rise_time=found.derive(lambda values: find_rise_time(shapes.split(values)[1])),
@@ -208,9 +224,25 @@ def compute_commitment(subject: Subject, settings: CommitmentSettings) -> Commit
 
 
 def choose_events(
-    symbols: np.ndarray, switches: Switches, n_events: int, *, rng: np.random.Generator
+    symbols: np.ndarray,
+    switches: Switches,
+    n_events: int,
+    *,
+    earliest: int = 0,
+    rng: np.random.Generator,
 ) -> tuple[Switches, tuple[np.ndarray, np.ndarray]]:
     """Draw switches, as many of each direction as there are, and a control of equal age for each.
+
+    Parameters
+    ----------
+    symbols : (trajectory, time)
+    switches : Switches
+    n_events : int
+        Switches, shared among directions.
+    earliest : int
+        First step of switches and of controls.
+    rng
+        Source of the choice.
 
     Returns
     -------
@@ -225,8 +257,8 @@ def choose_events(
         If no direction has ``FEWEST_EVENTS`` of these.
     """
     is_whole = (switches.age >= 1) & (switches.time + OUTCOME_STEPS < symbols.shape[1])
-    known = switches.select(is_whole)
-    controls = match_by_age(symbols, known, stay=OUTCOME_STEPS + 1, rng=rng)
+    known = switches.select(is_whole & (switches.time >= earliest))
+    controls = match_by_age(symbols, known, stay=OUTCOME_STEPS + 1, earliest=earliest, rng=rng)
     has_control = controls[0] >= 0
     known, controls = known.select(has_control), [part[has_control] for part in controls]
 
@@ -287,6 +319,13 @@ def _group(events: Switches, found: SwitchResult) -> dict[str, Bool[np.ndarray, 
         if is_in.any():
             groups[found.name_direction(i)] = is_in
     return groups
+
+
+def _find_pairs(events: Switches, groups: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Symbols before and after of each group; −1 for all."""
+    firsts = [int(np.flatnonzero(rows)[0]) for rows in groups.values()][1:]
+    origin, target = (symbols[firsts].astype(int) for symbols in (events.origin, events.target))
+    return np.concatenate([[-1], origin]), np.concatenate([[-1], target])
 
 
 def _list_left_out(found: SwitchResult, groups: dict[str, np.ndarray]) -> list[str]:
@@ -460,45 +499,63 @@ def _divide_by_rise(shapes: _Shapes, means: np.ndarray) -> np.ndarray:
     return np.asarray(find_half_lead(curves[..., 2, :, :])[..., 0] / find_rise_time(margin))
 
 
-def _measure_process(
+def measure_process(
     hmm: HMM | None,
-    events: Switches,
+    pairs: tuple[Int[np.ndarray, " direction"], Int[np.ndarray, " direction"]],
     shape: tuple[int, int],
+    *,
     max_lead: int,
     rng: np.random.Generator,
-) -> dict[str, Any]:
-    """E of the process for the directions of the events: from its hidden state, without rollouts."""
-    unknown = np.full(max_lead + 1, np.nan)
-    none = {"process_decided": unknown, "process_half_lead": np.array(np.nan)}
+) -> Float[np.ndarray, "group lead"]:
+    """E of the process for given directions of switching, all of them first, from its hidden state.
+
+    Parameters
+    ----------
+    hmm : HMM, optional
+    pairs : (direction,) each
+        Symbols before and after.
+    shape : trajectories, steps
+        Of the sample in which switches are found; what follows a state is exact.
+    max_lead : int
+    rng
+        Source of the sample and of the controls.
+
+    Returns
+    -------
+    (group, lead)
+        NaN without an HMM, and where fewer than ``FEWEST_EVENTS`` switches have a control.
+    """
+    decided = np.full((1 + len(pairs[0]), max_lead + 1), np.nan)
     if hmm is None:
-        return none
+        return decided
     sample = sample_sequences(hmm, *shape, rng=rng)
     symbols = sample.symbols.astype(int)
-    wanted = set(zip(events.origin.tolist(), events.target.tolist(), strict=True))
     switches = find_switches(symbols)
-    pairs = zip(switches.origin.tolist(), switches.target.tolist(), strict=True)
-    switches = switches.select(np.array([pair in wanted for pair in pairs], dtype=bool))
+    is_wanted = ((switches.origin[:, None] == pairs[0]) & (switches.target[:, None] == pairs[1])).any(1)
+    switches = switches.select(is_wanted)
     try:
         chosen, controls = choose_events(symbols, switches, len(switches), rng=rng)
     except UndefinedAnalysisError:
-        return none
+        return decided
 
-    stay_probs = hmm.emission_probs.copy()
-    for _ in range(OUTCOME_STEPS):
-        stay_probs = hmm.transition_matrix @ stay_probs
-    decided = []
+    stay_probs = _leave(hmm, hmm.emission_probs, OUTCOME_STEPS)
+    groups = [np.ones(len(chosen), dtype=bool)]
+    groups += [(chosen.origin == a) & (chosen.target == b) for a, b in zip(*pairs, strict=True)]
     for lead in range(max_lead + 1):
-        rows = chosen.age >= lead
-        states = [
-            sample.states[trajectory[rows], time[rows] - lead]
-            for trajectory, time in ((chosen.trajectory, chosen.time), controls)
-        ]
-        gone = [1 - stay_probs[state, chosen.origin[rows]] for state in states]
-        committed, by_age = (float(values.mean()) if rows.any() else np.nan for values in gone)
-        decided.append((committed - by_age) / (1 - by_age) if by_age < 1 else np.nan)
-        stay_probs = hmm.transition_matrix @ stay_probs
-    curve = np.array(decided)
-    return {"process_decided": curve, "process_half_lead": find_half_lead(curve)}
+        for i, is_in in enumerate(groups):
+            rows = is_in & (chosen.age >= lead)
+            if rows.any():
+                places = ((chosen.trajectory[rows], chosen.time[rows]), [part[rows] for part in controls])
+                states = [sample.states[trajectory, time - lead] for trajectory, time in places]
+                gone = [float((1 - stay_probs[state, chosen.origin[rows]]).mean()) for state in states]
+                decided[i, lead] = (gone[0] - gone[1]) / (1 - gone[1]) if gone[1] < 1 else np.nan
+        stay_probs = _leave(hmm, stay_probs, 1)
+    return decided
+
+
+def _leave(hmm: HMM, probs: Float[np.ndarray, "state symbol"], n_steps: int) -> np.ndarray:
+    """Probabilities of symbols from each state, so many steps later."""
+    return np.linalg.matrix_power(hmm.transition_matrix, n_steps) @ probs
 
 
 PART = Part(

@@ -6,26 +6,31 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped
 from pydantic import Field
-from scipy.special import ndtri
 
 from ..dynamics.driving.driven_states import DrivenPath
-from ..network import NoiseRNN, draw_seed, fork_generator, spawn_rng
+from ..errors import UndefinedAnalysisError
+from ..network import spawn_rng
 from ..part import Part
 from ..part_settings import BurnIn, Resampling, Rollouts, Steps, Trajectories
 from ..quantity import Definition, Quantity, Reference, define, known_value
 from ..results import Result, axes, estimates, nulls
-from ..statistics import Estimate, Null, bootstrap_statistic, compute_jackknife, divide_sums
+from ..statistics import Estimate, Null
 from ..subject import Subject
 from .commitment import OUTCOME_STEPS, choose_events
-from .noise_subspaces import draw_equal_drive, measure_drive_share, replay_part, run_without
-from .switches import FEWEST_EVENTS, SwitchResult, replay_switches
+from .noise_subspaces import measure_drive_share
+from .noise_trials import DOSES, build_subspaces, measure_removals, measure_replays
+from .switch_kernels import SwitchKernels
+from .switches import SwitchResult, replay_switches, require_trajectories
 from .symbol_runs import Switches
 
 SUBSPACES = ("leading", "all deciding", "rest")
 """The leading direction; as many as there are states less one, or the rank; all but the leading one."""
 
-LEAST_EFFECT = 0.1
-"""Of replaying all noise: below it a share of the effect says nothing, as where symbols flicker."""
+N_FOLDS = 10
+"""Parts of the trajectories: what is replayed in one of them is fitted to all others."""
+
+LEAST_IN_HALF = 5
+"""Switches of a direction in even and in odd trajectories; fewer leave one half without a kernel."""
 
 _IN_WORDS = {
     "leading": "the leading direction",
@@ -86,7 +91,8 @@ DEFINITIONS = define(
         meaning="Effect of the last steps of noise before a switch where only a subspace of it is replayed "
         "and the rest is fresh, as a share of the effect of replaying all.",
         equation="(P − P_none)/(P_full − P_none), P = P(old symbol gone)",
-        reading="Near 1: this noise times the switch. Beside it random subspaces of equal drive.",
+        reading="Near 1: this noise times the switch. Beside it random subspaces of equal drive. Subspaces "
+        "are fitted to trajectories that are not replayed.",
         test=f"{_TESTS}::test_only_the_direction_that_flips_the_latch_replays_it",
         unit="share",
     ),
@@ -99,6 +105,47 @@ DEFINITIONS = define(
         reading="Near 0: without this noise there is no such switch. Isolation of a direction proves "
         "nothing: a network that scales with its noise is driven by any.",
         test=f"{_TESTS}::test_without_its_direction_a_latch_does_not_flip",
+    ),
+    Definition(
+        key="rate_without",
+        label="rate of all switches without {}",
+        meaning="Switches per step of any direction when the noise lacks a subspace, over those with all "
+        "noise, on common random numbers.",
+        equation="rate(x − U Uᵀ x) / rate(x)",
+        reading="Near 0 with a large occupancy: the network stays in one symbol. Then hazards from symbols "
+        "that it hardly visits are undefined, or rest on what is left of its start.",
+        test=f"{_TESTS}::test_a_one_way_latch_stays_where_it_is",
+    ),
+    Definition(
+        key="occupancy_without",
+        label="largest occupancy without {}",
+        meaning="Share of the steps in the most frequent symbol when the noise lacks a subspace.",
+        equation="max_a n(steps in a) / n(steps)",
+        reading="Near 1 the network is trapped: loss of a state, not of a gate.",
+        test=f"{_TESTS}::test_a_one_way_latch_stays_where_it_is",
+        unit="share",
+        is_main=False,
+    ),
+    Definition(
+        key="dose",
+        label="hazard {}",
+        meaning="Hazard of a direction of switching when the noise along the leading direction is scaled "
+        "down, over that with all noise, on common random numbers.",
+        equation="hazard(x − d v vᵀ x) / hazard(x), d the dose",
+        reading="Falls with the dose if this noise times the switch. Beside it as much of subspaces of equal "
+        "drive.",
+        test=f"{_TESTS}::test_hazards_by_dose_are_those_of_a_weaker_input",
+        is_main=False,
+    ),
+    Definition(
+        key="pair_cosine",
+        label="noise before {}, cosine of both directions",
+        meaning="Agreement of the noise before switches in opposite directions: of both kernels in the space "
+        "of the deciding directions, which is fitted to the other half.",
+        equation="k_ab · k_ba / (|k_ab| |k_ba|), summed over lags and deciding directions",
+        reading="−1: the noise of one sign makes one switch, that of the other sign the way back. Few "
+        "switches pull it towards 0.",
+        test=f"{_TESTS}::test_opposite_switches_have_opposite_noise",
     ),
 )
 
@@ -128,8 +175,10 @@ class NoiseKernelResult(Result):
     ----------
     lag : (lag,)
         Steps before the first step of the new symbol; the noise of lag 0 led to it.
+    origin, target : (direction,)
+        Symbols before and after.
     direction : (direction,)
-        Directions of switching.
+        Their names.
     kernel : (direction, lag, input)
         Mean noise before switches minus that before controls, in units of its standard deviation.
     lag_energy : (lag,)
@@ -143,6 +192,10 @@ class NoiseKernelResult(Result):
         Leading direction v of the noise, of length 1; the first direction of switching has a positive sum.
     projection : Estimate, (direction, lag)
         Kernels along v, which is that of the other half of the trajectories.
+    pair : (pair,)
+        Symbols between which there are switches both ways.
+    pair_cosine : Estimate, (pair,)
+        Cosine of the kernels of both ways in the space of the deciding directions.
     singular_value, singular_limit : (mode,), ()
         Of the kernels of all directions of switching, one below the other, and the 95 % quantile of the
         largest one under the null.
@@ -152,16 +205,31 @@ class NoiseKernelResult(Result):
     subspace, n_noise_directions : (subspace,)
         What is replayed and removed, and of how many dimensions.
     replay : Estimate, (subspace,)
+        Subspaces are fitted to trajectories that are not replayed.
     removal : Estimate, (subspace, direction)
+    rate_without : Estimate, (subspace,)
+        Ratio of the rates of all switches.
+    occupancy : ()
+        Share of the steps in the most frequent symbol, with all noise.
+    occupancy_without : Estimate, (subspace,)
+        The same without a subspace.
     replay_equal : (control,)
         Replay of random subspaces that carry as much drive as v.
     removal_equal : (control, direction)
         Removal of these.
+    dose : (dose,)
+        Share of the noise along v that is taken away.
+    removal_by_dose : Estimate, (dose, direction)
+        Ratio of hazards by dose; 1 at dose 0.
+    removal_equal_by_dose : (dose, control, direction)
+        The same of the random subspaces.
     n_equal : (control,)
         Their dimensions.
     """
 
     lag: Int[np.ndarray, " lag"] = axes("lag", unit="steps", description="steps before the new symbol")
+    origin: Int[np.ndarray, " direction"] = axes("direction", description="symbol before")
+    target: Int[np.ndarray, " direction"] = axes("direction", description="symbol after")
     direction: Shaped[np.ndarray, " direction"] = axes("direction", description="direction of switching")
     kernel: Float[np.ndarray, "direction lag input"] = axes(
         "direction", "lag", "input", description="mean noise before switches, beyond controls"
@@ -172,6 +240,10 @@ class NoiseKernelResult(Result):
     length: Float[np.ndarray, ""] = axes(unit="steps", description="lag of nine tenths of the energy")
     leading: Float[np.ndarray, " input"] = axes("input", description="leading direction of the noise")
     projection: Estimate = estimates("direction", "lag", description="kernel along the leading direction")
+    pair: Shaped[np.ndarray, " pair"] = axes(
+        "pair", description="symbols between which switches go both ways"
+    )
+    pair_cosine: Estimate = estimates("pair", description="cosine of the kernels of both ways")
     singular_value: Float[np.ndarray, " mode"] = axes("mode", description="of the kernels")
     singular_limit: Float[np.ndarray, ""] = axes(description="95 % quantile of the largest one by chance")
     rank: Int[np.ndarray, ""] = axes(description="singular values above it")
@@ -181,9 +253,17 @@ class NoiseKernelResult(Result):
     n_noise_directions: Int[np.ndarray, " subspace"] = axes("subspace", description="its dimensions")
     replay: Estimate = estimates("subspace", description="share of the effect of replaying all")
     removal: Estimate = estimates("subspace", "direction", description="ratio of hazards without it")
+    rate_without: Estimate = estimates("subspace", description="ratio of the rates of all switches")
+    occupancy: Float[np.ndarray, ""] = axes(description="share of the most frequent symbol")
+    occupancy_without: Estimate = estimates("subspace", description="the same without a subspace")
     replay_equal: Float[np.ndarray, " control"] = axes("control", description="replay of equal drive")
     removal_equal: Float[np.ndarray, "control direction"] = axes(
         "control", "direction", description="ratio of hazards without equal drive"
+    )
+    dose: Float[np.ndarray, " dose"] = axes("dose", description="share of the leading direction taken away")
+    removal_by_dose: Estimate = estimates("dose", "direction", description="ratio of hazards by dose")
+    removal_equal_by_dose: Float[np.ndarray, "dose control direction"] = axes(
+        "dose", "control", "direction", description="the same of equal drive"
     )
     n_equal: Int[np.ndarray, " control"] = axes("control", description="dimensions of equal drive")
 
@@ -199,12 +279,20 @@ class NoiseKernelResult(Result):
                 DEFINITIONS["input_cosine"].measure(float(self.input_cosine)),
                 DEFINITIONS["drive_share"].measure(float(self.drive_share)),
             ]
-        return [*first, *self._list_replays(), *self._list_removals()]
+        pairs = [
+            DEFINITIONS["pair_cosine"].measure(self.pair_cosine[i], f"{a}-{b}", name=name)
+            for i, (a, b, name) in enumerate(self._list_pairs())
+        ]
+        return [*first, *pairs, *self._list_replays(), *self._list_removals(), *self._list_doses()]
+
+    def _list_pairs(self) -> list[tuple[int, int, str]]:
+        """Both symbols of each pair, and its name."""
+        both = find_opposite(self.origin, self.target)
+        places = zip(both, self.pair.tolist(), strict=True)
+        return [(int(self.origin[i]), int(self.target[i]), name) for (i, _), name in places]
 
     def _list_replays(self) -> list[Quantity]:
-        equal = (
-            (Reference("equal drive", _span(self.replay_equal), "share"),) if len(self.replay_equal) else ()
-        )
+        equal = _refer_to_equal(self.replay_equal, "share")
         return [
             DEFINITIONS["replay"].measure(
                 self.replay[i], name.replace(" ", "_"), name=_IN_WORDS[name], beside=() if i else equal
@@ -220,16 +308,45 @@ class NoiseKernelResult(Result):
     def _list_removals(self) -> list[Quantity]:
         quantities = []
         for j, direction in enumerate(self.direction.tolist()):
-            equal = self.removal_equal[:, j]
-            controls = (Reference("equal drive", _span(equal)),) if len(equal) else ()
+            controls = _refer_to_equal(self.removal_equal[:, j])
             for i, name in self._list_different():
-                index = f"{name.replace(' ', '_')},{direction.replace(' → ', '-')}"
+                index = f"{name.replace(' ', '_')},{self.origin[j]}-{self.target[j]}"
                 label = f"{direction} without {_IN_WORDS[name]}"
                 beside = (*known_value("if it does nothing", 1.0), *(() if i else controls))
                 quantities.append(
                     DEFINITIONS["removal"].measure(self.removal[i, j], index, name=label, beside=beside)
                 )
+        for i, name in self._list_different():
+            index, words = name.replace(" ", "_"), _IN_WORDS[name]
+            known = (Reference("with all noise", Estimate(self.occupancy), "share"),)
+            quantities += [
+                DEFINITIONS["rate_without"].measure(
+                    self.rate_without[i], index, name=words, beside=known_value("if it does nothing", 1.0)
+                ),
+                DEFINITIONS["occupancy_without"].measure(
+                    self.occupancy_without[i], index, name=words, beside=known
+                ),
+            ]
         return quantities
+
+    def _list_doses(self) -> list[Quantity]:
+        """Hazards by dose; those of none and of all are known and listed before."""
+        return [
+            DEFINITIONS["dose"].measure(
+                self.removal_by_dose[i, j],
+                f"{self.dose[i]:g},{self.origin[j]}-{self.target[j]}",
+                name=f"{direction} without {self.dose[i]:g} of the leading direction",
+                beside=_refer_to_equal(self.removal_equal_by_dose[i, :, j]),
+            )
+            for j, direction in enumerate(self.direction.tolist())
+            for i in range(1, len(self.dose) - 1)
+        ]
+
+
+def _refer_to_equal(values: np.ndarray, unit: str = "1") -> tuple[Reference, ...]:
+    """Subspaces of equal drive beside a quantity, where there are any."""
+    known = values[np.isfinite(values)]
+    return (Reference("equal drive", _span(known), unit),) if len(known) else ()
 
 
 def _span(values: np.ndarray) -> Estimate:
@@ -243,257 +360,120 @@ def compute_noise_kernel(subject: Subject, settings: NoiseKernelSettings) -> Noi
     Raises
     ------
     UndefinedAnalysisError
-        If no direction of switching has enough switches.
+        If no direction of switching has enough switches, or there are too few steps or trajectories.
 
     Notes
     -----
     Own construction. A cross-half product of two independent means has no bias from the number of switches.
     Controls of a direction of the noise are subspaces that carry as much of the drive: the leading direction
     is the one that the input weights amplify most, and one random direction carries far less.
+
+    Subspaces that are replayed are fitted to the other nine tenths of the trajectories: fitted to the same
+    noise they would replay more of it, the more so the fewer switches there are (docs/log.md, 2026-11-29).
+    Removal is from noise of its own, so its subspaces are fitted to all switches.
     """
     network, generator = subject.network, subject.start_generator("noise_kernel")
+    require_trajectories(settings.n_trajectories, "noise_kernel.n_trajectories")
     path, switches = replay_switches(subject)
     found, rng = subject.found["switches"], spawn_rng(generator)
-    events, controls = choose_events(found.symbol, switches, settings.n_events, rng=rng)
-    first = max(settings.n_lags, settings.replay_steps)
-    is_late = (events.time >= first) & (controls[1] >= first)
-    events, controls = events.select(is_late), (controls[0][is_late], controls[1][is_late])
-
+    events, controls = _choose_late(found, switches, settings, rng)
     rows, code = _number_directions(events, found)
-    lags = settings.n_lags
-    before = _gather_noise(path.noise, events.trajectory, events.time, lags)
-    differences = (before - _gather_noise(path.noise, *controls, lags)) / subject.noise_std
-    kernel = _Kernel(differences, code, events.trajectory, len(found.symbol))
-    energies, (leading, singular) = kernel.measure_energy(), kernel.find_leading()
-    swapped, limit = kernel.draw_null(settings.n_null, rng)
+    kernels = _build_kernels(path, events, controls, code, settings.n_lags, subject.noise_std)
+    swapped, limit = kernels.draw_null(settings.n_null, rng)
+    leading, singular, energies = kernels.find_leading(), kernels.find_modes()[1], kernels.measure_energy()
     rank = int((singular > limit).sum())
 
     weights = network.cell.find_input_weights()
     w_ih = None if weights is None else weights.double().cpu().numpy()
     n_deciding = max(1, rank if subject.hmm is None else subject.hmm.n_states - 1)
-    bases = _build_bases(kernel.find_modes()[0], min(n_deciding, network.input_size))
-    equal = []
-    if w_ih is not None:
-        equal = [draw_equal_drive(w_ih, leading[:, None], rng=rng) for _ in range(settings.n_controls)]
+    sizes = {"n_deciding": n_deciding, "n_controls": settings.n_controls, "rng": rng}
+    whole = build_subspaces(kernels.find_modes()[0], w_ih, **sizes)
+    n_folds = min(N_FOLDS, len(found.symbol))
+    others = [
+        build_subspaces(kernels.find_modes_without(fold, n_folds), w_ih, **sizes) for fold in range(n_folds)
+    ]
+    run = {"noise_std": subject.noise_std, "generator": generator, "rng": rng}
+    replays = measure_replays(network, path, events, others, settings, **run)
     pairs = [(int(found.origin[i]), int(found.target[i])) for i in rows]
-    replay = _Replay(network, path, events, settings, subject.noise_std, generator)
-    removal = _Removal(network, pairs, settings, subject.noise_std, generator)
+    removals = measure_removals(network, pairs, whole, settings, **run)
+    n_kept = min(max(n_deciding, 1), network.input_size)
+    across = kernels.project_across(n_kept, rng=rng, **settings.resampling)
+    opposite = find_opposite(found.origin[rows], found.target[rows])
+    names = [" ↔ ".join(found.name_symbol(symbol) for symbol in pairs[i]) for i, _ in opposite]
+    no_controls = "" if whole.equal else "no input weights: no subspaces of equal drive"
     return NoiseKernelResult(
         settings=subject.record(settings),
-        status={
-            "notes": [
-                *([] if equal else ["no input weights: no subspaces of equal drive"]),
-                *([replay.problem] if replay.problem else []),
-            ]
-        },
-        lag=np.arange(lags),
+        status={"notes": [note for note in (no_controls, replays.note, removals.note) if note]},
+        lag=np.arange(settings.n_lags),
+        origin=found.origin[rows],
+        target=found.target[rows],
         direction=np.array([found.name_direction(i) for i in rows]),
-        kernel=kernel.average(),
+        kernel=kernels.average(),
         lag_energy=energies,
-        energy=kernel.bound_energy(settings),
+        energy=kernels.bound_energy(settings.confidence),
         swapped=swapped,
         length=np.array(_find_length(energies)),
         leading=leading,
-        projection=kernel.project_across(settings, rng),
+        projection=kernels.project_across(1, rng=rng, **settings.resampling).as_estimate()[..., 0],
+        pair=np.array(names, dtype=str),
+        pair_cosine=across.derive(lambda values: _compare_opposite(values, opposite)),
         singular_value=singular,
         singular_limit=np.array(limit),
         rank=np.array(rank),
         **_compare_with_input(w_ih, leading),
         subspace=np.array(SUBSPACES),
-        n_noise_directions=np.array([basis.shape[1] for basis in bases]),
-        replay=Estimate.stack([replay.measure(basis, rng) for basis in bases]),
-        removal=Estimate.stack([removal.measure(basis, rng) for basis in bases]),
-        replay_equal=np.array([float(replay.measure(basis, rng)) for basis in equal]),
-        removal_equal=np.array([removal.measure(basis, rng).value for basis in equal]).reshape(-1, len(rows)),
-        n_equal=np.array([basis.shape[1] for basis in equal], dtype=int),
+        n_noise_directions=np.array([basis.shape[1] for basis in whole.named]),
+        replay=replays.named,
+        removal=removals.named,
+        rate_without=removals.rate,
+        occupancy=removals.occupancy.value[0],
+        occupancy_without=removals.occupancy[1:],
+        replay_equal=replays.equal,
+        removal_equal=removals.equal,
+        dose=np.array([0.0, *DOSES, 1.0]),
+        removal_by_dose=removals.by_dose,
+        removal_equal_by_dose=removals.equal_by_dose,
+        n_equal=np.array([basis.shape[1] for basis in whole.equal], dtype=int),
     )
 
 
-class _Kernel:
-    """Differences of the noise before switches and before their controls, by direction and half."""
-
-    def __init__(
-        self,
-        differences: Float[np.ndarray, "event lag input"],
-        code: Int[np.ndarray, " event"],
-        owner: Int[np.ndarray, " event"],
-        n_trajectories: int,
-    ):
-        n_events, self.n_lags, self.n_inputs = differences.shape
-        self.flat, self.code, self.owner = differences.reshape(n_events, -1), code, owner
-        self.n_directions, self.n_trajectories = int(code.max()) + 1, n_trajectories
-        self.half = owner % 2
-
-    def average(self, half: int | None = None, signs: np.ndarray | None = None) -> np.ndarray:
-        """Mean difference of each direction, (direction, lag, input), of one half or of all."""
-        is_in = np.ones(len(self.code), dtype=bool) if half is None else self.half == half
-        weights = (self.code[is_in] == np.arange(self.n_directions)[:, None]).astype(self.flat.dtype)
-        counts = weights.sum(1, keepdims=True)
-        weights = weights if signs is None else weights * signs[is_in]
-        means = (weights @ self.flat[is_in]) / np.maximum(counts, 1)
-        return means.reshape(self.n_directions, self.n_lags, self.n_inputs)
-
-    def measure_energy(self, signs: np.ndarray | None = None) -> Float[np.ndarray, " lag"]:
-        """Product of the kernels of both halves, summed over directions and inputs."""
-        return (self.average(0, signs) * self.average(1, signs)).sum((0, 2))
-
-    def find_modes(self, half: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Right singular vectors (mode, input) of all kernels, and singular values."""
-        stacked = self.average(half).reshape(-1, self.n_inputs)
-        _, values, vectors = np.linalg.svd(stacked.astype(float), full_matrices=True)
-        return vectors, values
-
-    def find_leading(self) -> tuple[Float[np.ndarray, " input"], Float[np.ndarray, " mode"]]:
-        """Leading direction, along which the kernel of the first direction of switching is positive."""
-        vectors, values = self.find_modes()
-        leading = vectors[0]
-        return leading * (1.0 if (self.average()[0] @ leading).sum() > 0 else -1.0), values
-
-    def draw_null(self, n_null: int, rng: np.random.Generator) -> tuple[Null, float]:
-        """Energy when switches and controls are exchanged at random, and the largest singular value then."""
-        energies, largest = [], []
-        for _ in range(n_null):
-            signs = rng.choice(np.array([-1.0, 1.0], dtype=self.flat.dtype), size=len(self.code))
-            energies.append(float(self.measure_energy(signs).sum()))
-            stacked = self.average(None, signs).reshape(-1, self.n_inputs)
-            largest.append(float(np.linalg.norm(stacked, 2)))
-        observed = float(self.measure_energy().sum())
-        null = Null.of_draws("switches and controls exchanged", observed, np.array(energies))
-        return null, float(np.quantile(largest, 0.95))
-
-    def bound_energy(self, settings: NoiseKernelSettings) -> Estimate:
-        """Energy with a normal interval from the jackknife over trajectories."""
-        rows = self.owner * 2 * self.n_directions + self.half * self.n_directions + self.code
-        size = 2 * self.n_directions
-        sums = np.zeros((self.n_trajectories * size, self.flat.shape[1] + 1))
-        np.add.at(sums, rows, np.concatenate([self.flat, np.ones((len(rows), 1))], axis=1))
-
-        def measure(total: np.ndarray) -> np.ndarray:
-            total = total.reshape(-1, 2, self.n_directions, total.shape[-1])
-            means = total[..., :-1] / np.maximum(total[..., -1:], 1)
-            return (means[:, 0] * means[:, 1]).sum((1, 2))
-
-        found = compute_jackknife(sums.reshape(self.n_trajectories, size, -1), measure)
-        half_width = -float(ndtri((1 - settings.confidence) / 2)) * float(found.standard_error)
-        value = float(found.estimate)
-        return Estimate(value, value - half_width, value + half_width)
-
-    def project_across(self, settings: NoiseKernelSettings, rng: np.random.Generator) -> Estimate:
-        """Kernels along the leading direction of the other half, so that the direction is not fitted."""
-        leading, _ = self.find_leading()
-        values = np.empty((len(self.code), self.n_lags))
-        for half in (0, 1):
-            other = self.find_modes(1 - half)[0][0]
-            other = other * (1.0 if other @ leading > 0 else -1.0)
-            rows = self.half == half
-            values[rows] = self.flat[rows].reshape(-1, self.n_lags, self.n_inputs) @ other
-        is_in = self.code[:, None] == np.arange(self.n_directions)
-        counted = np.broadcast_to(is_in[..., None], (*is_in.shape, self.n_lags))
-        terms = np.stack([counted * values[:, None], counted], axis=1)
-        sums = np.zeros((self.n_trajectories, *terms.shape[1:]))
-        np.add.at(sums, self.owner, terms)
-        return bootstrap_statistic(sums, divide_sums, rng=rng, **settings.resampling).as_estimate()
-
-
-class _Replay:
-    """Replays of parts of the noise before the same switches."""
-
-    def __init__(
-        self,
-        network: NoiseRNN,
-        path: DrivenPath,
-        events: Switches,
-        settings: NoiseKernelSettings,
-        noise_std: float,
-        generator: torch.Generator,
-    ):
-        rows = np.flatnonzero(events.age >= settings.replay_steps)
-        spread = np.linspace(0, max(len(rows) - 1, 0), min(settings.n_replayed, len(rows)))
-        rows = rows[np.unique(spread.round().astype(int))]
-        chosen = events.select(rows)
-        self.owner = chosen.trajectory
-        self.network, self.settings = network, settings
-        trajectory, time = torch.from_numpy(chosen.trajectory), torch.from_numpy(chosen.time)
-        self.start = path.states[time - settings.replay_steps, trajectory]
-        steps = torch.arange(1 - settings.replay_steps, 1)[:, None]
-        self.noise = path.noise[time + steps, trajectory]
-        self.origin = torch.from_numpy(chosen.origin.astype(int))
-        self.options = {"n_rollouts": settings.n_rollouts, "noise_std": noise_std}
-        self.source = fork_generator(generator)
-        self.none, self.full = self._run(np.zeros((network.input_size, 0))), self._run(None)
-        self.problem = self._find_problem()
-
-    def _find_problem(self) -> str:
-        """Why there is no share of the effect of replaying all; empty if there is one."""
-        if len(self.owner) < FEWEST_EVENTS:
-            return f"replay: {len(self.owner)} switches after runs of {self.settings.replay_steps} steps"
-        effect = float((self.full - self.none).mean())
-        if effect < LEAST_EFFECT:
-            return f"replay: replaying all noise makes {effect:.2g} more switches that last, < {LEAST_EFFECT}"
-        return ""
-
-    def _run(self, basis: np.ndarray | None) -> Float[np.ndarray, " event"]:
-        if len(self.owner) == 0:
-            return np.empty(0)
-        given = None if basis is None else torch.from_numpy(basis).to(self.start)
-        options = {**self.options, "generator": fork_generator(self.source)}
-        return replay_part(
-            self.network, self.start, self.noise, given, self.origin, n_after=OUTCOME_STEPS, **options
+def _choose_late(
+    found: SwitchResult, switches: Switches, settings: NoiseKernelSettings, rng: np.random.Generator
+) -> tuple[Switches, tuple[np.ndarray, np.ndarray]]:
+    """Switches, and controls of equal age, before which there is as much noise as is looked at."""
+    first, n_steps = max(settings.n_lags, settings.replay_steps), found.symbol.shape[1]
+    if n_steps <= first + OUTCOME_STEPS:
+        raise UndefinedAnalysisError(
+            f"`switches.n_steps` must be > {first + OUTCOME_STEPS} to look back {first} steps from a switch, "
+            f"got {n_steps}. Drive longer, or lower `noise_kernel.n_lags` and `noise_kernel.replay_steps`."
         )
+    events, controls = choose_events(found.symbol, switches, settings.n_events, earliest=first, rng=rng)
 
-    def measure(self, basis: np.ndarray, rng: np.random.Generator) -> Estimate:
-        """Share of the effect of replaying all; NaN without enough switches after long runs."""
-        if self.problem:
-            return Estimate(np.nan)
-        found = self._run(basis)
-        n_trajectories = int(self.owner.max()) + 1
-        sums = np.zeros((n_trajectories, 2))
-        np.add.at(sums, self.owner, np.stack([found - self.none, self.full - self.none], axis=1))
-        return bootstrap_statistic(sums, divide_sums, rng=rng, **self.settings.resampling).as_estimate()
-
-
-class _Removal:
-    """Hazards without parts of the noise, on common random numbers."""
-
-    def __init__(
-        self,
-        network: NoiseRNN,
-        pairs: list[tuple[int, int]],
-        settings: NoiseKernelSettings,
-        noise_std: float,
-        generator: torch.Generator,
-    ):
-        self.network, self.pairs, self.settings, self.noise_std = network, pairs, settings, noise_std
-        self.seed, self.device = draw_seed(generator), generator.device
-        self.intact = self._count(None)
-
-    def _count(self, basis: np.ndarray | None) -> Float[np.ndarray, "trajectory 2 direction"]:
-        """Switches in each direction, and steps spent in the symbol before, of every trajectory."""
-        settings = self.settings
-        symbols = run_without(
-            self.network,
-            None if basis is None else torch.from_numpy(basis).to(self.network.w_out),
-            n_trajectories=settings.n_trajectories,
-            n_steps=settings.n_steps,
-            burn_in=settings.burn_in,
-            noise_std=self.noise_std,
-            generator=torch.Generator(self.device).manual_seed(self.seed),
+    # A kernel of one half needs switches in it.
+    code = events.origin.astype(int) * (int(found.symbol.max()) + 1) + events.target
+    counts = np.zeros((2, int(code.max()) + 1), dtype=int)
+    np.add.at(counts, (events.trajectory % 2, code), 1)
+    is_kept = counts.min(0)[code] >= LEAST_IN_HALF
+    if not is_kept.any():
+        raise UndefinedAnalysisError(
+            f"some direction must have ≥ {LEAST_IN_HALF} switches in even and in odd trajectories, got at "
+            f"most {counts.min(0).max()}. Drive more trajectories: `switches.n_trajectories`."
         )
-        before, after = symbols[:, :-1], symbols[:, 1:]
-        events = [((before == a) & (after == b)).sum(1) for a, b in self.pairs]
-        steps = [(before == a).sum(1) for a, _ in self.pairs]
-        return np.stack([np.stack(events, axis=1), np.stack(steps, axis=1)], axis=1).astype(float)
+    return events.select(is_kept), (controls[0][is_kept], controls[1][is_kept])
 
-    def measure(self, basis: np.ndarray, rng: np.random.Generator) -> Estimate:
-        """Ratio of hazards of each direction, without the subspace and with all noise."""
-        sums = np.stack([self._count(basis), self.intact], axis=1)
 
-        def divide(total: np.ndarray) -> np.ndarray:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                hazard = total[:, :, 0] / total[:, :, 1]
-                return np.where(hazard[:, 1] > 0, hazard[:, 0] / hazard[:, 1], np.nan)
-
-        return bootstrap_statistic(sums, divide, rng=rng, **self.settings.resampling).as_estimate()
+def _build_kernels(
+    path: DrivenPath,
+    events: Switches,
+    controls: tuple[np.ndarray, np.ndarray],
+    code: Int[np.ndarray, " event"],
+    n_lags: int,
+    noise_std: float,
+) -> SwitchKernels:
+    differences = _gather_noise(path.noise, events.trajectory, events.time, n_lags)
+    differences -= _gather_noise(path.noise, *controls, n_lags)
+    differences /= noise_std
+    return SwitchKernels(differences, code, events.trajectory, path.states.shape[1])
 
 
 def _number_directions(events: Switches, found: SwitchResult) -> tuple[list[int], Int[np.ndarray, " event"]]:
@@ -526,9 +506,22 @@ def _find_length(energies: Float[np.ndarray, " lag"]) -> float:
     return float(np.flatnonzero(np.cumsum(energies) >= 0.9 * total)[0])
 
 
-def _build_bases(vectors: np.ndarray, n_deciding: int) -> list[Float[np.ndarray, "input direction"]]:
-    """The leading direction, all deciding ones, and all but the leading one, as orthonormal columns."""
-    return [vectors[:1].T, vectors[:n_deciding].T, vectors[1:].T]
+def find_opposite(
+    origin: Int[np.ndarray, " direction"], target: Int[np.ndarray, " direction"]
+) -> list[tuple[int, int]]:
+    """Places of a → b and of b → a among directions that have both."""
+    places = {pair: i for i, pair in enumerate(zip(origin.tolist(), target.tolist(), strict=True))}
+    return [(i, places[b, a]) for (a, b), i in places.items() if a < b and (b, a) in places]
+
+
+def _compare_opposite(
+    projection: Float[np.ndarray, "... direction lag kept"], opposite: list[tuple[int, int]]
+) -> Float[np.ndarray, "... pair"]:
+    """Cosine of the projected kernels of opposite directions."""
+    flat = projection.reshape(*projection.shape[:-2], -1)
+    one, other = (flat[..., [pair[k] for pair in opposite], :] for k in (0, 1))
+    lengths = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
+    return np.clip((one * other).sum(-1) / lengths, -1, 1)
 
 
 def _compare_with_input(w_ih: np.ndarray | None, leading: np.ndarray) -> dict[str, np.ndarray]:
@@ -547,7 +540,7 @@ PART = Part(
     settings=NoiseKernelSettings,
     compute=compute_noise_kernel,
     definitions=DEFINITIONS,
-    seconds=14.0,
+    seconds=9.0,
     quick={
         "n_events": 600,
         "n_null": 19,

@@ -1,14 +1,44 @@
 """Subspaces of the noise: how much of the drive they carry, and rollouts with or without them."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from ..network import NoiseRNN, draw_noise_
+from ..dynamics.driving.driven_states import LARGEST_STATE
+from ..network import NoiseRNN, draw_noise_, fork_generator
+from ..system.threads import map_parallel
 
-_CHUNK_STEPS = 50
+UNBOUNDED = -1
+"""Instead of the symbol of a trajectory that grows without bound."""
+
+_CHUNK_STEPS = 10
 """Steps whose noise is drawn at once."""
+
+_BLOCK_TRAJECTORIES = 25
+"""Trajectories that share a source of noise and are run side by side with other blocks."""
+
+_BLOCK_EVENTS = 25
+"""Switches whose replays share a source of noise and are run side by side with other blocks."""
+
+
+@dataclass(frozen=True)
+class Damping:
+    """A subspace of the noise of which a share is taken away.
+
+    Attributes
+    ----------
+    basis : (input, direction)
+        Orthonormal columns.
+    dose : float
+        0 leaves the noise as it is, 1 takes the subspace away.
+    """
+
+    basis: Float[np.ndarray, "input direction"]
+    dose: float = 1.0
 
 
 def measure_drive_share(
@@ -49,48 +79,71 @@ def project(
     return (noise @ basis) @ basis.T
 
 
+def damp(
+    noise: Float[Tensor, "*batch input"], basis: Float[Tensor, "input direction"], dose: float
+) -> Float[Tensor, "*batch input"]:
+    """Noise whose part in a subspace is scaled by 1 − dose."""
+    return noise - dose * project(noise, basis)
+
+
 @torch.no_grad()
-def run_without(
+def run_damped(
     network: NoiseRNN,
-    basis: Float[Tensor, "input direction"] | None,
+    dampings: Sequence[Damping],
     *,
     n_trajectories: int,
     n_steps: int,
     burn_in: int,
     noise_std: float,
     generator: torch.Generator,
-) -> Integer[np.ndarray, "trajectory time"]:
-    """Most probable symbols of trajectories whose noise lacks a subspace; None leaves the noise whole.
+) -> Integer[np.ndarray, "damping trajectory time"]:
+    """Most probable symbols of trajectories whose noise is damped in one way or another.
 
-    The same generator gives the same noise before anything is removed: rates can be compared in pairs.
+    All of them get the same noise before anything is taken away: rates can be compared in pairs.
+
+    Returns
+    -------
+    (damping, trajectory, time)
+        ``UNBOUNDED`` from where activity exceeds ``LARGEST_STATE``, or shortly before.
     """
-    state = network.initial_state(n_trajectories)
-    symbols = []
-    for first in range(0, burn_in + n_steps, _CHUNK_STEPS):
-        steps = min(_CHUNK_STEPS, burn_in + n_steps - first)
-        noise = draw_noise_(state.new_empty(steps, n_trajectories, network.input_size), noise_std, generator)
-        if basis is not None:
-            noise = noise - project(noise, basis)
-        states = network.unroll(state, noise)
-        symbols.append(network.compute_logits(states).argmax(-1).to(torch.int16))
-        state = states[-1].clone()
-    return torch.cat(symbols)[burn_in:].T.cpu().numpy()
+    bases = [torch.from_numpy(damping.basis).to(network.w_out) for damping in dampings]
+    doses = [damping.dose for damping in dampings]
+    sizes = _split(n_trajectories, _BLOCK_TRAJECTORIES)
+
+    def run(job: tuple[int, torch.Generator]) -> Tensor:
+        size, source = job
+        state, symbols = network.initial_state(size * len(bases)), []
+        for first in range(0, burn_in + n_steps, _CHUNK_STEPS):
+            steps = min(_CHUNK_STEPS, burn_in + n_steps - first)
+            noise = draw_noise_(state.new_empty(steps, size, network.input_size), noise_std, source)
+            damped = [damp(noise, basis, dose) for basis, dose in zip(bases, doses, strict=True)]
+            states = network.unroll(state, torch.cat(damped, dim=1))
+            shown = network.compute_logits(states).argmax(-1).to(torch.int16)
+            state = states[-1].clone()
+            is_bounded = state.abs().amax(1) <= LARGEST_STATE  # not NaN either
+            symbols.append(torch.where(is_bounded, shown, UNBOUNDED))
+        return torch.cat(symbols)[burn_in:].reshape(n_steps, len(bases), size)
+
+    blocks = map_parallel(run, [(size, fork_generator(generator)) for size in sizes])
+    return torch.cat(blocks, dim=2).permute(1, 2, 0).cpu().numpy()
 
 
 @torch.no_grad()
-def replay_part(
+def replay_parts(
     network: NoiseRNN,
     start: Float[Tensor, "event state"],
     noise: Float[Tensor, "time event input"],
-    basis: Float[Tensor, "input direction"] | None,
+    bases: Sequence[Float[np.ndarray, "input direction"]],
     origin: Integer[Tensor, " event"],
     *,
     n_after: int,
     n_rollouts: int,
     noise_std: float,
     generator: torch.Generator,
-) -> Float[np.ndarray, " event"]:
+) -> Float[np.ndarray, "part event"]:
     """Share of rollouts in which the old symbol is gone, where the noise in a subspace is that of before.
+
+    All subspaces get the same fresh noise.
 
     Parameters
     ----------
@@ -99,8 +152,8 @@ def replay_part(
         Before the first step of ``noise``.
     noise : (time, event, input)
         What led to the switch.
-    basis : (input, direction), optional
-        Orthonormal columns: what is replayed, the rest is fresh. None replays all.
+    bases : (input, direction) each
+        Orthonormal columns: what is replayed, the rest is fresh. Without columns all is fresh.
     origin : (event,)
         The old symbol.
     n_after : int >= 0
@@ -110,12 +163,28 @@ def replay_part(
     generator
         Source of the fresh noise.
     """
-    state = start.repeat_interleave(n_rollouts, 0)
-    for t in range(len(noise) + n_after):
-        fresh = draw_noise_(state.new_empty(1, len(state), network.input_size), noise_std, generator)[0]
-        if t < len(noise):
-            given = noise[t].repeat_interleave(n_rollouts, 0)
-            fresh = given if basis is None else fresh + project(given - fresh, basis)
-        state = network.step(state, fresh)
-    symbol = network.compute_logits(state).argmax(1).reshape(-1, n_rollouts)
-    return (symbol != origin.to(symbol)[:, None]).double().mean(1).cpu().numpy()
+    given = [torch.from_numpy(basis).to(start) for basis in bases]
+    rows = torch.arange(len(start)).split(_BLOCK_EVENTS)
+
+    def run(job: tuple[Tensor, torch.Generator]) -> Tensor:
+        block, source = job
+        old = noise[:, block].repeat_interleave(n_rollouts, 1)
+        states = [start[block].repeat_interleave(n_rollouts, 0)] * len(given)
+        fresh = start.new_empty(1, len(states[0]), network.input_size)
+        for t in range(len(noise) + n_after):
+            draw_noise_(fresh, noise_std, source)
+            lacking = old[t] - fresh[0] if t < len(noise) else None
+            for i, basis in enumerate(given):
+                mixed = fresh[0] if lacking is None else fresh[0] + project(lacking, basis)
+                states[i] = network.step(states[i], mixed)
+        symbols = network.compute_logits(torch.stack(states)).argmax(-1)
+        is_gone = symbols.reshape(len(given), len(block), n_rollouts) != origin[block].to(symbols)[:, None]
+        return is_gone.double().mean(2)
+
+    blocks = map_parallel(run, [(block, fork_generator(generator)) for block in rows])
+    return torch.cat(blocks, dim=1).cpu().numpy()
+
+
+def _split(total: int, size: int) -> list[int]:
+    """Sizes of blocks that make up a total."""
+    return [min(size, total - first) for first in range(0, total, size)]

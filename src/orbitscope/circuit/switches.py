@@ -159,7 +159,7 @@ def compute_switches(subject: Subject, settings: SwitchSettings) -> SwitchResult
     Raises
     ------
     UndefinedAnalysisError
-        If there is no switch.
+        If there is no switch, or a single trajectory.
     NoStationaryRegimeError
         If the network grows without bound or is silent.
 
@@ -168,6 +168,7 @@ def compute_switches(subject: Subject, settings: SwitchSettings) -> SwitchResult
     Own construction. The paper counts switches of one pair of symbols; in chains of more than two states and
     in the ring most switches of a symbol are emissions, so every number stands beside that of the process.
     """
+    require_trajectories(settings.n_trajectories, "switches.n_trajectories")
     symbols = read_symbols(subject.network, drive_switches(subject, settings).states)
     switches = find_switches(symbols)
     if len(switches) == 0:
@@ -193,6 +194,14 @@ def compute_switches(subject: Subject, settings: SwitchSettings) -> SwitchResult
         **_measure_decoder(subject.hmm, settings, subject.start_rng("switches: decoder")),
         symbol=symbols,
     )
+
+
+def require_trajectories(n_trajectories: int, name: str) -> None:
+    """Check that there are trajectories to take intervals over."""
+    if n_trajectories < 2:
+        raise UndefinedAnalysisError(
+            f"`{name}` must be ≥ 2, got {n_trajectories}: intervals are over trajectories. Use 100 or more."
+        )
 
 
 def drive_switches(subject: Subject, settings: Drive) -> DrivenPath:

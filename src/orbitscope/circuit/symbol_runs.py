@@ -80,6 +80,7 @@ def match_by_age(
     switches: Switches,
     *,
     stay: int,
+    earliest: int = 0,
     rng: np.random.Generator,
 ) -> tuple[Int[np.ndarray, " event"], Int[np.ndarray, " event"]]:
     """A step without a switch for each switch: in a run of the same symbol that has lasted as long.
@@ -91,6 +92,8 @@ def match_by_age(
         With known ages.
     stay : int >= 1
         Steps, the chosen one included, in which the run goes on.
+    earliest : int
+        First step that may be chosen.
     rng
         Source of the choice.
 
@@ -104,9 +107,10 @@ def match_by_age(
     Where no run has exactly this age, the nearest age among longer-lived ones is taken.
     """
     ages, remaining = measure_ages(symbols), measure_remaining(symbols)
+    is_open = (ages >= 1) & (remaining >= stay) & (np.arange(symbols.shape[1]) >= earliest)
     found = np.full((2, len(switches)), -1)
     for symbol in np.unique(switches.origin).tolist():
-        pool = np.nonzero((symbols == symbol) & (ages >= 1) & (remaining >= stay))
+        pool = np.nonzero((symbols == symbol) & is_open)
         pool_age = ages[pool]
         order = np.lexsort((rng.random(len(pool_age)), pool_age))
         pool, pool_age = (pool[0][order], pool[1][order]), pool_age[order]

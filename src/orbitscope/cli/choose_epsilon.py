@@ -7,7 +7,7 @@ from ..system.cores import count_usable_cores
 from .options import Json
 
 if TYPE_CHECKING:
-    from ..loss import EpsilonChoice
+    from ..loss.discrimination import EpsilonChoice
 
 
 def choose(
@@ -47,7 +47,7 @@ def choose(
         Print one JSON document on standard output.
     """
     from ..hmm import load_process
-    from ..loss import choose_epsilon
+    from ..loss.discrimination import choose_epsilon
     from ..recipes import build_settings
     from ..system.threads import use_threads
     from ..workflows.draw_run import draw_epsilon_choice

@@ -1,6 +1,7 @@
 """``orbitscope doctor``."""
 
 import platform
+import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,7 @@ from .options import Json, UsageError, collect_changes
 from .overrides import TrainOverrides
 
 if TYPE_CHECKING:
+    from ..settings import RunSettings
     from ..training.time_estimate import TrainingEstimate
 
 
@@ -24,12 +26,13 @@ def doctor(
     recipe: str = "fast",
     threads: int | None = None,
     settings: Path | None = None,
+    seconds: float = 7.0,
     json: Json = False,
     overrides: Annotated[TrainOverrides | None, Parameter(name="*")] = None,
 ) -> None:
     """Describe this machine, and what a run of PROCESS will need on it.
 
-    The estimate times real updates for about five seconds and scales the rest.
+    The estimate times real updates and scales the rest.
 
     Parameters
     ----------
@@ -41,11 +44,16 @@ def doctor(
         Threads. [default: the physical cores]
     settings
         Settings file, as for `orbitscope train`.
+    seconds
+        Measure no longer; what was not measured by then is named.
     json
         Print one JSON document on standard output.
     """
-    from ..system.threads import use_threads
-    from .display import print_json
+    deadline = time.monotonic() + seconds
+    from ..hmm import load_process
+    from ..recipes import build_settings
+    from ..workflows.measure_machine import MEASUREMENTS, measure_machine
+    from .display import ProgressDisplay, print_json
 
     changes = collect_changes(settings, overrides)
     if process is None and changes:
@@ -53,86 +61,112 @@ def doctor(
             "settings need a process to estimate, got none. Name one, e.g. `orbitscope doctor linear-2`."
         )
     n_threads = threads or count_usable_cores()
-    with use_threads(n_threads):
-        machine = describe_machine(n_threads)
-    needs = None if process is None else _estimate(process, recipe, n_threads, changes)
+    run = None
+    if process is not None:
+        load_process(process)  # a name that is wrong is said at once
+        run = build_settings(process, recipe=recipe, threads=n_threads, changes=changes)
+    machine = describe_machine(n_threads)
+    with ProgressDisplay("Measuring this machine") as progress:
+        found = measure_machine(n_threads, run, deadline=deadline, progress=progress)
+    wanted = MEASUREMENTS if run else MEASUREMENTS[:-1]
+    missing = [name for name in wanted if name not in found]
     if json:
-        print_json({**machine, "run": None if needs is None else asdict(needs)})
+        needs = found.pop("run", None)
+        facts = {**machine, **found.pop("torch", {}), **found, "not_measured": missing}
+        print_json({**facts, "run": needs and asdict(needs)})
     else:
-        _show(machine, needs)
+        _show(machine, found, run, missing, seconds=seconds)
 
 
 def describe_machine(n_threads: int) -> dict[str, Any]:
-    """Versions, device, cores, libraries, memory and measured speed."""
+    """What is known without measuring: versions, cores, load, memory."""
     import psutil
-    import torch
-    from threadpoolctl import threadpool_info
 
-    from ..runs import find_commit, find_versions
-    from ..runs.provenance import find_processor
-    from ..training.resources import measure_operations_per_second
+    from ..system.installation import find_commit, find_processor, find_versions
 
     memory = psutil.virtual_memory()
-    pools = [
-        {key: pool.get(key) for key in ("user_api", "internal_api", "num_threads")}
-        for pool in threadpool_info()
-    ]
     return {
         "versions": {"python": platform.python_version(), **find_versions()},
         "commit": find_commit(),
         "system": platform.platform(),
         "processor": find_processor(),
         "device": "cpu",
-        "cuda": torch.cuda.is_available(),
-        "instructions": torch.backends.cpu.get_cpu_capability(),
         "logical_cores": psutil.cpu_count(),
         "physical_cores": psutil.cpu_count(logical=False),
         "usable_cores": count_usable_cores(),
         "load": psutil.getloadavg()[0],
         "threads": n_threads,
         "waiting_threads": describe_waiting(),
-        "thread_pools": pools,
-        "mkl": torch.backends.mkl.is_available(),
         "memory_bytes": memory.total,
         "available_bytes": memory.available,
-        "operations_per_second": measure_operations_per_second(),
     }
 
 
-def _estimate(process: str, recipe: str, threads: int, changes: dict[str, Any]) -> "TrainingEstimate":
-    from ..recipes import build_settings
-    from ..system.threads import use_threads
-    from ..training.time_estimate import measure_training
-    from .display import ProgressDisplay
-
-    resolved = build_settings(process, recipe=recipe, threads=threads, changes=changes)
-    with use_threads(threads), ProgressDisplay(f"Timing updates of {process}") as progress:
-        return measure_training(resolved, progress=progress)
-
-
-def _show(machine: dict[str, Any], needs: "TrainingEstimate | None") -> None:
+def _show(
+    machine: dict[str, Any],
+    found: dict[str, Any],
+    run: "RunSettings | None",
+    missing: list[str],
+    *,
+    seconds: float,
+) -> None:
     from .display import format_bytes, print_blank, print_facts
 
-    pools = ", ".join(f"{p['internal_api']} {p['num_threads']}" for p in machine["thread_pools"])
-    print_facts(
-        {
-            "Versions": ", ".join(f"{name} {version}" for name, version in machine["versions"].items()),
-            "System": machine["system"],
-            "Processor": f"{machine['processor']} ({machine['instructions']})",
-            "Cores": f"{machine['usable_cores']} usable, {machine['physical_cores']} physical, "
-            f"{machine['logical_cores']} logical",
-            "Load": _describe_load(machine["load"], machine["usable_cores"]),
-            "Threads": f"{machine['threads']} for training; pools: {pools}",
-            "Waiting": machine["waiting_threads"] or "as OpenMP likes: threads spin long before they sleep",
-            "BLAS": "MKL" if machine["mkl"] else "not MKL: matrix products may be slower",
-            "Device": "cpu" + (" (CUDA found)" if machine["cuda"] else "; no CUDA device"),
-            "Memory": f"{format_bytes(machine['available_bytes'])} available of "
-            f"{format_bytes(machine['memory_bytes'])}",
-            "Speed": f"{machine['operations_per_second'] / 1e9:.0f} Gflop/s in matrix products",
-        }
-    )
+    facts = {
+        "Versions": ", ".join(f"{name} {version}" for name, version in machine["versions"].items()),
+        "System": machine["system"],
+        "Processor": machine["processor"],
+        "Cores": f"{machine['usable_cores']} usable, {machine['physical_cores']} physical, "
+        f"{machine['logical_cores']} logical",
+        "Load": _describe_load(machine["load"], machine["usable_cores"]),
+        "Threads": f"{machine['threads']} for training",
+        "Waiting": machine["waiting_threads"] or "as OpenMP likes: threads spin long before they sleep",
+        "Memory": f"{format_bytes(machine['available_bytes'])} available of "
+        f"{format_bytes(machine['memory_bytes'])}",
+    }
+    print_facts(facts | _describe_measured(found))
     print_blank()
-    print_facts(_describe_needs(needs) if needs else {"Next": "orbitscope doctor linear-2 estimates a run"})
+    if "run" in found:
+        print_facts(_describe_needs(found["run"]))
+    elif run:
+        print_facts({"Run": f"{run.process}, recipe {run.recipe}, {run.threads} threads: not timed"})
+    else:
+        print_facts({"Next": "orbitscope doctor linear-2 estimates a run"})
+    if missing:
+        print_facts({"Not measured": describe_missing(missing, seconds=seconds)})
+
+
+_MISSING = {
+    "torch": "instructions and libraries of torch",
+    "operations_per_second": "speed of matrix products",
+    "run": "what the run needs",
+}
+
+
+def describe_missing(missing: Iterable[str], *, seconds: float) -> str:
+    """What was not measured in time, and what to do."""
+    words = _join(_MISSING[name] for name in missing)
+    return (
+        f"{words}: {seconds:g} s were not enough. Try again when less runs here, "
+        f"or wait longer: --seconds {max(60.0, 4 * seconds):g}"
+    )
+
+
+def _describe_measured(found: dict[str, Any]) -> dict[str, str]:
+    facts = {}
+    if "torch" in found:
+        torch = found["torch"]
+        pools = ", ".join(f"{p['internal_api']} {p['num_threads']}" for p in torch["thread_pools"])
+        facts = {
+            "Instructions": torch["instructions"],
+            "Pools": pools,
+            "BLAS": "MKL" if torch["mkl"] else "not MKL: matrix products may be slower",
+            "Device": "cpu" + (" (CUDA found)" if torch["cuda"] else "; no CUDA device"),
+        }
+    if "operations_per_second" in found:
+        speed = found["operations_per_second"] / 1e9
+        facts["Speed"] = f"{speed:.0f} Gflop/s in matrix products"
+    return facts
 
 
 def _describe_load(load: float, usable: int) -> str:

@@ -1,9 +1,5 @@
 """Losses: Sinkhorn divergence of one-hot sequences, χ² divergence of laws of words, likelihood ratios."""
 
-from .discrimination import INDEPENDENT_SYMBOLS as INDEPENDENT_SYMBOLS
-from .discrimination import NEARLY_RIGHT as NEARLY_RIGHT
-from .discrimination import EpsilonChoice as EpsilonChoice
-from .discrimination import choose_epsilon as choose_epsilon
 from .divergence import PUBLISHED_EPSILON as PUBLISHED_EPSILON
 from .divergence import DivergenceResult as DivergenceResult
 from .divergence import SinkhornDivergence as SinkhornDivergence

@@ -8,7 +8,8 @@ from jaxtyping import Bool
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..loss import INDEPENDENT_SYMBOLS, PUBLISHED_EPSILON, EpsilonChoice
+from ..loss import PUBLISHED_EPSILON
+from ..loss.discrimination import INDEPENDENT_SYMBOLS, EpsilonChoice
 from .sentences import begin_with
 from .style import (
     EXACT_COLOR,

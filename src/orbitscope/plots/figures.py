@@ -10,7 +10,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from ..evaluation import EvaluationResult
-from ..loss import EpsilonChoice
+from ..loss.discrimination import EpsilonChoice
 from ..statistics import ChangePoint
 from ..system.atomic_files import replace_file, write_text
 from ..training import EpochRecord

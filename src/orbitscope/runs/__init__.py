@@ -10,5 +10,3 @@ from .packing import copy_run as copy_run
 from .packing import pack_run as pack_run
 from .provenance import describe_provenance as describe_provenance
 from .provenance import digest_code as digest_code
-from .provenance import find_commit as find_commit
-from .provenance import find_versions as find_versions

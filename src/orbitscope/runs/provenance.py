@@ -1,12 +1,9 @@
-"""Where a run came from: versions, machine, threads, seeds, commit."""
+"""Where a run came from: versions, machine, threads, seeds, commit, checksum of the code."""
 
 import functools
 import hashlib
-import os
 import platform
-import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +11,7 @@ import torch
 
 from ..random_streams import stream_seeds
 from ..settings import RunSettings
-
-_PACKAGES = ("orbitscope", "torch", "numpy", "scipy", "xarray", "safetensors", "pydantic")
+from ..system.installation import find_commit, find_processor, find_versions
 
 
 def describe_provenance(settings: RunSettings) -> dict[str, Any]:
@@ -34,32 +30,6 @@ def describe_provenance(settings: RunSettings) -> dict[str, Any]:
     }
 
 
-def find_versions() -> dict[str, str]:
-    """Installed versions of the packages that results depend on."""
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
-
-
-def find_commit() -> str | None:
-    """Short commit of the checkout this package runs from, with ``+`` if it has changes.
-
-    None when the package is installed elsewhere, even inside some other repository.
-    """
-    folder = Path(__file__).resolve().parent
-    try:
-        _run_git(folder, "ls-files", "--error-unmatch", Path(__file__).name)
-        commit = _run_git(folder, "rev-parse", "--short", "HEAD")
-        changed = _run_git(folder, "status", "--porcelain", "--untracked-files=no", "--", str(folder.parent))
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return commit + ("+" if changed else "")
-
-
 @functools.cache
 def digest_code() -> str:
     """Checksum of the package's Python files, the same in a checkout and a wheel."""
@@ -68,21 +38,3 @@ def digest_code() -> str:
         content = file.read_bytes()
         digest.update(f"{file.relative_to(package).as_posix()} {len(content)} ".encode() + content)
     return digest.hexdigest()
-
-
-def find_processor() -> str:
-    """Model name of the processor."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def _run_git(folder: Path, *arguments: str) -> str:
-    """Output of git about a folder, whatever repository the environment names (it does within git hooks)."""
-    command = ["git", "-C", str(folder), *arguments]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    return run.stdout.strip()

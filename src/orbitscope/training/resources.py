@@ -1,10 +1,8 @@
-"""What a run needs of this machine: memory, before it starts, and the speed of matrix products."""
+"""What a run needs of this machine: memory, before it starts."""
 
 import math
-import time
 
 import psutil
-import torch
 
 from ..errors import InputError
 from ..settings import RunSettings
@@ -43,14 +41,3 @@ def check_memory(settings: RunSettings, n_symbols: int) -> None:
             "Lower `train.batch_size` (and `train.final_batch_size`, `train.plateau_batch_size`), "
             "`data.n_steps` or `model.hidden_size`."
         )
-
-
-def measure_operations_per_second(*, seconds: float = 0.3) -> float:
-    """Speed of matrix products of the size that training uses, on the current number of threads."""
-    left, right = torch.ones(1024, 150), torch.ones(150, 150)
-    operations, started = 0, time.perf_counter()
-    while time.perf_counter() - started < seconds:
-        for _ in range(20):
-            torch.mm(left, right)
-        operations += 20 * 2 * 1024 * 150 * 150
-    return operations / (time.perf_counter() - started)

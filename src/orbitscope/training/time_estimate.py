@@ -6,16 +6,16 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import psutil
+import torch
+from torch.optim.swa_utils import AveragedModel
 
 from ..hmm import HMM, load_process
 from ..progress import Progress, ProgressCallback, ignore_progress
 from ..settings import RunSettings
 from ..system.cores import count_usable_cores
-from . import BatchPlan, CostModel, Trainer, initialise_training, predict_epochs, prepare_task
+from . import BatchPlan, CostModel, Trainer, predict_epochs, prepare_task
 from .resources import estimate_memory
-
-_BUDGET_SECONDS = 5.0
-"""No larger batch is begun that is not expected to be timed by then."""
+from .trainer import TrainingState, draw_network
 
 _SMALLEST_BATCH = 256
 """Batches are quartered down to about this size, so that something is timed on a slow machine."""
@@ -72,7 +72,8 @@ class UpdateTimes:
     paces : dict
         Seconds for a unit of cost, by batch plan, in order of cost.
     repeat_ratio : float >= 1
-        How much longer the first batch took at the end than at the beginning, or the other way round.
+        How much longer the first batch took at the end than at the beginning, or the other way round. Where
+        there was no time to repeat it, the beginning is its very first update, which also loads code.
     """
 
     paces: dict[BatchPlan, float]
@@ -82,11 +83,14 @@ class UpdateTimes:
 def measure_training(
     settings: RunSettings,
     *,
+    deadline: float,
+    clock: Callable[[], float] = time.monotonic,
     progress: ProgressCallback = ignore_progress,
-    clock: Callable[[], float] = time.perf_counter,
 ) -> TrainingEstimate:
-    """Time real updates for some seconds and extrapolate; NaN if they do not fit into memory."""
-    deadline = clock() + _BUDGET_SECONDS
+    """Time real updates and extrapolate; NaN if they do not fit into memory.
+
+    No batch is begun that is not expected to be timed by the deadline, a time of the clock, but the smallest.
+    """
     load = psutil.getloadavg()[0] / count_usable_cores()
     hmm = load_process(settings.process)
     memory, available = estimate_memory(settings, hmm.n_symbols), psutil.virtual_memory().available
@@ -139,7 +143,7 @@ def time_updates(
     planned : collection of BatchPlan
         Batches of the run; quarters of the smallest are put before them.
     deadline : float
-        Time of the clock. The smallest batch is timed in any case.
+        Time of the clock. The smallest batch is timed in any case, and again if there is time.
     clock : callable
         Gives the time in seconds.
     progress : callable
@@ -152,7 +156,7 @@ def time_updates(
         return (clock() - started) / model.measure_update(*batches)
 
     first, *larger = candidates = _list_candidates(model, planned)
-    run_update(first)  # gets memory, loads code
+    early = measure_pace(first)  # gets memory, loads code
     paces = {first: measure_pace(first)}
     for index, batches in enumerate(larger, 1):
         expected = 2 * model.measure_update(*batches) * [*paces.values()][-1]
@@ -164,7 +168,8 @@ def time_updates(
             )
         )
         paces[batches] = min(measure_pace(batches), measure_pace(batches))
-    again = measure_pace(first) / paces[first]
+    is_late = len(paces) == 1 and clock() >= deadline
+    again = (early if is_late else measure_pace(first)) / paces[first]
     return UpdateTimes(paces, max(again, 1 / again))
 
 
@@ -181,12 +186,26 @@ def compute_uncertainty(scaled_share: float, *, repeat_ratio: float) -> float:
     return _LEAST_UNCERTAINTY * _SCALING_UNCERTAINTY**scaled_share * repeat_ratio
 
 
+class _NoSteps(torch.optim.Adam):
+    """In the place of Adam, whose step is a thousandth of an update, but loads seconds of code at first."""
+
+    def __init__(self):  # not that of the base class, which loads it
+        self.param_groups = []
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Nothing."""
+
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Nothing."""
+
+
 def _prepare_updates(settings: RunSettings, hmm: HMM, largest_size: int) -> Callable[[BatchPlan], None]:
     """Trainer with no more sequences than two of the largest batches."""
     n_sequences = 3 * min(2 * largest_size, settings.data.n_per_split)
     small = settings.override({"data.n_sequences": n_sequences})
     task = prepare_task(hmm, small)
-    trainer, state = Trainer(task, small), initialise_training(task, small)
+    trainer, network = Trainer(task, small), draw_network(task, small)
+    state = TrainingState(network, _NoSteps(), AveragedModel(network))
     return lambda batches: trainer.run_update(state, batches)
 
 

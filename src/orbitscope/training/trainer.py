@@ -66,9 +66,17 @@ class TrainingState:
 
 def initialise_training(task: EmulationTask, settings: RunSettings) -> TrainingState:
     """Build the network and its optimiser from the weight stream of the run."""
+    network, train = draw_network(task, settings), settings.train
+    betas = (train.beta1, train.beta2)
+    optimizer = torch.optim.Adam(network.parameters(), lr=train.learning_rate, betas=betas)
+    return TrainingState(network, optimizer, AveragedModel(network))
+
+
+def draw_network(task: EmulationTask, settings: RunSettings) -> NoiseRNN:
+    """Initial network of the weight stream of the run."""
     generator = torch.Generator().manual_seed(derive_seed(settings.seed, "weights"))
     model = settings.model
-    network = build_network(
+    return build_network(
         task.hmm.n_symbols,
         cell=model.cell,
         hidden_size=model.hidden_size,
@@ -76,10 +84,6 @@ def initialise_training(task: EmulationTask, settings: RunSettings) -> TrainingS
         bias=model.bias,
         generator=generator,
     ).to(settings.device)
-    train = settings.train
-    betas = (train.beta1, train.beta2)
-    optimizer = torch.optim.Adam(network.parameters(), lr=train.learning_rate, betas=betas)
-    return TrainingState(network, optimizer, AveragedModel(network))
 
 
 class Trainer:

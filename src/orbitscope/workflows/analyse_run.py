@@ -16,9 +16,10 @@ from ..part_settings import PartSettings
 from ..parts import find_part, resolve_settings, select_parts
 from ..progress import ProgressCallback, ignore_progress
 from ..results import Result, load_result
-from ..runs import RunFolder, digest_code, find_commit
+from ..runs import RunFolder, digest_code
 from ..runs.zoo import find_writable_run, open_writable_run
 from ..subject import Subject
+from ..system.installation import find_commit
 from ..system.threads import use_threads
 from .analyse import Analysis, PartOutcome, PartProgress, choose_threads, try_part
 from .analysis_folder import AnalysisFolder

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from .. import plots
-from ..loss import EpsilonChoice
+from ..loss.discrimination import EpsilonChoice
 from ..results import save_result
 from ..runs.zoo import name_network, open_writable_run
 from ..training import find_transition

@@ -31,8 +31,10 @@ def result():
         by_age=Estimate(0 * curve),
         decided=Estimate(curve, curve - 0.1, curve + 0.1),
         half_lead=Estimate([1.75, 2.0, 1.5], [1.5, 1.8, 1.3], [2.0, 2.2, 1.7]),
-        process_decided=np.array([0.9, 0.0, 0.0, 0.0]),
-        process_half_lead=np.array(0.0),
+        origin=np.array([-1, 0, 2]),
+        target=np.array([-1, 2, 0]),
+        process_decided=np.array([[0.9, 0.0, 0.0, 0.0], [0.9, 0.1, 0.0, 0.0], [0.9, -0.1, 0.0, 0.0]]),
+        process_half_lead=np.zeros(3),
         offset=np.arange(-15, 16),
         margin=Estimate(margin, margin - 0.05, margin + 0.05),
         rise_time=Estimate(6.4, 6.0, 7.0),
@@ -49,7 +51,7 @@ def test_curves_are_shares_decided_and_the_dot_is_the_half_lead(result):
         np.testing.assert_allclose(line.get_ydata(), values)
         np.testing.assert_allclose(line.get_xdata(), result.lead)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == ["all switches", "0 → 2", "2 → 0", "process, exact"]
+    assert labels == ["all switches", "0 → 2", "2 → 0", "process"]
     (dot,) = (line for line in ax.lines if line.get_marker() == "o")
     assert (dot.get_xdata()[0], dot.get_ydata()[0]) == (1.75, 0.5)
     assert ax.xaxis_inverted()
@@ -77,6 +79,6 @@ def test_the_caption_has_the_numbers_of_the_result(result):
     assert "Directions: 0 → 2: 2 [1.8, 2.2]; 2 → 0: 1.5 [1.3, 1.7] steps." in caption
     assert "rise time 6.4 [6, 7] steps" in caption
     assert "Too few switches: 0 → 1." in caption
-    alone = replace(result, process_half_lead=np.array(np.nan), process_decided=np.full(4, np.nan))
+    alone = replace(result, process_half_lead=np.full(3, np.nan), process_decided=np.full((3, 4), np.nan))
     assert "process" not in describe_commitment(alone)
     assert len(plot_decided(alone).lines) == len(plot_decided(result).lines) - 1

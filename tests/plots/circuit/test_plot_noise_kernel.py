@@ -23,6 +23,8 @@ def result():
         settings={"confidence": 0.95, "replay_steps": 15},
         status={"notes": []},
         lag=np.arange(3),
+        origin=np.array([0, 2]),
+        target=np.array([2, 0]),
         direction=np.array(["0 → 2", "2 → 0"]),
         kernel=np.zeros((2, 3, 5)),
         lag_energy=np.array([0.1, 2.0, 0.5]),
@@ -31,6 +33,8 @@ def result():
         length=np.array(2.0),
         leading=np.eye(5)[0],
         projection=Estimate(projection, projection - 0.1, projection + 0.1),
+        pair=np.array(["0 ↔ 2"]),
+        pair_cosine=Estimate([-0.98], [-0.99], [-0.95]),
         singular_value=np.array([2.0, 0.5]),
         singular_limit=np.array(0.6),
         rank=np.array(1),
@@ -40,8 +44,16 @@ def result():
         n_noise_directions=np.array([1, 1, 4]),
         replay=Estimate([0.71, 0.7, 0.03], [0.66, 0.65, 0.0], [0.76, 0.75, 0.06]),
         removal=Estimate(removal, removal / 2, removal * 2),
+        rate_without=Estimate([0.03, 0.03, 1.0]),
+        occupancy=np.array(0.5),
+        occupancy_without=Estimate([0.6, 0.6, 0.5]),
         replay_equal=np.array([0.01, 0.02]),
         removal_equal=np.array([[1.1, 1.2], [1.0, 1.05]]),
+        dose=np.array([0, 0.5, 1]),
+        removal_by_dose=Estimate(np.array([[1.0, 1.0], [0.4, 0.3], removal[0]])),
+        removal_equal_by_dose=np.array(
+            [[[1.0, 1.0]] * 2, [[1.0, 1.02], [1.1, 1.1]], [[1.1, 1.2], [1.0, 1.05]]]
+        ),
         n_equal=np.array([35, 37]),
     )
 
@@ -81,7 +93,12 @@ def test_the_caption_has_the_numbers_of_the_result(result):
 
 
 def test_chance_and_missing_controls_are_said(result):
-    none = {"replay_equal": np.empty(0), "removal_equal": np.empty((0, 2)), "n_equal": np.empty(0, dtype=int)}
+    none = {
+        "replay_equal": np.empty(0),
+        "removal_equal": np.empty((0, 2)),
+        "removal_equal_by_dose": np.empty((3, 0, 2)),
+        "n_equal": np.empty(0, dtype=int),
+    }
     alone = replace(result, rank=np.array(0), **none)
     assert describe_noise_kernel(alone).startswith("**The noise before switches cannot be told from other")
     assert "Grey" not in describe_noise_kernel(alone)

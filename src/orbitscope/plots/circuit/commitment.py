@@ -50,8 +50,8 @@ def plot_decided(result: CommitmentResult, *, per_rise: bool = False, ax: Axes |
     for i, name in enumerate(result.group.tolist()[1:], 1):
         look = _LOOKS[i % len(_LOOKS)]
         ax.plot(leads, result.decided.value[i], color=MUTED_COLOR, linestyle=look, linewidth=0.8, label=name)
-    if not per_rise and np.isfinite(result.process_decided).any():
-        ax.plot(leads, result.process_decided, color=EXACT_COLOR, linestyle=":", label="process, exact")
+    if not per_rise and _has_process(result):
+        ax.plot(leads, result.process_decided[0], color=EXACT_COLOR, linestyle=":", label="process")
     ax.axhline(0.5, color=BAND_COLOR, linewidth=0.8, zorder=0)
     half = float(result.half_lead.value[0]) / scale
     if np.isfinite(half):
@@ -106,7 +106,7 @@ def describe_commitment(result: CommitmentResult) -> str:
         "a, Share decided, E = (C − C₀)/(1 − C₀). C: probability under fresh noise that the old symbol is "
         "gone two steps after the switch. C₀: the same from states of equal age without a switch.",
         f"Dot: half-lead. Directions: {leads} steps.",
-        "Dotted: the process, from its hidden state." if np.isfinite(result.process_half_lead) else "",
+        "Dotted: the process, from its hidden state." if _has_process(result) else "",
         f"b, The same in rise times: half-lead over rise time {result.lead_over_rise}.",
         f"c, Mean margin of the new symbol over the old one; rise time {result.rise_time} steps (dotted: a "
         "tenth and nine tenths).",
@@ -116,9 +116,13 @@ def describe_commitment(result: CommitmentResult) -> str:
     )
 
 
+def _has_process(result: CommitmentResult) -> bool:
+    return bool(np.isfinite(result.process_half_lead[0]))
+
+
 def _say_seen(result: CommitmentResult) -> str:
     """How far ahead half of a switch is decided."""
-    process = float(result.process_half_lead)
+    process = float(result.process_half_lead[0])
     beside = "" if np.isnan(process) else f", {format(process, '.3g')} in the process"
     return f"Half of a switch is decided {result.half_lead[0]} steps ahead{beside}."
 
