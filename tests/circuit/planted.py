@@ -1,4 +1,4 @@
-"""Networks with planted carriers: triggers that flip a latch, read through a delay line, among distractors."""
+"""Networks with planted carriers: triggers that flip a latch, a delay line to the readout, distractors."""
 
 import numpy as np
 import torch
@@ -14,16 +14,17 @@ FIRING = 2.4
 def make_triggered_latch(n_up=1, n_down=1, *, delay=1, n_distractors=12, n_followers=0, flip=0.03):
     """Noise fires triggers, these flip the latch one step later, and the symbol follows by the delay.
 
-    Units: latch, up triggers, down triggers, delay line, distractors, followers. Distractors have noise of
-    their own and a weak readout. Followers are driven as the triggers are, up ones first, and read out only.
+    Units: latch, followers, up triggers, down triggers, delay line, distractors. Distractors have noise of
+    their own and a weak readout. Followers are driven as the triggers are, up ones first, and read out only:
+    they differ as much, and come first where a rule cannot tell them apart.
 
     Returns
     -------
     network, up, down
         With the numbers of the triggers.
     """
-    sizes = np.cumsum([1, n_up, n_down, delay, n_distractors, n_followers])
-    latch, up, down, line, distractors, followers = np.split(np.arange(sizes[-1]), sizes[:-1])
+    sizes = np.cumsum([1, n_followers, n_up, n_down, delay, n_distractors])
+    latch, followers, up, down, line, distractors = np.split(np.arange(sizes[-1]), sizes[:-1])
     network = _build_silent(int(sizes[-1]), 2 + n_distractors)
     threshold = float(norm.ppf(1 - flip))
     with torch.no_grad():
@@ -49,7 +50,7 @@ def make_triggered_latch(n_up=1, n_down=1, *, delay=1, n_distractors=12, n_follo
 
 
 def make_majority(n_members, *, delay=1, n_distractors=0, flip=0.03):
-    """The latch is the majority of some units that noise flips together."""
+    """The latch is the majority of units that noise flips together; see :func:`find_share_of_majority`."""
     size = n_members + delay + n_distractors
     network = _build_silent(size, 1 + n_distractors)
     members, line = np.arange(n_members), np.arange(n_members, n_members + delay)
@@ -64,6 +65,13 @@ def make_majority(n_members, *, delay=1, n_distractors=0, flip=0.03):
         network.w_out[0, line[-1]], network.w_out[1, line[-1]] = -1.0, 1.0
         network.w_out[1, n_members + delay :] = 0.3 / max(n_distractors, 1)
     return start_saturated(network), members.tolist()
+
+
+def find_share_of_majority(n_patched, n_members, *, flip=0.03):
+    """Effect of patching some members, over that of all: a chain of two states forgets the rest of it."""
+    threshold = float(norm.ppf(1 - flip))
+    gone = norm.cdf(-threshold * (1 - 2 * np.asarray(n_patched) / n_members))
+    return (gone - flip) / (1 - 2 * flip)
 
 
 def start_saturated_latch(network, latch, line):

@@ -548,3 +548,39 @@ def test_a_new_cell_samples_symbols_and_learns():
     relaxed = sample_relaxed_symbols(logits, generator=make_generator(5))
     relaxed[..., 0].sum().backward()
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in network.parameters())
+
+
+def test_a_patched_state_has_some_neurons_of_the_donor():
+    network = make_network()
+    generator = make_generator()
+    state, donor = (torch.randn(4, 12, generator=generator) for _ in range(2))
+    is_patched = torch.rand(4, 12, generator=generator) < 0.5
+    patched = network.patch_hidden(state, donor, is_patched)
+    np.testing.assert_array_equal(patched[is_patched], donor[is_patched])
+    np.testing.assert_array_equal(patched[~is_patched], state[~is_patched])
+
+
+def test_a_shuffled_network_has_the_same_weights_in_other_places():
+    network = make_network()
+    before = network.cell.w_hh.detach().clone()
+    shuffled = network.shuffle_recurrent(make_generator())
+    found = shuffled.cell.w_hh.detach()
+    np.testing.assert_array_equal(found.flatten().sort().values, before.flatten().sort().values)
+    assert (found != before).float().mean() > 0.9
+    np.testing.assert_array_equal(network.cell.w_hh.detach(), before)
+    for name in ("w_out", "cell.w_ih"):
+        np.testing.assert_array_equal(
+            shuffled.get_parameter(name).detach(), network.get_parameter(name).detach()
+        )
+
+
+def test_a_cell_says_that_it_has_no_shuffled_copy():
+    class Plain(Cell):
+        name = "plain"
+
+        def step(self, state, noise):
+            return state
+
+    network = NoiseRNN(Plain(2, 1, 2), 2, generator=make_generator())
+    with pytest.raises(InputError, match="shuffle_recurrent.*n_shuffles=0"):
+        network.shuffle_recurrent(make_generator())

@@ -114,7 +114,8 @@ def find_standing_out(
 
     The even share is the sum of all effects over the number of neurons that differ. Signs of the deviations
     of whole trajectories are flipped at random; the largest of all neurons over its standard error bounds
-    all of them together (max-T, Westfall & Young 1993).
+    all of them together (max-T, Westfall & Young 1993). The standard error is that of the flipped values,
+    as it is for Student's t: few trajectories make the limits wider.
 
     Returns
     -------
@@ -125,9 +126,13 @@ def find_standing_out(
     counts = both[..., -1].sum(0)
     deviation = (both[..., :-1] - both[..., -1:] * effects) / counts[:, None]
     spread = np.sqrt(np.square(deviation).sum(0))
-    flat = np.divide(deviation, spread, out=np.zeros_like(deviation), where=spread > 0).reshape(len(both), -1)
-    signs = rng.choice([-1.0, 1.0], size=(_N_SIGN_FLIPS, len(flat)))
-    quantile = float(np.quantile((signs @ flat).max(1), confidence))
+    standard = np.divide(deviation, spread, out=np.zeros_like(deviation), where=spread > 0)
+
+    signs = rng.choice([-1.0, 1.0], size=(_N_SIGN_FLIPS, len(both)))
+    flipped = (signs @ standard.reshape(len(both), -1)).reshape(len(signs), *effects.shape)
+    n_units = np.square(counts) / np.square(both[..., -1]).sum(0)
+    largest = (flipped / np.sqrt(1 - np.square(flipped) / (1 + n_units[:, None]))).max((1, 2))
+    quantile = float(np.quantile(largest, confidence))
     limit = effects - quantile * spread
     even = effects.sum(-1, keepdims=True) / n_different
     return limit, (limit > STANDS_OUT * even) & (even > 0)

@@ -42,6 +42,8 @@ def average_preactivation(
     for d, (origin, target) in enumerate(pairs.T.tolist()):
         rows = (switches.origin == origin) & (switches.target == target) & (switches.age >= max(leads))
         chosen = switches.select(rows & (switches.time > max(leads)))
+        if len(chosen) == 0:
+            continue
         for m, lead in enumerate(leads):
             at = _find_preactivation(network, path, chosen.time - lead, chosen.trajectory)
             assert at is not None

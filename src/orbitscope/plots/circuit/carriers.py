@@ -1,0 +1,416 @@
+"""Carriers of the decision to switch: shares of sets, effects of neurons, effective numbers, signature."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FixedLocator
+
+from ...circuit.carriers import CarrierResult
+from ...circuit.signature import NEAR_ZERO, POSITIVE, STRONGLY_NEGATIVE
+from ...statistics import Estimate, Null
+from ..drawing import Drawing
+from ..nulls import join
+from ..sentences import begin_with, count
+from ..style import (
+    BAND_COLOR,
+    EXACT_COLOR,
+    FLOOR_COLOR,
+    MUTED_COLOR,
+    NETWORK_COLOR,
+    WIDTH,
+    build_figure,
+    format_number,
+    format_ticks,
+    get_axes,
+    label_panels,
+    with_style,
+)
+
+_LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "effect": ("by effect", {"color": NETWORK_COLOR, "linewidth": 1.4, "zorder": 4}),
+    "size": ("by difference in activity", {"color": EXACT_COLOR, "linestyle": "-", "linewidth": 0.7}),
+    "readout": ("by part in the readout", {"color": EXACT_COLOR, "linestyle": "--", "linewidth": 0.7}),
+    "drive": ("by drive of the noise", {"color": EXACT_COLOR, "linestyle": ":", "linewidth": 0.9}),
+    "random": ("at random", {"color": FLOOR_COLOR, "linewidth": 1.4, "zorder": 1}),
+}
+"""Orders of neurons in words, and their lines."""
+
+_BOUNDS = ((-np.inf, STRONGLY_NEGATIVE), (-NEAR_ZERO, NEAR_ZERO), (POSITIVE, np.inf))
+"""Of the published signature, at each moment."""
+
+_KINDS: dict[str, dict[str, Any]] = {
+    "other of the first": {"color": FLOOR_COLOR, "linewidth": 0.7, "zorder": 2},
+    "carrier": {"color": EXACT_COLOR, "linewidth": 0.9, "zorder": 3},
+    "with the signature": {"color": NETWORK_COLOR, "linewidth": 1.3, "zorder": 4},
+}
+"""Lines of profiles. Carriers have dots."""
+
+_MOST_PANELS = 4
+
+_MOST_NAMED = 2
+"""Directions that a first sentence names."""
+
+
+@with_style
+def plot_carriers(result: CarrierResult) -> Figure:
+    """Shares of neurons patched together, effects of single ones, effective numbers, and agreement."""
+    figure = build_figure(WIDTH, 4.8)
+    axes = figure.subplots(2, 2)
+    plot_shares(result, ax=axes[0, 0])
+    plot_effects(result, ax=axes[0, 1])
+    plot_effective_numbers(result, ax=axes[1, 0])
+    plot_agreement(result, ax=axes[1, 1])
+    label_panels(axes.ravel().tolist())
+    return figure
+
+
+@with_style
+def plot_shares(result: CarrierResult, *, ax: Axes | None = None) -> Axes:
+    """Share of the effect against the number of neurons patched together, and what chance reaches."""
+    ax = get_axes(ax)
+    for i, name in enumerate(result.ranking.tolist()):
+        found, (label, look) = result.share[i], _LOOKS[name]
+        if name == "effect":
+            ax.fill_between(result.size, found.low, found.high, color=NETWORK_COLOR, alpha=0.25, linewidth=0)
+        ax.plot(result.size, found.value, label=label, **look)
+    _mark_null(ax, result, result.matched, "_", EXACT_COLOR)
+    _mark_null(ax, result, result.shuffled, "x", MUTED_COLOR)
+    ax.axhline(0.5, color=EXACT_COLOR, linestyle=":", linewidth=0.8, zorder=0)
+    ax.axhline(0, color=MUTED_COLOR, linewidth=0.6, zorder=0)
+    ax.set(xlabel="neurons patched together", ylabel="share of the effect of all", xscale="log")
+    ax.xaxis.set_major_locator(FixedLocator([2.0**k for k in range(int(np.log2(result.size[-1])) + 1)]))
+    format_ticks(ax.xaxis)
+    ax.legend(
+        loc="upper left", frameon=True, framealpha=1, edgecolor="none", borderaxespad=0, labelspacing=0.3
+    )
+    return ax
+
+
+def _mark_null(ax: Axes, result: CarrierResult, null: Null, marker: str, color: str) -> None:
+    """What chance reaches in one of twenty cases, at the size of the set that it is compared with."""
+    if np.isfinite(null.quantile):
+        look: dict[str, Any] = {
+            "color": color,
+            "markersize": 9 if marker == "_" else 4,
+            "markeredgewidth": 1.4,
+            "zorder": 5,
+        }
+        ax.plot([_find_size(result)], [null.quantile], marker, label=f"95 % of {null.name}", **look)
+
+
+@with_style
+def plot_effects(result: CarrierResult, *, ax: Axes | None = None) -> Axes:
+    """Effects of neurons in falling order, for the direction with most twins; carriers stand out."""
+    ax = get_axes(ax)
+    d = _find_main(result)
+    order = _rank_neurons(result, d)
+    found, places = result.effect[d, order], np.arange(1, len(order) + 1)
+    is_carrier = result.is_carrier[d, order] > 0
+    ax.vlines(places, found.low, found.high, color=FLOOR_COLOR, linewidth=0.7)
+    ax.plot(places, found.value, ".", color=MUTED_COLOR, markersize=2.5, label="neuron")
+    ax.plot(
+        places, result.limit[d, order], color=FLOOR_COLOR, linewidth=0.7, label="lower limits, all at once"
+    )
+    if is_carrier.any():
+        ax.vlines(
+            places[is_carrier], found.low[is_carrier], found.high[is_carrier], color=NETWORK_COLOR, zorder=3
+        )
+        ax.plot(
+            places[is_carrier],
+            found.value[is_carrier],
+            "o",
+            color=NETWORK_COLOR,
+            markersize=3.5,
+            label="carrier",
+        )
+    times = result.settings["stands_out"]
+    even = times * result.effect.value[d].sum() / float(result.n_different)
+    ax.axhline(
+        even, color=EXACT_COLOR, linestyle="--", linewidth=0.8, label=f"{format_number(times)} even shares"
+    )
+    ax.axhline(0, color=MUTED_COLOR, linewidth=0.6, zorder=0)
+    name = result.direction[d]
+    ax.set(xlabel="neurons, by falling effect", ylabel=f"effect of a neuron, {name}")
+    ax.set_xlim(0, len(order) + 1)
+    ax.legend(loc="upper right", borderaxespad=0.1, labelspacing=0.3)
+    return ax
+
+
+@with_style
+def plot_effective_numbers(result: CarrierResult, *, ax: Axes | None = None) -> Axes:
+    """Effective number of all switches and of each direction; arrows where an interval has no end."""
+    ax = get_axes(ax)
+    places = np.arange(len(result.group))[::-1]
+    found, different = result.n_effective, float(result.n_different)
+    shown = np.concatenate([found.value, found.high, [different]])
+    edge = 1.08 * float(shown[np.isfinite(shown)].max())
+    high = np.minimum(found.high, edge)
+    ax.hlines(places, np.minimum(found.low, edge), high, color=NETWORK_COLOR, linewidth=1.4)
+    ax.plot(found.value, places, "o", color=NETWORK_COLOR, markersize=4, zorder=3)
+    is_open = np.isinf(found.high)
+    ax.plot(np.full(is_open.sum(), edge), places[is_open], ">", color=NETWORK_COLOR, clip_on=False)
+    ax.axvline(different, color=EXACT_COLOR, linestyle=":", linewidth=1.0)
+    ax.annotate(
+        "neurons that\ndiffer",
+        (different, 1),
+        xytext=(-3, -1),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        fontsize=7,
+    )
+    names = ["all switches" if name == "all" else name for name in result.group.tolist()]
+    ax.set_yticks(places, names)
+    ax.tick_params(axis="y", length=0)
+    ax.set(xlabel="effective number of neurons", xlim=(0, edge), ylim=(-0.6, len(places) - 0.4))
+    return ax
+
+
+@with_style
+def plot_agreement(result: CarrierResult, *, ax: Axes | None = None) -> Axes:
+    """Jaccard index of the first neurons of two halves and of two leads, beside that of random sets."""
+    ax = get_axes(ax)
+    places = np.arange(len(result.compared))
+    ax.bar(places, np.nan_to_num(result.jaccard), 0.6, color=NETWORK_COLOR, linewidth=0)
+    ax.axhline(
+        float(result.jaccard_by_chance), color=FLOOR_COLOR, linestyle="--", linewidth=1.0, label="random sets"
+    )
+    ax.set_xticks(places, [_name_comparison(result, name) for name in result.compared.tolist()])
+    ax.tick_params(axis="x", length=0)
+    ax.set(
+        ylabel=f"agreement of the first {_find_size(result)}\n(Jaccard index)",
+        xlim=(-0.6, len(places) - 0.4),
+        ylim=(0, 1.02),
+    )
+    ax.legend(loc="upper right", borderaxespad=0.1)
+    return ax
+
+
+def _name_comparison(result: CarrierResult, name: str) -> str:
+    """A comparison in two lines: another lead is compared with the half-lead."""
+    if not name.startswith("lead "):
+        return name.replace(" ", "\n")
+    return f"leads {name.removeprefix('lead ')}\nand {int(result.lead)}"
+
+
+@with_style
+def plot_carrier_profiles(result: CarrierResult) -> Figure:
+    """Pre-activation of the first neurons of each direction, beside the published signature."""
+    shown = _choose_directions(result)
+    figure = build_figure(WIDTH if len(shown) > 1 else WIDTH / 2, 2.6)
+    axes = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    for ax, d in zip(axes, shown, strict=True):
+        plot_profiles(result, d, ax=ax)
+    for ax in axes[1:]:
+        ax.set_ylabel("")
+    if len(shown) > 1:
+        label_panels(axes.tolist())
+    lines = [Line2D([], [], marker="o" if name == "carrier" else "", **look) for name, look in _KINDS.items()]
+    shade = Patch(color=BAND_COLOR, linewidth=0)
+    labels = [*_KINDS, "bounds of the signature"]
+    figure.legend([*lines, shade], labels, loc="outside upper right", ncols=4 if len(shown) > 1 else 2)
+    return figure
+
+
+@with_style
+def plot_profiles(result: CarrierResult, direction: int, *, ax: Axes | None = None) -> Axes:
+    """Mean pre-activation of the first neurons by effect at three moments; bounds of the signature shaded."""
+    ax = get_axes(ax)
+    places = np.arange(len(result.moment))
+    first = _rank_neurons(result, direction)[: _find_size(result)]
+    values, reach = result.preactivation[direction][:, first], _find_reach(result)
+    for place, (low, high) in zip(places, _BOUNDS, strict=True):
+        low, high = max(low, -reach), min(high, reach)
+        ax.bar(place, high - low, 0.5, bottom=low, color=BAND_COLOR, linewidth=0, zorder=0)
+    for neuron, row in zip(first, values.T, strict=True):
+        kind = _find_kind(result, direction, int(neuron))
+        if np.isfinite(row).all():
+            ax.plot(places, row, **_KINDS[kind], marker="o" if result.is_carrier[direction, neuron] else "")
+    if not np.isfinite(values).any():
+        ax.text(0.5, 0.5, "this cell has no\npre-activation", transform=ax.transAxes, ha="center")
+    ax.axhline(0, color=MUTED_COLOR, linewidth=0.6, zorder=1)
+    ax.set_xticks(places, [f"{name}\n({lead})" for name, lead in zip(*_list_moments(result), strict=True)])
+    ax.tick_params(axis="x", length=0)
+    ax.set(ylabel="mean pre-activation (sd)", xlim=(-0.4, 2.4), ylim=(-reach, reach))
+    ax.set_title(result.direction[direction])
+    return ax
+
+
+def _find_kind(result: CarrierResult, direction: int, neuron: int) -> str:
+    """What a line of a profile stands for; a carrier with the signature is drawn as one with it."""
+    if result.has_signature[direction, neuron]:
+        return "with the signature"
+    return "carrier" if result.is_carrier[direction, neuron] else "other of the first"
+
+
+def _find_reach(result: CarrierResult) -> float:
+    """Largest pre-activation of the first neurons in any panel, with room."""
+    size = _find_size(result)
+    shown = [result.preactivation[d][:, _rank_neurons(result, d)[:size]] for d in _choose_directions(result)]
+    return max(2.0, 1.1 * float(np.abs(np.nan_to_num(shown)).max()))
+
+
+def _list_moments(result: CarrierResult) -> tuple[list[str], list[str]]:
+    """Names of the moments, and their steps before the switch."""
+    lead = int(result.lead)
+    leads = [lead + int(result.settings["apart"]), lead, 0]
+    return ["before", "half-lead", "switch"], [f"−{k}" if k else "0" for k in leads]
+
+
+def _find_size(result: CarrierResult) -> int:
+    """Neurons of the sets that are compared."""
+    return min(int(result.settings["n_together"]), len(result.neuron))
+
+
+def _find_main(result: CarrierResult) -> int:
+    """Direction with most twins."""
+    return int(np.argmax(result.n_twins))
+
+
+def _rank_neurons(result: CarrierResult, direction: int) -> np.ndarray:
+    """Neurons by falling effect."""
+    return np.argsort(-result.effect.value[direction], kind="stable")
+
+
+def _choose_directions(result: CarrierResult) -> list[int]:
+    """Directions that have a panel: all, or those with most twins."""
+    return sorted(np.argsort(-result.n_twins, kind="stable")[:_MOST_PANELS].tolist())
+
+
+def describe_carriers(result: CarrierResult) -> str:
+    """Caption of :func:`plot_carriers`."""
+    size, main = _find_size(result), result.direction[_find_main(result)]
+    halves = "; ".join(
+        f"{_LOOKS[name][0]} {result.n_half[i]}" for i, name in enumerate(result.ranking.tolist())
+    )
+    numbers = "; ".join(
+        f"{name} {result.n_effective[i]}" for i, name in enumerate(result.group.tolist()) if i
+    )
+    return begin_with(
+        _say_seen(result),
+        _say_why_none(result),
+        _say_advantage(result),
+        f"Patched for one step, {count(int(result.lead), 'step')} before the switch. "
+        f"All neurons together change the outcome by {result.total_effect}; placebo {result.placebo}.",
+        "a, Effect of the first neurons of an order, patched together, over that of all. Orders come from "
+        f"the other half of the trajectories. Neurons for half of the effect: {halves}.",
+        _say_nulls(result, size),
+        f"b, Effect of single neurons on {main}, while all others are patched by the toss of a coin. "
+        f"Carriers: lower limit above {format_number(result.settings['stands_out'])} even shares. "
+        "Order and effects come from the same twins, which favours the first.",
+        f"c, Over how many neurons the effect is spread: {numbers}. Dotted: neurons that differ between "
+        f"twins ({format_number(float(result.n_different))}).",
+        f"d, Jaccard index of the first {size} by effect: of two halves of the trajectories, and of two "
+        "leads. Dashed: random sets of neurons that differ.",
+        f"Intervals: {100 * result.settings['confidence']:.0f} %, bootstrap over trajectories.",
+    )
+
+
+def describe_carrier_profiles(result: CarrierResult) -> str:
+    """Caption of :func:`plot_carrier_profiles`."""
+    size, shown = _find_size(result), _choose_directions(result)
+    few = f"The {count(len(shown), 'direction')} with most twins, of {len(result.direction)}."
+    return begin_with(
+        _say_signature(result),
+        f"Mean pre-activation of the first {size} neurons by effect, in standard deviations of each neuron. "
+        "Moments: steps before the first step of the new symbol.",
+        "Shaded: bounds of the published signature, −1 or less, within ±½, ½ or more. "
+        "Red: neurons that keep to all three. Black, with dots: carriers.",
+        _list_signatures(result),
+        few if len(shown) < len(result.direction) else "",
+    )
+
+
+def _say_seen(result: CarrierResult) -> str:
+    """Over how many neurons a decision is spread, and whether some of them stand out."""
+    number, n_carriers = result.n_effective[0], result.is_carrier.sum(1)
+    n_with = int((n_carriers > 0).sum())
+    if n_with == 0:
+        found = "none stands out"
+    elif n_with <= _MOST_NAMED:
+        names = zip(n_carriers.tolist(), result.direction.tolist(), strict=True)
+        verb = "stands" if n_carriers.sum() == 1 else "stand"
+        found = f"{join([f'{n} for {name}' for n, name in names if n])} {verb} out"
+    else:
+        n_in_any = int((result.is_carrier.sum(0) > 0).sum())
+        found = f"{n_in_any} stand out, in {n_with} of {len(n_carriers)} directions"
+    if np.isnan(number.value):
+        return f"The effective number of neurons is undefined, and {found}."
+    return f"The decision is spread over {number} effective neurons; {found}."
+
+
+def _say_why_none(result: CarrierResult) -> str:
+    """Why there is no group, if so."""
+    notes = list(result.status["notes"])
+    return f"No group is named, because {join(notes)}." if notes else ""
+
+
+def _say_advantage(result: CarrierResult) -> str:
+    """Whether simpler rules find as much."""
+    found = result.advantage
+    if not np.isfinite(found.low):
+        return ""
+    if found.low > 0:
+        return f"The best simpler order finds {found:%} of the effect less."
+    if found.high < 0:
+        lost = Estimate(-found.value, -found.high, -found.low)
+        return f"A simpler order finds {lost:%} of the effect more."
+    return f"A simpler order finds as much: by effect minus the best, {found:%}."
+
+
+def _say_nulls(result: CarrierResult, size: int) -> str:
+    """What the first neurons hold, and what chance does."""
+    first = result.ranking.tolist().index("effect")
+    text = f"The first {size} hold {result.share_together[first]:%}{_say_null(result.matched)}."
+    if not np.isfinite(result.concentration):
+        return text
+    share, draws = format_number(100 * float(result.concentration)), result.shuffled.draws
+    n_without = int((draws == 0).sum())
+    without = f" In {n_without} of {len(draws)} copies nothing is decided ahead." if n_without else ""
+    return f"{text} In a short search: {share} %{_say_null(result.shuffled)}.{without}"
+
+
+def _say_null(null: Null) -> str:
+    """What a null reaches, in percent; nothing without draws."""
+    if not np.isfinite(null.quantile):
+        return ""
+    reached, p_value = format_number(100 * float(null.quantile)), format_number(float(null.p_value), digits=2)
+    return f" ({null.name} up to {reached} %, p = {p_value})"
+
+
+def _say_signature(result: CarrierResult) -> str:
+    """In which directions the first neurons have the published signature more often than random sets."""
+    is_known = np.isfinite(result.signature)
+    if not is_known.any():
+        return "The published signature is not tested: this cell has no pre-activation."
+    is_beyond = is_known & (result.random_sets.p_value <= result.settings["alpha"])
+    if is_beyond.any():
+        names = result.direction[is_beyond].tolist()
+        where = join(names) if len(names) <= _MOST_NAMED else f"{len(names)} of {is_known.sum()} directions"
+        return f"The first neurons have the published signature more often than random sets: {where}."
+    if not result.signature[is_known].any():
+        return "None of the first neurons has the published signature."
+    return "The first neurons have the published signature no more often than random sets."
+
+
+def _list_signatures(result: CarrierResult) -> str:
+    """Share of the first neurons with the signature, of each direction."""
+    found = [
+        f"{name} {format_number(100 * float(result.signature[i]))} % (by chance up to "
+        f"{format_number(100 * float(result.random_sets.quantile[i]))} %, "
+        f"p = {format_number(float(result.random_sets.p_value[i]), digits=2)})"
+        for i, name in enumerate(result.direction.tolist())
+        if np.isfinite(result.signature[i])
+    ]
+    return f"Share with it: {'; '.join(found)}." if found else ""
+
+
+FIGURES = (
+    Drawing("carriers", plot_carriers, describe_carriers),
+    Drawing("carrier_profiles", plot_carrier_profiles, describe_carrier_profiles, shows=("carriers",)),
+)

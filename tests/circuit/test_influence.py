@@ -1,0 +1,156 @@
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from orbitscope.circuit import influence
+from orbitscope.statistics import Estimate
+
+FEWEST_IN_400 = int(binom.ppf(1e-5, 400, 0.95))
+"""Fewer of 400 limits at 95 % hold in one of 100 000 experiments."""
+
+
+def draw_sums(effects, *, noise=0.0, shared=0.6, n_units=40, n_twins=4, rng):
+    """Effects of each twin with noise that neurons share in part, as sums of trajectories and halves."""
+    n_directions, n_neurons = effects.shape
+    owner = np.repeat(np.arange(n_units), n_twins)
+    direction = np.tile(np.arange(n_twins) % n_directions, n_units)
+    common, own = rng.normal(size=(len(owner), 1)), rng.normal(size=(len(owner), n_neurons))
+    values = effects[direction] + noise * (shared * common + np.sqrt(1 - shared**2) * own)
+    sizes = {"n_units": n_units, "n_directions": n_directions}
+    return influence.sum_by_unit(values, owner, direction, **sizes)
+
+
+def test_sums_belong_to_trajectory_half_and_direction():
+    sums = influence.sum_by_unit(
+        np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),
+        np.array([0, 0, 1]),
+        np.array([1, 1, 0]),
+        n_units=2,
+        n_directions=2,
+    )
+    expected = np.zeros((2, 2, 2, 3))
+    expected[0, 0, 1], expected[1, 1, 0] = [4, 6, 2], [5, 6, 1]
+    np.testing.assert_array_equal(sums, expected)
+
+
+@pytest.mark.parametrize(
+    ("effects", "n_effective"),
+    [([1, 0, 0, 0], 1), ([1, 1, 1, 1], 4), ([3, 1, 0, 0], 1.6), ([1, 1, -1, 0], 1 / 3)],
+)
+def test_effective_numbers_by_hand(effects, n_effective):
+    sums = draw_sums(np.array([effects], dtype=float), rng=np.random.default_rng(0)).sum(0)
+    np.testing.assert_allclose(1 / influence.measure_concentration(sums), n_effective)
+
+
+def test_the_number_of_all_joins_directions_with_their_weights():
+    """Eight effects of one direction and two of the other, half of the twins each."""
+    effects = np.array([[1.0] * 8, [1.0, 1, 0, 0, 0, 0, 0, 0]])
+    sums = draw_sums(effects, rng=np.random.default_rng(0)).sum(0)
+    found = influence.measure_concentration(sums)
+    np.testing.assert_allclose(found, [(8 + 2) / (64 + 4), 1 / 8, 1 / 2])
+
+
+def test_noise_does_not_make_few_neurons_of_many():
+    """Products within a half would give .02 + noise² / n(twins) / Σe² = .025 more."""
+    rng = np.random.default_rng(0)
+    effects = np.full((1, 50), 0.1)
+    drawn = [draw_sums(effects, noise=1.0, shared=0.0, rng=rng).sum(0) for _ in range(400)]
+    found = np.array([influence.measure_concentration(sums)[0] for sums in drawn])
+    error = found.std() / np.sqrt(len(found))
+    assert found.mean() == pytest.approx(0.02, abs=4 * error)
+    assert error < 0.001
+
+
+def test_no_common_sign_of_both_halves_has_no_number():
+    sums = np.array([[[1.0, 1.0, 1.0]], [[-1.0, -1.0, 1.0]]])
+    assert influence.measure_concentration(sums)[0] == np.inf
+
+
+def test_one_over_an_interval_turns_it_round():
+    found = influence.invert(Estimate([0.5, 0.1, np.nan], [0.25, -0.1, np.nan], [1.0, 0.2, np.nan]))
+    np.testing.assert_array_equal(found.value, [2, 10, np.nan])
+    np.testing.assert_array_equal(found.low, [1, 5, np.nan])
+    np.testing.assert_array_equal(found.high, [4, np.inf, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("share", "found"),
+    [([0.5, 0.6, 1], 1), ([0.25, 0.75, 1], 3), ([1, 0.2, 1], 0.5), ([0.1, 0.2, 0.3], np.nan)],
+)
+def test_half_is_reached_between_two_sizes(share, found):
+    sizes = np.array([1, 5, 9])
+    np.testing.assert_allclose(influence.find_half_size(np.array(share, dtype=float), sizes), found)
+
+
+def test_shares_are_of_what_all_do_beyond_nothing():
+    np.testing.assert_allclose(
+        influence.divide_by_all(np.array([[1.0, 5.0, 1.0, 3.0, 7.0]])), [[0, 0.5, 1.5]]
+    )
+
+
+@pytest.mark.parametrize("n_neurons", [2, 60])
+def test_all_limits_hold_at_once(n_neurons):
+    """In 95 % of the draws; limits of single neurons would fail in nearly all of them."""
+    rng = np.random.default_rng(n_neurons)
+    effects = rng.normal(size=(2, n_neurons))
+    n_held = 0
+    for _ in range(400):
+        sums = draw_sums(effects, noise=2.0, n_units=60, rng=rng)
+        limit, _ = influence.find_standing_out(sums, n_neurons, confidence=0.95, rng=rng)
+        n_held += (limit <= effects).all()
+    assert n_held >= FEWEST_IN_400
+    assert n_held < 400  # not so wide that nothing is ever found
+
+
+def test_what_stands_out_is_above_two_even_shares():
+    """Even share .1 of ten neurons that differ: .5 stands out, .2 with a narrow interval does not."""
+    effects = np.array([[0.5, 0.19, 0.19, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02, 0, 0, 0]])
+    rng = np.random.default_rng(0)
+    _, found = influence.find_standing_out(
+        draw_sums(effects, noise=0.05, rng=rng), 10, confidence=0.95, rng=rng
+    )
+    assert np.flatnonzero(found[0]).tolist() == [0]
+
+
+def test_orders_fall_and_ties_keep_their_place():
+    order = influence.rank(np.array([[1.0, 3.0, 1.0, 2.0]]))
+    np.testing.assert_array_equal(order, [[1, 3, 0, 2]])
+    np.testing.assert_array_equal(influence.choose_first(order, 2), [[False, True, False, True]])
+
+
+def test_jaccard_by_hand():
+    one, two = np.array([[1, 1, 0, 0], [0, 0, 0, 0]], bool), np.array([[0, 1, 1, 0], [0, 0, 0, 0]], bool)
+    np.testing.assert_array_equal(influence.compute_jaccard(one, two), [1 / 3, np.nan])
+
+
+def test_matched_sets_are_others_with_nearly_the_same_features():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(2, 60, 2))
+    chosen = influence.choose_first(influence.rank(features.sum(-1)), 6)
+    sets = influence.draw_matched_sets(chosen, features, n_sets=200, n_nearest=8, rng=rng)
+    assert not (sets & chosen).any()
+    assert (sets.sum(-1) == 6).all()
+    mean = features[0][chosen[0]].mean()
+    matched = np.mean([features[0][row].mean() for row in sets[:, 0]])
+    assert features[0][~chosen[0]].mean() < 0.2 * matched
+    assert matched == pytest.approx(mean, rel=0.7)
+    assert len(np.unique(sets[:, 0], axis=0)) > 150
+
+
+def test_a_matched_set_of_most_neurons_takes_what_is_left():
+    chosen = np.array([[True] * 4 + [False] * 2])
+    sets = influence.draw_matched_sets(
+        chosen, np.zeros((1, 6, 1)), n_sets=3, n_nearest=8, rng=np.random.default_rng(0)
+    )
+    np.testing.assert_array_equal(sets, np.broadcast_to(~chosen, (3, 1, 6)))
+
+
+def test_the_best_rival_is_found_in_each_resample():
+    gone = np.array([[0.0] * 6, [1.0] * 6, [0.9, 0.7] * 3, [0.5, 0.1] * 3, [0.1, 0.5] * 3])
+    resampling = {"n_resamples": 50, "confidence": 0.95}
+    found = influence.bound_shares(
+        gone, np.arange(6), n_units=6, rng=np.random.default_rng(0), resampling=resampling
+    )
+    advantage = influence.subtract_best(found, 0, [1, 2])
+    assert float(advantage.value) == pytest.approx(0.8 - 0.3)
+    assert float(advantage.high) < 0.8 - 0.3 + 0.1

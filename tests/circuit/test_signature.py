@@ -1,0 +1,92 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from known_networks import make_linear
+
+from orbitscope.circuit import signature
+from orbitscope.circuit.symbol_runs import find_switches
+from orbitscope.dynamics.driving.driven_states import DrivenPath
+from orbitscope.network import build_network
+
+
+def make_copier(n_neurons):
+    """A ReLU network whose pre-activation is its noise."""
+    network = build_network(
+        2, hidden_size=n_neurons, input_size=n_neurons, generator=torch.Generator().manual_seed(0)
+    ).double()
+    with torch.no_grad():
+        network.cell.w_hh.zero_()
+        network.cell.w_ih.copy_(torch.eye(n_neurons))
+    return network
+
+
+def make_path(network, symbols):
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(symbols.shape[1], len(symbols), network.input_size))  # of neuron 0 as planted
+    switches = find_switches(symbols)
+    for lead, level in ((4, -3.0), (2, 0.0), (0, 3.0)):
+        noise[switches.time - lead, switches.trajectory, 0] = level
+    noise = torch.from_numpy(noise)
+    return DrivenPath(torch.zeros_like(noise[0]), torch.relu(noise), noise), switches
+
+
+def test_the_signature_is_found_where_it_was_planted():
+    network = make_copier(6)
+    symbols = np.zeros((80, 40), dtype=int)
+    symbols[:, :5] = symbols[:, 20:] = 1
+    path, switches = make_path(network, symbols)
+    found = signature.average_preactivation(network, path, switches, np.array([[0], [1]]), (4, 2, 0))
+    spread = path.noise[:, :, 0].std().item()
+    np.testing.assert_allclose(found[0, :, 0] * spread, [-3, 0, 3], atol=0.5)
+    np.testing.assert_allclose(found[0, :, 1:], 0, atol=0.6)
+    np.testing.assert_array_equal(signature.find_signature(found), [[True] + [False] * 5])
+
+
+def test_switches_after_short_runs_are_left_out():
+    """Four steps before the second switch of a trajectory its symbol was another one."""
+    network = make_copier(3)
+    symbols = np.zeros((60, 40), dtype=int)
+    symbols[:, :5] = symbols[:, 20:22] = 1
+    path, switches = make_path(network, symbols)
+    found = signature.average_preactivation(network, path, switches, np.array([[0, 1], [1, 0]]), (4, 2, 0))
+    assert np.isfinite(found[0]).all()
+    assert np.isnan(found[1]).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "is_found"),
+    [
+        ((-1.0, 0.5, 0.5), True),
+        ((-0.99, 0.0, 1.0), False),
+        ((-2.0, 0.51, 1.0), False),
+        ((-2.0, -0.51, 1.0), False),
+        ((-2.0, 0.0, 0.49), False),
+        ((np.nan, 0.0, 1.0), False),
+    ],
+)
+def test_all_three_moments_must_be_as_published(values, is_found):
+    assert signature.find_signature(np.array(values)[None, :, None])[0, 0] == is_found
+
+
+def test_chance_is_counted_over_all_sets():
+    has_signature = np.array([True, True, True, False, False, False, False])
+    chosen = np.array([True, True, False, True, False, False, False])
+    share, null = signature.compare_with_chance(has_signature, chosen)
+    counts = np.array([sum(has_signature[list(rows)]) for rows in itertools.combinations(range(7), 3)])
+    assert share == pytest.approx(2 / 3)
+    assert float(null.p_value) == pytest.approx((counts >= 2).mean())
+    assert float(null.quantile) == pytest.approx(np.quantile(counts, 0.95, method="inverted_cdf") / 3)
+
+
+def test_a_cell_without_preactivation_has_no_signature():
+    network = make_linear(np.eye(2), np.eye(2))
+    symbols = np.zeros((4, 30), dtype=int)
+    symbols[:, 15:] = 1
+    noise = torch.zeros(30, 4, 2).double()
+    path = DrivenPath(noise[0], noise, noise)
+    found = signature.average_preactivation(
+        network, path, find_switches(symbols), np.array([[0], [1]]), (4, 2, 0)
+    )
+    assert np.isnan(found).all()
