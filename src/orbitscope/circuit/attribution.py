@@ -1,6 +1,6 @@
 """Attribution: what patching each neuron does, in which twins, and what sets chosen on the other half do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -42,6 +42,10 @@ class DirectedTwins:
     def half(self) -> Int[np.ndarray, " twin"]:
         """Half of the trajectories that each twin belongs to."""
         return self.twins.owner % 2
+
+    def select(self, chosen: Int[np.ndarray, " chosen"]) -> "DirectedTwins":
+        """Some of the twins."""
+        return replace(self, twins=self.twins.select(chosen), direction=self.direction[chosen])
 
     def patch(
         self,

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Float, Int, Shaped
 from pydantic import Field
 
 from ..dynamics.driving.driven_states import DrivenPath
@@ -13,20 +13,19 @@ from ..errors import InputError
 from ..network import NoiseRNN, spawn_rng
 from ..part import Part
 from ..part_settings import Resampling, Rollouts
-from ..quantity import Definition, Quantity, Reference, define, known_value
+from ..quantity import Quantity, Reference, known_value
 from ..results import Result, axes, estimates, nulls
 from ..statistics import BootstrapResult, Estimate, Null, bootstrap_statistic
 from ..subject import Subject
 from .attribution import DirectedTwins, find_twins
+from .carrier_definitions import DEFINITIONS
 from .concentration import LEAST_EFFECT, choose_lead, draw_shuffled
 from .influence import (
     STANDS_OUT,
     average_all,
-    average_halves,
     bound_shares,
     choose_first,
     compute_jaccard,
-    draw_matched_sets,
     find_half_size,
     find_standing_out,
     invert,
@@ -34,143 +33,14 @@ from .influence import (
     rank,
     subtract_best,
 )
+from .neuron_sets import RIVALS, NeuronSets, count_different, find_drive
 from .signature import MOMENTS, average_preactivation, compare_with_chance, find_signature
 from .switches import replay_switches
 from .symbol_runs import Switches
-
-RANKINGS = ("effect", "size", "readout", "drive", "random")
-"""Orders in which neurons are patched together.
-
-By effect; by |Δh|; by what Δh adds to the margin through the readout; by |W_ih v| times the share of twins
-in which the neuron differs; at random.
-"""
-
-_RIVALS = ("size", "readout", "drive")
-
-_SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
-
-_N_NEAREST = 8
-"""Neurons among which the match of each neuron is drawn."""
+from .twin_paths import KINDS, follow_twins
 
 _ALPHA = 0.05
 """Level at which a group must be beyond each of its two nulls."""
-
-_TESTS = "tests/circuit/test_carriers.py"
-
-DEFINITIONS = define(
-    Definition(
-        key="total_effect",
-        label="effect of patching all neurons",
-        meaning="Change of the probability that the old symbol is gone two steps after the switch, when the "
-        "state of a path that switches replaces that of its twin at the half-lead. Noise from there on is "
-        "fresh.",
-        equation="P(gone | h_A(τ − ℓ½)) − P(gone | h_B(τ − ℓ½))",
-        reading="About one half at the half-lead. Effects of neurons are parts of it.",
-        test=f"{_TESTS}::test_patching_everything_is_the_twin_and_nothing_is_nothing",
-        unit="share",
-    ),
-    Definition(
-        key="placebo",
-        label="the same between twins that both stay",
-        meaning="Effect of patching all neurons where neither twin switches.",
-        equation="P(gone | h_B′) − P(gone | h_B)",
-        reading="0 but for chance: what else it is, twins differ in more than their switch.",
-        test=f"{_TESTS}::test_a_placebo_has_no_effect",
-        unit="share",
-        is_main=False,
-    ),
-    Definition(
-        key="n_effective",
-        label="effective number of neurons, {}",
-        meaning="Over how many neurons the effect is spread. A neuron's effect is the change of the "
-        "probability when it is patched for one step, while every other neuron is patched by the toss of a "
-        "coin.",
-        equation="Σe · Σe′ / Σ e e′, e and e′ from two halves of the trajectories",
-        reading="1 if one neuron carries all, n if n carry alike. Neurons with negative effect lower it.",
-        test=f"{_TESTS}::test_where_all_have_the_same_influence_all_are_effective",
-        unit="neurons",
-    ),
-    Definition(
-        key="effective_share",
-        label="the same over neurons that differ",
-        meaning="Effective number over the mean number of neurons whose activity differs between twins.",
-        equation="N_eff / n(h_A ≠ h_B)",
-        reading="Near 1 no neuron is special.",
-        test=f"{_TESTS}::test_where_all_have_the_same_influence_all_are_effective",
-        unit="share",
-    ),
-    Definition(
-        key="n_half",
-        label="neurons for half of the effect, {}",
-        meaning="How many neurons, patched together in an order, have half of the effect of all.",
-        equation="smallest K with share(K) ≥ ½, interpolated; the order comes from the other half",
-        reading="Small beside a random order: few neurons suffice.",
-        test=f"{_TESTS}::test_half_of_a_majority_is_half_of_it",
-        unit="neurons",
-    ),
-    Definition(
-        key="share_together",
-        label="share of the effect in the first neurons {}",
-        meaning="Effect of patching the first twelve neurons of an order together, over that of all. The "
-        "order comes from the other half of the trajectories.",
-        equation="(P(gone | 12 patched) − P(gone | B)) / (P(gone | A) − P(gone | B))",
-        reading="Beside random sets that are matched in activity and readout.",
-        test=f"{_TESTS}::test_members_of_planted_groups_are_found",
-        unit="share",
-    ),
-    Definition(
-        key="advantage",
-        label="by effect minus the best other order",
-        meaning="Share of the first twelve by effect, minus the largest share of twelve by difference in "
-        "activity, by what it adds to the margin through the readout, or by the drive of the deciding noise.",
-        equation="share(effect) − max(share(|Δh|), share((w_b − w_a) Δh), share(|W_ih v|))",
-        reading="Not above 0: simpler rules find the same.",
-        test=f"{_TESTS}::test_neurons_that_are_only_read_out_are_no_carriers",
-        unit="share",
-    ),
-    Definition(
-        key="concentration",
-        label="share of the first twelve, few rollouts",
-        meaning="The share of the first twelve by effect, from a short search that is repeated in copies "
-        "of the network whose recurrent weights are shuffled.",
-        equation="as share_together, with everything found anew in each copy",
-        reading="A copy in which nothing is decided ahead counts as 0.",
-        test=f"{_TESTS}::test_shuffled_networks_hardly_ever_have_a_group",
-        unit="share",
-        is_main=False,
-    ),
-    Definition(
-        key="n_carriers",
-        label="carriers of {}",
-        meaning="Neurons whose effect is above two even shares, all limits at once, in a network whose first "
-        "twelve are beyond matched sets and beyond shuffled copies.",
-        equation="n(lower limit of e_i > 2 Σe/n(h_A ≠ h_B)), max-T over neurons and directions",
-        reading="0 is an answer: the decision is spread over many neurons.",
-        test=f"{_TESTS}::test_members_of_planted_groups_are_found",
-        unit="neurons",
-    ),
-    Definition(
-        key="signature",
-        label="published signature among the first of {}",
-        meaning="Share of the first twelve neurons by effect with the published signature: pre-activation "
-        "strongly negative before, near zero at the half-lead, positive at the switch.",
-        equation="z ≤ −1, |z| ≤ ½, z ≥ ½ in standard deviations of a neuron",
-        reading="A test of the set, beside random sets of its size; it does not choose neurons.",
-        test="tests/circuit/test_signature.py::test_the_signature_is_found_where_it_was_planted",
-        source="Torre et al. 2025, kick neurons; bounds are ours",
-        unit="share",
-    ),
-    Definition(
-        key="jaccard",
-        label="agreement of the first neurons, {}",
-        meaning="Jaccard index of the first twelve neurons by effect: of two halves of the trajectories, or "
-        "of two leads.",
-        equation="n(in both) / n(in either), mean over directions",
-        reading="Near 1 the same neurons come first; beside the value of random sets.",
-        test=f"{_TESTS}::test_neurons_that_follow_are_not_carriers",
-        is_main=False,
-    ),
-)
 
 _ORDER_IN_WORDS = {
     "effect": "by effect",
@@ -191,6 +61,7 @@ class CarrierSettings(Resampling):
     n_rollouts: Rollouts = 10
     n_together: int = Field(default=12, ge=1, description="neurons of the sets that are compared")
     n_matched: int = Field(default=39, ge=19, description="random sets matched in activity and readout")
+    n_shown: int = Field(default=8, ge=1, description="twins of each direction whose paths are kept")
     n_shuffles: int = Field(
         default=19, ge=0, description="copies with shuffled weights: 0 for none, else ≥ 19"
     )
@@ -228,6 +99,11 @@ class CarrierResult(Result):
     signature : (direction,)
     random_sets : Null, (direction,)
     compared, jaccard, jaccard_by_chance : (comparison,), (comparison,), ()
+    kind : (kind,)
+    twin_path : (kind, direction, shown, time, axis)
+        In the orbit plane, from the patch on; NaN behind the last of few twins.
+    cloud, cloud_symbol : (point, axis), (point,)
+    axis_share : (axis,)
     """
 
     lead: Int[np.ndarray, ""] = axes(unit="steps", description="lead at which neurons are patched")
@@ -272,6 +148,16 @@ class CarrierResult(Result):
     compared: Shaped[np.ndarray, " comparison"] = axes("comparison", description="what is compared")
     jaccard: Float[np.ndarray, " comparison"] = axes("comparison", description="Jaccard index of the first")
     jaccard_by_chance: Float[np.ndarray, ""] = axes(description="that of random sets of active neurons")
+
+    kind: Shaped[np.ndarray, " kind"] = axes("kind", description="what is patched in a path")
+    twin_path: Float[np.ndarray, "kind direction shown time axis"] = axes(
+        "kind", "direction", "shown", "time", "axis", unit="activity", description="paths of twins"
+    )
+    cloud: Float[np.ndarray, "point axis"] = axes(
+        "point", "axis", unit="activity", description="driven states"
+    )
+    cloud_symbol: Int[np.ndarray, " point"] = axes("point", description="most probable symbol of these")
+    axis_share: Float[np.ndarray, " axis"] = axes("axis", description="share of the variance along the axes")
 
     def list_carriers(self) -> dict[str, list[int]]:
         """Neurons that carry each direction; empty lists where none stands out."""
@@ -365,12 +251,13 @@ def compute_carriers(subject: Subject, settings: CarrierSettings) -> CarrierResu
     noise = {"noise_std": subject.noise_std, "generator": generator}
     patches = found.patch(network, 0, **noise)
     sums = found.sum_up(patches.measure_in_context(n_contexts=settings.n_contexts))
-    sets = _Sets(found, network, settings, sums, _find_drive(subject), rng)
+    n_sets = {"n_together": settings.n_together, "n_matched": settings.n_matched}
+    sets = NeuronSets(found, network, sums, drive=find_drive(subject), **n_sets, rng=rng)
     gone = patches.measure_together(sets.masks, n_rollouts=settings.n_rollouts)
     placebo = found.patch(network, 0, **noise, placebo=True)
     unmoved = placebo.measure_together(sets.masks[:2], n_rollouts=settings.n_rollouts)
 
-    n_different = _count_different(network, found)
+    n_different = count_different(network, found)
     names = subject.found["switches"]
     labels = [f"{names.name_symbol(a)} → {names.name_symbol(b)}" for a, b in found.pairs.T.tolist()]
     influence = _bound_influence(sums, n_different, settings, rng)
@@ -397,104 +284,9 @@ def compute_carriers(subject: Subject, settings: CarrierSettings) -> CarrierResu
         **nulls,
         **_describe_signature(network, path, switches, found, sets, (lead + settings.apart, lead, 0)),
         **_compare_orders(network, found, sets, settings, n_different, noise),
+        kind=np.array(KINDS),
+        **follow_twins(network, path, found, sets.choose_shown(), n_shown=settings.n_shown, **noise),
     )
-
-
-class _Sets:
-    """Sets of neurons that are patched together, each chosen on the other half of the trajectories.
-
-    The first two are no neuron and all of them; then the first of each ranking, by size; then matched ones.
-    """
-
-    def __init__(
-        self,
-        found: DirectedTwins,
-        network: NoiseRNN,
-        settings: CarrierSettings,
-        sums: Float[np.ndarray, "unit half direction column"],
-        drive: Float[np.ndarray, " neuron"] | None,
-        rng: np.random.Generator,
-    ):
-        n_neurons = network.hidden_size
-        self.n_together = min(settings.n_together, n_neurons)
-        self.sizes = np.array(sorted({k for k in _SIZES if k < n_neurons} | {self.n_together, n_neurons}))
-        self.effects = average_halves(sums.sum(0))
-        self.readout = _find_readout(network, found)
-        scores = self._score(found, network, drive)
-        self.rankings = [name for name in RANKINGS if name in scores]
-        shape = self.effects.shape
-        orders = np.stack([rank(np.broadcast_to(scores[name], shape)) for name in self.rankings])
-        self.orders = orders
-
-        n_twins = len(found.twins)
-        none = np.zeros((1, n_twins, n_neurons), dtype=bool)
-        first = [choose_first(orders, int(k)) for k in self.sizes]
-        ranked = np.stack([found.assign(chosen) for chosen in first], axis=1)
-        random = self.rankings.index("random")
-        ranked[random] = self._draw_random(n_twins, n_neurons, rng)
-        self.chosen = choose_first(orders[0], self.n_together)
-        matched = self._match(found, scores, settings.n_matched, rng)
-        self.masks = np.concatenate([none, ~none, ranked.reshape(-1, n_twins, n_neurons), matched])
-
-    def _score(
-        self, found: DirectedTwins, network: NoiseRNN, drive: np.ndarray | None
-    ) -> dict[str, Float[np.ndarray, "#half #direction neuron"]]:
-        """What neurons are ranked by: silent ones have nothing to patch, and come last in every order."""
-        difference = _compare_activity(network, found)
-        readout = found.average(difference) * self.readout
-        scores = {"effect": self.effects, "size": found.average(np.abs(difference)), "readout": readout}
-        if drive is not None:
-            scores["drive"] = drive * found.average((difference != 0).astype(float))
-        return scores | {"random": np.zeros((1, 1, network.hidden_size))}
-
-    def _draw_random(self, n_twins: int, n_neurons: int, rng: np.random.Generator) -> np.ndarray:
-        """Random orders, a new one for each twin."""
-        orders = rank(rng.random((n_twins, n_neurons)))
-        return np.stack([choose_first(orders, int(k)) for k in self.sizes])
-
-    def _match(
-        self, found: DirectedTwins, scores: dict[str, np.ndarray], n_sets: int, rng: np.random.Generator
-    ) -> Bool[np.ndarray, "set twin neuron"]:
-        """Random sets matched with the first ones in the difference of activity and in the readout."""
-        sets = []
-        for half in (0, 1):
-            features = [scores["size"][half], np.abs(self.readout)]
-            options = {"n_sets": n_sets, "n_nearest": _N_NEAREST, "rng": rng}
-            sets.append(draw_matched_sets(self.chosen[half], np.stack(features, axis=-1), **options))
-        return found.assign(np.stack(sets, axis=1))
-
-    @property
-    def n_ranked(self) -> int:
-        """Number of sets before the matched ones."""
-        return 2 + len(self.rankings) * len(self.sizes)
-
-    def find_column(self, ranking: int) -> int:
-        """Place of the set of ``n_together`` neurons of a ranking among the shares."""
-        return ranking * len(self.sizes) + self.sizes.tolist().index(self.n_together)
-
-
-def _find_drive(subject: Subject) -> Float[np.ndarray, " neuron"] | None:
-    """Drive of each neuron by the leading direction of the deciding noise; None without input weights."""
-    weights = subject.network.cell.find_input_weights()
-    if weights is None:
-        return None
-    return np.abs(weights.double().cpu().numpy() @ subject.found["noise_kernel"].leading)
-
-
-def _compare_activity(network: NoiseRNN, found: DirectedTwins) -> Float[np.ndarray, "twin neuron"]:
-    """Activity before a switch minus that of the twin, at the lead at which they are patched."""
-    a, b = (network.show_hidden(states[0]) for states in (found.twins.switched, found.twins.stayed))
-    return (a - b).double().cpu().numpy()
-
-
-def _find_readout(network: NoiseRNN, found: DirectedTwins) -> Float[np.ndarray, "direction neuron"]:
-    """Weight of each neuron in the margin of the new symbol over the old one."""
-    weights = network.w_out.detach().double().cpu().numpy()
-    return weights[found.pairs[1]] - weights[found.pairs[0]]
-
-
-def _count_different(network: NoiseRNN, found: DirectedTwins) -> float:
-    return float((_compare_activity(network, found) != 0).sum(1).mean())
 
 
 def _bound_influence(
@@ -526,7 +318,11 @@ def _divide(found: Estimate, number: float) -> Estimate:
 
 
 def _bound_shares(
-    found: DirectedTwins, sets: _Sets, gone: np.ndarray, settings: CarrierSettings, rng: np.random.Generator
+    found: DirectedTwins,
+    sets: NeuronSets,
+    gone: np.ndarray,
+    settings: CarrierSettings,
+    rng: np.random.Generator,
 ) -> dict[str, Any]:
     """Shares of the first neurons of each ranking, neurons for half of the effect, and the advantage."""
     options = {"n_units": found.n_units, "rng": rng, "resampling": settings.resampling}
@@ -537,7 +333,7 @@ def _bound_shares(
         return values.reshape(*values.shape[:-1], *shape)
 
     columns = [sets.find_column(i) for i in range(len(sets.rankings))]
-    rivals = [columns[i] for i, name in enumerate(sets.rankings) if name in _RIVALS]
+    rivals = [columns[i] for i, name in enumerate(sets.rankings) if name in RIVALS]
     return {
         "share": shares.derive(by_ranking),
         "n_half": shares.derive(lambda values: find_half_size(by_ranking(values), sets.sizes)),
@@ -549,7 +345,7 @@ def _bound_shares(
 def _draw_nulls(
     subject: Subject,
     found: DirectedTwins,
-    sets: _Sets,
+    sets: NeuronSets,
     gone: np.ndarray,
     settings: CarrierSettings,
     generator: torch.Generator,
@@ -603,7 +399,7 @@ def _describe_signature(
     path: DrivenPath,
     switches: Switches,
     found: DirectedTwins,
-    sets: _Sets,
+    sets: NeuronSets,
     leads: tuple[int, ...],
 ) -> dict[str, Any]:
     """Pre-activation of each neuron at three moments, and the signature among the first neurons."""
@@ -626,7 +422,7 @@ def _describe_signature(
 def _compare_orders(
     network: NoiseRNN,
     found: DirectedTwins,
-    sets: _Sets,
+    sets: NeuronSets,
     settings: CarrierSettings,
     n_different: float,
     noise: dict[str, Any],

@@ -76,6 +76,16 @@ class Patches:
 
         return np.concatenate(map_parallel(measure, jobs))
 
+    @torch.no_grad()
+    def follow(self, is_patched: Bool[np.ndarray, "set twin neuron"]) -> Float[Tensor, "set time twin state"]:
+        """States from the patched one to the outcome, with the same noise for all sets of a twin."""
+        noise = self._draw_noise(len(self.receiver), self.generator)
+        followed = []
+        for mask in torch.from_numpy(is_patched):
+            start = self.network.patch_hidden(self.receiver, self.donor, mask.to(self.receiver.device))
+            followed.append(torch.cat([start[None], self.network.unroll(start, noise)]))
+        return torch.stack(followed)
+
     def _split(self, n_rollouts: int) -> Iterable[np.ndarray]:
         """Twins in blocks, whose size follows from the number of rollouts alone."""
         n_twins = len(self.receiver)

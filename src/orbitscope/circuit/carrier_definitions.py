@@ -1,0 +1,120 @@
+"""Definitions of what the part ``carriers`` measures."""
+
+from ..quantity import Definition, define
+
+_TESTS = "tests/circuit/test_carriers.py"
+
+DEFINITIONS = define(
+    Definition(
+        key="total_effect",
+        label="effect of patching all neurons",
+        meaning="Change of the probability that the old symbol is gone two steps after the switch, when the "
+        "state of a path that switches replaces that of its twin at the half-lead. Noise from there on is "
+        "fresh.",
+        equation="P(gone | h_A(τ − ℓ½)) − P(gone | h_B(τ − ℓ½))",
+        reading="About one half at the half-lead. Effects of neurons are parts of it.",
+        test=f"{_TESTS}::test_patching_everything_is_the_twin_and_nothing_is_nothing",
+        unit="share",
+    ),
+    Definition(
+        key="placebo",
+        label="the same between twins that both stay",
+        meaning="Effect of patching all neurons where neither twin switches.",
+        equation="P(gone | h_B′) − P(gone | h_B)",
+        reading="0 but for chance: what else it is, twins differ in more than their switch.",
+        test=f"{_TESTS}::test_a_placebo_has_no_effect",
+        unit="share",
+        is_main=False,
+    ),
+    Definition(
+        key="n_effective",
+        label="effective number of neurons, {}",
+        meaning="Over how many neurons the effect is spread. A neuron's effect is the change of the "
+        "probability when it is patched for one step, while every other neuron is patched by the toss of a "
+        "coin.",
+        equation="Σe · Σe′ / Σ e e′, e and e′ from two halves of the trajectories",
+        reading="1 if one neuron carries all, n if n carry alike. Neurons with negative effect lower it.",
+        test=f"{_TESTS}::test_where_all_have_the_same_influence_all_are_effective",
+        unit="neurons",
+    ),
+    Definition(
+        key="effective_share",
+        label="the same over neurons that differ",
+        meaning="Effective number over the mean number of neurons whose activity differs between twins.",
+        equation="N_eff / n(h_A ≠ h_B)",
+        reading="Near 1 no neuron is special.",
+        test=f"{_TESTS}::test_where_all_have_the_same_influence_all_are_effective",
+        unit="share",
+    ),
+    Definition(
+        key="n_half",
+        label="neurons for half of the effect, {}",
+        meaning="How many neurons, patched together in an order, have half of the effect of all.",
+        equation="smallest K with share(K) ≥ ½, interpolated; the order comes from the other half",
+        reading="Small beside a random order: few neurons suffice.",
+        test=f"{_TESTS}::test_half_of_a_majority_is_half_of_it",
+        unit="neurons",
+    ),
+    Definition(
+        key="share_together",
+        label="share of the effect in the first neurons {}",
+        meaning="Effect of patching the first twelve neurons of an order together, over that of all. The "
+        "order comes from the other half of the trajectories.",
+        equation="(P(gone | 12 patched) − P(gone | B)) / (P(gone | A) − P(gone | B))",
+        reading="Beside random sets that are matched in activity and readout.",
+        test=f"{_TESTS}::test_members_of_planted_groups_are_found",
+        unit="share",
+    ),
+    Definition(
+        key="advantage",
+        label="by effect minus the best other order",
+        meaning="Share of the first twelve by effect, minus the largest share of twelve by difference in "
+        "activity, by what it adds to the margin through the readout, or by the drive of the deciding noise.",
+        equation="share(effect) − max(share(|Δh|), share((w_b − w_a) Δh), share(|W_ih v|))",
+        reading="Not above 0: simpler rules find the same.",
+        test=f"{_TESTS}::test_neurons_that_are_only_read_out_are_no_carriers",
+        unit="share",
+    ),
+    Definition(
+        key="concentration",
+        label="share of the first twelve, few rollouts",
+        meaning="The share of the first twelve by effect, from a short search that is repeated in copies "
+        "of the network whose recurrent weights are shuffled.",
+        equation="as share_together, with everything found anew in each copy",
+        reading="A copy in which nothing is decided ahead counts as 0.",
+        test=f"{_TESTS}::test_shuffled_networks_hardly_ever_have_a_group",
+        unit="share",
+        is_main=False,
+    ),
+    Definition(
+        key="n_carriers",
+        label="carriers of {}",
+        meaning="Neurons whose effect is above two even shares, all limits at once, in a network whose first "
+        "twelve are beyond matched sets and beyond shuffled copies.",
+        equation="n(lower limit of e_i > 2 Σe/n(h_A ≠ h_B)), max-T over neurons and directions",
+        reading="0 is an answer: the decision is spread over many neurons.",
+        test=f"{_TESTS}::test_members_of_planted_groups_are_found",
+        unit="neurons",
+    ),
+    Definition(
+        key="signature",
+        label="published signature among the first of {}",
+        meaning="Share of the first twelve neurons by effect with the published signature: pre-activation "
+        "strongly negative before, near zero at the half-lead, positive at the switch.",
+        equation="z ≤ −1, |z| ≤ ½, z ≥ ½ in standard deviations of a neuron",
+        reading="A test of the set, beside random sets of its size; it does not choose neurons.",
+        test="tests/circuit/test_signature.py::test_the_signature_is_found_where_it_was_planted",
+        source="Torre et al. 2025, kick neurons; bounds are ours",
+        unit="share",
+    ),
+    Definition(
+        key="jaccard",
+        label="agreement of the first neurons, {}",
+        meaning="Jaccard index of the first twelve neurons by effect: of two halves of the trajectories, or "
+        "of two leads.",
+        equation="n(in both) / n(in either), mean over directions",
+        reading="Near 1 the same neurons come first; beside the value of random sets.",
+        test=f"{_TESTS}::test_neurons_that_follow_are_not_carriers",
+        is_main=False,
+    ),
+)
