@@ -1,22 +1,18 @@
-"""Carriers of the decision to switch: shares of sets, effects of neurons, effective numbers, signature."""
+"""Carriers of the decision to switch: shares of sets, effects of neurons, effective numbers, agreement."""
 
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator
 
 from ...circuit.carriers import CarrierResult
-from ...circuit.signature import NEAR_ZERO, POSITIVE, STRONGLY_NEGATIVE
 from ...statistics import Estimate, Null
 from ..drawing import Drawing
 from ..nulls import join
 from ..sentences import begin_with, count
 from ..style import (
-    BAND_COLOR,
     EXACT_COLOR,
     FLOOR_COLOR,
     MUTED_COLOR,
@@ -29,6 +25,13 @@ from ..style import (
     label_panels,
     with_style,
 )
+from .carrier_profiles import (
+    MOST_NAMED,
+    describe_carrier_profiles,
+    find_size,
+    plot_carrier_profiles,
+    rank_neurons,
+)
 
 _LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
     "effect": ("by effect", {"color": NETWORK_COLOR, "linewidth": 1.4, "zorder": 4}),
@@ -38,21 +41,6 @@ _LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
     "random": ("at random", {"color": FLOOR_COLOR, "linewidth": 1.4, "zorder": 1}),
 }
 """Orders of neurons in words, and their lines."""
-
-_BOUNDS = ((-np.inf, STRONGLY_NEGATIVE), (-NEAR_ZERO, NEAR_ZERO), (POSITIVE, np.inf))
-"""Of the published signature, at each moment."""
-
-_KINDS: dict[str, dict[str, Any]] = {
-    "other of the first": {"color": FLOOR_COLOR, "linewidth": 0.7, "zorder": 2},
-    "carrier": {"color": EXACT_COLOR, "linewidth": 0.9, "zorder": 3},
-    "with the signature": {"color": NETWORK_COLOR, "linewidth": 1.3, "zorder": 4},
-}
-"""Lines of profiles. Carriers have dots."""
-
-_MOST_PANELS = 4
-
-_MOST_NAMED = 2
-"""Directions that a first sentence names."""
 
 
 @with_style
@@ -85,7 +73,7 @@ def plot_shares(result: CarrierResult, *, ax: Axes | None = None) -> Axes:
     ax.xaxis.set_major_locator(FixedLocator([2.0**k for k in range(int(np.log2(result.size[-1])) + 1)]))
     format_ticks(ax.xaxis)
     ax.legend(
-        loc="upper left", frameon=True, framealpha=1, edgecolor="none", borderaxespad=0, labelspacing=0.3
+        loc="upper left", frameon=True, framealpha=1, edgecolor="none", borderaxespad=0.3, labelspacing=0.3
     )
     return ax
 
@@ -99,7 +87,7 @@ def _mark_null(ax: Axes, result: CarrierResult, null: Null, marker: str, color: 
             "markeredgewidth": 1.4,
             "zorder": 5,
         }
-        ax.plot([_find_size(result)], [null.quantile], marker, label=f"95 % of {null.name}", **look)
+        ax.plot([find_size(result)], [null.quantile], marker, label=f"95 % of {null.name}", **look)
 
 
 @with_style
@@ -107,7 +95,7 @@ def plot_effects(result: CarrierResult, *, ax: Axes | None = None) -> Axes:
     """Effects of neurons in falling order, for the direction with most twins; carriers stand out."""
     ax = get_axes(ax)
     d = _find_main(result)
-    order = _rank_neurons(result, d)
+    order = rank_neurons(result, d)
     found, places = result.effect[d, order], np.arange(1, len(order) + 1)
     is_carrier = result.is_carrier[d, order] > 0
     ax.vlines(places, found.low, found.high, color=FLOOR_COLOR, linewidth=0.7)
@@ -152,7 +140,8 @@ def plot_effective_numbers(result: CarrierResult, *, ax: Axes | None = None) -> 
     ax.hlines(places, np.minimum(found.low, edge), high, color=NETWORK_COLOR, linewidth=1.4)
     ax.plot(found.value, places, "o", color=NETWORK_COLOR, markersize=4, zorder=3)
     is_open = np.isinf(found.high)
-    ax.plot(np.full(is_open.sum(), edge), places[is_open], ">", color=NETWORK_COLOR, clip_on=False)
+    if is_open.any():
+        ax.plot(np.full(is_open.sum(), edge), places[is_open], ">", color=NETWORK_COLOR, clip_on=False)
     ax.axvline(different, color=EXACT_COLOR, linestyle=":", linewidth=1.0)
     ax.annotate(
         "neurons that\ndiffer",
@@ -183,7 +172,7 @@ def plot_agreement(result: CarrierResult, *, ax: Axes | None = None) -> Axes:
     ax.set_xticks(places, [_name_comparison(result, name) for name in result.compared.tolist()])
     ax.tick_params(axis="x", length=0)
     ax.set(
-        ylabel=f"agreement of the first {_find_size(result)}\n(Jaccard index)",
+        ylabel=f"agreement of the first {find_size(result)}\n(Jaccard index)",
         xlim=(-0.6, len(places) - 0.4),
         ylim=(0, 1.02),
     )
@@ -198,93 +187,14 @@ def _name_comparison(result: CarrierResult, name: str) -> str:
     return f"leads {name.removeprefix('lead ')}\nand {int(result.lead)}"
 
 
-@with_style
-def plot_carrier_profiles(result: CarrierResult) -> Figure:
-    """Pre-activation of the first neurons of each direction, beside the published signature."""
-    shown = _choose_directions(result)
-    figure = build_figure(WIDTH if len(shown) > 1 else WIDTH / 2, 2.6)
-    axes = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
-    for ax, d in zip(axes, shown, strict=True):
-        plot_profiles(result, d, ax=ax)
-    for ax in axes[1:]:
-        ax.set_ylabel("")
-    if len(shown) > 1:
-        label_panels(axes.tolist())
-    lines = [Line2D([], [], marker="o" if name == "carrier" else "", **look) for name, look in _KINDS.items()]
-    shade = Patch(color=BAND_COLOR, linewidth=0)
-    labels = [*_KINDS, "bounds of the signature"]
-    figure.legend([*lines, shade], labels, loc="outside upper right", ncols=4 if len(shown) > 1 else 2)
-    return figure
-
-
-@with_style
-def plot_profiles(result: CarrierResult, direction: int, *, ax: Axes | None = None) -> Axes:
-    """Mean pre-activation of the first neurons by effect at three moments; bounds of the signature shaded."""
-    ax = get_axes(ax)
-    places = np.arange(len(result.moment))
-    first = _rank_neurons(result, direction)[: _find_size(result)]
-    values, reach = result.preactivation[direction][:, first], _find_reach(result)
-    for place, (low, high) in zip(places, _BOUNDS, strict=True):
-        low, high = max(low, -reach), min(high, reach)
-        ax.bar(place, high - low, 0.5, bottom=low, color=BAND_COLOR, linewidth=0, zorder=0)
-    for neuron, row in zip(first, values.T, strict=True):
-        kind = _find_kind(result, direction, int(neuron))
-        if np.isfinite(row).all():
-            ax.plot(places, row, **_KINDS[kind], marker="o" if result.is_carrier[direction, neuron] else "")
-    if not np.isfinite(values).any():
-        ax.text(0.5, 0.5, "this cell has no\npre-activation", transform=ax.transAxes, ha="center")
-    ax.axhline(0, color=MUTED_COLOR, linewidth=0.6, zorder=1)
-    ax.set_xticks(places, [f"{name}\n({lead})" for name, lead in zip(*_list_moments(result), strict=True)])
-    ax.tick_params(axis="x", length=0)
-    ax.set(ylabel="mean pre-activation (sd)", xlim=(-0.4, 2.4), ylim=(-reach, reach))
-    ax.set_title(result.direction[direction])
-    return ax
-
-
-def _find_kind(result: CarrierResult, direction: int, neuron: int) -> str:
-    """What a line of a profile stands for; a carrier with the signature is drawn as one with it."""
-    if result.has_signature[direction, neuron]:
-        return "with the signature"
-    return "carrier" if result.is_carrier[direction, neuron] else "other of the first"
-
-
-def _find_reach(result: CarrierResult) -> float:
-    """Largest pre-activation of the first neurons in any panel, with room."""
-    size = _find_size(result)
-    shown = [result.preactivation[d][:, _rank_neurons(result, d)[:size]] for d in _choose_directions(result)]
-    return max(2.0, 1.1 * float(np.abs(np.nan_to_num(shown)).max()))
-
-
-def _list_moments(result: CarrierResult) -> tuple[list[str], list[str]]:
-    """Names of the moments, and their steps before the switch."""
-    lead = int(result.lead)
-    leads = [lead + int(result.settings["apart"]), lead, 0]
-    return ["before", "half-lead", "switch"], [f"−{k}" if k else "0" for k in leads]
-
-
-def _find_size(result: CarrierResult) -> int:
-    """Neurons of the sets that are compared."""
-    return min(int(result.settings["n_together"]), len(result.neuron))
-
-
 def _find_main(result: CarrierResult) -> int:
     """Direction with most twins."""
     return int(np.argmax(result.n_twins))
 
 
-def _rank_neurons(result: CarrierResult, direction: int) -> np.ndarray:
-    """Neurons by falling effect."""
-    return np.argsort(-result.effect.value[direction], kind="stable")
-
-
-def _choose_directions(result: CarrierResult) -> list[int]:
-    """Directions that have a panel: all, or those with most twins."""
-    return sorted(np.argsort(-result.n_twins, kind="stable")[:_MOST_PANELS].tolist())
-
-
 def describe_carriers(result: CarrierResult) -> str:
     """Caption of :func:`plot_carriers`."""
-    size, main = _find_size(result), result.direction[_find_main(result)]
+    size, main = find_size(result), result.direction[_find_main(result)]
     halves = "; ".join(
         f"{_LOOKS[name][0]} {result.n_half[i]}" for i, name in enumerate(result.ranking.tolist())
     )
@@ -311,34 +221,20 @@ def describe_carriers(result: CarrierResult) -> str:
     )
 
 
-def describe_carrier_profiles(result: CarrierResult) -> str:
-    """Caption of :func:`plot_carrier_profiles`."""
-    size, shown = _find_size(result), _choose_directions(result)
-    few = f"The {count(len(shown), 'direction')} with most twins, of {len(result.direction)}."
-    return begin_with(
-        _say_signature(result),
-        f"Mean pre-activation of the first {size} neurons by effect, in standard deviations of each neuron. "
-        "Moments: steps before the first step of the new symbol.",
-        "Shaded: bounds of the published signature, −1 or less, within ±½, ½ or more. "
-        "Red: neurons that keep to all three. Black, with dots: carriers.",
-        _list_signatures(result),
-        few if len(shown) < len(result.direction) else "",
-    )
-
-
 def _say_seen(result: CarrierResult) -> str:
     """Over how many neurons a decision is spread, and whether some of them stand out."""
     number, n_carriers = result.n_effective[0], result.is_carrier.sum(1)
     n_with = int((n_carriers > 0).sum())
     if n_with == 0:
         found = "none stands out"
-    elif n_with <= _MOST_NAMED:
+    elif n_with <= MOST_NAMED:
         names = zip(n_carriers.tolist(), result.direction.tolist(), strict=True)
         verb = "stands" if n_carriers.sum() == 1 else "stand"
         found = f"{join([f'{n} for {name}' for n, name in names if n])} {verb} out"
     else:
         n_in_any = int((result.is_carrier.sum(0) > 0).sum())
-        found = f"{n_in_any} stand out, in {n_with} of {len(n_carriers)} directions"
+        verb = "stands" if n_in_any == 1 else "stand"
+        found = f"{n_in_any} {verb} out, in {n_with} of {len(n_carriers)} directions"
     if np.isnan(number.value):
         return f"The effective number of neurons is undefined, and {found}."
     return f"The decision is spread over {number} effective neurons; {found}."
@@ -381,33 +277,6 @@ def _say_null(null: Null) -> str:
         return ""
     reached, p_value = format_number(100 * float(null.quantile)), format_number(float(null.p_value), digits=2)
     return f" ({null.name} up to {reached} %, p = {p_value})"
-
-
-def _say_signature(result: CarrierResult) -> str:
-    """In which directions the first neurons have the published signature more often than random sets."""
-    is_known = np.isfinite(result.signature)
-    if not is_known.any():
-        return "The published signature is not tested: this cell has no pre-activation."
-    is_beyond = is_known & (result.random_sets.p_value <= result.settings["alpha"])
-    if is_beyond.any():
-        names = result.direction[is_beyond].tolist()
-        where = join(names) if len(names) <= _MOST_NAMED else f"{len(names)} of {is_known.sum()} directions"
-        return f"The first neurons have the published signature more often than random sets: {where}."
-    if not result.signature[is_known].any():
-        return "None of the first neurons has the published signature."
-    return "The first neurons have the published signature no more often than random sets."
-
-
-def _list_signatures(result: CarrierResult) -> str:
-    """Share of the first neurons with the signature, of each direction."""
-    found = [
-        f"{name} {format_number(100 * float(result.signature[i]))} % (by chance up to "
-        f"{format_number(100 * float(result.random_sets.quantile[i]))} %, "
-        f"p = {format_number(float(result.random_sets.p_value[i]), digits=2)})"
-        for i, name in enumerate(result.direction.tolist())
-        if np.isfinite(result.signature[i])
-    ]
-    return f"Share with it: {'; '.join(found)}." if found else ""
 
 
 FIGURES = (
