@@ -55,6 +55,14 @@ def test_neurons_that_are_only_read_out_are_no_carriers():
     assert float(found.advantage.low) > 0
 
 
+def test_the_balance_of_matched_sets_is_theirs():
+    """Followers are perfect matches; where there are none, what is left hardly differs."""
+    network, _, _ = make_triggered_latch(2, 2, n_followers=6, n_distractors=3)
+    assert float(run(network, n_shuffles=0).balance) > 0.25
+    network, _, _ = make_triggered_latch(2, 2, n_distractors=3)
+    assert float(run(network, n_shuffles=0).balance) < 0.2
+
+
 def test_where_all_have_the_same_influence_all_are_effective():
     network, members = make_majority(9)
     found = run(network, n_together=4, n_shuffles=0)

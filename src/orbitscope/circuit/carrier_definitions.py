@@ -66,6 +66,17 @@ DEFINITIONS = define(
         unit="share",
     ),
     Definition(
+        key="balance",
+        label="difference in activity of matched sets",
+        meaning="Mean difference in activity between twins of the neurons in matched sets, over that of the "
+        "first neurons by effect.",
+        equation="mean |Δh| of matched / mean |Δh| of first",
+        reading="Below 1 where the neurons that differ most are among the first themselves. Then the order "
+        "by difference in activity is the sharper control.",
+        test=f"{_TESTS}::test_the_balance_of_matched_sets_is_theirs",
+        is_main=False,
+    ),
+    Definition(
         key="advantage",
         label="by effect minus the best other order",
         meaning="Share of the first twelve by effect, minus the largest share of twelve by difference in "
@@ -106,6 +117,17 @@ DEFINITIONS = define(
         test="tests/circuit/test_signature.py::test_the_signature_is_found_where_it_was_planted",
         source="Torre et al. 2025, kick neurons; bounds are ours",
         unit="share",
+    ),
+    Definition(
+        key="mirrored",
+        label="opposite of the signature among the first of {}",
+        meaning="Share of the first twelve neurons by effect with the opposite course: pre-activation "
+        "strongly positive before, near zero at the half-lead, negative at the switch.",
+        equation="z ≥ 1, |z| ≤ ½, z ≤ −½ in standard deviations of a neuron",
+        reading="High where neurons that fall silent carry the decision, instead of such that fire.",
+        test="tests/circuit/test_signature.py::test_the_signature_is_found_where_it_was_planted",
+        unit="share",
+        is_main=False,
     ),
     Definition(
         key="jaccard",

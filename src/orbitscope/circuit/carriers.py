@@ -61,7 +61,7 @@ class CarrierSettings(Resampling):
     n_rollouts: Rollouts = 10
     n_together: int = Field(default=12, ge=1, description="neurons of the sets that are compared")
     n_matched: int = Field(default=39, ge=19, description="random sets matched in activity and readout")
-    n_shown: int = Field(default=8, ge=1, description="twins of each direction whose paths are kept")
+    n_shown: int = Field(default=16, ge=1, description="twins of each direction whose paths are kept")
     n_shuffles: int = Field(
         default=19, ge=0, description="copies with shuffled weights: 0 for none, else ≥ 19"
     )
@@ -92,12 +92,14 @@ class CarrierResult(Result):
     share_together : Estimate, (ranking,)
     advantage : Estimate, ()
     matched : Null, ()
+    balance : ()
     concentration : ()
     shuffled : Null, ()
     moment : (moment,)
     preactivation, has_signature : (direction, moment, neuron), (direction, neuron)
     signature : (direction,)
     random_sets : Null, (direction,)
+    mirrored, mirrored_sets : (direction,), Null, (direction,)
     compared, jaccard, jaccard_by_chance : (comparison,), (comparison,), ()
     kind : (kind,)
     twin_path : (kind, direction, shown, time, axis)
@@ -134,6 +136,7 @@ class CarrierResult(Result):
     share_together: Estimate = estimates("ranking", description="share of the first `n_together`")
     advantage: Estimate = estimates(description="share by effect minus the largest of the rivals")
     matched: Null = nulls("matched sets", description="share of random sets, matched in activity and readout")
+    balance: Float[np.ndarray, ""] = axes(description="|Δh| of matched sets over that of the first")
     concentration: Float[np.ndarray, ""] = axes(description="share of the first, from a short search")
     shuffled: Null = nulls("shuffled copies", description="the same in copies with shuffled weights")
     moment: Shaped[np.ndarray, " moment"] = axes("moment", description="moment before or at a switch")
@@ -145,6 +148,10 @@ class CarrierResult(Result):
     )
     signature: Float[np.ndarray, " direction"] = axes("direction", description="share of the first with it")
     random_sets: Null = nulls("random sets", "direction", description="the same of random sets")
+    mirrored: Float[np.ndarray, " direction"] = axes(
+        "direction", description="share of the first with the opposite course"
+    )
+    mirrored_sets: Null = nulls("random sets", "direction", description="the same of random sets")
     compared: Shaped[np.ndarray, " comparison"] = axes("comparison", description="what is compared")
     jaccard: Float[np.ndarray, " comparison"] = axes("comparison", description="Jaccard index of the first")
     jaccard_by_chance: Float[np.ndarray, ""] = axes(description="that of random sets of active neurons")
@@ -199,21 +206,23 @@ class CarrierResult(Result):
         if np.isfinite(self.concentration):
             number = float(self.concentration)
             concentration = [DEFINITIONS["concentration"].measure(number, beside=(self.shuffled,))]
-        return [*halves, *shares, DEFINITIONS["advantage"].measure(self.advantage), *concentration]
+        balance = DEFINITIONS["balance"].measure(float(self.balance), beside=known_value("if matched", 1.0))
+        advantage = DEFINITIONS["advantage"].measure(self.advantage)
+        return [*halves, *shares, balance, advantage, *concentration]
 
     def _list_groups(self) -> list[Quantity]:
-        groups, signatures = [], []
+        groups, signatures, mirrored = [], [], []
         for i, name in enumerate(self.direction.tolist()):
             index = name.replace(" → ", "-")
             groups.append(DEFINITIONS["n_carriers"].measure(int(self.is_carrier[i].sum()), index, name=name))
-            if np.isfinite(self.signature[i]):
-                beside = (self.random_sets[i],)
-                signatures.append(
-                    DEFINITIONS["signature"].measure(
-                        float(self.signature[i]), index, name=name, beside=beside
-                    )
-                )
-        return [*groups, *signatures]
+            for key, null, found in (
+                ("signature", self.random_sets, signatures),
+                ("mirrored", self.mirrored_sets, mirrored),
+            ):
+                share = float(getattr(self, key)[i])
+                if np.isfinite(share):
+                    found.append(DEFINITIONS[key].measure(share, index, name=name, beside=(null[i],)))
+        return [*groups, *signatures, *mirrored]
 
     def _list_agreements(self) -> list[Quantity]:
         by_chance = (Reference("random sets", Estimate(self.jaccard_by_chance)),)
@@ -274,6 +283,7 @@ def compute_carriers(subject: Subject, settings: CarrierSettings) -> CarrierResu
         n_twins=np.bincount(found.direction, minlength=len(labels)),
         neuron=np.arange(network.hidden_size),
         n_different=np.array(n_different),
+        balance=np.array(sets.measure_balance(found, network)),
         total_effect=_bound_difference(gone, found, settings, rng),
         placebo=_bound_difference(unmoved, found, settings, rng),
         **influence | {"is_carrier": (influence["is_carrier"] & (not problems)).astype(int)},
@@ -404,18 +414,20 @@ def _describe_signature(
 ) -> dict[str, Any]:
     """Pre-activation of each neuron at three moments, and the signature among the first neurons."""
     preactivation = average_preactivation(network, path, switches, found.pairs, leads)
-    has_signature = find_signature(preactivation)
-    first = choose_first(rank(sets.effects.mean(0)), sets.n_together)
-    compared = [compare_with_chance(*row) for row in zip(has_signature, first, strict=True)]
     is_known = np.isfinite(preactivation).all((1, 2))
-    numbers = [[share, null.quantile, null.p_value] for share, null in compared]
-    share, quantile, p_value = np.where(is_known, np.array(numbers, dtype=float).T, np.nan)
+    shares = {}
+    for name, values in (("signature", preactivation), ("mirrored", -preactivation)):
+        has_course = find_signature(values)
+        compared = [compare_with_chance(*row) for row in zip(has_course, sets.first, strict=True)]
+        numbers = [[share, null.quantile, null.p_value] for share, null in compared]
+        share, quantile, p_value = np.where(is_known, np.array(numbers, dtype=float).T, np.nan)
+        null = "random_sets" if name == "signature" else "mirrored_sets"
+        shares |= {name: share, null: Null("random sets", quantile, p_value)}
     return {
         "moment": np.array(MOMENTS),
         "preactivation": preactivation,
-        "has_signature": has_signature.astype(int),
-        "signature": share,
-        "random_sets": Null("random sets", quantile, p_value),
+        "has_signature": find_signature(preactivation).astype(int),
+        **shares,
     }
 
 
@@ -429,14 +441,13 @@ def _compare_orders(
 ) -> dict[str, Any]:
     """Agreement of the first neurons of both halves, and of other leads with those at the half-lead."""
     halves = choose_first(rank(sets.effects), sets.n_together)
-    first = choose_first(rank(sets.effects.mean(0)), sets.n_together)
     names, found_again = ["two halves"], [compute_jaccard(halves[0], halves[1]).mean()]
     for at, lead in enumerate(found.twins.lead[1:], 1):
         patches = found.patch(network, at, **noise)
         effects = found.average(patches.measure_in_context(n_contexts=max(1, settings.n_contexts // 2)))
         other = choose_first(rank(effects.mean(0)), sets.n_together)
         names.append(f"lead {lead}")
-        found_again.append(compute_jaccard(first, other).mean())
+        found_again.append(compute_jaccard(sets.first, other).mean())
     by_chance = sets.n_together / max(2 * n_different - sets.n_together, sets.n_together)
     return {
         "compared": np.array(names),

@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float
 from ..network import NoiseRNN
 from ..subject import Subject
 from .attribution import DirectedTwins
-from .influence import average_halves, choose_first, draw_matched_sets, rank
+from .influence import average_all, average_halves, choose_first, draw_matched_sets, rank
 
 RANKINGS = ("effect", "size", "readout", "drive", "random")
 """Orders in which neurons are patched together.
@@ -46,6 +46,7 @@ class NeuronSets:
         self.n_together = min(n_together, n_neurons)
         self.sizes = np.array(sorted({k for k in _SIZES if k < n_neurons} | {self.n_together, n_neurons}))
         self.effects = average_halves(sums.sum(0))
+        self.first = choose_first(rank(average_all(sums.sum(0))), self.n_together)
         self.readout = _find_readout(network, found)
         scores = self._score(found, network, drive)
         self.rankings = [name for name in RANKINGS if name in scores]
@@ -89,6 +90,12 @@ class NeuronSets:
             options = {"n_sets": n_sets, "n_nearest": _N_NEAREST, "rng": rng}
             sets.append(draw_matched_sets(self.chosen[half], np.stack(features, axis=-1), **options))
         return found.assign(np.stack(sets, axis=1))
+
+    def measure_balance(self, found: DirectedTwins, network: NoiseRNN) -> float:
+        """Mean |Δh| of matched sets over that of the first neurons: 1 where the match is perfect."""
+        difference = np.abs(compare_activity(network, found))
+        first, matched = self.masks[2 + self.find_column(0)], self.masks[self.n_ranked :]
+        return float((difference * matched).sum() / matched.sum() / difference[first].mean())
 
     def choose_shown(self) -> Bool[np.ndarray, "kind twin neuron"]:
         """No neuron, the first by effect, one matched set, and all neurons."""

@@ -10,6 +10,7 @@ from orbitscope.circuit.signature import find_signature
 from orbitscope.circuit.twin_paths import KINDS
 from orbitscope.plots.circuit.carrier_profiles import (
     describe_carrier_profiles,
+    find_main,
     plot_carrier_profiles,
     plot_profiles,
 )
@@ -22,6 +23,7 @@ from orbitscope.plots.circuit.carriers import (
     plot_effects,
     plot_shares,
 )
+from orbitscope.plots.circuit.twin_paths import describe_twin_paths, plot_twin_paths
 from orbitscope.plots.style import EXACT_COLOR, NETWORK_COLOR
 from orbitscope.statistics import Estimate, Null
 
@@ -31,6 +33,15 @@ N_NEURONS = 6
 def bound(values, width):
     values = np.array(values, dtype=float)
     return Estimate(values, values - width, values + width)
+
+
+def make_paths():
+    """Three twins of the first direction and two of the second, which part as more neurons are patched."""
+    paths = np.zeros((len(KINDS), 2, 3, 5, 2))
+    paths[..., 0] = np.arange(len(KINDS))[:, None, None, None] * np.arange(5) / 4
+    paths[..., 1] = np.arange(3)[:, None]
+    paths[:, 1, 2] = np.nan
+    return paths
 
 
 @pytest.fixture
@@ -72,13 +83,16 @@ def result():
         has_signature=find_signature(preactivation).astype(int),
         signature=np.array([0.0, 0.5]),
         random_sets=Null("random sets", np.array([0.0, 0.5]), np.array([1.0, 0.33])),
+        balance=np.array(0.62),
+        mirrored=np.array([0.0, 0.5]),
+        mirrored_sets=Null("random sets", np.array([0.0, 0.5]), np.array([1.0, 0.4])),
         compared=np.array(["two halves", "lead 2", "lead 4"]),
         jaccard=np.array([1.0, 0.4, 0.6]),
         jaccard_by_chance=np.array(0.24),
         kind=np.array(KINDS),
-        twin_path=np.zeros((len(KINDS), 2, 1, 5, 2)),
-        cloud=np.zeros((3, 2)),
-        cloud_symbol=np.zeros(3, dtype=int),
+        twin_path=make_paths(),
+        cloud=np.array([[-6.0, -3.0], [6.0, 0.0], [0.0, 3.0]]),
+        cloud_symbol=np.array([0, 1, 1]),
         axis_share=np.array([0.8, 0.1]),
     )
 
@@ -93,9 +107,11 @@ def without_group(result):
 
 @pytest.fixture
 def without_preactivation(result):
-    unknown = {"preactivation": np.full((2, 3, N_NEURONS), np.nan), "signature": np.full(2, np.nan)}
+    unknown = {"preactivation": np.full((2, 3, N_NEURONS), np.nan)}
+    unknown |= {"signature": np.full(2, np.nan), "mirrored": np.full(2, np.nan)}
     chance = Null("random sets", np.full(2, np.nan))
-    return replace(result, **unknown, random_sets=chance, has_signature=np.zeros((2, N_NEURONS), dtype=int))
+    unknown |= {"random_sets": chance, "mirrored_sets": chance}
+    return replace(result, **unknown, has_signature=np.zeros((2, N_NEURONS), dtype=int))
 
 
 def repeat_directions(result, n_twins):
@@ -104,6 +120,7 @@ def repeat_directions(result, n_twins):
     names = [f"{i} → {i + 1}" for i in range(n)]
     paths = {"twin_path": result.twin_path[:, np.ones(n, dtype=int)]}
     fields = ("effect", "limit", "is_carrier", "preactivation", "has_signature", "signature", "random_sets")
+    fields += ("mirrored", "mirrored_sets")
     copies = {key: getattr(result, key)[np.ones(n, dtype=int)] for key in fields}
     symbols = {"origin": np.arange(n), "target": np.arange(1, n + 1), "direction": np.array(names)}
     groups = {"group": np.array(["all", *names]), "n_effective": bound([2.0] * (n + 1), 0.5)}
@@ -277,11 +294,46 @@ def test_one_direction_is_drawn_alone(result):
 
 
 def test_of_many_directions_those_with_most_twins_are_shown(result):
-    many = repeat_directions(result, [50, 90, 70, 40, 80, 60])
+    many = repeat_directions(result, [50, 90, 30, 40, 80, 60, 70, 20])
     titles = [ax.get_title(loc="left") for ax in plot_carrier_profiles(many).axes]
-    assert titles == ["1 → 2", "2 → 3", "4 → 5", "5 → 6"]
-    assert "The 4 directions with most twins, of 6." in describe_carrier_profiles(many)
-    assert "; 1 stands out, in 6 of 6 directions.**" in describe_carriers(many)
+    assert titles == ["0 → 1", "1 → 2", "3 → 4", "4 → 5", "5 → 6", "6 → 7"]
+    assert "The 6 directions with most twins, of 8." in describe_carrier_profiles(many)
+    assert "; 1 stands out, in 8 of 8 directions.**" in describe_carriers(many)
+
+
+def test_five_directions_leave_a_place_empty(result):
+    assert len(plot_carrier_profiles(repeat_directions(result, [50, 90, 30, 40, 80])).axes) == 5
+
+
+def test_of_directions_with_as_many_twins_that_with_carriers_is_shown(result):
+    assert find_main(replace(result, n_twins=np.array([80, 80]))) == 1
+    assert find_main(replace(result, n_twins=np.array([81, 80]))) == 0
+
+
+def test_the_opposite_course_is_said(result):
+    assert "With the opposite course: 0 → 2 0 % (p = 1); 2 → 0 50 % (p = 0.4)." in describe_carrier_profiles(
+        result
+    )
+
+
+def test_twins_of_one_direction_have_a_panel_for_each_patch(result):
+    figure = plot_twin_paths(result)
+    assert [ax.get_title(loc="left") for ax in figure.axes] == [
+        "stays",
+        "first 2 by effect",
+        "2 matched",
+        "switches",
+    ]
+    for kind, ax in enumerate(figure.axes):
+        drawn = [line.get_xydata() for line in ax.lines if len(line.get_xydata()) == 5]
+        np.testing.assert_allclose(drawn, result.twin_path[kind, 1])
+        assert ax.get_xlim()[0] < -6 < 6 < ax.get_xlim()[1]
+    caption = describe_twin_paths(result)
+    assert caption.startswith(
+        "**Patching the first neurons by effect has 70 [65, 75] % of the effect of patch"
+    )
+    assert "Paths of 2 twins (2 → 0) in the orbit plane, from 3 steps before the switch" in caption
+    assert "to the outcome 4 steps later" in caption
 
 
 @pytest.mark.parametrize("name", ["result", "without_group", "without_preactivation"])

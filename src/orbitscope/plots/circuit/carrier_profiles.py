@@ -37,7 +37,8 @@ _KINDS: dict[str, dict[str, Any]] = {
 }
 """Lines of profiles. Carriers have dots."""
 
-_MOST_PANELS = 4
+_MOST_PANELS = 6
+_PER_ROW = 3
 
 MOST_NAMED = 2
 """Directions that a first sentence names."""
@@ -47,14 +48,18 @@ MOST_NAMED = 2
 def plot_carrier_profiles(result: CarrierResult) -> Figure:
     """Pre-activation of the first neurons of each direction, beside the published signature."""
     shown = _choose_directions(result)
-    figure = build_figure(WIDTH if len(shown) > 1 else WIDTH / 2, 2.6)
-    axes = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
-    for ax, d in zip(axes, shown, strict=True):
+    n_rows = -(-len(shown) // _PER_ROW)
+    n_columns = -(-len(shown) // n_rows)
+    figure = build_figure(WIDTH if len(shown) > 1 else WIDTH / 2, 0.4 + 2.2 * n_rows)
+    axes = figure.subplots(n_rows, n_columns, sharey=True, squeeze=False).ravel()
+    for ax, d in zip(axes, shown, strict=False):
         plot_profiles(result, d, ax=ax)
-    for ax in axes[1:]:
-        ax.set_ylabel("")
+        if ax not in axes[::n_columns]:
+            ax.set_ylabel("")
+    for ax in axes[len(shown) :]:
+        ax.remove()
     if len(shown) > 1:
-        label_panels(axes.tolist())
+        label_panels(axes[: len(shown)].tolist())
     lines = [Line2D([], [], marker="o" if name == "carrier" else "", **look) for name, look in _KINDS.items()]
     shade = Patch(color=BAND_COLOR, linewidth=0)
     labels = [*_KINDS, "bounds of the signature"]
@@ -112,6 +117,11 @@ def find_size(result: CarrierResult) -> int:
     return min(int(result.settings["n_together"]), len(result.neuron))
 
 
+def find_main(result: CarrierResult) -> int:
+    """The direction with most twins; of several, that with most carriers."""
+    return int(np.lexsort((result.is_carrier.sum(1), result.n_twins))[-1])
+
+
 def rank_neurons(result: CarrierResult, direction: int) -> np.ndarray:
     """Neurons by falling effect."""
     return np.argsort(-result.effect.value[direction], kind="stable")
@@ -133,6 +143,7 @@ def describe_carrier_profiles(result: CarrierResult) -> str:
         "Shaded: bounds of the published signature, −1 or less, within ±½, ½ or more. "
         "Red: neurons that keep to all three. Black, with dots: carriers.",
         _list_signatures(result),
+        _say_mirrored(result),
         few if len(shown) < len(result.direction) else "",
     )
 
@@ -165,3 +176,20 @@ def _list_signatures(result: CarrierResult) -> str:
         "" if len(found) < 2 else " The first sentence corrects p for the number of directions (Holm)."
     )
     return f"Share with it: {'; '.join(found)}.{corrected}" if found else ""
+
+
+def _say_mirrored(result: CarrierResult) -> str:
+    """In which directions the first neurons fall silent, where the published ones fire."""
+    is_known = np.isfinite(result.mirrored)
+    if not is_known.any():
+        return ""
+    shares = [
+        f"{name} {format_number(100 * share)} % (p = {format_number(p_value, digits=2)})"
+        for name, share, p_value in zip(
+            result.direction[is_known].tolist(),
+            result.mirrored[is_known].tolist(),
+            result.mirrored_sets.p_value[is_known].tolist(),
+            strict=True,
+        )
+    ]
+    return f"With the opposite course: {'; '.join(shares)}."

@@ -28,10 +28,12 @@ from ..style import (
 from .carrier_profiles import (
     MOST_NAMED,
     describe_carrier_profiles,
+    find_main,
     find_size,
     plot_carrier_profiles,
     rank_neurons,
 )
+from .twin_paths import describe_twin_paths, plot_twin_paths
 
 _LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
     "effect": ("by effect", {"color": NETWORK_COLOR, "linewidth": 1.4, "zorder": 4}),
@@ -94,7 +96,7 @@ def _mark_null(ax: Axes, result: CarrierResult, null: Null, marker: str, color: 
 def plot_effects(result: CarrierResult, *, ax: Axes | None = None) -> Axes:
     """Effects of neurons in falling order, for the direction with most twins; carriers stand out."""
     ax = get_axes(ax)
-    d = _find_main(result)
+    d = find_main(result)
     order = rank_neurons(result, d)
     found, places = result.effect[d, order], np.arange(1, len(order) + 1)
     is_carrier = result.is_carrier[d, order] > 0
@@ -187,14 +189,9 @@ def _name_comparison(result: CarrierResult, name: str) -> str:
     return f"leads {name.removeprefix('lead ')}\nand {int(result.lead)}"
 
 
-def _find_main(result: CarrierResult) -> int:
-    """Direction with most twins."""
-    return int(np.argmax(result.n_twins))
-
-
 def describe_carriers(result: CarrierResult) -> str:
     """Caption of :func:`plot_carriers`."""
-    size, main = find_size(result), result.direction[_find_main(result)]
+    size, main = find_size(result), result.direction[find_main(result)]
     halves = "; ".join(
         f"{_LOOKS[name][0]} {result.n_half[i]}" for i, name in enumerate(result.ranking.tolist())
     )
@@ -263,6 +260,7 @@ def _say_nulls(result: CarrierResult, size: int) -> str:
     """What the first neurons hold, and what chance does."""
     first = result.ranking.tolist().index("effect")
     text = f"The first {size} hold {result.share_together[first]:%}{_say_null(result.matched)}."
+    text += f" Matched neurons differ {format_number(float(result.balance))} times as much."
     if not np.isfinite(result.concentration):
         return text
     share, draws = format_number(100 * float(result.concentration)), result.shuffled.draws
@@ -282,4 +280,5 @@ def _say_null(null: Null) -> str:
 FIGURES = (
     Drawing("carriers", plot_carriers, describe_carriers),
     Drawing("carrier_profiles", plot_carrier_profiles, describe_carrier_profiles, shows=("carriers",)),
+    Drawing("twin_paths", plot_twin_paths, describe_twin_paths, shows=("carriers",)),
 )
