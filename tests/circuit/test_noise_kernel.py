@@ -154,13 +154,21 @@ def test_too_few_switches_are_named_and_results_come_back(single, tmp_path):
 def test_opposite_switches_have_opposite_noise(single):
     assert single.pair.tolist() == ["0 ↔ 1"]
     assert float(single.pair_cosine.value[0]) < -0.99
-    assert single.pair_cosine.low[0] <= single.pair_cosine.value[0] <= single.pair_cosine.high[0] < -0.98
+    assert single.pair_cosine.low[0] <= single.pair_cosine.value[0] <= single.pair_cosine.high[0] < -0.97
 
 
 def test_the_cosine_of_opposite_directions_by_hand():
-    kernels = np.array([[1.0, 2.0], [2.0, 4.0], [-2.0, 1.0]])
-    found = noise_kernel._compare_opposite(kernels[..., None], [(0, 1), (0, 2)])
-    np.testing.assert_allclose(found, [1, 0], atol=1e-12)
+    """Noise that only one half has does not count; a kernel whose halves contradict each other has none."""
+    kernels = np.array([[1.0, 2.0], [2.0, 4.0], [-2.0, 1.0], [3.0, 0.0]])
+    halves = np.stack([kernels, kernels])[..., None]
+    pairs = [(0, 1), (0, 2), (1, 3)]
+    expected = [1, 0, 1 / np.sqrt(5)]
+    np.testing.assert_allclose(noise_kernel._compare_opposite(halves, pairs), expected, atol=1e-12)
+    longer = np.concatenate([halves, np.zeros_like(halves)], axis=-1)
+    longer[0, :, 1, 1] = 7
+    np.testing.assert_allclose(noise_kernel._compare_opposite(longer, pairs), expected, atol=1e-12)
+    halves[0, 1] *= -1
+    np.testing.assert_allclose(noise_kernel._compare_opposite(halves, pairs), [np.nan, 0, np.nan])
     both = noise_kernel.find_opposite(np.array([0, 1, 0, 2]), np.array([1, 0, 2, 1]))
     assert both == [(0, 1)]
 

@@ -63,10 +63,13 @@ def build_subspaces(
     n_controls: int,
     rng: np.random.Generator,
 ) -> Subspaces:
-    """Subspaces that follow from the directions of the noise before switches, the leading one first."""
+    """Subspaces that follow from the directions of the noise before switches, the leading one first.
+
+    There are none of equal drive without input weights, nor with a single input.
+    """
     leading = vectors[:1].T
     named = [leading, vectors[: min(n_deciding, len(vectors))].T, vectors[1:].T]
-    if w_ih is None:
+    if w_ih is None or len(vectors) == 1:
         return Subspaces(named, [])
     return Subspaces(named, [draw_equal_drive(w_ih, leading, rng=rng) for _ in range(n_controls)])
 
@@ -220,7 +223,9 @@ def measure_removals(
             ratio = np.where(hazard[:, :1] > 0, hazard / hazard[:, :1], np.nan)
         return np.where((is_unbounded | is_unbounded[0])[:, None], np.nan, ratio)
 
-    ratios = bootstrap_statistic(counts, divide, rng=rng, **settings.resampling).as_estimate()
+    ratios = _require_interval(
+        bootstrap_statistic(counts, divide, rng=rng, **settings.resampling).as_estimate()
+    )
     occupied = np.stack([count_steps(each, network.n_symbols) for each in symbols[: 1 + n_named]], axis=1)
     changes = (symbols[: 1 + n_named, :, 1:] != symbols[: 1 + n_named, :, :-1]).sum(2).T.astype(float)
     changes[:, is_unbounded[: 1 + n_named]] = np.nan
@@ -241,6 +246,12 @@ def measure_removals(
         equal_by_dose=np.concatenate([nothing[None], between, equal[None]]),
         note=_say_unbounded(is_unbounded),
     )
+
+
+def _require_interval(found: Estimate) -> Estimate:
+    """NaN where some resamples are undefined: a symbol that is hardly visited has no hazard to speak of."""
+    is_known = np.isfinite(found.low) & np.isfinite(found.high)
+    return Estimate(*(np.where(is_known, part, np.nan) for part in (found.value, found.low, found.high)))
 
 
 def _say_unbounded(is_unbounded: np.ndarray) -> str:

@@ -70,10 +70,11 @@ def plot_energy(result: NoiseKernelResult, *, ax: Axes | None = None) -> Axes:
 def plot_replay(result: NoiseKernelResult, *, ax: Axes | None = None) -> Axes:
     """Effect of replaying each subspace, as a share of replaying all; equal drive beside."""
     ax = get_axes(ax)
-    places = np.arange(len(result.subspace))
-    ax.bar(places, np.nan_to_num(result.replay.value), _WIDTH, color=NETWORK_COLOR, linewidth=0)
-    ax.vlines(places, result.replay.low, result.replay.high, color="black", linewidth=0.9)
-    names = [_name_subspace(result, i) for i in range(len(places))]
+    rows = [i for i, _ in result.list_subspaces()]
+    places, found = np.arange(len(rows)), result.replay[rows]
+    ax.bar(places, np.nan_to_num(found.value), _WIDTH, color=NETWORK_COLOR, linewidth=0)
+    ax.vlines(places, found.low, found.high, color="black", linewidth=0.9)
+    names = [_name_subspace(result, i) for i in rows]
     if len(result.replay_equal):
         at = np.full(len(result.replay_equal), len(places))
         ax.plot(at, result.replay_equal, "o", color=FLOOR_COLOR, markersize=3)
@@ -90,26 +91,26 @@ def plot_replay(result: NoiseKernelResult, *, ax: Axes | None = None) -> Axes:
 def plot_removal(result: NoiseKernelResult, *, ax: Axes | None = None) -> Axes:
     """Hazard of each direction of switching without a subspace, over that with all noise."""
     ax = get_axes(ax)
-    n_directions = len(result.direction)
-    places = np.arange(len(result.subspace) + bool(len(result.removal_equal)))
+    rows, n_directions = [i for i, _ in result.list_subspaces()], len(result.direction)
+    names = [_name_subspace(result, i) for i in rows]
+    if len(result.removal_equal):
+        names.append("equal\ndrive")
     for j, name in enumerate(result.direction.tolist()):
         color = SYMBOL_COLORS[j % len(SYMBOL_COLORS)]
         shift = 0.5 * ((j + 0.5) / n_directions - 0.5)
-        at, found = np.arange(len(result.subspace)) + shift, result.removal[:, j]
+        at, found = np.arange(len(rows)) + shift, result.removal[rows, j]
         ax.vlines(at, found.low, found.high, color=color, linewidth=1.2)
         ax.plot(at, found.value, "o", color=color, markersize=4, label=name)
         if len(result.removal_equal):
             controls = result.removal_equal[:, j]
-            ax.plot(
-                np.full(len(controls), places[-1] + shift), controls, "o", color=FLOOR_COLOR, markersize=3
-            )
-    names = [_name_subspace(result, i) for i in range(len(result.subspace))]
-    ax.set_xticks(places, [*names, "equal\ndrive"][: len(places)])
+            at = np.full(len(controls), len(rows) + shift)
+            ax.plot(at, controls, "o", color=FLOOR_COLOR, markersize=3)
+    ax.set_xticks(np.arange(len(names)), names)
     ax.axhline(1, color=EXACT_COLOR, linestyle=":", linewidth=0.8)
     ax.tick_params(axis="x", length=0)
     ax.set(
         ylabel="hazard without it\n(share of that with all noise)",
-        xlim=(-0.6, len(places) - 0.4),
+        xlim=(-0.6, len(names) - 0.4),
         ylim=(0, None),
     )
     return ax
@@ -123,7 +124,7 @@ def _name_subspace(result: NoiseKernelResult, i: int) -> str:
 def describe_noise_kernel(result: NoiseKernelResult) -> str:
     """Caption of :func:`plot_noise_kernel`."""
     settings = result.settings
-    replay = "; ".join(f"{name}: {result.replay[i]}" for i, name in enumerate(result.subspace.tolist()))
+    replay = "; ".join(f"{name}: {result.replay[i]}" for i, name in result.list_subspaces())
     return begin_with(
         _say_seen(result),
         "a, Mean noise before switches minus that at times of equal age without one, along the leading "
