@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from latches import make_driven_latches, make_gated_latch, start_saturated
+from latches import make_driven_latches, make_gated_latch, make_latch, start_saturated
 from scipy.stats import norm
 
 from orbitscope.circuit import noise_kernel, switches
@@ -131,6 +131,23 @@ def test_a_cell_without_input_weights_has_no_subspaces_of_equal_drive():
     assert len(found.replay_equal) == 0
     assert found.status["notes"] == ["no input weights: no subspaces of equal drive"]
     assert found.replay.value[0] == pytest.approx(1, abs=0.15)
+
+
+def test_a_single_input_is_the_leading_direction_and_nothing_is_left():
+    found = run(make_latch())
+    assert np.abs(found.leading).tolist() == [1]
+    assert found.n_noise_directions.tolist() == [1, 1, 0]
+    assert found.replay.value[0] == pytest.approx(1, abs=1e-12)
+    assert len(found.replay_equal) == len(found.n_equal) == 0
+    assert found.status["notes"] == ["a single input: no subspaces of equal drive"]
+    keys = [quantity.key for quantity in found.headline()]
+    assert "replay[leading]" in keys
+    assert not any("rest" in key for key in keys)
+
+
+def test_a_process_of_one_state_leaves_one_direction():
+    one = HMM([1.0], [[1.0]], [[0.3, 0.7]])
+    assert run(make_driven_latches(INPUTS[0]), one).n_noise_directions.tolist() == [1, 1, 5]
 
 
 def test_where_symbols_flicker_there_is_no_effect_to_replay():

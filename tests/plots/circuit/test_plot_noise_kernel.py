@@ -12,6 +12,7 @@ from orbitscope.plots.circuit.noise_kernel import (
     plot_removal,
     plot_replay,
 )
+from orbitscope.plots.style import get_symbol_color
 from orbitscope.statistics import Estimate, Null
 
 
@@ -72,10 +73,27 @@ def test_lines_and_bars_are_the_numbers_of_the_result(result):
 
 def test_removal_has_every_direction_beside_equal_drive(result):
     ax = plot_removal(result)
-    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    dots = [line for line in ax.lines if line.get_marker() in "o^"]
     np.testing.assert_allclose(dots[0].get_ydata(), result.removal.value[:, 0])
     np.testing.assert_allclose(dots[1].get_ydata(), result.removal_equal[:, 0])
     np.testing.assert_allclose(dots[2].get_ydata(), result.removal.value[:, 1])
+
+
+def test_a_direction_has_the_colour_of_the_symbol_after(result):
+    first, second = plot_projections(result).lines[:2]
+    assert (first.get_color(), second.get_color()) == (get_symbol_color(2), get_symbol_color(0))
+    assert first.get_linestyle() != second.get_linestyle()
+    dots = [line for line in plot_removal(result).lines if line.get_label() in ("0 → 2", "2 → 0")]
+    assert [dot.get_color() for dot in dots] == [get_symbol_color(2), get_symbol_color(0)]
+    assert dots[0].get_marker() != dots[1].get_marker()
+
+
+def test_hazards_that_are_undefined_are_said(result):
+    assert "Missing" not in describe_noise_kernel(result)
+    removal = result.removal.value.copy()
+    removal[2, 1] = np.nan
+    caption = describe_noise_kernel(replace(result, removal=Estimate(removal)))
+    assert "Missing: from symbols that are hardly visited then." in caption
 
 
 def test_the_caption_has_the_numbers_of_the_result(result):
