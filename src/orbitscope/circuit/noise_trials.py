@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float, Int
 
 from ..dynamics.driving.driven_states import DrivenPath
-from ..network import NoiseRNN
+from ..network import NoiseRNN, fork_generator
 from ..statistics import Estimate, bootstrap_statistic
+from ..system.threads import map_parallel
 from .commitment import OUTCOME_STEPS
 from .noise_subspaces import UNBOUNDED, Damping, draw_equal_drive, replay_parts, run_damped
 from .switches import FEWEST_EVENTS
@@ -114,15 +115,20 @@ def measure_replays(
         )
         return Replays(none.named, none.equal, note)
 
+    folds = chosen.trajectory % len(by_fold)
+    jobs = [(fold, np.flatnonzero(folds == fold), fork_generator(generator)) for fold in np.unique(folds)]
+
+    def run(job: tuple[int, np.ndarray, torch.Generator]) -> np.ndarray:
+        fold, rows, source = job
+        whole = np.eye(network.input_size)
+        parts = [whole[:, :0], whole, *by_fold[fold].named, *by_fold[fold].equal]
+        options = {"n_rollouts": settings.n_rollouts, "noise_std": noise_std, "generator": source}
+        return _replay(network, path, chosen.select(rows), parts, settings.replay_steps, options)
+
     # Nothing, everything, then each subspace.
     gone = np.empty((2 + n_named + n_equal, len(chosen)))
-    for fold, subspaces in enumerate(by_fold):
-        rows = np.flatnonzero(chosen.trajectory % len(by_fold) == fold)
-        if len(rows):
-            whole = np.eye(network.input_size)
-            parts = [whole[:, :0], whole, *subspaces.named, *subspaces.equal]
-            options = {"n_rollouts": settings.n_rollouts, "noise_std": noise_std, "generator": generator}
-            gone[:, rows] = _replay(network, path, chosen.select(rows), parts, settings.replay_steps, options)
+    for (_, rows, _), values in zip(jobs, map_parallel(run, jobs), strict=True):
+        gone[:, rows] = values
 
     effect = float((gone[1] - gone[0]).mean())
     if effect < LEAST_EFFECT:
