@@ -127,6 +127,8 @@ def test_half_leads_of_known_curves():
         ]
     )
     np.testing.assert_allclose(find_half_lead(curves), [2.5, 0, 4, 1, 1])
+    unknown = np.array([[np.nan] * 3, [1.0, np.nan, np.nan]])
+    np.testing.assert_array_equal(find_half_lead(unknown), [np.nan, np.nan])
 
 
 def test_the_rise_time_of_a_ramp_is_known():
@@ -159,5 +161,14 @@ def test_same_seed_same_result_and_it_comes_back_from_its_file(tmp_path):
     assert first == again
     save_result(first, tmp_path / "commitment.nc")
     assert load_result(tmp_path / "commitment.nc", CommitmentResult) == first
+    assert np.isnan(first.process_half_lead).all()
+    assert not any(quantity.beside for quantity in first.headline())
     keys = [quantity.key for quantity in first.headline()]
     assert keys[:3] == ["half_lead[all]", "half_lead[0-1]", "half_lead[1-0]"]
+
+
+def test_a_process_of_one_state_is_not_decided_ahead():
+    one = HMM([1.0], [[1.0]], [[0.3, 0.7]])
+    found = run(make_latch(), one, max_lead=2)
+    np.testing.assert_allclose(found.process_decided[:, 1:], 0, atol=1e-12)
+    assert found.process_half_lead.tolist() == [0, 0, 0]

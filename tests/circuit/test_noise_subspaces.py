@@ -6,7 +6,6 @@ from latches import make_latch, start_saturated
 from orbitscope.circuit.noise_subspaces import (
     UNBOUNDED,
     Damping,
-    damp,
     draw_equal_drive,
     measure_drive_share,
     project,
@@ -54,14 +53,6 @@ def test_a_projection_keeps_what_lies_in_it():
     kept = project(noise, basis)
     torch.testing.assert_close(project(kept, basis), kept)
     torch.testing.assert_close((noise - kept) @ basis, torch.zeros(5, 2).double())
-
-
-def test_a_dose_scales_the_part_in_a_subspace_and_nothing_else():
-    basis = torch.from_numpy(draw_basis(2))
-    noise = torch.randn(5, 6, generator=seeded()).double()
-    damped = damp(noise, basis, 0.25)
-    torch.testing.assert_close(damped @ basis, 0.75 * noise @ basis)
-    torch.testing.assert_close(damped - project(damped, basis), noise - project(noise, basis))
 
 
 def test_nothing_removed_is_the_intact_run_and_all_removed_is_silence():

@@ -4,11 +4,14 @@ import torch
 from latches import make_latch, start_saturated
 
 from orbitscope.circuit.switches import PART, SwitchResult, SwitchSettings, replay_switches
-from orbitscope.errors import UndefinedAnalysisError
+from orbitscope.dynamics.driving.driven_states import NoStationaryRegimeError
+from orbitscope.errors import InputError, UndefinedAnalysisError
 from orbitscope.hmm import HMM, compute_symbol_matrix, compute_volatility, load_preset
+from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
 from orbitscope.runs.zoo import load_network
 from orbitscope.subject import Subject
+from orbitscope.workflows.analyse import analyse
 
 SIZES = {"n_trajectories": 60, "n_steps": 200, "burn_in": 20, "n_resamples": 200}
 
@@ -91,3 +94,47 @@ def test_states_are_driven_again_and_directions_with_few_switches_are_named(tmp_
         subject.network.w_out.mul_(-1)
     with pytest.raises(UndefinedAnalysisError, match="their symbols differ"):
         replay_switches(subject)
+
+
+def test_a_network_that_shows_one_symbol_has_no_switches():
+    """Its output has no weights; a network that is made for one symbol is refused at once."""
+    network = start_saturated(make_latch())
+    with torch.no_grad():
+        network.w_out.zero_()
+    with pytest.raises(UndefinedAnalysisError, match="did not in 12000 steps"):
+        run(network)
+    with pytest.raises(InputError, match="`n_symbols` must be ≥ 2, got 1"):
+        build_network(1, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_process_of_one_state_has_hazards_and_no_changes_of_state():
+    one = HMM([1.0], [[1.0]], [[0.3, 0.7]])
+    _, found = run(start_saturated(make_latch()), one)
+    np.testing.assert_allclose(found.process_hazard, [0.7, 0.3])
+    assert np.isnan(found.decoder_jitter)
+    assert np.isnan(found.decoder_missed)
+    assert "decoder_missed" not in [quantity.key for quantity in found.headline()]
+
+
+def test_a_network_without_bound_has_no_regime_to_count_in():
+    network = build_network(2, hidden_size=8, input_size=4, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        network.cell.w_hh.mul_(20)
+    with pytest.raises(NoStationaryRegimeError, match="activity must stay below"):
+        run(network)
+
+
+def test_parts_that_need_switches_are_skipped_where_there_are_none():
+    network = start_saturated(make_latch(flip=1e-9))
+    settings = {"switches": SIZES}
+    found = analyse(network, only=["commitment", "noise_kernel"], settings=settings)
+    assert {outcome.part: outcome.status for outcome in found.outcomes} == dict.fromkeys(
+        ("switches", "commitment", "noise_kernel"), "undefined"
+    )
+    assert "must change its most probable symbol" in found.outcomes[0].reason
+    assert all("switches" in outcome.reason for outcome in found.outcomes[1:])
+
+
+def test_a_single_trajectory_has_no_intervals():
+    with pytest.raises(UndefinedAnalysisError, match="`switches.n_trajectories` must be ≥ 2, got 1"):
+        run(start_saturated(make_latch()), n_trajectories=1)

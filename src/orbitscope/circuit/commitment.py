@@ -198,7 +198,8 @@ def compute_commitment(subject: Subject, settings: CommitmentSettings) -> Commit
     process = measure_process(
         subject.hmm, (origin[1:], target[1:]), symbols.shape, max_lead=settings.max_lead, rng=rng
     )
-    nearest = int(np.clip(np.rint(half_lead.value[0]), 0, settings.max_lead))
+    is_known = bool(np.isfinite(half_lead.value[0]))
+    nearest = int(np.clip(np.rint(half_lead.value[0]), 0, settings.max_lead)) if is_known else 0
     return CommitmentResult(
         settings=subject.record(settings) | {"outcome_steps": OUTCOME_STEPS},
         status={"left_out": _list_left_out(subject.found["switches"], groups)},
@@ -219,7 +220,9 @@ def compute_commitment(subject: Subject, settings: CommitmentSettings) -> Commit
         lead_over_rise=found.derive(lambda values: _divide_by_rise(shapes, values)),
         region=np.array(REGIONS),
         region_share=found.derive(lambda values: shapes.split(values)[2]),
-        decided_in=found.derive(lambda values: shapes.split(values)[2][..., nearest, :]),
+        decided_in=found.derive(
+            lambda values: np.where(is_known, shapes.split(values)[2][..., nearest, :], np.nan)
+        ),
     )
 
 
@@ -281,6 +284,7 @@ def find_half_lead(decided: Float[np.ndarray, "... lead"]) -> Float[np.ndarray, 
     """Lead at which a curve that starts at lead 0 falls through ½; 0 where it is below ½ at lead 1 already.
 
     Between leads it is interpolated. A curve that stays above ½ has the last lead at which it is known.
+    NaN if it is not known at lead 1.
     """
     n_leads = decided.shape[-1]
     below = ~(decided >= 0.5)  # a lead without events ends the curve, too
@@ -290,7 +294,8 @@ def find_half_lead(decided: Float[np.ndarray, "... lead"]) -> Float[np.ndarray, 
     after = np.take_along_axis(decided, np.minimum(first, n_leads - 1)[..., None], -1)[..., 0]
     with np.errstate(invalid="ignore", divide="ignore"):
         part = np.where(np.isfinite(after) & (first < n_leads), (before - 0.5) / (before - after), 0.0)
-    return np.where(first == 1, 0.0, first - 1 + np.clip(part, 0.0, 1.0))
+    half_lead = np.where(first == 1, 0.0, first - 1 + np.clip(part, 0.0, 1.0))
+    return np.where(np.isnan(decided[..., 1]), np.nan, half_lead)
 
 
 def find_rise_time(margin: Float[np.ndarray, "... offset"]) -> Float[np.ndarray, "..."]:

@@ -142,9 +142,8 @@ DEFINITIONS = define(
         label="noise before {}, cosine of both directions",
         meaning="Agreement of the noise before switches in opposite directions: of both kernels in the space "
         "of the deciding directions, which is fitted to the other half.",
-        equation="k_ab · k_ba / (|k_ab| |k_ba|), summed over lags and deciding directions",
-        reading="−1: the noise of one sign makes one switch, that of the other sign the way back. Few "
-        "switches pull it towards 0.",
+        equation="k_ab · k_ba / (|k_ab| |k_ba|), products of two halves, over lags and deciding directions",
+        reading="−1: the noise of one sign makes one switch, that of the other sign the way back.",
         test=f"{_TESTS}::test_opposite_switches_have_opposite_noise",
     ),
 )
@@ -297,26 +296,30 @@ class NoiseKernelResult(Result):
             DEFINITIONS["replay"].measure(
                 self.replay[i], name.replace(" ", "_"), name=_IN_WORDS[name], beside=() if i else equal
             )
-            for i, name in self._list_different()
+            for i, name in self.list_subspaces()
         ]
 
-    def _list_different(self) -> list[tuple[int, str]]:
-        """Subspaces; not all deciding directions where there is one only, the leading one."""
-        is_same = self.n_noise_directions == self.n_noise_directions[0]
-        return [(i, name) for i, name in enumerate(self.subspace.tolist()) if i == 0 or not is_same[i]]
+    def list_subspaces(self) -> list[tuple[int, str]]:
+        """Places and names of subspaces that differ.
+
+        Not all deciding directions where there is one only, nor the rest of a single input.
+        """
+        names, sizes = self.subspace.tolist(), self.n_noise_directions.tolist()
+        is_named = [True, sizes[1] > 1, sizes[2] > 0]
+        return [(i, names[i]) for i in range(len(names)) if is_named[i]]
 
     def _list_removals(self) -> list[Quantity]:
         quantities = []
         for j, direction in enumerate(self.direction.tolist()):
             controls = _refer_to_equal(self.removal_equal[:, j])
-            for i, name in self._list_different():
+            for i, name in self.list_subspaces():
                 index = f"{name.replace(' ', '_')},{self.origin[j]}-{self.target[j]}"
                 label = f"{direction} without {_IN_WORDS[name]}"
                 beside = (*known_value("if it does nothing", 1.0), *(() if i else controls))
                 quantities.append(
                     DEFINITIONS["removal"].measure(self.removal[i, j], index, name=label, beside=beside)
                 )
-        for i, name in self._list_different():
+        for i, name in self.list_subspaces():
             index, words = name.replace(" ", "_"), _IN_WORDS[name]
             known = (Reference("with all noise", Estimate(self.occupancy), "share"),)
             quantities += [
@@ -400,7 +403,8 @@ def compute_noise_kernel(subject: Subject, settings: NoiseKernelSettings) -> Noi
     across = kernels.project_across(n_kept, rng=rng, **settings.resampling)
     opposite = find_opposite(found.origin[rows], found.target[rows])
     names = [" ↔ ".join(found.name_symbol(symbol) for symbol in pairs[i]) for i, _ in opposite]
-    no_controls = "" if whole.equal else "no input weights: no subspaces of equal drive"
+    why = "no input weights" if w_ih is None else "a single input"
+    no_controls = "" if whole.equal else f"{why}: no subspaces of equal drive"
     return NoiseKernelResult(
         settings=subject.record(settings),
         status={"notes": [note for note in (no_controls, replays.note, removals.note) if note]},
@@ -414,9 +418,9 @@ def compute_noise_kernel(subject: Subject, settings: NoiseKernelSettings) -> Noi
         swapped=swapped,
         length=np.array(_find_length(energies)),
         leading=leading,
-        projection=kernels.project_across(1, rng=rng, **settings.resampling).as_estimate()[..., 0],
+        projection=kernels.project_across(1, rng=rng, **settings.resampling).as_estimate()[0, ..., 0],
         pair=np.array(names, dtype=str),
-        pair_cosine=across.derive(lambda values: _compare_opposite(values, opposite)),
+        pair_cosine=across.derive(lambda values: _compare_opposite(values[..., 1:, :, :, :], opposite)),
         singular_value=singular,
         singular_limit=np.array(limit),
         rank=np.array(rank),
@@ -515,13 +519,20 @@ def find_opposite(
 
 
 def _compare_opposite(
-    projection: Float[np.ndarray, "... direction lag kept"], opposite: list[tuple[int, int]]
+    halves: Float[np.ndarray, "... 2 direction lag kept"], opposite: list[tuple[int, int]]
 ) -> Float[np.ndarray, "... pair"]:
-    """Cosine of the projected kernels of opposite directions."""
-    flat = projection.reshape(*projection.shape[:-2], -1)
-    one, other = (flat[..., [pair[k] for pair in opposite], :] for k in (0, 1))
-    lengths = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
-    return np.clip((one * other).sum(-1) / lengths, -1, 1)
+    """Cosine of the projected kernels of opposite directions, from products of two halves.
+
+    The length of a kernel by itself holds the noise of its mean, which would pull the cosine towards 0. NaN
+    where the halves of a kernel have no energy in common.
+    """
+    flat = halves.reshape(*halves.shape[:-2], -1)
+    products = np.einsum("...if,...jf->...ij", flat[..., 0, :, :], flat[..., 1, :, :])
+    i, j = (np.array([pair[k] for pair in opposite], dtype=int) for k in (0, 1))
+    energies = products[..., i, i] * products[..., j, j]
+    is_known = (products[..., i, i] > 0) & (products[..., j, j] > 0)
+    lengths = np.sqrt(np.where(is_known, energies, np.nan))
+    return np.clip((products[..., i, j] + products[..., j, i]) / 2 / lengths, -1, 1)
 
 
 def _compare_with_input(w_ih: np.ndarray | None, leading: np.ndarray) -> dict[str, np.ndarray]:

@@ -79,13 +79,6 @@ def project(
     return (noise @ basis) @ basis.T
 
 
-def damp(
-    noise: Float[Tensor, "*batch input"], basis: Float[Tensor, "input direction"], dose: float
-) -> Float[Tensor, "*batch input"]:
-    """Noise whose part in a subspace is scaled by 1 − dose."""
-    return noise - dose * project(noise, basis)
-
-
 @torch.no_grad()
 def run_damped(
     network: NoiseRNN,
@@ -106,23 +99,23 @@ def run_damped(
     (damping, trajectory, time)
         ``UNBOUNDED`` from where activity exceeds ``LARGEST_STATE``, or shortly before.
     """
-    bases = [torch.from_numpy(damping.basis).to(network.w_out) for damping in dampings]
-    doses = [damping.dose for damping in dampings]
+    bases = {id(damping.basis): torch.from_numpy(damping.basis).to(network.w_out) for damping in dampings}
     sizes = _split(n_trajectories, _BLOCK_TRAJECTORIES)
 
     def run(job: tuple[int, torch.Generator]) -> Tensor:
         size, source = job
-        state, symbols = network.initial_state(size * len(bases)), []
+        state, symbols = network.initial_state(size * len(dampings)), []
         for first in range(0, burn_in + n_steps, _CHUNK_STEPS):
             steps = min(_CHUNK_STEPS, burn_in + n_steps - first)
             noise = draw_noise_(state.new_empty(steps, size, network.input_size), noise_std, source)
-            damped = [damp(noise, basis, dose) for basis, dose in zip(bases, doses, strict=True)]
+            parts = {key: project(noise, basis) for key, basis in bases.items()}  # the same for all doses
+            damped = [noise - damping.dose * parts[id(damping.basis)] for damping in dampings]
             states = network.unroll(state, torch.cat(damped, dim=1))
             shown = network.compute_logits(states).argmax(-1).to(torch.int16)
             state = states[-1].clone()
             is_bounded = state.abs().amax(1) <= LARGEST_STATE  # not NaN either
             symbols.append(torch.where(is_bounded, shown, UNBOUNDED))
-        return torch.cat(symbols)[burn_in:].reshape(n_steps, len(bases), size)
+        return torch.cat(symbols)[burn_in:].reshape(n_steps, len(dampings), size)
 
     blocks = map_parallel(run, [(size, fork_generator(generator)) for size in sizes])
     return torch.cat(blocks, dim=2).permute(1, 2, 0).cpu().numpy()

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 
 from ..dynamics.driving.driven_states import DrivenPath
-from ..network import NoiseRNN
+from ..network import NoiseRNN, fork_generator
 from ..statistics import Estimate, bootstrap_statistic
+from ..system.threads import map_parallel
 from .commitment import OUTCOME_STEPS
 from .noise_subspaces import UNBOUNDED, Damping, draw_equal_drive, replay_parts, run_damped
 from .switches import FEWEST_EVENTS
@@ -36,7 +37,7 @@ class TrialSettings(Protocol):
     burn_in: int
 
     @property
-    def resampling(self) -> dict[str, float]:
+    def resampling(self) -> dict[str, Any]:
         """Keyword arguments of a bootstrap."""
         ...
 
@@ -63,10 +64,13 @@ def build_subspaces(
     n_controls: int,
     rng: np.random.Generator,
 ) -> Subspaces:
-    """Subspaces that follow from the directions of the noise before switches, the leading one first."""
+    """Subspaces that follow from the directions of the noise before switches, the leading one first.
+
+    There are none of equal drive without input weights, nor with a single input.
+    """
     leading = vectors[:1].T
     named = [leading, vectors[: min(n_deciding, len(vectors))].T, vectors[1:].T]
-    if w_ih is None:
+    if w_ih is None or len(vectors) == 1:
         return Subspaces(named, [])
     return Subspaces(named, [draw_equal_drive(w_ih, leading, rng=rng) for _ in range(n_controls)])
 
@@ -111,15 +115,20 @@ def measure_replays(
         )
         return Replays(none.named, none.equal, note)
 
+    folds = chosen.trajectory % len(by_fold)
+    jobs = [(fold, np.flatnonzero(folds == fold), fork_generator(generator)) for fold in np.unique(folds)]
+
+    def run(job: tuple[int, np.ndarray, torch.Generator]) -> np.ndarray:
+        fold, rows, source = job
+        whole = np.eye(network.input_size)
+        parts = [whole[:, :0], whole, *by_fold[fold].named, *by_fold[fold].equal]
+        options = {"n_rollouts": settings.n_rollouts, "noise_std": noise_std, "generator": source}
+        return _replay(network, path, chosen.select(rows), parts, settings.replay_steps, options)
+
     # Nothing, everything, then each subspace.
     gone = np.empty((2 + n_named + n_equal, len(chosen)))
-    for fold, subspaces in enumerate(by_fold):
-        rows = np.flatnonzero(chosen.trajectory % len(by_fold) == fold)
-        if len(rows):
-            whole = np.eye(network.input_size)
-            parts = [whole[:, :0], whole, *subspaces.named, *subspaces.equal]
-            options = {"n_rollouts": settings.n_rollouts, "noise_std": noise_std, "generator": generator}
-            gone[:, rows] = _replay(network, path, chosen.select(rows), parts, settings.replay_steps, options)
+    for (_, rows, _), values in zip(jobs, map_parallel(run, jobs), strict=True):
+        gone[:, rows] = values
 
     effect = float((gone[1] - gone[0]).mean())
     if effect < LEAST_EFFECT:
@@ -127,7 +136,7 @@ def measure_replays(
         return Replays(none.named, none.equal, note)
     sums = np.zeros((len(path.start), len(gone) - 1))
     np.add.at(sums, chosen.trajectory, (gone[1:] - gone[0]).T)
-    shares = bootstrap_statistic(sums, _divide_by_first, rng=rng, **settings.resampling).as_estimate()  # type: ignore[arg-type]
+    shares = bootstrap_statistic(sums, _divide_by_first, rng=rng, **settings.resampling).as_estimate()
     return Replays(shares[:n_named], shares.value[n_named:], "")
 
 
@@ -220,15 +229,14 @@ def measure_removals(
             ratio = np.where(hazard[:, :1] > 0, hazard / hazard[:, :1], np.nan)
         return np.where((is_unbounded | is_unbounded[0])[:, None], np.nan, ratio)
 
-    ratios = bootstrap_statistic(counts, divide, rng=rng, **settings.resampling).as_estimate()  # type: ignore[arg-type]
+    ratios = _require_interval(
+        bootstrap_statistic(counts, divide, rng=rng, **settings.resampling).as_estimate()
+    )
     occupied = np.stack([count_steps(each, network.n_symbols) for each in symbols[: 1 + n_named]], axis=1)
     changes = (symbols[: 1 + n_named, :, 1:] != symbols[: 1 + n_named, :, :-1]).sum(2).T.astype(float)
     changes[:, is_unbounded[: 1 + n_named]] = np.nan
     whole_ratios = bootstrap_statistic(
-        changes,
-        lambda sums: np.where(sums[:, :1] > 0, sums / sums[:, :1], np.nan),
-        rng=rng,
-        **settings.resampling,
+        changes, _divide_by_intact, rng=rng, **settings.resampling
     ).as_estimate()
     first_equal, first_dosed = 1 + n_named, 1 + n_named + n_equal
     leading = [0, *range(first_dosed, len(symbols), 1 + n_equal), 1]
@@ -239,11 +247,17 @@ def measure_removals(
         named=ratios[1:first_equal],
         equal=equal,
         rate=whole_ratios[1:],
-        occupancy=bootstrap_statistic(occupied, _find_largest, rng=rng, **settings.resampling).as_estimate(),  # type: ignore[arg-type]
+        occupancy=bootstrap_statistic(occupied, _find_largest, rng=rng, **settings.resampling).as_estimate(),
         by_dose=ratios[leading],
         equal_by_dose=np.concatenate([nothing[None], between, equal[None]]),
         note=_say_unbounded(is_unbounded),
     )
+
+
+def _require_interval(found: Estimate) -> Estimate:
+    """NaN where some resamples are undefined: a symbol that is hardly visited has no hazard to speak of."""
+    is_known = np.isfinite(found.low) & np.isfinite(found.high)
+    return Estimate(*(np.where(is_known, part, np.nan) for part in (found.value, found.low, found.high)))
 
 
 def _say_unbounded(is_unbounded: np.ndarray) -> str:
@@ -259,6 +273,12 @@ def count_steps(
 ) -> Float[np.ndarray, "trajectory symbol"]:
     """Steps in each symbol; none where there is no symbol."""
     return np.stack([(symbols == symbol).sum(1) for symbol in range(n_symbols)], axis=1).astype(float)
+
+
+def _divide_by_intact(sums: Float[np.ndarray, "batch damping"]) -> Float[np.ndarray, "batch damping"]:
+    """Every sum over the first; NaN where that is 0."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(sums[:, :1] > 0, sums / sums[:, :1], np.nan)
 
 
 def _find_largest(sums: Float[np.ndarray, "batch damping symbol"]) -> Float[np.ndarray, "batch damping"]:

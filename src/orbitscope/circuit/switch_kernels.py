@@ -1,5 +1,7 @@
 """Mean noise before switches beyond that at times without one: energy, directions, and their nulls."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import ndtri
@@ -113,10 +115,13 @@ class SwitchKernels:
         value = float(found.estimate)
         return Estimate(value, value - half_width, value + half_width)
 
-    def project_across(
-        self, n_kept: int, *, rng: np.random.Generator, **resampling: float
-    ) -> BootstrapResult:
-        """Kernels (direction, lag, kept) along the first modes, which are those of the other half.
+    def project_across(self, n_kept: int, *, rng: np.random.Generator, **resampling: Any) -> BootstrapResult:
+        """Kernels of all switches and of each half along the first modes, which are those of the other half.
+
+        Returns
+        -------
+        BootstrapResult
+            (part, direction, lag, kept); parts are all switches, then the halves.
 
         Notes
         -----
@@ -125,16 +130,22 @@ class SwitchKernels:
         """
         modes = self.find_modes()[0][:n_kept]
         modes[0] *= np.sign(modes[0] @ self.find_leading())
-        values = np.empty((len(self.code), self.n_lags, n_kept))
+        is_in = self.code[:, None] == np.arange(self.n_directions)
+        sums = np.zeros((self.n_trajectories, 2, 2, self.n_directions, self.n_lags, n_kept))
         for half in HALVES:
             other = self.find_modes_without(half, 2)[:n_kept]
             left, _, right = np.linalg.svd(other @ modes.T)
             rows = self.half == half
             noise = self.flat[rows].reshape(-1, self.n_lags, self.n_inputs)
-            values[rows] = noise @ (other.T @ (left @ right))
-        is_in = self.code[:, None] == np.arange(self.n_directions)
-        counted = np.broadcast_to(is_in[..., None, None], (*is_in.shape, self.n_lags, n_kept))
-        terms = np.stack([counted * values[:, None], counted], axis=1)
-        sums = np.zeros((self.n_trajectories, *terms.shape[1:]))
-        np.add.at(sums, self.owner, terms)
-        return bootstrap_statistic(sums, divide_sums, rng=rng, **resampling)  # type: ignore[arg-type]
+            values = noise @ (other.T @ (left @ right))
+            counted = is_in[rows, :, None, None]
+            terms = np.stack(np.broadcast_arrays(counted * values[:, None], counted), axis=1)
+            np.add.at(sums[:, :, half], self.owner[rows], terms)
+        return bootstrap_statistic(sums, _average_parts, rng=rng, **resampling)
+
+
+def _average_parts(
+    sums: Float[np.ndarray, "batch 2 half direction lag kept"],
+) -> Float[np.ndarray, "batch part direction lag kept"]:
+    """Means over all switches, and over those of each half."""
+    return divide_sums(np.concatenate([sums.sum(2, keepdims=True), sums], axis=2))

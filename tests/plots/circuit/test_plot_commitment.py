@@ -12,7 +12,7 @@ from orbitscope.plots.circuit.commitment import (
     plot_margin,
     plot_regions_ahead,
 )
-from orbitscope.plots.style import REGION_COLORS
+from orbitscope.plots.style import REGION_COLORS, get_symbol_color
 from orbitscope.statistics import Estimate
 
 
@@ -50,6 +50,8 @@ def test_curves_are_shares_decided_and_the_dot_is_the_half_lead(result):
     for line, values in zip(ax.lines, result.decided.value, strict=False):
         np.testing.assert_allclose(line.get_ydata(), values)
         np.testing.assert_allclose(line.get_xdata(), result.lead)
+    looks = [(line.get_color(), line.get_linestyle()) for line in ax.lines[1:3]]
+    assert looks == [(get_symbol_color(2), "-"), (get_symbol_color(0), "-.")]
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == ["all switches", "0 → 2", "2 → 0", "process"]
     (dot,) = (line for line in ax.lines if line.get_marker() == "o")
@@ -76,7 +78,7 @@ def test_the_caption_has_the_numbers_of_the_result(result):
     assert len(plot_commitment(result).axes) == 4
     caption = describe_commitment(result)
     assert caption.startswith("**Half of a switch is decided 1.75 [1.5, 2] steps ahead, 0 in the process.**")
-    assert "Directions: 0 → 2: 2 [1.8, 2.2]; 2 → 0: 1.5 [1.3, 1.7] steps." in caption
+    assert "Directions: from 1.5 [1.3, 1.7] (2 → 0) to 2 [1.8, 2.2] steps (0 → 2)." in caption
     assert "rise time 6.4 [6, 7] steps" in caption
     assert "Too few switches: 0 → 1." in caption
     alone = replace(result, process_half_lead=np.full(3, np.nan), process_decided=np.full((3, 4), np.nan))

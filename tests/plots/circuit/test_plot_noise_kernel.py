@@ -12,6 +12,7 @@ from orbitscope.plots.circuit.noise_kernel import (
     plot_removal,
     plot_replay,
 )
+from orbitscope.plots.style import get_symbol_color
 from orbitscope.statistics import Estimate, Null
 
 
@@ -41,7 +42,7 @@ def result():
         input_cosine=np.array(0.97),
         drive_share=np.array(0.26),
         subspace=np.array(["leading", "all deciding", "rest"]),
-        n_noise_directions=np.array([1, 1, 4]),
+        n_noise_directions=np.array([1, 2, 4]),
         replay=Estimate([0.71, 0.7, 0.03], [0.66, 0.65, 0.0], [0.76, 0.75, 0.06]),
         removal=Estimate(removal, removal / 2, removal * 2),
         rate_without=Estimate([0.03, 0.03, 1.0]),
@@ -67,15 +68,32 @@ def test_lines_and_bars_are_the_numbers_of_the_result(result):
     np.testing.assert_allclose([bar.get_height() for bar in ax.patches], result.replay.value)
     np.testing.assert_allclose(ax.lines[0].get_ydata(), result.replay_equal)
     labels = [text.get_text() for text in ax.get_xticklabels()]
-    assert labels == ["leading\n(1)", "all deciding\n(1)", "rest\n(4)", "equal\ndrive"]
+    assert labels == ["leading\n(1)", "all deciding\n(2)", "rest\n(4)", "equal\ndrive"]
 
 
 def test_removal_has_every_direction_beside_equal_drive(result):
     ax = plot_removal(result)
-    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    dots = [line for line in ax.lines if line.get_marker() in "o^"]
     np.testing.assert_allclose(dots[0].get_ydata(), result.removal.value[:, 0])
     np.testing.assert_allclose(dots[1].get_ydata(), result.removal_equal[:, 0])
     np.testing.assert_allclose(dots[2].get_ydata(), result.removal.value[:, 1])
+
+
+def test_a_direction_has_the_colour_of_the_symbol_after(result):
+    first, second = plot_projections(result).lines[:2]
+    assert (first.get_color(), second.get_color()) == (get_symbol_color(2), get_symbol_color(0))
+    assert first.get_linestyle() != second.get_linestyle()
+    dots = [line for line in plot_removal(result).lines if line.get_label() in ("0 → 2", "2 → 0")]
+    assert [dot.get_color() for dot in dots] == [get_symbol_color(2), get_symbol_color(0)]
+    assert dots[0].get_marker() != dots[1].get_marker()
+
+
+def test_hazards_that_are_undefined_are_said(result):
+    assert "Missing" not in describe_noise_kernel(result)
+    removal = result.removal.value.copy()
+    removal[2, 1] = np.nan
+    caption = describe_noise_kernel(replace(result, removal=Estimate(removal)))
+    assert "Missing: from symbols that are hardly visited then." in caption
 
 
 def test_the_caption_has_the_numbers_of_the_result(result):
@@ -104,3 +122,18 @@ def test_chance_and_missing_controls_are_said(result):
     assert "Grey" not in describe_noise_kernel(alone)
     assert len(plot_replay(alone).get_xticklabels()) == 3
     assert len(plot_removal(alone).get_xticklabels()) == 3
+
+
+def test_subspaces_that_are_the_same_or_empty_are_not_drawn(result):
+    """One deciding direction is the leading one; of a single input nothing is left."""
+    one = replace(result, n_noise_directions=np.array([1, 1, 4]))
+    for ax in (plot_replay(one), plot_removal(one)):
+        labels = [text.get_text() for text in ax.get_xticklabels()]
+        assert labels == ["leading\n(1)", "rest\n(4)", "equal\ndrive"]
+    np.testing.assert_allclose([bar.get_height() for bar in plot_replay(one).patches], [0.71, 0.03])
+    assert "all deciding" not in describe_noise_kernel(one)
+    single = replace(result, n_noise_directions=np.array([1, 1, 0]))
+    assert len(plot_removal(single).get_xticklabels()) == 2
+    keys = [quantity.key for quantity in single.headline()]
+    assert "removal[leading,0-2]" in keys
+    assert not any("rest" in key or "all_deciding" in key for key in keys)

@@ -58,3 +58,11 @@ def test_the_caption_begins_with_the_rate_beside_the_process(result, process, se
     assert seen in caption.partition("**")[2].partition("**")[0]
     assert "Fewer than 30 switches: 2 → 0." in caption
     assert "4 trajectories of 10 steps (80 in all)" in caption
+
+
+@pytest.mark.parametrize(("rarest", "scale"), [(0.01, "linear"), (1e-4, "log")])
+def test_hazards_that_differ_more_than_tenfold_have_a_log_axis(result, rarest, scale):
+    hazard = Estimate(np.array([0.03, rarest]))
+    axes = plot_switches(replace(result, hazard=hazard)).axes[0]
+    assert axes.get_xscale() == scale
+    assert (axes.get_xlim()[0] == 0) == (scale == "linear")

@@ -20,9 +20,7 @@ from ..style import (
     label_panels,
     with_style,
 )
-
-_LOOKS = ("-", "--", "-.", ":")
-"""Lines of directions, in turn."""
+from .direction_looks import find_line
 
 
 @with_style
@@ -48,8 +46,8 @@ def plot_decided(result: CommitmentResult, *, per_rise: bool = False, ax: Axes |
     ax.fill_between(leads, found.low, found.high, color=NETWORK_COLOR, alpha=0.2, linewidth=0)
     ax.plot(leads, found.value, color=NETWORK_COLOR, label="all switches", zorder=3)
     for i, name in enumerate(result.group.tolist()[1:], 1):
-        look = _LOOKS[i % len(_LOOKS)]
-        ax.plot(leads, result.decided.value[i], color=MUTED_COLOR, linestyle=look, linewidth=0.8, label=name)
+        look = find_line(int(result.origin[i]), int(result.target[i]))
+        ax.plot(leads, result.decided.value[i], linewidth=0.8, label=name, **look)
     if not per_rise and _has_process(result):
         ax.plot(leads, result.process_decided[0], color=EXACT_COLOR, linestyle=":", label="process")
     ax.axhline(0.5, color=BAND_COLOR, linewidth=0.8, zorder=0)
@@ -60,7 +58,7 @@ def plot_decided(result: CommitmentResult, *, per_rise: bool = False, ax: Axes |
     ax.set(xlabel=f"lead before the switch ({unit})", ylabel="share decided", ylim=(-0.1, 1.05))
     ax.invert_xaxis()
     if not per_rise:
-        ax.legend(loc="upper left")
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.2)
     return ax
 
 
@@ -98,21 +96,33 @@ def plot_regions_ahead(result: CommitmentResult, *, ax: Axes | None = None) -> A
 
 def describe_commitment(result: CommitmentResult) -> str:
     """Caption of :func:`plot_commitment`."""
-    leads = "; ".join(f"{name}: {result.half_lead[i]}" for i, name in enumerate(result.group.tolist()) if i)
     shares = ", ".join(f"{name} {result.decided_in[i]:%}" for i, name in enumerate(result.region.tolist()))
     left_out = ", ".join(result.status["left_out"])
     return begin_with(
         _say_seen(result),
         "a, Share decided, E = (C − C₀)/(1 − C₀). C: probability under fresh noise that the old symbol is "
         "gone two steps after the switch. C₀: the same from states of equal age without a switch.",
-        f"Dot: half-lead. Directions: {leads} steps.",
+        f"Dot: half-lead. {_say_directions(result)}",
         "Dotted: the process, from its hidden state." if _has_process(result) else "",
         f"b, The same in rise times: half-lead over rise time {result.lead_over_rise}.",
         f"c, Mean margin of the new symbol over the old one; rise time {result.rise_time} steps (dotted: a "
         "tenth and nine tenths).",
-        f"d, Regions by residency of the states ahead. Dashed: half-lead. There: {shares}.",
+        f"d, Regions by residency of the states ahead. Lead 0: the first state of the new symbol. Dashed: "
+        f"half-lead. There: {shares}.",
         f"Too few switches: {left_out}." if left_out else "",
         f"Bands: {100 * result.settings['confidence']:.0f} %, bootstrap over trajectories.",
+    )
+
+
+def _say_directions(result: CommitmentResult) -> str:
+    """Shortest and longest half-lead of single directions."""
+    leads, names = result.half_lead.value[1:], result.group[1:].tolist()
+    if len(leads) < 2 or not np.isfinite(leads).all():
+        return ""
+    first, last = int(leads.argmin()), int(leads.argmax())
+    return (
+        f"Directions: from {result.half_lead[1 + first]} ({names[first]}) to {result.half_lead[1 + last]} "
+        f"steps ({names[last]})."
     )
 
 

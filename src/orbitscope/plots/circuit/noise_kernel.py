@@ -13,7 +13,6 @@ from ..style import (
     FLOOR_COLOR,
     MUTED_COLOR,
     NETWORK_COLOR,
-    SYMBOL_COLORS,
     WIDTH,
     build_figure,
     format_number,
@@ -21,6 +20,7 @@ from ..style import (
     label_panels,
     with_style,
 )
+from .direction_looks import find_line, find_marker
 
 _WIDTH = 0.6
 
@@ -43,9 +43,9 @@ def plot_projections(result: NoiseKernelResult, *, ax: Axes | None = None) -> Ax
     """Mean noise along the leading direction before switches of each direction."""
     ax = get_axes(ax)
     for i, name in enumerate(result.direction.tolist()):
-        found, color = result.projection[i], SYMBOL_COLORS[i % len(SYMBOL_COLORS)]
-        ax.fill_between(result.lag, found.low, found.high, color=color, alpha=0.25, linewidth=0)
-        ax.plot(result.lag, found.value, color=color, label=name)
+        found, look = result.projection[i], find_line(int(result.origin[i]), int(result.target[i]))
+        ax.fill_between(result.lag, found.low, found.high, color=look["color"], alpha=0.2, linewidth=0)
+        ax.plot(result.lag, found.value, label=name, **look)
     ax.axhline(0, color=MUTED_COLOR, linewidth=0.6, zorder=0)
     ax.set(xlabel="steps before the new symbol", ylabel="noise along the leading\ndirection (sd)")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -70,10 +70,11 @@ def plot_energy(result: NoiseKernelResult, *, ax: Axes | None = None) -> Axes:
 def plot_replay(result: NoiseKernelResult, *, ax: Axes | None = None) -> Axes:
     """Effect of replaying each subspace, as a share of replaying all; equal drive beside."""
     ax = get_axes(ax)
-    places = np.arange(len(result.subspace))
-    ax.bar(places, np.nan_to_num(result.replay.value), _WIDTH, color=NETWORK_COLOR, linewidth=0)
-    ax.vlines(places, result.replay.low, result.replay.high, color="black", linewidth=0.9)
-    names = [_name_subspace(result, i) for i in range(len(places))]
+    rows = [i for i, _ in result.list_subspaces()]
+    places, found = np.arange(len(rows)), result.replay[rows]
+    ax.bar(places, np.nan_to_num(found.value), _WIDTH, color=NETWORK_COLOR, linewidth=0)
+    ax.vlines(places, found.low, found.high, color="black", linewidth=0.9)
+    names = [_name_subspace(result, i) for i in rows]
     if len(result.replay_equal):
         at = np.full(len(result.replay_equal), len(places))
         ax.plot(at, result.replay_equal, "o", color=FLOOR_COLOR, markersize=3)
@@ -90,26 +91,26 @@ def plot_replay(result: NoiseKernelResult, *, ax: Axes | None = None) -> Axes:
 def plot_removal(result: NoiseKernelResult, *, ax: Axes | None = None) -> Axes:
     """Hazard of each direction of switching without a subspace, over that with all noise."""
     ax = get_axes(ax)
-    n_directions = len(result.direction)
-    places = np.arange(len(result.subspace) + bool(len(result.removal_equal)))
+    rows, n_directions = [i for i, _ in result.list_subspaces()], len(result.direction)
+    names = [_name_subspace(result, i) for i in rows]
+    if len(result.removal_equal):
+        names.append("equal\ndrive")
     for j, name in enumerate(result.direction.tolist()):
-        color = SYMBOL_COLORS[j % len(SYMBOL_COLORS)]
+        look = find_marker(int(result.origin[j]), int(result.target[j]))
         shift = 0.5 * ((j + 0.5) / n_directions - 0.5)
-        at, found = np.arange(len(result.subspace)) + shift, result.removal[:, j]
-        ax.vlines(at, found.low, found.high, color=color, linewidth=1.2)
-        ax.plot(at, found.value, "o", color=color, markersize=4, label=name)
+        at, found = np.arange(len(rows)) + shift, result.removal[rows, j]
+        ax.vlines(at, found.low, found.high, color=look["color"], linewidth=1.2)
+        ax.plot(at, found.value, markersize=4, label=name, clip_on=False, zorder=3, **look)
         if len(result.removal_equal):
             controls = result.removal_equal[:, j]
-            ax.plot(
-                np.full(len(controls), places[-1] + shift), controls, "o", color=FLOOR_COLOR, markersize=3
-            )
-    names = [_name_subspace(result, i) for i in range(len(result.subspace))]
-    ax.set_xticks(places, [*names, "equal\ndrive"][: len(places)])
+            at = np.full(len(controls), len(rows) + shift)
+            ax.plot(at, controls, "o", color=FLOOR_COLOR, markersize=2.5)
+    ax.set_xticks(np.arange(len(names)), names)
     ax.axhline(1, color=EXACT_COLOR, linestyle=":", linewidth=0.8)
     ax.tick_params(axis="x", length=0)
     ax.set(
         ylabel="hazard without it\n(share of that with all noise)",
-        xlim=(-0.6, len(places) - 0.4),
+        xlim=(-0.6, len(names) - 0.4),
         ylim=(0, None),
     )
     return ax
@@ -123,20 +124,26 @@ def _name_subspace(result: NoiseKernelResult, i: int) -> str:
 def describe_noise_kernel(result: NoiseKernelResult) -> str:
     """Caption of :func:`plot_noise_kernel`."""
     settings = result.settings
-    replay = "; ".join(f"{name}: {result.replay[i]}" for i, name in enumerate(result.subspace.tolist()))
     return begin_with(
         _say_seen(result),
-        "a, Mean noise before switches minus that at times of equal age without one, along the leading "
-        "direction of the noise (fitted to the other half of the trajectories).",
+        "a, Mean noise before switches minus that at times of equal age without one. Shown is its part along "
+        "the leading direction, which is fitted to the other half of the trajectories.",
         f"b, Energy of all directions by lag, from two halves. Sum {result.energy}; by chance up to "
         f"{format_number(float(result.swapped.quantile))}. Nine tenths within "
         f"{format_number(float(result.length))} steps.",
-        f"c, Replay of the last {settings['replay_steps']} steps of noise in a subspace, the rest fresh: "
-        f"{replay}. In brackets: dimensions.",
-        "d, Hazards without a subspace of the noise, over those with all noise.",
+        f"c, Replay of the last {settings['replay_steps']} steps of noise in a subspace, with all other "
+        "noise fresh. In brackets: dimensions.",
+        "d, Hazards without a subspace of the noise, over those with all noise. Colours as in a.",
+        _say_undefined(result),
         _say_controls(result),
         f"Intervals: {100 * settings['confidence']:.0f} %, bootstrap over trajectories.",
     )
+
+
+def _say_undefined(result: NoiseKernelResult) -> str:
+    rows = [i for i, _ in result.list_subspaces()]
+    is_missing = np.isnan(result.removal.value[rows]).any()
+    return "Missing: from symbols that are hardly visited then." if is_missing else ""
 
 
 def _say_controls(result: NoiseKernelResult) -> str:

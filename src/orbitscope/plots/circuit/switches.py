@@ -26,7 +26,10 @@ def plot_switches(result: SwitchResult) -> Figure:
     axes = figure.subplots(1, 2, sharey=True)
     plot_directions(result, "hazard", ax=axes[0])
     plot_directions(result, "persistence", ax=axes[1])
-    axes[0].set_xscale("log")
+    if _spans_decades(result):
+        axes[0].set_xscale("log")
+    else:
+        axes[0].set_xlim(left=0)
     axes[0].set_xlabel("hazard (1/step)")
     axes[1].set(xlabel="new symbol lasts a second step (share)", xlim=(-0.02, 1.02))
     if np.isfinite(result.process_rate):
@@ -49,6 +52,13 @@ def plot_directions(result: SwitchResult, name: str, *, ax: Axes | None = None) 
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(-0.6, len(places) - 0.4)
     return ax
+
+
+def _spans_decades(result: SwitchResult) -> bool:
+    """Whether the hazards, or those of the process, differ more than tenfold."""
+    values = np.concatenate([result.hazard.value, result.process_hazard])
+    known = values[values > 0]
+    return bool(known.max() > 10 * known.min())
 
 
 def describe_switches(result: SwitchResult) -> str:
