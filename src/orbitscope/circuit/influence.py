@@ -8,6 +8,9 @@ from ..statistics import BootstrapResult, Estimate, bootstrap_statistic
 STANDS_OUT = 2.0
 """Times its even share that a neuron must have of the effect of all, at least, to stand out."""
 
+CONCENTRATED = 1e9
+"""Stands for a concentration without a bound; finite, so that resamples with it have quantiles."""
+
 _N_SIGN_FLIPS = 999
 
 
@@ -54,8 +57,8 @@ def measure_concentration(
     Returns
     -------
     (..., group)
-        All, then each direction. Not clamped: noise can bring it to 0 or below. Infinite where the effects of
-        the two halves have no common sign.
+        All, then each direction. Not clamped: noise can bring it to 0 or below. ``CONCENTRATED`` where the
+        sums of the two halves have no common sign.
     """
     halves = np.nan_to_num(average_halves(sums))
     first, second = halves[..., 0, :, :], halves[..., 1, :, :]
@@ -65,7 +68,7 @@ def measure_concentration(
         np.concatenate([(weights * x).sum(-1, keepdims=True), x], axis=-1) for x in (above, below)
     )
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(below > 0, above / below, np.inf)
+        return np.where(below > 0, above / below, CONCENTRATED)
 
 
 def invert(found: Estimate) -> Estimate:
