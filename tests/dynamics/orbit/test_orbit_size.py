@@ -97,7 +97,7 @@ def test_a_relu_network_is_linear_to_rounding_and_said_to_be_so():
 def test_tanh_saturates():
     result = run(make_network("tanh"), (0.3, 1.0, 3.0, 10.0))
     assert (result.slope.high < 0.95).all()
-    assert result.headline()[0].estimate == result.slope[2] != result.slope[1]
+    assert result.list_quantities()[0].estimate == result.slope[2] != result.slope[1]
     assert (np.diff(result.size.value, axis=0) > 0).all()
     assert not result.is_identity
 

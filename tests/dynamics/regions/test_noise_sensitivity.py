@@ -229,7 +229,7 @@ def test_statistics_of_regions_are_those_of_their_starts():
     np.testing.assert_allclose(found.contrast.value, late[:, None] / late[None])
     np.testing.assert_allclose(found.contrast.low, 1 / found.contrast.high.swapaxes(0, 1))
     np.testing.assert_array_equal(found.contrast.low[1, 1, :, 1:], 1)
-    *growth, contrast = (quantity.estimate for quantity in found.headline())
+    *growth, contrast = (quantity.estimate for quantity in found.list_quantities())
     assert growth == [found.spread_ratio[region, 0, 2, 5] for region in range(3)]
     assert contrast == found.contrast[0, 2, 0, 2]
     np.testing.assert_array_equal(found.n_starts, 30)

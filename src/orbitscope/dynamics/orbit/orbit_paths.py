@@ -100,7 +100,7 @@ class OrbitPathsResult(PlaneResult):
         "component", unit="activity", description="coordinates of h = 0"
     )
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Variance in the plane, and what is left of activity some steps after the noise stops."""
         first, last = np.median(self.free_norm[:, [0, -1]], axis=0)
         n_steps = self.free_norm.shape[1] - 1

@@ -131,7 +131,7 @@ class NoiseSensitivityResult(Result):
         "example", "time", "symbol", description="logits along the nominal path"
     )
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Growth of the spread over five steps of entirely fresh noise, and slow against transition."""
         rule, gamma, late = 0, int(np.argmax(self.gamma)), self.step.tolist().index(5)
         quantities = [

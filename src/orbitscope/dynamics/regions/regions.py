@@ -125,7 +125,7 @@ class RegionResult(Result):
         "spectral_time", unit="steps", description="steps with spectra"
     )
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Share and unstable directions of the regions, and the net flux around them; then the rest."""
         kick = {name: self.kick_minus_slow[i] for i, name in enumerate(self.contrast.tolist())}
         by_chance, reversible = known_value("by chance", 0.0), known_value("if reversible", 0.0)
