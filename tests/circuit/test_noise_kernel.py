@@ -210,5 +210,22 @@ def test_rates_without_a_subspace_are_those_of_what_is_left(single):
     assert float(single.occupancy) == pytest.approx(0.5, abs=0.06)
 
 
-def test_switches_with_noise_at_right_angles_are_not_opposite(gated):
-    assert abs(float(gated.pair_cosine.value[0])) < 0.15
+def test_switches_with_noise_at_right_angles_are_nearly_so(gated):
+    """Setting needs the other direction below its threshold: kernels are not quite at right angles.
+
+    Along both directions E[x | switch] is (φ₁/f₁, −φ₂/(1 − f₂)) to set, (−φ₁/(1 − f₁), φ₂/f₂) to reset.
+    φ is the normal density at the threshold. Controls do not switch at lag 1, nor one step later, at lag 0.
+    So kernels are these means over 1 − p at lag 1, and p/(1 − p) of them at lag 0; p is the hazard.
+    """
+    flips = np.array([0.02, 0.2])
+    density = norm.pdf(norm.ppf(flips))
+    sets, resets = density / [flips[0], flips[1] - 1], density / [flips[0] - 1, flips[1]]
+    means = np.stack([sets, resets])
+    hazards = flips * (1 - flips[::-1])
+    by_lag = np.concatenate([means, hazards[:, None] * means], axis=1)
+    expected = by_lag[0] @ by_lag[1] / np.linalg.norm(by_lag, axis=1).prod()
+    found = gated.pair_cosine[0]
+    standard_error = float(found.high - found.low) / (2 * norm.ppf(0.975))
+    assert expected == pytest.approx(-0.175, abs=0.001)
+    assert standard_error < 0.04
+    assert float(found.value) == pytest.approx(expected, abs=4 * standard_error)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -36,7 +36,7 @@ class TrialSettings(Protocol):
     burn_in: int
 
     @property
-    def resampling(self) -> dict[str, float]:
+    def resampling(self) -> dict[str, Any]:
         """Keyword arguments of a bootstrap."""
         ...
 
@@ -127,7 +127,7 @@ def measure_replays(
         return Replays(none.named, none.equal, note)
     sums = np.zeros((len(path.start), len(gone) - 1))
     np.add.at(sums, chosen.trajectory, (gone[1:] - gone[0]).T)
-    shares = bootstrap_statistic(sums, _divide_by_first, rng=rng, **settings.resampling).as_estimate()  # type: ignore[arg-type]
+    shares = bootstrap_statistic(sums, _divide_by_first, rng=rng, **settings.resampling).as_estimate()
     return Replays(shares[:n_named], shares.value[n_named:], "")
 
 
@@ -220,15 +220,12 @@ def measure_removals(
             ratio = np.where(hazard[:, :1] > 0, hazard / hazard[:, :1], np.nan)
         return np.where((is_unbounded | is_unbounded[0])[:, None], np.nan, ratio)
 
-    ratios = bootstrap_statistic(counts, divide, rng=rng, **settings.resampling).as_estimate()  # type: ignore[arg-type]
+    ratios = bootstrap_statistic(counts, divide, rng=rng, **settings.resampling).as_estimate()
     occupied = np.stack([count_steps(each, network.n_symbols) for each in symbols[: 1 + n_named]], axis=1)
     changes = (symbols[: 1 + n_named, :, 1:] != symbols[: 1 + n_named, :, :-1]).sum(2).T.astype(float)
     changes[:, is_unbounded[: 1 + n_named]] = np.nan
     whole_ratios = bootstrap_statistic(
-        changes,
-        lambda sums: np.where(sums[:, :1] > 0, sums / sums[:, :1], np.nan),
-        rng=rng,
-        **settings.resampling,
+        changes, _divide_by_intact, rng=rng, **settings.resampling
     ).as_estimate()
     first_equal, first_dosed = 1 + n_named, 1 + n_named + n_equal
     leading = [0, *range(first_dosed, len(symbols), 1 + n_equal), 1]
@@ -239,7 +236,7 @@ def measure_removals(
         named=ratios[1:first_equal],
         equal=equal,
         rate=whole_ratios[1:],
-        occupancy=bootstrap_statistic(occupied, _find_largest, rng=rng, **settings.resampling).as_estimate(),  # type: ignore[arg-type]
+        occupancy=bootstrap_statistic(occupied, _find_largest, rng=rng, **settings.resampling).as_estimate(),
         by_dose=ratios[leading],
         equal_by_dose=np.concatenate([nothing[None], between, equal[None]]),
         note=_say_unbounded(is_unbounded),
@@ -259,6 +256,12 @@ def count_steps(
 ) -> Float[np.ndarray, "trajectory symbol"]:
     """Steps in each symbol; none where there is no symbol."""
     return np.stack([(symbols == symbol).sum(1) for symbol in range(n_symbols)], axis=1).astype(float)
+
+
+def _divide_by_intact(sums: Float[np.ndarray, "batch damping"]) -> Float[np.ndarray, "batch damping"]:
+    """Every sum over the first; NaN where that is 0."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(sums[:, :1] > 0, sums / sums[:, :1], np.nan)
 
 
 def _find_largest(sums: Float[np.ndarray, "batch damping symbol"]) -> Float[np.ndarray, "batch damping"]:

@@ -1,5 +1,7 @@
 """Mean noise before switches beyond that at times without one: energy, directions, and their nulls."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import ndtri
@@ -113,9 +115,7 @@ class SwitchKernels:
         value = float(found.estimate)
         return Estimate(value, value - half_width, value + half_width)
 
-    def project_across(
-        self, n_kept: int, *, rng: np.random.Generator, **resampling: float
-    ) -> BootstrapResult:
+    def project_across(self, n_kept: int, *, rng: np.random.Generator, **resampling: Any) -> BootstrapResult:
         """Kernels (direction, lag, kept) along the first modes, which are those of the other half.
 
         Notes
@@ -137,4 +137,4 @@ class SwitchKernels:
         terms = np.stack([counted * values[:, None], counted], axis=1)
         sums = np.zeros((self.n_trajectories, *terms.shape[1:]))
         np.add.at(sums, self.owner, terms)
-        return bootstrap_statistic(sums, divide_sums, rng=rng, **resampling)  # type: ignore[arg-type]
+        return bootstrap_statistic(sums, divide_sums, rng=rng, **resampling)
