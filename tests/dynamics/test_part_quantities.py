@@ -72,7 +72,7 @@ def test_regions():
     assert found["net_flux"].unit == "cycles per 100 steps"
     for one, other in (("slow", "kick"), ("kick", "transition"), ("transition", "slow")):
         at = result.region.tolist().index(one), result.region.tolist().index(other)
-        assert found[f"order[{one}-{other}]"].estimate == result.asymmetry[at]
+        assert found[f"order[{one}-{other}]"].estimate == result.net_share[at]
         assert found[f"order[{one}-{other}]"].label == f"net share of visits {one} → {other}"
 
 

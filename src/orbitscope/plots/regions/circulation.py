@@ -101,9 +101,9 @@ def plot_visits(result: RegionResult, *, ax: Axes | None = None) -> Axes:
     names = [str(name) for name in result.region]
     places = np.arange(len(pairs))[::-1]
     for place, (i, j) in zip(places, pairs, strict=True):
-        asymmetry, color = result.asymmetry[i, j], REGION_COLORS[names[i]]
-        ax.plot(asymmetry.value, place, "o", color=color, clip_on=False, zorder=3)
-        ax.hlines(place, asymmetry.low, asymmetry.high, color=color)
+        net_share, color = result.net_share[i, j], REGION_COLORS[names[i]]
+        ax.plot(net_share.value, place, "o", color=color, clip_on=False, zorder=3)
+        ax.hlines(place, net_share.low, net_share.high, color=color)
         counts = f"{result.visits[i, j]} : {result.visits[j, i]}"
         ax.annotate(counts, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=7)
     ax.axvline(0, color=MUTED_COLOR, linewidth=0.6, zorder=1)
