@@ -23,7 +23,7 @@ _PANELS = ("unstable", "logit_sign_changes", "entropy", "speed")
 _TITLES = {
     "unstable": "unstable directions",
     "logit_sign_changes": "sign changes of logit",
-    "entropy": "entropy (nats)",
+    "entropy": "entropy (nat)",
     "speed": "relative speed",
 }
 
