@@ -14,7 +14,7 @@ SMALL = {"n_trajectories": 20, "n_steps": 40, "burn_in": 30, "n_resamples": 200}
 
 
 class DiagonalCell(Cell):
-    """Independent autoregressions of known variance: homogeneous, but not known to be."""
+    """Independent autoregressions of known variance: they scale with their noise, but are not known to."""
 
     name = "diagonal"
 

@@ -137,7 +137,7 @@ def test_a_symmetric_ring_does_not_rotate():
     assert float(result.area_rate) < 0.02
 
 
-def test_rotation_does_not_depend_on_the_noise_of_a_homogeneous_network():
+def test_rotation_does_not_depend_on_the_noise_of_a_network_that_scales_with_it():
     options = {"n_untrained": 20, "n_steps": 30, "burn_in": 20}
     plain, scaled = (run(make_ring(), noise_std=s, **options) for s in (1.0, 3.0))
     np.testing.assert_allclose(scaled.mean, 3 * plain.mean)

@@ -331,7 +331,7 @@ def test_a_network_is_measured_from_starts_in_each_of_its_regions():
 
 
 def test_noise_drives_the_starts_and_the_rollouts():
-    """A homogeneous network in four times the noise is four times as large."""
+    """A network that scales with its noise in four times of it is four times as large."""
     network = make_network(hidden_size=12)
     options = SMALL | {"n_starts": 20, "burn_in": 30, "max_states": 80}
     plain, loud = (

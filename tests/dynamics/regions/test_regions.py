@@ -189,7 +189,7 @@ def test_the_entropy_of_an_indifferent_readout_is_log_three():
     np.testing.assert_allclose(found[np.isfinite(found)], math.log(3), rtol=1e-6)
 
 
-def test_regions_do_not_depend_on_the_noise_of_a_homogeneous_network():
+def test_regions_do_not_depend_on_the_noise_of_a_network_that_scales_with_it():
     plain, scaled = (run(make_network(), noise_std=s) for s in (1.0, 4.0))
     np.testing.assert_array_equal(plain.label, scaled.label)
     np.testing.assert_array_equal(plain.n_unstable, scaled.n_unstable)

@@ -170,8 +170,8 @@ def compute_regions(subject: Subject, settings: RegionSettings) -> RegionResult:
     -----
     Paper: Torre et al. 2025, figures on residency and local dynamics. Differs: regions leave no state out
     (the published slow states also have p_max > .8), intervals are over trajectories, and the counts stand
-    beside those of random active sets, because they follow which and how many neurons are active. Net shares have
-    the interval of :func:`compute_net_share`.
+    beside those of random active sets, because they follow which and how many neurons are active. Net
+    shares have the interval of :func:`compute_net_share`.
     """
     network, generator = subject.network, subject.start_generator("regions")
     noise = {"noise_std": subject.noise_std, "generator": generator}
