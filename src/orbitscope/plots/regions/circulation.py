@@ -7,6 +7,8 @@ from matplotlib.ticker import MaxNLocator
 
 from ...dynamics.regions.circulation import CirculationResult
 from ...dynamics.regions.regions import RegionResult
+from ...statistics import judge_direction
+from ...statistics.verdicts import ONE_WAY
 from ..drawing import Drawing
 from ..sentences import begin_with, capitalise
 from ..style import (
@@ -21,9 +23,6 @@ from ..style import (
     label_panels,
     with_style,
 )
-
-ONE_WAY = 0.5
-"""Circulation above which cycles count as one-way."""
 
 _HEIGHT = 0.36
 _FORWARD, _BACKWARD = "slow → kick → transition → slow", "slow → transition → kick → slow"
@@ -149,11 +148,11 @@ def _say_seen(result: CirculationResult) -> str:
     if np.isnan(found.value):
         return "Activity makes no cycle of slow, kick and transition."
     counts = f"{forward} forward, {backward} back"
-    if not found.excludes(0):
+    way = judge_direction(found)
+    if not way:
         return f"Cycles {_FORWARD} go no way that can be told: {counts}."
     order = _FORWARD if found.value > 0 else _BACKWARD
-    is_one_way = min(abs(found.low), abs(found.high)) > ONE_WAY
-    return f"Activity goes round {order} {'one way' if is_one_way else 'more often than back'}: {counts}."
+    return f"Activity goes round {order} {way}: {counts}."
 
 
 FIGURES = (Drawing("circulation", plot_circulation, describe_circulation, ("circulation", "regions")),)
