@@ -93,7 +93,7 @@ def render_regions(rows: list[Row]) -> str:
 
 def render_local(rows: list[Row]) -> str:
     """What else sets the regions apart."""
-    heads = ["network", "uncertain (%)", "entropy (nats)", "relative speed", "sign changes per step"]
+    heads = ["network", "uncertain (%)", "entropy (nat)", "relative speed", "sign changes per step"]
     lines = [_head([*heads, "first exponent (1/step)", "kick minus slow"])]
     for row in rows:
         cells = [

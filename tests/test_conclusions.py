@@ -17,8 +17,9 @@ def make(key, *numbers, word="", beside=()):
     }
 
 
-def make_regions(flux):
-    return make("regions.share[slow]", 0.79) | make("regions.net_flux", *flux)
+def make_regions(flux, net=None):
+    regions = make("regions.share[slow]", 0.79) | make("regions.net_flux", *flux)
+    return regions | (make("circulation.net[direct]", *net) if net else {})
 
 
 def make_rotation(raw, standardised):
@@ -65,14 +66,23 @@ def test_nothing_computed_nothing_said():
             "ahead; one direction of the noise alone replays 0.7 [0.6, 0.8] of it.",
         ),
         (
+            make("carriers.n_effective[all]", 35.0, 31.0, 39.0),
+            "In effect the decision is spread over 35 [31, 39]",
+        ),
+        (
             make("noise_kernel.rank", 0.0) | make("noise_kernel.replay[leading]", 0.0),
             "No direction of the noise before it can be told from chance.",
         ),
         (
             make_regions((4.0, 3.0, 5.0)),
-            "79% of the steps, and goes round slow → kick → transition → slow",
+            "79% of the steps, and goes round slow → kick → transition → slow (net 4 [3, 5]",
         ),
-        (make_regions((-4.0, -5.0, -3.0)), "goes round slow → transition → kick → slow one way"),
+        (
+            make_regions((-4.0, -5.0, -3.0), (-0.9, -1.0, -0.6)),
+            "goes round slow → transition → kick → slow one way (net −4",
+        ),
+        (make_regions((4.0, 3.0, 5.0), (0.3, 0.1, 0.6)), "transition → slow more often than back (net 4"),
+        (make_regions((4.0, 3.0, 5.0), (0.1, -0.2, 0.6)), "transition → slow (net 4"),
         (make_regions((0.1, -0.2, 0.4)), "in no preferred order"),
         (
             make("slow_clusters.n_clusters", 2) | make("slow_clusters.adjusted_rand", 0.8, 0.7, 0.9),
@@ -91,8 +101,22 @@ def test_nothing_computed_nothing_said():
             "Slow states form one region",
         ),
         (make_rotation((0.01, 0.01), (0.02, 0.01)), "turns one way in both planes, beyond"),
-        (make_rotation((0.01, 0.2), (0.02, 0.01)), "in the plane of standardised activity alone, beyond"),
-        (make_rotation((0.01, 0.2), (0.3, 0.01)), "in neither plane"),
+        (make_rotation((0.3, 0.2), (0.02, 0.01)), "in the plane of standardised activity alone, beyond"),
+        (
+            make_rotation((0.01, 0.2), (0.02, 0.01)),
+            "in the plane of standardised activity, beyond untrained networks and the other nulls; "
+            "for the plane of raw activity the nulls disagree.",
+        ),
+        (
+            make_rotation((0.3, 0.2), (0.2, 0.01)),
+            "Activity does not turn one way in the plane of raw activity; for the plane of standardised "
+            "activity the nulls disagree.",
+        ),
+        (make_rotation((0.3, 0.2), (0.3, 0.1)), "in neither plane"),
+        (
+            make_rotation((0.01, 0.2), (0.3, 0.01)),
+            "Whether activity turns one way in both planes is undecided: the nulls disagree.",
+        ),
         (
             make("training_evolution.lag[critical_share]", 25, 5, 25),
             "5 to 25 epochs after the drop of the loss",
@@ -107,6 +131,12 @@ def test_nothing_computed_nothing_said():
 def test_each_rule_says_what_its_numbers_say(quantities, words):
     (sentence,) = conclude(quantities)
     assert words in sentence
+
+
+def test_what_was_not_dated_or_drawn_is_passed_over():
+    nan = float("nan")
+    assert conclude(make(LAG, nan, nan, nan)) == []
+    assert conclude(make_rotation((nan, nan), (nan, nan))) == []
 
 
 def test_one_plane_alone_is_not_called_both():
@@ -131,5 +161,6 @@ def test_there_are_at_most_six():
         | make("commitment.half_lead[all]", 5.0, 4.8, 5.2)
         | make("noise_kernel.rank", 1.0)
         | make("noise_kernel.replay[leading]", 0.7, 0.6, 0.8)
+        | make("carriers.n_effective[all]", 35.0, 31.0, 39.0)
     )
     assert len(conclude(everything)) == 6

@@ -254,7 +254,7 @@ def test_a_network_is_analysed_into_one_row_in_place_of_its_older_one(dynamics, 
     (row,) = table.read_rows(dynamics.ROWS)
     assert list(row) == ["network", "commit", "date", "threads", "parts", "quantities"]
     for part in ANALYSED:
-        for quantity in load_part("zoo:linear-3", part, quick=True).headline():
+        for quantity in load_part("zoo:linear-3", part, quick=True).list_quantities():
             kept, plain = row["quantities"].pop(f"{part}.{quantity.key}"), make_plain(quantity.to_plain())
             assert list(kept) == ["value", "low", "high", "word", "unit", "beside"]
             assert kept == {name: plain[name] for name in kept}

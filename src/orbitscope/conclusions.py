@@ -1,13 +1,14 @@
-"""What an analysis found, in at most six sentences: each follows from quantities by a rule."""
+"""What an analysis found, in at most six sentences: each follows from quantities by a rule.
+
+Captions say more of one result, in words of their own. What they and these sentences both decide is decided
+in ``statistics/verdicts.py``.
+"""
 
 import math
 from collections.abc import Callable, Mapping
 
 from .quantity import Quantity, Reference
-from .statistics import Null
-
-ALPHA = 0.05
-"""p-value below which a quantity counts as beyond one of its nulls."""
+from .statistics import Null, judge_agreement, judge_direction, judge_lag, judge_nulls
 
 Quantities = Mapping[str, Quantity]
 
@@ -67,8 +68,17 @@ def _say_regions(q: Quantities) -> str:
     way = "passes slow, kick and transition in no preferred order"
     if flux.excludes(0.0):
         order = "slow → kick → transition → slow" if float(flux) > 0 else "slow → transition → kick → slow"
-        way = f"goes round {order} one way (net {q['regions.net_flux']})"
+        way = f"goes round {order} {_say_way(q)}(net {q['regions.net_flux']})"
     return f"Activity is in slow regions for {float(share.estimate):.0%} of the steps, and {way}."
+
+
+def _say_way(q: Quantities) -> str:
+    """How clearly cycles go the way of the net flux, if they were counted."""
+    net = q.get("circulation.net[direct]")
+    if net is None or float(net.estimate) * float(q["regions.net_flux"].estimate) <= 0:
+        return ""
+    way = judge_direction(net.estimate)
+    return f"{way} " if way else ""
 
 
 def _say_clusters(q: Quantities) -> str:
@@ -78,46 +88,53 @@ def _say_clusters(q: Quantities) -> str:
     n_clusters, rand = int(float(q["slow_clusters.n_clusters"].estimate)), q["slow_clusters.adjusted_rand"]
     if n_clusters == 1:
         return "Slow states form one region: they do not divide by symbol."
-    how = (
-        "match" if rand.estimate.low > 0.5 else "hardly match" if rand.estimate.high < 0.5 else "partly match"
-    )
+    how = judge_agreement(rand.estimate)
     return f"{n_clusters} slow regions, found without labels, {how} the symbols (adjusted Rand index {rand})."
 
 
 def _say_rotation(q: Quantities) -> str:
     """Whether activity turns one way, in the plane of raw activity and of standardised activity."""
     planes = {"raw": "rotation.area_rate", "standardised": "rotation_standardised.area_rate"}
-    turns = {name: _exceeds_all(q[key]) for name, key in planes.items() if key in q}
-    if not turns:
+    turns = {name: _judge_beside_nulls(q[key]) for name, key in planes.items() if key in q}
+    yes, no, open_ = ([n for n, verdict in turns.items() if verdict == v] for v in ("yes", "no", "undecided"))
+    if not (yes or no or open_):
         return ""
-    where = [name for name, does in turns.items() if does]
-    if not where:
-        return (
-            "Activity turns one way in neither plane that was looked at."
-            if len(turns) == 2
-            else (f"Activity does not turn one way in the plane of {next(iter(turns))} activity.")
+
+    if yes:
+        only = " alone" if len(yes) == 1 and no else ""
+        where = f"{_name_planes(yes)}{only}"
+        said = f"Activity turns one way in {where}, beyond untrained networks and the other nulls"
+    elif no:
+        said = (
+            "Activity turns one way in neither plane that was looked at"
+            if len(no) == 2
+            else f"Activity does not turn one way in {_name_planes(no)}"
         )
-    planes_named = "both planes" if len(where) == 2 else f"the plane of {where[0]} activity"
-    only = " alone" if len(turns) == 2 and len(where) == 1 else ""
-    return f"Activity turns one way in {planes_named}{only}, beyond untrained networks and the other nulls."
+    else:
+        return f"Whether activity turns one way in {_name_planes(open_)} is undecided: the nulls disagree."
+    return f"{said}; for {_name_planes(open_)} the nulls disagree." if open_ else f"{said}."
+
+
+def _name_planes(names: list[str]) -> str:
+    return "both planes" if len(names) == 2 else f"the plane of {names[0]} activity"
 
 
 def _say_training(q: Quantities) -> str:
     """When instability sets in, beside the drop of the loss."""
     lag = q.get("training_evolution.lag[critical_share]")
-    if lag is None:
+    if lag is None or not (math.isfinite(lag.estimate.low) and math.isfinite(lag.estimate.high)):
         return ""
-    low, high = (int(round(float(value))) for value in (lag.estimate.low, lag.estimate.high))
-    if low <= 0 <= high:
-        when = f"with the drop of the loss (from {-low} epochs before it to {high} after)"
+    low, high = (abs(int(round(float(limit)))) for limit in (lag.estimate.low, lag.estimate.high))
+    side = judge_lag(lag.estimate)
+    if side == "with":
+        when = f"with the drop of the loss (from {low} epochs before it to {high} after)"
     else:
-        side, near, far = ("after", low, high) if low > 0 else ("before", -high, -low)
-        when = f"{near} to {far} epochs {side} the drop of the loss"
+        when = f"{min(low, high)} to {max(low, high)} epochs {side} the drop of the loss"
     return f"Critical pairs of eigenvalues set in {when}."
 
 
 def _say_switching(q: Quantities) -> str:
-    """How far ahead switches are decided, and by how many directions of the noise."""
+    """How far ahead switches are decided, by how many directions of the noise, and by how many neurons."""
     lead, rank = q.get("commitment.half_lead[all]"), q.get("noise_kernel.rank")
     parts = []
     if lead is not None and not math.isnan(float(lead.estimate)):
@@ -130,14 +147,16 @@ def _say_switching(q: Quantities) -> str:
             parts.append("no direction of the noise before it can be told from chance")
         elif not math.isnan(float(replay.estimate)):
             parts.append(f"one direction of the noise alone replays {replay} of it")
+    number = q.get("carriers.n_effective[all]")
+    if number is not None and not math.isnan(float(number.estimate)):
+        parts.append(f"in effect the decision is spread over {number}")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
-def _exceeds_all(quantity: Quantity) -> bool:
-    """Whether a quantity is beyond every null that stands beside it."""
-    nulls = [item for item in quantity.beside if isinstance(item, Null)]
-    return bool(nulls) and all(null.p_value < ALPHA for null in nulls)
+def _judge_beside_nulls(quantity: Quantity) -> str:
+    """Verdict on a quantity beside every null that stands with it."""
+    return judge_nulls(float(item.p_value) for item in quantity.beside if isinstance(item, Null))
 
 
 _RULES: tuple[Callable[[Quantities], str], ...] = (

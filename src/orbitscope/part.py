@@ -83,7 +83,7 @@ class Part:
 
     def summarise(self, result: Result) -> list[Quantity]:
         """Quantities of the result, their keys after the name of the part."""
-        return add_section(self.name, result.headline())
+        return add_section(self.name, result.list_quantities())
 
     def build_settings(self, changes: Mapping[str, Any], *, path: str = "") -> PartSettings:
         """Settings of the part, these changes on top of the defaults.

@@ -129,7 +129,7 @@ class Result:
                 arrays |= {stored.format(name): getattr(value, key) for key, stored in parts.items()}
         return arrays
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """All numbers that a reader may quote, each with what it is to be compared with.
 
         The main ones (``is_main``) are those of the tables of ``orbitscope analyse`` and ``evaluate``;

@@ -204,7 +204,7 @@ class EvaluationSettings(Settings):
     margin_frequency: float = Field(default=0.005, gt=0, description="largest error of a symbol frequency")
     margin_volatility: float = Field(default=0.04, gt=0, description="relative error of the volatility")
     margin_rare_symbol: float = Field(default=0.2, gt=0, description="relative error of the rarest symbol")
-    margin_cross_entropy: float = Field(default=0.01, gt=0, description="nats per symbol above block entropy")
+    margin_cross_entropy: float = Field(default=0.01, gt=0, description="nat per symbol above block entropy")
     margin_impossible: float = Field(
         default=0.01, gt=0, description="share of sequences impossible under the process"
     )

@@ -133,7 +133,7 @@ def test_same_seed_same_result_and_it_comes_back_from_its_file(tmp_path):
     assert first == again
     save_result(first, tmp_path / "carriers.nc")
     assert load_result(tmp_path / "carriers.nc", CarrierResult) == first
-    keys = [quantity.key for quantity in first.headline()]
+    keys = [quantity.key for quantity in first.list_quantities()]
     assert keys[:3] == ["total_effect", "placebo", "n_effective[all]"]
     assert "n_carriers[0-1]" in keys
     assert "share_together[effect]" in keys

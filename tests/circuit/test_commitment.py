@@ -162,8 +162,8 @@ def test_same_seed_same_result_and_it_comes_back_from_its_file(tmp_path):
     save_result(first, tmp_path / "commitment.nc")
     assert load_result(tmp_path / "commitment.nc", CommitmentResult) == first
     assert np.isnan(first.process_half_lead).all()
-    assert not any(quantity.beside for quantity in first.headline())
-    keys = [quantity.key for quantity in first.headline()]
+    assert not any(quantity.beside for quantity in first.list_quantities())
+    keys = [quantity.key for quantity in first.list_quantities()]
     assert keys[:3] == ["half_lead[all]", "half_lead[0-1]", "half_lead[1-0]"]
 
 

@@ -140,7 +140,7 @@ def test_a_single_input_is_the_leading_direction_and_nothing_is_left():
     assert found.replay.value[0] == pytest.approx(1, abs=1e-12)
     assert len(found.replay_equal) == len(found.n_equal) == 0
     assert found.status["notes"] == ["a single input: no subspaces of equal drive"]
-    keys = [quantity.key for quantity in found.headline()]
+    keys = [quantity.key for quantity in found.list_quantities()]
     assert "replay[leading]" in keys
     assert not any("rest" in key for key in keys)
 
@@ -161,7 +161,7 @@ def test_too_few_switches_are_named_and_results_come_back(single, tmp_path):
         run(make_driven_latches(INPUTS[0], flip=1e-4))
     save_result(single, tmp_path / "kernel.nc")
     assert load_result(tmp_path / "kernel.nc", NoiseKernelResult) == single
-    keys = [quantity.key for quantity in single.headline()]
+    keys = [quantity.key for quantity in single.list_quantities()]
     assert keys[:3] == ["energy", "length", "rank"]
     assert "removal[leading,0-1]" in keys
     assert "replay[rest]" in keys
@@ -200,7 +200,7 @@ def test_hazards_by_dose_are_those_of_a_weaker_input(single):
     np.testing.assert_array_equal(single.removal_by_dose.value[-1], single.removal.value[0])
     np.testing.assert_array_equal(single.removal_equal_by_dose[-1], single.removal_equal)
     np.testing.assert_allclose(single.removal_equal_by_dose, 1, atol=0.2)
-    values = {quantity.key: quantity for quantity in single.headline()}
+    values = {quantity.key: quantity for quantity in single.list_quantities()}
     assert float(values["dose[0.25,1-0]"].estimate) == single.removal_by_dose.value[1, 1]
     equal = values["dose[0.25,1-0]"].beside[0].estimate
     assert (equal.low, equal.high) == (
@@ -224,7 +224,7 @@ def test_a_one_way_latch_stays_where_it_is(gated):
     assert float(gated.occupancy_without.value[0]) == pytest.approx(1, abs=0.02)
     assert gated.removal.value[0, 0] == pytest.approx(0, abs=0.05)
     assert gated.removal.value[2, 1] == pytest.approx(0, abs=0.1)
-    values = {quantity.key: quantity for quantity in gated.headline()}
+    values = {quantity.key: quantity for quantity in gated.list_quantities()}
     assert float(values["rate_without[leading]"].estimate) == float(gated.rate_without.value[0])
     assert float(values["occupancy_without[leading]"].beside[0].estimate) == float(gated.occupancy)
 

@@ -53,7 +53,7 @@ def test_the_process_has_its_exact_values():
     before = (path @ hmm.transition_matrix) * hmm.emission_probs[:, b]
     after = (before @ hmm.transition_matrix) * hmm.emission_probs[:, b]
     assert found.process_persistence[0] == pytest.approx(after.sum() / before.sum())
-    assert found.headline()[0].beside[0].name == "process"
+    assert found.list_quantities()[0].beside[0].name == "process"
 
 
 def test_a_decoder_that_sees_the_states_has_no_jitter():
@@ -69,10 +69,10 @@ def test_a_decoder_that_sees_the_states_has_no_jitter():
 def test_without_an_hmm_nothing_stands_beside():
     _, found = run(start_saturated(make_latch()))
     assert np.isnan(found.process_hazard).all()
-    assert [quantity.key for quantity in found.headline()] == [
+    assert [quantity.key for quantity in found.list_quantities()] == [
         *("rate", "hazard[0-1]", "persistence[0-1]", "hazard[1-0]", "persistence[1-0]")
     ]
-    assert not any(quantity.beside for quantity in found.headline())
+    assert not any(quantity.beside for quantity in found.list_quantities())
 
 
 def test_a_network_that_never_switches_has_no_switches():
@@ -113,7 +113,7 @@ def test_a_process_of_one_state_has_hazards_and_no_changes_of_state():
     np.testing.assert_allclose(found.process_hazard, [0.7, 0.3])
     assert np.isnan(found.decoder_jitter)
     assert np.isnan(found.decoder_missed)
-    assert "decoder_missed" not in [quantity.key for quantity in found.headline()]
+    assert "decoder_missed" not in [quantity.key for quantity in found.list_quantities()]
 
 
 def test_a_network_without_bound_has_no_regime_to_count_in():

@@ -113,7 +113,7 @@ def test_analyse_shows_main_quantities_and_all_when_asked_for(trained, sizes, ca
     command = ["analyse", str(trained), "--only", "regions", *sizes]
     assert run_command(command) == 0
     shown = capsys.readouterr().out
-    quantities = orbitscope.load_part(trained, "regions").headline()
+    quantities = orbitscope.load_part(trained, "regions").list_quantities()
     others = [quantity for quantity in quantities if not quantity.is_main]
     assert f"{len(others)} more quantities with --all" in shown
     assert run_command([*command, "--all"]) == 0

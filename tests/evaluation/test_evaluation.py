@@ -114,7 +114,7 @@ def own():
 
 def index(result, start="zero"):
     """Quantities by the stored name of their measure."""
-    return dict(zip(result.measure.tolist(), result.list_quantities(start), strict=True))
+    return dict(zip(result.measure.tolist(), result.list_quantities_from(start), strict=True))
 
 
 def find_floor(quantity):
@@ -568,7 +568,7 @@ def test_a_result_is_reproducible_saved_and_has_quantities(tmp_path):
     assert result != evaluate_network(network, load_process("fully-connected-3"), seed=2, **options)
     save_result(result, tmp_path / "evaluation.nc")
     assert load_result(tmp_path / "evaluation.nc", EvaluationResult) == result
-    quantities = [quantity.to_plain() for quantity in result.headline()]
+    quantities = [quantity.to_plain() for quantity in result.list_quantities()]
     assert json.loads(json.dumps(quantities, allow_nan=False)) == quantities
     assert len({quantity["key"] for quantity in quantities}) == 2 * len(list_measures(SMALL))
     done = [d for d, _ in seen]
@@ -592,7 +592,7 @@ def test_values_lie_inside_their_intervals():
 
 
 def test_every_measure_is_a_quantity_beside_its_margin_and_the_process_sample(own):
-    quantities = {quantity.key: quantity for quantity in own.headline()}
+    quantities = {quantity.key: quantity for quantity in own.list_quantities()}
     assert list(quantities)[:2] == ["symbol_matrix_error", "frequency_error"]
     cells = {"symbol_matrix_error": (0, 0), "symbol_matrix_error[stationary]": (1, 0)}
     cells |= {"ngram_divergence[2]": (0, 7), "ngram_divergence[2,stationary]": (1, 7)}
@@ -632,15 +632,17 @@ def test_each_measure_has_the_margin_of_its_setting_and_one_definition():
 
 
 def test_the_main_quantities_are_those_with_a_margin(own):
-    assert [bool(quantity.margin) for quantity in own.headline()] == [q.is_main for q in own.headline()]
-    assert sum(quantity.is_main for quantity in own.headline()) == 2 * len(JUDGED) == 16
+    assert [bool(quantity.margin) for quantity in own.list_quantities()] == [
+        q.is_main for q in own.list_quantities()
+    ]
+    assert sum(quantity.is_main for quantity in own.list_quantities()) == 2 * len(JUDGED) == 16
 
 
 def test_a_measure_or_start_that_does_not_exist_is_named(own):
     with pytest.raises(InputError, match="unknown measure `ngram_divergence_7`. Did you mean `ngram_div"):
         own.find_quantity("ngram_divergence_7")
     with pytest.raises(InputError, match="unknown start `stationry`. Did you mean `stationary`"):
-        own.list_quantities("stationry")
+        own.list_quantities_from("stationry")
 
 
 # ---- edges

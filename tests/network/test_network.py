@@ -161,7 +161,7 @@ def test_second_derivatives_of_the_hand_written_gradient_are_refused():
 
 
 @pytest.mark.parametrize("scale", [2.0**-7, 2.0, 2.0**20])
-def test_homogeneity_is_exact_for_powers_of_two(scale):
+def test_scaling_with_the_noise_is_exact_for_powers_of_two(scale):
     network = make_network(gain=1.5)
     noise, start = draw(30, 8, 5, dtype=torch.float32), draw(8, 12, dtype=torch.float32).abs()
     with torch.no_grad():
@@ -169,7 +169,7 @@ def test_homogeneity_is_exact_for_powers_of_two(scale):
 
 
 @pytest.mark.parametrize("scale", [0.3, 7.1, 1e4])
-def test_homogeneity_holds_to_rounding_for_any_positive_scale(scale):
+def test_scaling_with_the_noise_holds_to_rounding_for_any_positive_scale(scale):
     network = make_network(gain=1.5, dtype=torch.float64)
     noise, start = draw(30, 8, 5), draw(8, 12).abs()
     with torch.no_grad():
@@ -179,7 +179,7 @@ def test_homogeneity_holds_to_rounding_for_any_positive_scale(scale):
     assert not torch.allclose(flipped, -states)  # negative scales are not covered
 
 
-def test_rollouts_are_homogeneous_in_noise_std():
+def test_rollouts_scale_with_noise_std():
     network = make_network(gain=1.5)
     small, large = (
         rollout(network, 6, 40, noise_std=noise_std, generator=make_generator(1)) for noise_std in (0.5, 4.0)
@@ -190,7 +190,7 @@ def test_rollouts_are_homogeneous_in_noise_std():
 
 
 @pytest.mark.parametrize("broken_by", ["bias", "tanh"])
-def test_bias_and_tanh_are_not_homogeneous(broken_by):
+def test_bias_and_tanh_do_not_scale_with_the_noise(broken_by):
     network = make_network("tanh") if broken_by == "tanh" else make_network(bias=True)
     noise = draw(10, 4, 5, dtype=torch.float32)
     with torch.no_grad():

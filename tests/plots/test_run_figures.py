@@ -69,8 +69,8 @@ def test_captions_carry_the_numbers(evaluation):
 
 def test_losses_of_words_are_labelled_as_such():
     of_words = build_history(marginal_error=None, floor=0.0)
-    assert "laws of words, in nats" in plots.describe_training(of_words, PAST)
-    assert plots.plot_loss(of_words, PAST).get_ylabel() == "loss (nats)"
+    assert "laws of words, in nat" in plots.describe_training(of_words, PAST)
+    assert plots.plot_loss(of_words, PAST).get_ylabel() == "loss (nat)"
     assert "mismatches" in plots.plot_loss(build_history(), PAST).get_ylabel()
 
 

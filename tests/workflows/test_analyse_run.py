@@ -35,7 +35,7 @@ from orbitscope.workflows.import_network import import_run
 class SumResult(Result):
     value: np.ndarray = axes("point", description="values")
 
-    def headline(self):
+    def list_quantities(self):
         return [Quantity("sum", "sum of the values", Estimate(self.value.sum()))]
 
 

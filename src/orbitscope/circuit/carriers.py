@@ -173,7 +173,7 @@ class CarrierResult(Result):
             for i, name in enumerate(self.direction.tolist())
         }
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Effects, effective numbers, shares of the first neurons, carriers, signature, agreement."""
         return [
             DEFINITIONS["total_effect"].measure(self.total_effect),

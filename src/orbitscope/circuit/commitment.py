@@ -142,7 +142,7 @@ class CommitmentResult(Result):
     region_share: Estimate = estimates("lead", "region", description="share of states in a region")
     decided_in: Estimate = estimates("region", description="share at the half-lead")
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Half-leads beside the process, rise time, their ratio, and where it is decided."""
         leads = [
             DEFINITIONS["half_lead"].measure(

@@ -266,7 +266,7 @@ class NoiseKernelResult(Result):
     )
     n_equal: Int[np.ndarray, " control"] = axes("control", description="dimensions of equal drive")
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Energy, length and rank; replay and removal beside subspaces of equal drive."""
         first = [
             DEFINITIONS["energy"].measure(self.energy, beside=(self.swapped,)),

@@ -133,7 +133,7 @@ class SwitchResult(Result):
         """Names of the symbols of a direction, with an arrow."""
         return f"{self.name_symbol(int(self.origin[i]))} → {self.name_symbol(int(self.target[i]))}"
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Rate, and hazard and persistence of each direction, beside those of the process."""
         rate = DEFINITIONS["rate"].measure(self.rate, beside=_of_process(float(self.process_rate), "1/step"))
         directions = []

@@ -77,7 +77,7 @@ def describe_evaluation(run: Path, result: "EvaluationResult") -> dict[str, Any]
 
     return {
         "emulation": conclude(run, result).to_plain(),
-        "measures": [quantity.to_plain() for quantity in add_section(SECTION, result.headline())],
+        "measures": [quantity.to_plain() for quantity in add_section(SECTION, result.list_quantities())],
         "settings": result.settings,
         "status": result.status,
     }
@@ -102,7 +102,7 @@ def print_evaluation(run: Path, result: "EvaluationResult", *, everything: bool 
     shown: list[Quantity] = []
     n_left_out = 0
     for start in result.start.tolist():
-        defined = [quantity for quantity in result.list_quantities(start) if not quantity.word]
+        defined = [quantity for quantity in result.list_quantities_from(start) if not quantity.word]
         main = [quantity for quantity in defined if quantity.is_main]
         others = [quantity for quantity in defined if not quantity.is_main]
         rows = main + others if everything else main

@@ -82,7 +82,7 @@ def conclude_emulation(
 
 def _list_judged(result: EvaluationResult, start: str) -> list[tuple[Quantity, Margin]]:
     """Measures that lie within, outside or undecided, with their margins."""
-    pairs = [(quantity, quantity.margin) for quantity in result.list_quantities(start)]
+    pairs = [(quantity, quantity.margin) for quantity in result.list_quantities_from(start)]
     return [(quantity, margin) for quantity, margin in pairs if margin and not quantity.word]
 
 

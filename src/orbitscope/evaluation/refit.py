@@ -16,7 +16,7 @@ SMOOTHING = 0.01
 
 MAX_STEPS = 60
 TOLERANCE = 1e-5
-"""Baum-Welch stops when a step gains less, in nats per symbol: a hundredth of what the margins resolve."""
+"""Baum-Welch stops when a step gains less, in nat per symbol: a hundredth of what the margins resolve."""
 
 
 def measure_refit(

@@ -105,15 +105,15 @@ class EvaluationResult(Result):
         "the run again."
     )
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Every measure from every start; labels and keys of the stationary start name it."""
         quantities: list[Quantity] = []
         for start in self.start.tolist():
             suffix = "" if start == "zero" else f", {start} start"
-            quantities += [replace(q, label=f"{q.label}{suffix}") for q in self.list_quantities(start)]
+            quantities += [replace(q, label=f"{q.label}{suffix}") for q in self.list_quantities_from(start)]
         return quantities
 
-    def list_quantities(self, start: str = "zero") -> list[Quantity]:
+    def list_quantities_from(self, start: str) -> list[Quantity]:
         """Every measure from one start, which their labels do not name."""
         return [self.find_quantity(measure, start) for measure in self.measure.tolist()]
 

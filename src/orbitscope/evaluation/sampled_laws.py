@@ -44,7 +44,7 @@ REVERSED_LENGTH = 3
 """Words whose reversal is compared: triples."""
 
 REVERSIBLE = 1e-9
-"""Exact irreversibility in nats that counts as none: rounding leaves about 1e-16."""
+"""Exact irreversibility in nat that counts as none: rounding leaves about 1e-16."""
 
 
 def measure_likelihood(

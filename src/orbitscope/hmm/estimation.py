@@ -26,7 +26,7 @@ class BaumWelchResult:
     Parameters
     ----------
     hmm : HMM                           estimate; states ordered by expected share of steps, largest first
-    log_likelihoods : (step,)           total log-likelihood in nats, from the start to `hmm`; never decreases
+    log_likelihoods : (step,)           total log-likelihood in nat, from the start to `hmm`; never decreases
     converged : bool                    whether the last step gained less than the tolerance
     restart_log_likelihoods : (restart,)    final log-likelihood of every restart, in their order
     """
@@ -78,7 +78,7 @@ def fit_baum_welch(
     lengths : (sequence,)           steps that count; None: all
     n_restarts : int >= 1           number of starts
     max_steps : int >= 1            most steps per start
-    tolerance : float >= 0          stop when a step gains less, in nats per symbol
+    tolerance : float >= 0          stop when a step gains less, in nat per symbol
     initial : HMM                   first start instead of a random one
 
     Returns

@@ -158,7 +158,7 @@ def compute_repeat_probs(
 
 
 def compute_output_irreversibility(hmm: HMM, *, word_length: int = 3, n_steps: int | None = None) -> float:
-    """Irreversibility of the output in nats, D = KL(P(abc) ‖ P(cba)) over words of `word_length` symbols.
+    """Irreversibility of the output in nat, D = KL(P(abc) ‖ P(cba)) over words of `word_length` symbols.
 
     Zero for every time-reversible process; inf when a word occurs whose reverse never does.
     """

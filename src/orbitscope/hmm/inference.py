@@ -32,7 +32,7 @@ class ViterbiPaths:
     Parameters
     ----------
     states : (sequence, time)    states; -1 in the padding and for sequences of probability 0
-    log_probs : (sequence,)      joint log-probability of path and symbols in nats; -inf for probability 0
+    log_probs : (sequence,)      joint log-probability of path and symbols in nat; -inf for probability 0
     """
 
     states: Int[np.ndarray, "sequence time"]
@@ -90,7 +90,7 @@ def compute_log_likelihood(
     *,
     lengths: Integer[np.ndarray, " sequence"] | None = None,
 ) -> Float[np.ndarray, " sequence"]:
-    """Exact log-likelihood of each sequence in nats, by the scaled forward recursion.
+    """Exact log-likelihood of each sequence in nat, by the scaled forward recursion.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def decode_viterbi(
 
     Returns
     -------
-    ViterbiPaths                    states (sequence, time), log_probs (sequence,) in nats
+    ViterbiPaths                    states (sequence, time), log_probs (sequence,) in nat
 
     Raises
     ------
@@ -182,7 +182,7 @@ def compute_state_posteriors(
 
 
 def estimate_block_entropy(hmm: HMM, n_steps: int, *, n_sequences: int, rng: np.random.Generator) -> Estimate:
-    """Block entropy H_T / T in nats per symbol: mean exact -log-likelihood of the HMM's own sequences.
+    """Block entropy H_T / T in nat per symbol: mean exact -log-likelihood of the HMM's own sequences.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def estimate_block_entropy(hmm: HMM, n_steps: int, *, n_sequences: int, rng: np.
 
     Returns
     -------
-    Estimate                   in nats per symbol
+    Estimate                   in nat per symbol
 
     Notes
     -----
@@ -215,7 +215,7 @@ def estimate_kl_rate(p: HMM, q: HMM, *, n_sequences: int, n_steps: int, rng: np.
 
     Returns
     -------
-    Estimate                   in nats per symbol; mean inf when q excludes a sampled sequence
+    Estimate                   in nat per symbol; mean inf when q excludes a sampled sequence
 
     Raises
     ------

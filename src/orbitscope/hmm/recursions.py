@@ -59,7 +59,7 @@ def iterate_forward(
 def sum_log_scales(
     hmm: HMM, symbols: Integer[np.ndarray, "time sequence"], inside: Bool[np.ndarray, "time sequence"]
 ) -> Float[np.ndarray, " sequence"]:
-    """Log-likelihood of each sequence in nats; -inf for impossible ones."""
+    """Log-likelihood of each sequence in nat; -inf for impossible ones."""
     total = np.zeros(symbols.shape[1])
     with np.errstate(divide="ignore"):
         for _, scale in iterate_forward(hmm, symbols, inside):
@@ -84,7 +84,7 @@ def run_forward_backward(
                                             Expected moves i → j into step t:
                                             filtered[t-1, i] P[i, j] incoming[t, j]
     posteriors : (time, state, sequence)    P(state | all symbols); 0 in the padding and where impossible
-    log_likelihood : (sequence,)            in nats
+    log_likelihood : (sequence,)            in nat
     """
     shape = (len(symbols), hmm.n_states, symbols.shape[1])
     filtered, incoming, posteriors = np.empty(shape), np.empty(shape), np.empty(shape)

@@ -54,7 +54,7 @@ class NeighbourDivergence:
     Notes
     -----
     The loss is ½ (m₁ − μ)ᵀ Σ⁻¹ (m₂ − μ), with m the means over either half of the trajectories, μ and Σ mean
-    and covariance under the process: near the process the KL divergence in nats a sequence, as far as the
+    and covariance under the process: near the process the KL divergence in nat a sequence, as far as the
     ratios see it, and 0 in expectation for the process itself. Symbols are sampled; for the gradient each is
     put in the place of the one that was drawn, all others kept, which is exact in expectation (along
     probabilities that sum to 1) because symbols are independent given the states of a network. Own
@@ -101,7 +101,7 @@ class NeighbourDivergence:
         return linear - linear.detach() + value
 
     def measure(self, symbols: Int[Tensor, "time trajectory"]) -> Float[Tensor, "ratio trajectory"]:
-        """Log-likelihood under the process, then the log-ratio of each neighbour, in nats a sequence."""
+        """Log-likelihood under the process, then the log-ratio of each neighbour, in nat a sequence."""
         total, _ = self._run_forward(symbols)
         return _relate_to_first(total)
 

@@ -130,7 +130,7 @@ def solve_self_transport(
 
 
 def compute_duplicate_entropy(x: Float[Tensor, "sequence time symbol"]) -> float:
-    """Entropy, in nats, over the classes of identical one-hot sequences: log N when all differ."""
+    """Entropy, in nat, over the classes of identical one-hot sequences: log N when all differ."""
     n_symbols = x.shape[2]
     digits = int(62 / max(1.0, math.log2(n_symbols)))
     parts = x.argmax(-1).split(digits, dim=1)

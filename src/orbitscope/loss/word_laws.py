@@ -88,7 +88,7 @@ class WordDivergence:
     the trajectories, and δ one over the number of places that a word has in them: a word rarer than that is
     not seen in most batches. The expectation is the loss of all trajectories in the world (with the same δ),
     and 0 for the process itself, at any number of trajectories. Near the process and for many trajectories
-    it is the KL divergence in nats. Own construction; the paper has only the Sinkhorn divergence.
+    it is the KL divergence in nat. Own construction; the paper has only the Sinkhorn divergence.
     """
 
     def __init__(

@@ -6,10 +6,9 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 
+from ..statistics import judge_nulls
+from ..statistics.verdicts import ALPHA
 from .style import FLOOR_COLOR, MUTED_COLOR
-
-LARGEST_P_VALUE = 0.05
-"""p-value below which a number counts as beyond its null."""
 
 _GOLDEN = (5**0.5 - 1) / 2
 _MANY = 300
@@ -47,18 +46,16 @@ def draw_density(
 
 
 def say_beyond(names: Sequence[str], p_values: Sequence[float]) -> tuple[str, str]:
-    """Verdict and grounds of a number beside its nulls: "yes", "no", or "undecided" where they disagree.
-
-    Nulls whose p-value is NaN, which were not drawn, have no say; without any the verdict is "untested".
-    """
+    """Verdict of :func:`judge_nulls` on a number beside its nulls, and its grounds."""
     known = [(name, p_value) for name, p_value in zip(names, p_values, strict=True) if np.isfinite(p_value)]
-    beyond = [name for name, p_value in known if p_value < LARGEST_P_VALUE]
-    within = [name for name, p_value in known if p_value >= LARGEST_P_VALUE]
-    if not known:
-        return "untested", "no null was drawn"
-    if beyond and within:
-        return "undecided", f"beyond {join(beyond)}, not beyond {join(within)}"
-    return ("yes", f"beyond {join(beyond)}") if beyond else ("no", f"not beyond {join(within, 'or')}")
+    beyond = [name for name, p_value in known if p_value < ALPHA]
+    within = [name for name, p_value in known if p_value >= ALPHA]
+    verdict = judge_nulls(p_values)
+    if verdict == "untested":
+        return verdict, "no null was drawn"
+    if verdict == "undecided":
+        return verdict, f"beyond {join(beyond)}, not beyond {join(within)}"
+    return verdict, f"beyond {join(beyond)}" if beyond else f"not beyond {join(within, 'or')}"
 
 
 def join(words: Sequence[str], last: str = "and") -> str:

@@ -101,7 +101,7 @@ def plot_loss(history: list[EpochRecord], transition: ChangePoint, *, ax: Axes |
     _leave_headroom(ax)
     _mark_transition(ax, history, transition, text=True)
     _format_epochs(ax, epochs)
-    ax.set_ylabel("loss (nats)" if history[-1].is_of_words else "loss (mismatches\nper sequence)")
+    ax.set_ylabel("loss (nat)" if history[-1].is_of_words else "loss (mismatches\nper sequence)")
 
     handles, labels = ax.get_legend_handles_labels()
     order = [labels.index(label) for label in _LEGEND if label in labels]
@@ -322,7 +322,7 @@ def _say_transition(history: list[EpochRecord], transition: ChangePoint) -> str:
 def _describe_loss(history: list[EpochRecord]) -> str:
     if history[-1].is_of_words:
         return (
-            "a, Loss: χ² divergence of the laws of words, in nats. Red: network. Dashed: floor of the "
+            "a, Loss: χ² divergence of the laws of words, in nat. Red: network. Dashed: floor of the "
             "process. Dash-dotted: symbols without memory. Estimates are unbiased, so values below 0 occur."
         )
     return (

@@ -12,7 +12,7 @@ from orbitscope.sequences.counting import divide
 
 @dataclass(frozen=True)
 class NgramDivergence:
-    """Divergence D(empirical || reference) of n-gram laws, in nats.
+    """Divergence D(empirical || reference) of n-gram laws, in nat.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class NgramDivergence:
 
 @dataclass(frozen=True)
 class Irreversibility:
-    """Divergence between the triples of a process and their time reversal, in nats.
+    """Divergence between the triples of a process and their time reversal, in nat.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ def compute_total_variation(
 def compute_ngram_divergence(
     counts: Real[np.ndarray, "..."], reference_probs: Float[np.ndarray, "..."]
 ) -> NgramDivergence:
-    """Divergence KL(empirical || reference) of n-gram laws in nats, not corrected for bias.
+    """Divergence KL(empirical || reference) of n-gram laws in nat, not corrected for bias.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def compute_design_effect(sequence_counts: Real[np.ndarray, "sequence ..."]) -> 
 def compute_output_irreversibility(
     triple_probs: Real[np.ndarray, "*batch symbol symbol symbol"],
 ) -> Float[np.ndarray, "*batch"]:
-    """Exact output irreversibility D = Σ P(abc) log(P(abc) / P(cba)) of a law of triples, in nats.
+    """Exact output irreversibility D = Σ P(abc) log(P(abc) / P(cba)) of a law of triples, in nat.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def compute_output_irreversibility(
 def estimate_output_irreversibility(
     triple_counts: Real[np.ndarray, "*batch symbol symbol symbol"],
 ) -> Irreversibility:
-    """Estimate the output irreversibility D = KL(P(abc) || P(cba)) from counted triples, in nats.
+    """Estimate the output irreversibility D = KL(P(abc) || P(cba)) from counted triples, in nat.
 
     Parameters
     ----------

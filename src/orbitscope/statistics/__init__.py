@@ -25,3 +25,7 @@ from .permutation import adjust_holm as adjust_holm
 from .permutation import compute_permutation_p_value as compute_permutation_p_value
 from .permutation import draw_until_decided as draw_until_decided
 from .permutation import flip_signs as flip_signs
+from .verdicts import judge_agreement as judge_agreement
+from .verdicts import judge_direction as judge_direction
+from .verdicts import judge_lag as judge_lag
+from .verdicts import judge_nulls as judge_nulls

@@ -21,7 +21,7 @@ class EpochRecord:
     epoch : int
         Counted from 1.
     loss, floor, plateau : float
-        Unweighted mean of the batch losses, in mismatched symbols per sequence (Sinkhorn divergence) or nats
+        Unweighted mean of the batch losses, in mismatched symbols per sequence (Sinkhorn divergence) or nat
         (word laws); the same for the process itself; and for symbols without memory (right frequencies at
         each step, independent).
     validation_loss, validation_floor : float or None

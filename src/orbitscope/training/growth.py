@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def measure_growth(states: Float[Tensor, "time trajectory hidden"]) -> Float[Tensor, ""]:
-    """Mean change of log ‖h‖ over the later half of the window, in nats; differentiable.
+    """Mean change of log ‖h‖ over the later half of the window, in nat; differentiable.
 
     About 0 for a network that is stationary by then. Silent trajectories count as no change.
     """

@@ -42,7 +42,7 @@ def test_a_rotation_keeps_its_plane_and_spirals_into_silence():
     assert result.plane.explained_variance_ratio.sum() > 0.95
 
 
-def test_a_homogeneous_network_decays_along_the_direction_of_its_own():
+def test_a_homogeneous_map_decays_along_the_direction_of_its_own():
     """ReLU units that excite each other with gain .8: the leading vector is all ones, the rate log .8."""
     network = build_network(3, hidden_size=6, input_size=6, generator=torch.Generator()).double()
     with torch.no_grad():
@@ -119,7 +119,7 @@ def test_biases_hold_activity_up_without_noise():
     assert result.free_norm[0, -1] > 0.05
 
 
-def test_paths_scale_with_the_noise_of_a_homogeneous_network():
+def test_paths_scale_with_the_noise_of_a_network_that_does():
     plain, scaled = (run(make_ring(), noise_std=s) for s in (1.0, 3.0))
     np.testing.assert_allclose(scaled.free_path, 3 * plain.free_path, atol=1e-9)
     np.testing.assert_allclose(scaled.readout, plain.readout, atol=1e-9)

@@ -14,7 +14,7 @@ SMALL = {"n_trajectories": 20, "n_steps": 40, "burn_in": 30, "n_resamples": 200}
 
 
 class DiagonalCell(Cell):
-    """Independent autoregressions of known variance: homogeneous, but not known to be."""
+    """Independent autoregressions of known variance: they scale with their noise, but are not known to."""
 
     name = "diagonal"
 
@@ -97,7 +97,7 @@ def test_a_relu_network_is_linear_to_rounding_and_said_to_be_so():
 def test_tanh_saturates():
     result = run(make_network("tanh"), (0.3, 1.0, 3.0, 10.0))
     assert (result.slope.high < 0.95).all()
-    assert result.headline()[0].estimate == result.slope[2] != result.slope[1]
+    assert result.list_quantities()[0].estimate == result.slope[2] != result.slope[1]
     assert (np.diff(result.size.value, axis=0) > 0).all()
     assert not result.is_identity
 

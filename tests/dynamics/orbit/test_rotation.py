@@ -108,7 +108,7 @@ def test_the_share_of_the_plane_is_that_of_its_variances():
     """Variances 9, 4 and 1; standardised they are alike."""
     for standardise, first, both in ((False, 9 / 14, 13 / 14), (True, 1 / 3, 2 / 3)):
         network = make_linear(0.3 * np.eye(3), np.diag([3.0, 2.0, 1.0]))
-        found = run(network, standardise=standardise, n_trajectories=200).headline()
+        found = run(network, standardise=standardise, n_trajectories=200).list_quantities()
         (share,) = (quantity for quantity in found if quantity.key == "plane_share")
         assert float(share.estimate) == pytest.approx(both, abs=0.02)
         assert float(share.beside[0].estimate) == pytest.approx(first, abs=0.02)
@@ -137,7 +137,7 @@ def test_a_symmetric_ring_does_not_rotate():
     assert float(result.area_rate) < 0.02
 
 
-def test_rotation_does_not_depend_on_the_noise_of_a_homogeneous_network():
+def test_rotation_does_not_depend_on_the_noise_of_a_network_that_scales_with_it():
     options = {"n_untrained": 20, "n_steps": 30, "burn_in": 20}
     plain, scaled = (run(make_ring(), noise_std=s, **options) for s in (1.0, 3.0))
     np.testing.assert_allclose(scaled.mean, 3 * plain.mean)

@@ -229,7 +229,7 @@ def test_statistics_of_regions_are_those_of_their_starts():
     np.testing.assert_allclose(found.contrast.value, late[:, None] / late[None])
     np.testing.assert_allclose(found.contrast.low, 1 / found.contrast.high.swapaxes(0, 1))
     np.testing.assert_array_equal(found.contrast.low[1, 1, :, 1:], 1)
-    *growth, contrast = (quantity.estimate for quantity in found.headline())
+    *growth, contrast = (quantity.estimate for quantity in found.list_quantities())
     assert growth == [found.spread_ratio[region, 0, 2, 5] for region in range(3)]
     assert contrast == found.contrast[0, 2, 0, 2]
     np.testing.assert_array_equal(found.n_starts, 30)
@@ -331,7 +331,7 @@ def test_a_network_is_measured_from_starts_in_each_of_its_regions():
 
 
 def test_noise_drives_the_starts_and_the_rollouts():
-    """A homogeneous network in four times the noise is four times as large."""
+    """A network that scales with its noise in four times of it is four times as large."""
     network = make_network(hidden_size=12)
     options = SMALL | {"n_starts": 20, "burn_in": 30, "max_states": 80}
     plain, loud = (

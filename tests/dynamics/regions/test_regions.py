@@ -89,7 +89,7 @@ def test_the_table_is_the_mean_over_the_states_of_a_region():
     for index in range(3):
         chosen = result.label == index
         np.testing.assert_allclose(get(result, "share")[index], chosen.mean())
-        np.testing.assert_allclose(get(result, "residency")[index], result.mean_steps[chosen].mean())
+        np.testing.assert_allclose(get(result, "residency")[index], result.residency[chosen].mean())
         unstable = result.n_unstable[chosen[:, result.spectral_time]]
         np.testing.assert_allclose(get(result, "unstable")[index], unstable.mean())
     found = result.estimate
@@ -132,7 +132,7 @@ def test_a_cycle_has_one_direction():
     result = run(network, n_trajectories=30, burn_in=0, n_steps=40, n_rollouts=1)
     np.testing.assert_allclose(get(result, "share"), [0.2, 0.7, 0.1])
     np.testing.assert_allclose(get(result, "residency"), [9.5, 5.0, 1.0])
-    forward, backward = result.asymmetry[[0, 1, 2], [1, 2, 0]], result.asymmetry[[1, 2, 0], [0, 1, 2]]
+    forward, backward = result.net_share[[0, 1, 2], [1, 2, 0]], result.net_share[[1, 2, 0], [0, 1, 2]]
     assert forward.value.tolist() == [1, 1, 1]
     assert backward.value.tolist() == [-1, -1, -1]
     assert 0 < forward.low[0] < 1
@@ -178,7 +178,7 @@ def test_intervals_of_the_order_are_those_of_the_net_share():
         for before, after in zip(row[:-1], row[1:], strict=True):
             visits[before, after] += before != after
     expected = compute_net_share(counts, counts.swapaxes(1, 2), confidence=0.8)
-    assert result.asymmetry == expected.share
+    assert result.net_share == expected.share
 
 
 def test_the_entropy_of_an_indifferent_readout_is_log_three():
@@ -189,7 +189,7 @@ def test_the_entropy_of_an_indifferent_readout_is_log_three():
     np.testing.assert_allclose(found[np.isfinite(found)], math.log(3), rtol=1e-6)
 
 
-def test_regions_do_not_depend_on_the_noise_of_a_homogeneous_network():
+def test_regions_do_not_depend_on_the_noise_of_a_network_that_scales_with_it():
     plain, scaled = (run(make_network(), noise_std=s) for s in (1.0, 4.0))
     np.testing.assert_array_equal(plain.label, scaled.label)
     np.testing.assert_array_equal(plain.n_unstable, scaled.n_unstable)
@@ -292,8 +292,8 @@ def test_kick_and_slow_are_compared_on_the_same_resamples():
 def test_sign_changes_per_step_leave_out_residencies_of_one_step():
     result = run(make_network())
     for index in range(3):
-        chosen = (result.label == index) & (result.mean_steps > 1)
-        rates = result.logit_sign_changes[chosen] / (result.mean_steps[chosen] - 1)
+        chosen = (result.label == index) & (result.residency > 1)
+        rates = result.logit_sign_changes[chosen] / (result.residency[chosen] - 1)
         expected = rates.mean() if len(rates) else np.nan
         np.testing.assert_allclose(get(result, "logit_sign_rate")[index], expected)
 

@@ -139,7 +139,7 @@ def test_residency_of_a_random_telegraph_is_known(threshold):
         assert found.standard_error[point] == pytest.approx(np.sqrt(variance / 20_000), rel=0.05)
 
 
-def test_residency_does_not_depend_on_the_noise_of_a_homogeneous_network():
+def test_residency_does_not_depend_on_the_noise_of_a_network_that_scales_with_it():
     network = make_network()
     states = run_driven(network, 20, 1, burn_in=20, generator=torch.Generator().manual_seed(1)).states[0]
     plain, scaled = (

@@ -211,7 +211,7 @@ def test_agreement_with_symbols():
     found = find(sample_blobs(labels, rng), network=network)
     assert found.adjusted_rand.value == pytest.approx(1)
     assert found.adjusted_rand.low == pytest.approx(1)
-    n_clusters, *shares, rand = (quantity.estimate for quantity in found.headline())
+    n_clusters, *shares, rand = (quantity.estimate for quantity in found.list_quantities())
     assert (float(n_clusters), [float(share) for share in shares]) == (2, found.share.tolist())
     assert rand == found.adjusted_rand
     first = int(np.bincount(labels.ravel()).argmax())

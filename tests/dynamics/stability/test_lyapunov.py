@@ -175,7 +175,7 @@ def test_the_first_exponent_is_the_growth_of_a_small_separation():
     torch.testing.assert_close(torch.tensor(found.block_states[:, 1]), path.states[79])
 
 
-def test_driven_exponents_do_not_depend_on_the_noise_of_a_homogeneous_network():
+def test_driven_exponents_do_not_depend_on_the_noise_of_a_network_that_scales_with_it():
     found = [
         compute_lyapunov_exponents(
             make_network(),
@@ -193,7 +193,7 @@ def test_driven_exponents_do_not_depend_on_the_noise_of_a_homogeneous_network():
     np.testing.assert_allclose(7 * found[0].block_states, found[1].block_states, rtol=1e-9)
 
 
-def test_they_do_where_the_network_is_not_homogeneous():
+def test_they_do_where_the_network_does_not_scale_with_it():
     weak, strong = (
         compute_lyapunov_exponents(
             make_network("tanh", gain=5.0, hidden_size=40),

@@ -134,6 +134,6 @@ def test_subspaces_that_are_the_same_or_empty_are_not_drawn(result):
     assert "all deciding" not in describe_noise_kernel(one)
     single = replace(result, n_noise_directions=np.array([1, 1, 0]))
     assert len(plot_removal(single).get_xticklabels()) == 2
-    keys = [quantity.key for quantity in single.headline()]
+    keys = [quantity.key for quantity in single.list_quantities()]
     assert "removal[leading,0-2]" in keys
     assert not any("rest" in key or "all_deciding" in key for key in keys)

@@ -35,9 +35,9 @@ def regions():
 def test_points_are_the_net_share_of_visits_with_interval_and_both_counts(regions):
     ax = plot_visits(regions)
     drawn = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o"]
-    np.testing.assert_allclose(drawn, [regions.asymmetry.value[i, j] for i, j in ((0, 1), (1, 2), (2, 0))])
+    np.testing.assert_allclose(drawn, [regions.net_share.value[i, j] for i, j in ((0, 1), (1, 2), (2, 0))])
     limits = [lines.get_segments()[0][:, 0] for lines in ax.collections]
-    order = regions.asymmetry[[0, 1, 2], [1, 2, 0]]
+    order = regions.net_share[[0, 1, 2], [1, 2, 0]]
     np.testing.assert_allclose(limits, np.stack([order.low, order.high], axis=1))
     assert ax.texts[0].get_text() == f"{regions.visits[0, 1]} : {regions.visits[1, 0]}"
     assert ax.get_yticklabels()[0].get_text() == "slow → kick"

@@ -48,7 +48,7 @@ def test_positions_are_the_leading_principal_components(result):
 
 def test_maps_hold_every_state_with_its_value(result):
     dots = plot_residency_map(result).collections[0]
-    assert sorted(dots.get_array()) == sorted(result.mean_steps.ravel())
+    assert sorted(dots.get_array()) == sorted(result.residency.ravel())
     places = {tuple(place) for place in dots.get_offsets().data.round(9)}
     assert places == {tuple(place) for place in result.position.reshape(-1, 2).round(9)}
     spectral = plot_unstable_map(result).collections[0]
@@ -62,7 +62,7 @@ def test_a_state_has_its_own_value(result):
     dots = plot_residency_map(result).collections[0]
     place, value = dots.get_offsets().data[-1], dots.get_array()[-1]
     trajectory, time = np.argwhere((result.position == place).all(-1))[0]
-    assert result.mean_steps[trajectory, time] == value == result.mean_steps.max()
+    assert result.residency[trajectory, time] == value == result.residency.max()
 
 
 def test_the_scale_of_residencies_marks_the_limits_of_the_regions(result):

@@ -1,4 +1,4 @@
-"""Positive homogeneity, with the noise and without: scaling a network leaves all but its size as it was.
+"""What scaling a network by s > 0 leaves as it was: all but its size, with its noise or without noise.
 
 The step F(h, x) of a network *scales with its noise* if F(s h, s x) = s F(h, x) for s > 0; its noise-free map
 F(h, 0) is *homogeneous* if F(s h, 0) = s F(h, 0). The first implies the second, not the other way round.
@@ -33,7 +33,7 @@ def scales_with_noise(network: NoiseRNN) -> bool:
     probe = torch.Generator().manual_seed(_PROBE_SEED)
     state = torch.randn(_N_PROBES, network.cell.state_size, generator=probe).to(network.w_out)
     noise = torch.randn(_N_PROBES, network.input_size, generator=probe).to(network.w_out)
-    return network.cell.is_homogeneous(state, noise)
+    return network.cell.scales_at(state, noise)
 
 
 def is_map_homogeneous(network: NoiseRNN, states: Float[Tensor, "point state"]) -> bool:
@@ -57,4 +57,4 @@ def is_map_homogeneous(network: NoiseRNN, states: Float[Tensor, "point state"]) 
     """
     require_points(network, states)
     still = states.new_zeros(len(states), network.input_size)
-    return network.cell.is_homogeneous(states, still)
+    return network.cell.scales_at(states, still)

@@ -115,7 +115,7 @@ class FixedPointResult(Result):
         """Points (not rays) that F maps to themselves."""
         return self.kind == "fixed"
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Number of points of each kind, and of unstable ones."""
         is_identity = self.status["homogeneous"]
         only_origin = known_value("identity, the origin alone:", 1.0) if is_identity else ()

@@ -89,13 +89,13 @@ class NoiseFreeExponentsResult(LyapunovResult):
         """What the ends are: "ray" of a homogeneous map, else "point"."""
         return "ray" if self.settings["rescaled"] else "point"
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Largest exponent over all paths, and its range over those that come to each end."""
         known = [self.name_symbol(symbol) for symbol in self.end_symbol.tolist() if symbol >= 0]
         names = [*name_ends(self.end_kind, known), NO_END][: len(self.end)]
         ranges = Estimate(self.end_mean[:, 0], self.end_least[:, 0], self.end_largest[:, 0])
         ends = [END_LARGEST.measure(ranges[i], i, name=name) for i, name in enumerate(names)]
-        return [*super().headline(), *ends]
+        return [*super().list_quantities(), *ends]
 
 
 def compute_noise_free_exponents(

@@ -167,7 +167,7 @@ class NoiseFreeGrowthResult(Result):
         """Rate of the state that grows fastest; NaN if the map is not homogeneous."""
         return float(self.rate.max())
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Verdict, where paths come to, and the rates of a homogeneous map."""
         names = name_ends(self.end_kind, [self.name_symbol(symbol) for symbol in self.end_symbol.tolist()])
         shares = [

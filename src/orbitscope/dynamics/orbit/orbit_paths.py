@@ -46,7 +46,7 @@ DEFINITIONS = define(
         meaning="What is left of the size of activity some steps after the noise stops.",
         equation="median ‖h_n‖ / median ‖h_0‖",
         reading="Near 0 the noise keeps the orbit up; near 1 activity does not need it.",
-        test=f"{_TESTS}::test_a_homogeneous_network_decays_along_the_direction_of_its_own",
+        test=f"{_TESTS}::test_a_homogeneous_map_decays_along_the_direction_of_its_own",
         unit="share",
     ),
 )
@@ -100,7 +100,7 @@ class OrbitPathsResult(PlaneResult):
         "component", unit="activity", description="coordinates of h = 0"
     )
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Variance in the plane, and what is left of activity some steps after the noise stops."""
         first, last = np.median(self.free_norm[:, [0, -1]], axis=0)
         n_steps = self.free_norm.shape[1] - 1

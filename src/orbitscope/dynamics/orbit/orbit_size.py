@@ -94,7 +94,7 @@ class OrbitSizeResult(Result):
     )
     is_identity: Bool[np.ndarray, ""] = axes(description="slope 1 by construction")
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Slope of the total size against the noise."""
         slope = self.slope[self.measure.tolist().index("total")]
         identity = known_value("identity", 1.0) if self.is_identity else ()

@@ -27,7 +27,7 @@ class OutputReversal:
     Attributes
     ----------
     irreversibility : Estimate, ()
-        D in nats per triple without the part that chance gives, and its interval; 0 if reversible, and below
+        D in nat per triple without the part that chance gives, and its interval; 0 if reversible, and below
         0 where there is less than chance gives.
     null : Null, ()
         The same number for the sequences, each of them reversed or not at random.

@@ -126,7 +126,7 @@ class ReadoutAlignmentResult(Result):
     )
     chance: Float[np.ndarray, ""] = axes(description="root mean square for random directions")
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Projection of each centred row on the plane, and share of its logit's variance, beside nulls."""
         quantities = []
         for i, symbol in enumerate(self.symbol.tolist()):

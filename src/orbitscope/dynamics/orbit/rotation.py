@@ -158,7 +158,7 @@ class RotationResult(PlaneResult):
         """What |a| is compared with."""
         return self.sign_flips, self.reversible, self.untrained
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Area rate beside its nulls, winding, and irreversibility of the output; then the rest."""
         units = "standardised" if self.settings["standardise"] else "raw"
         reversible = known_value("if reversible", 0.0)

@@ -170,7 +170,7 @@ class EvolutionResult(Result):
         found = zip(COMPARED, (self.untrained_area_rate, self.untrained_mean_shift), strict=True)
         return {name: null for name, null in found if len(null.draws)}
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Dates, lags behind the drop of the loss, and measures of the last checkpoint."""
         quantities = []
         for i, event in enumerate(self.event.tolist()):

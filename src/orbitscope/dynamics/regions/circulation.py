@@ -85,7 +85,7 @@ class CirculationResult(Result):
     n_backward: Int[np.ndarray, " cycle"] = axes("cycle", description="slow, transition, kick, slow")
     n_excursions: Int[np.ndarray, ""] = axes(description="stretches between visits to slow")
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Net circulation and number of cycles each way, for each kind of cycle."""
         reversible = known_value("if reversible", 0.0)
         quantities = []

@@ -91,7 +91,7 @@ class NeuronProfileResult(Result):
     kick_slow_cosine: Estimate = estimates(description="cosine of mean activity in kick and in slow")
     n_points: Int[np.ndarray, " region"] = axes("region", description="states of a region")
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Active and effective neurons of each region, and how alike kick and slow are."""
         names = self.region.tolist()
         counts = [

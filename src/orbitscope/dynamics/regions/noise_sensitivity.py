@@ -117,12 +117,12 @@ class NoiseSensitivityResult(Result):
         "point", "rule", "gamma", "time", unit="activity²", description="trace of the covariance"
     )
     destination_entropy: Float[np.ndarray, "point rule gamma"] = axes(
-        "point", "rule", "gamma", unit="nats", description="entropy of the last most probable symbol"
+        "point", "rule", "gamma", unit="nat", description="entropy of the last most probable symbol"
     )
     n_starts: Integer[np.ndarray, " region"] = axes("region", description="starts with a defined ratio")
     spread_ratio: Estimate = estimates(*_CELL, "time", description="geometric mean of spread(t)/spread(1)")
     contrast: Estimate = estimates(*_PAIR, description="spread ratio at t = 5 relative to another region")
-    entropy: Estimate = estimates(*_CELL, unit="nats", description="mean destination entropy")
+    entropy: Estimate = estimates(*_CELL, unit="nat", description="mean destination entropy")
     example_region: Integer[np.ndarray, " example"] = axes("example", description="region of a start shown")
     example_logits: Float[np.ndarray, "example rule gamma rollout time symbol"] = axes(
         "example", "rule", "gamma", "rollout", "time", "symbol", description="logits along rollouts"
@@ -131,7 +131,7 @@ class NoiseSensitivityResult(Result):
         "example", "time", "symbol", description="logits along the nominal path"
     )
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Growth of the spread over five steps of entirely fresh noise, and slow against transition."""
         rule, gamma, late = 0, int(np.argmax(self.gamma)), self.step.tolist().index(5)
         quantities = [
@@ -219,7 +219,7 @@ def measure_sensitivity(
     variance, √(1 − γ²)·old + γ·new; at γ = 1 both are the same. Under either rule only the fresh part varies
     over rollouts, so a linear network has spreads in proportion to γ² and the same ratios at any γ.
 
-    The entropy is that of the observed shares, too small by about (n_symbols − 1)/(2 n_rollouts) nats. A
+    The entropy is that of the observed shares, too small by about (n_symbols − 1)/(2 n_rollouts) nat. A
     start whose spread is 0 or not finite at some step and γ > 0 has no ratio; it is left out and counted in
     ``status``.
     """

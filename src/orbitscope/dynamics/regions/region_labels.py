@@ -25,7 +25,7 @@ LABEL_ROLLOUTS = 20
 
 
 def classify_regions(
-    mean_steps: Float[np.ndarray, "*shape"],
+    residency: Float[np.ndarray, "*shape"],
     *,
     transition_below: float = TRANSITION_BELOW,
     slow_above: float = SLOW_ABOVE,
@@ -36,18 +36,18 @@ def classify_regions(
             f"`transition_below` must be ≤ `slow_above`, got {transition_below} and {slow_above}. "
             "Use 2 and 8."
         )
-    labels = np.where(mean_steps > slow_above, 0, np.where(mean_steps < transition_below, 2, 1))
-    return np.where(np.isnan(mean_steps), UNDEFINED, labels)
+    labels = np.where(residency > slow_above, 0, np.where(residency < transition_below, 2, 1))
+    return np.where(np.isnan(residency), UNDEFINED, labels)
 
 
 def find_uncertain(
-    mean_steps: Float[np.ndarray, "*shape"], standard_error: Float[np.ndarray, "*shape"]
+    residency: Float[np.ndarray, "*shape"], standard_error: Float[np.ndarray, "*shape"]
 ) -> Float[np.ndarray, "*shape"]:
     """1 for a residency within two standard errors of a border of regions, else 0; NaN without an error.
 
     Labels of such states are partly chance, which pulls the measures of neighbouring regions together.
     """
-    distance = np.minimum(np.abs(mean_steps - TRANSITION_BELOW), np.abs(mean_steps - SLOW_ABOVE))
+    distance = np.minimum(np.abs(residency - TRANSITION_BELOW), np.abs(residency - SLOW_ABOVE))
     return np.where(np.isnan(standard_error), np.nan, distance <= 2 * standard_error)
 
 

@@ -27,7 +27,7 @@ MEASURES = {
     "margin_sign_changes": ("sign changes of its margin", "1"),
     "logit_sign_rate": ("sign changes of the logit per step of the residency after the first", "1/step"),
     "censored": ("share of rollouts whose residency was cut", "1"),
-    "entropy": ("entropy of the symbol", "nats"),
+    "entropy": ("entropy of the symbol", "nat"),
     "speed": ("‖E h′ − h‖ / ‖h‖", "1"),
 }
 """Measures of a region: description and unit."""

@@ -94,7 +94,7 @@ class RegionalExponentsResult(Result):
         "trajectory", "block", description="region of the state at the start"
     )
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """First finite-time exponent of each region, share of expanding blocks, and kick minus slow."""
         n_steps = self.settings["block_steps"]
         quantities = []

@@ -64,7 +64,7 @@ class RegionResult(Result):
         Unstable directions of the noise-free map in kick minus those in slow, with their interval.
     visits : (region, next_region)
         How often a visit to a region was followed by one to another, over all trajectories.
-    asymmetry : Estimate, (region, next_region)
+    net_share : Estimate, (region, next_region)
         (N_ij − N_ji)/(N_ij + N_ji) of these visits and its interval: 0 where either order is as frequent.
         Around the three regions N_ij − N_ji is the same but for the ends of trajectories: these are one
         net flux over three totals, not three findings.
@@ -72,8 +72,8 @@ class RegionResult(Result):
         Net cycles slow, kick, transition, slow, and their interval over trajectories (NaN without visits).
     label : (trajectory, time)
         Index of the region; −1 is undefined.
-    mean_steps : (trajectory, time)
-        Residency.
+    residency : (trajectory, time)
+        Mean number of steps until the most probable symbol changes.
     symbol : (trajectory, time)
         Most probable symbol.
     logit_sign_changes : (trajectory, time)
@@ -99,14 +99,14 @@ class RegionResult(Result):
         "contrast", description="unstable directions in kick minus those in slow"
     )
     visits: Int[np.ndarray, "region region"] = axes("region", "next_region", description="successive visits")
-    asymmetry: Estimate = estimates("region", "next_region", description="net share of visits in this order")
+    net_share: Estimate = estimates("region", "next_region", description="net share of visits in this order")
     net_flux: Estimate = estimates(
         unit="cycles per 100 steps", description="net cycles slow, kick, transition, slow"
     )
     label: Integer[np.ndarray, "trajectory time"] = axes(
         "trajectory", "time", description="region of a state"
     )
-    mean_steps: Float[np.ndarray, "trajectory time"] = axes(
+    residency: Float[np.ndarray, "trajectory time"] = axes(
         "trajectory", "time", unit="steps", description="residency"
     )
     symbol: Integer[np.ndarray, "trajectory time"] = axes(
@@ -125,7 +125,7 @@ class RegionResult(Result):
         "spectral_time", unit="steps", description="steps with spectra"
     )
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Share and unstable directions of the regions, and the net flux around them; then the rest."""
         kick = {name: self.kick_minus_slow[i] for i, name in enumerate(self.contrast.tolist())}
         by_chance, reversible = known_value("by chance", 0.0), known_value("if reversible", 0.0)
@@ -155,7 +155,7 @@ class RegionResult(Result):
         for i, name in enumerate(names):
             j = (i + 1) % len(names)
             edge, label = f"{name}-{names[j]}", f"{name} → {names[j]}"
-            yield DEFINITIONS["order"].measure(self.asymmetry[i, j], edge, name=label, beside=reversible)
+            yield DEFINITIONS["order"].measure(self.net_share[i, j], edge, name=label, beside=reversible)
 
 
 def compute_regions(subject: Subject, settings: RegionSettings) -> RegionResult:
@@ -170,8 +170,8 @@ def compute_regions(subject: Subject, settings: RegionSettings) -> RegionResult:
     -----
     Paper: Torre et al. 2025, figures on residency and local dynamics. Differs: regions leave no state out
     (the published slow states also have p_max > .8), intervals are over trajectories, and the counts stand
-    beside those of random active sets, because they follow which and how many neurons are active. Asymmetries
-    have the interval of :func:`compute_net_share`.
+    beside those of random active sets, because they follow which and how many neurons are active. Net
+    shares have the interval of :func:`compute_net_share`.
     """
     network, generator = subject.network, subject.start_generator("regions")
     noise = {"noise_std": subject.noise_std, "generator": generator}
@@ -194,10 +194,10 @@ def compute_regions(subject: Subject, settings: RegionSettings) -> RegionResult:
         estimate=table.as_estimate(),
         kick_minus_slow=_contrast_kick(table),
         visits=visits.sum(0),
-        asymmetry=compare_orders(visits, confidence=settings.confidence),
+        net_share=compare_orders(visits, confidence=settings.confidence),
         net_flux=measure_flux(label, visits, resample),
         label=label.astype(np.int8),
-        mean_steps=values["residency"],
+        residency=values["residency"],
         symbol=values["symbol"],
         logit_sign_changes=values["logit_sign_changes"],
         position=_place(network, path.states[:-1]),

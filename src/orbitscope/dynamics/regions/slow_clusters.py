@@ -159,7 +159,7 @@ class SlowClusterResult(Result):
         "split", "half", description="clusters of a half"
     )
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Number of clusters, their shares, and how they agree with the symbols."""
         by_chance = known_value("by chance", 0.0)
         shares = zip(self.cluster.tolist(), self.share.tolist(), strict=True)

@@ -23,7 +23,7 @@ def compute_log_ratio(
 
 
 def compute_entropy(shares: Float[np.ndarray, "*batch symbol"]) -> Float[np.ndarray, "*batch"]:
-    """Entropy of shares, in nats."""
+    """Entropy of shares, in nat."""
     return -(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(-1)
 
 

@@ -119,7 +119,7 @@ class LyapunovResult(Result):
         "trajectory", "block", "state", description="state at the start of a block"
     )
 
-    def headline(self) -> list[Quantity]:
+    def list_quantities(self) -> list[Quantity]:
         """Largest exponent and verdict."""
         lost, n_paths = self.status["n_collapsed"][0], len(self.per_trajectory)
         stays = known_value("if differences stay", 0.0)

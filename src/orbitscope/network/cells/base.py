@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ...errors import InputError
 
 _SCALES = (2.0**30, 2.0**-30)
-"""Powers of two: where a step is homogeneous, they cost no precision."""
+"""Powers of two: where a step scales, they cost no precision."""
 
 
 class Cell(nn.Module, ABC):
@@ -122,10 +122,8 @@ class Cell(nn.Module, ABC):
         return torch.ones_like(state, dtype=torch.bool)
 
     @torch.no_grad()
-    def is_homogeneous(
-        self, state: Float[Tensor, "point state"], noise: Float[Tensor, "point input"]
-    ) -> bool:
-        """Whether F(s h, s x) = s F(h, x) for s > 0, tried at these states and noise: noise scales out."""
+    def scales_at(self, state: Float[Tensor, "point state"], noise: Float[Tensor, "point input"]) -> bool:
+        """Whether F(s h, s x) = s F(h, x) for s > 0, tried at these states and noise, which may be 0."""
         after = self.step(state, noise)
         largest = 1e3 * torch.finfo(after.dtype).eps * after.norm(dim=1)
         gaps = [self.step(s * state, s * noise) / s - after for s in _SCALES]

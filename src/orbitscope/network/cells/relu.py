@@ -8,7 +8,7 @@ from .elementwise import ElementwiseCell
 
 
 class ReLUCell(ElementwiseCell):
-    """The paper's cell: h_t = ReLU(W_hh h_{t−1} + W_ih x_t), positively homogeneous without a bias."""
+    """The paper's cell: h_t = ReLU(W_hh h_{t−1} + W_ih x_t), which scales with its noise without a bias."""
 
     name = "relu"
 
@@ -33,8 +33,6 @@ class ReLUCell(ElementwiseCell):
         """Neurons that are active after the step."""
         return self.step(state, noise) > 0
 
-    def is_homogeneous(
-        self, state: Float[Tensor, "point state"], noise: Float[Tensor, "point input"]
-    ) -> bool:
+    def scales_at(self, state: Float[Tensor, "point state"], noise: Float[Tensor, "point input"]) -> bool:
         """Whether the bias is absent or 0, whatever the states."""
         return self.bias is None or not bool(self.bias.any())

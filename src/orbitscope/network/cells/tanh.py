@@ -7,7 +7,7 @@ from .elementwise import ElementwiseCell
 
 
 class TanhCell(ElementwiseCell):
-    """h_t = tanh(W_hh h_{t−1} + W_ih x_t + b): bounded, not homogeneous."""
+    """h_t = tanh(W_hh h_{t−1} + W_ih x_t + b): bounded, so it does not scale with its noise."""
 
     name = "tanh"
 
@@ -21,8 +21,6 @@ class TanhCell(ElementwiseCell):
         """Multiply by 1 − tanh²."""
         return gradient.mul_(1 - activity.square())
 
-    def is_homogeneous(
-        self, state: Float[Tensor, "point state"], noise: Float[Tensor, "point input"]
-    ) -> bool:
+    def scales_at(self, state: Float[Tensor, "point state"], noise: Float[Tensor, "point input"]) -> bool:
         """Never: it saturates, even where probes are too small to show it."""
         return False

@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ...dynamics.over_training.training_evolution import EvolutionResult, find_middle
-from ...statistics import Estimate
+from ...statistics import Estimate, judge_lag
 from ..drawing import Drawing
 from ..sentences import begin_with, capitalise
 from ..style import (
@@ -234,11 +234,10 @@ def _list_dates(result: EvolutionResult) -> str:
 def describe_lag(lag: Estimate) -> str:
     """Limits of a lag behind the drop of the loss in words, both before it, both after it, or around it."""
     first, last = (format_number(abs(float(limit))) for limit in (lag.low, lag.high))
-    if lag.high <= 0:
-        return f"{first} to {last} epochs before the loss drop"
-    if lag.low < 0:
+    side = judge_lag(lag)
+    if side == "with":
         return f"from {first} epochs before to {last} after the loss drop"
-    return f"{first} to {last} epochs after the loss drop"
+    return f"{first} to {last} epochs {side} the loss drop"
 
 
 FIGURES = (Drawing("training_evolution", plot_training_evolution, describe_training_evolution),)

@@ -7,6 +7,8 @@ from matplotlib.ticker import MaxNLocator
 
 from ...dynamics.regions.circulation import CirculationResult
 from ...dynamics.regions.regions import RegionResult
+from ...statistics import judge_direction
+from ...statistics.verdicts import ONE_WAY
 from ..drawing import Drawing
 from ..sentences import begin_with, capitalise
 from ..style import (
@@ -21,9 +23,6 @@ from ..style import (
     label_panels,
     with_style,
 )
-
-ONE_WAY = 0.5
-"""Circulation above which cycles count as one-way."""
 
 _HEIGHT = 0.36
 _FORWARD, _BACKWARD = "slow → kick → transition → slow", "slow → transition → kick → slow"
@@ -101,9 +100,9 @@ def plot_visits(result: RegionResult, *, ax: Axes | None = None) -> Axes:
     names = [str(name) for name in result.region]
     places = np.arange(len(pairs))[::-1]
     for place, (i, j) in zip(places, pairs, strict=True):
-        asymmetry, color = result.asymmetry[i, j], REGION_COLORS[names[i]]
-        ax.plot(asymmetry.value, place, "o", color=color, clip_on=False, zorder=3)
-        ax.hlines(place, asymmetry.low, asymmetry.high, color=color)
+        net_share, color = result.net_share[i, j], REGION_COLORS[names[i]]
+        ax.plot(net_share.value, place, "o", color=color, clip_on=False, zorder=3)
+        ax.hlines(place, net_share.low, net_share.high, color=color)
         counts = f"{result.visits[i, j]} : {result.visits[j, i]}"
         ax.annotate(counts, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=7)
     ax.axvline(0, color=MUTED_COLOR, linewidth=0.6, zorder=1)
@@ -149,11 +148,11 @@ def _say_seen(result: CirculationResult) -> str:
     if np.isnan(found.value):
         return "Activity makes no cycle of slow, kick and transition."
     counts = f"{forward} forward, {backward} back"
-    if not found.excludes(0):
+    way = judge_direction(found)
+    if not way:
         return f"Cycles {_FORWARD} go no way that can be told: {counts}."
     order = _FORWARD if found.value > 0 else _BACKWARD
-    is_one_way = min(abs(found.low), abs(found.high)) > ONE_WAY
-    return f"Activity goes round {order} {'one way' if is_one_way else 'more often than back'}: {counts}."
+    return f"Activity goes round {order} {way}: {counts}."
 
 
 FIGURES = (Drawing("circulation", plot_circulation, describe_circulation, ("circulation", "regions")),)

@@ -154,7 +154,7 @@ def plot_destination_entropy(result: NoiseSensitivityResult, *, ax: Axes | None 
     for look in _RULE_LOOKS:
         ax.plot([], [], color=MUTED_COLOR, markersize=2.5, linewidth=0.9, **look)
     ax.legend(**_ABOVE)
-    ax.set(xlabel="share of fresh noise γ", ylabel="destination entropy (nats)", ylim=(0, 1.08 * largest))
+    ax.set(xlabel="share of fresh noise γ", ylabel="destination entropy (nat)", ylim=(0, 1.08 * largest))
     ax.set_xticks(result.gamma)
     return ax
 

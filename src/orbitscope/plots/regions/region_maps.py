@@ -46,7 +46,7 @@ def plot_residency_map(result: RegionResult, *, ax: Axes | None = None) -> Axes:
     """States coloured by residency; contours of the scale are the limits of the regions."""
     longest = result.settings["max_steps"]
     scale = {"norm": LogNorm(1, longest), "cmap": "viridis"}
-    ax = _draw_map(result.position, result.mean_steps, scale, ax)
+    ax = _draw_map(result.position, result.residency, scale, ax)
     bar = get_figure(ax).colorbar(ax.collections[0], ax=ax, label="residency (steps)")
     limits = [result.settings["transition_below"], result.settings["slow_above"]]
     ticks = [1, *limits, longest]

@@ -23,7 +23,7 @@ _PANELS = ("unstable", "logit_sign_changes", "entropy", "speed")
 _TITLES = {
     "unstable": "unstable directions",
     "logit_sign_changes": "sign changes of logit",
-    "entropy": "entropy (nats)",
+    "entropy": "entropy (nat)",
     "speed": "relative speed",
 }
 
@@ -52,7 +52,7 @@ def plot_residencies(result: RegionResult, *, ax: Axes | None = None) -> Axes:
     ax = get_axes(ax)
     longest = result.settings["max_steps"]
     bins = np.linspace(1, longest, min(longest, 60) + 1)
-    steps = [result.mean_steps[result.label == index] for index in range(len(result.region))]
+    steps = [result.residency[result.label == index] for index in range(len(result.region))]
     shares = result.estimate.value[result.measure.tolist().index("share")]
     labels = [f"{name}, {100 * share:.0f} %" for name, share in zip(result.region, shares, strict=True)]
     colors = [REGION_COLORS[name] for name in result.region]

@@ -8,6 +8,7 @@ from matplotlib.patches import Patch
 
 from ...dynamics.regions.slow_clusters import SlowClusterResult
 from ...dynamics.regions.state_clustering import find_timescales
+from ...statistics import judge_agreement
 from ..drawing import Drawing
 from ..sentences import begin_with, count
 from ..style import (
@@ -29,9 +30,6 @@ from ..symbol_names import name_symbol
 
 _MOST_NAMED = 3
 """Places below which there is room for words."""
-
-_AGREEMENT = 0.5
-"""Adjusted Rand index above which clusters match symbols, and below which they hardly do."""
 
 _LEGEND_WIDTH = 25
 """Characters beside each other in the legend of symbols, four for each patch."""
@@ -146,8 +144,7 @@ def _say_seen(result: SlowClusterResult) -> str:
     n_clusters, rand = len(result.cluster), result.adjusted_rand
     if n_clusters == 1:
         return "Slow states form one region: they do not divide by symbol."
-    how = "match" if rand.low > _AGREEMENT else "hardly match" if rand.high < _AGREEMENT else "partly match"
-    return f"{n_clusters} slow regions, found without labels, {how} the symbols."
+    return f"{n_clusters} slow regions, found without labels, {judge_agreement(rand)} the symbols."
 
 
 def _name_ticks(ax: Axes, clusters: list[str], others: list[str] | None, kind: str) -> None:

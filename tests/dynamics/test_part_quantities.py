@@ -23,9 +23,9 @@ from orbitscope.dynamics.regions.circulation import measure_circulation
 from orbitscope.network import build_network
 
 
-def list_headline(result):
+def index_quantities(result):
     """Quantities by key; keys are unique."""
-    quantities = result.headline()
+    quantities = result.list_quantities()
     by_key = {quantity.key: quantity for quantity in quantities}
     assert len(by_key) == len(quantities)
     return by_key
@@ -54,7 +54,7 @@ def test_regions():
         network.cell.w_hh.mul_(2.2)
     sizes = {"n_trajectories": 20, "n_steps": 30, "burn_in": 30, "n_rollouts": 4, "n_resamples": 100}
     result = compute_regions(network, generator=torch.Generator().manual_seed(1), **sizes)
-    found, rows = list_headline(result), result.measure.tolist()
+    found, rows = index_quantities(result), result.measure.tolist()
     measures = ("share", "unstable", "uncertain", "entropy", "speed", "unstable_uniform")
     for j, name in enumerate(result.region):
         for key, measure in (*zip(measures, measures, strict=True), ("sign_rate", "logit_sign_rate")):
@@ -72,14 +72,14 @@ def test_regions():
     assert found["net_flux"].unit == "cycles per 100 steps"
     for one, other in (("slow", "kick"), ("kick", "transition"), ("transition", "slow")):
         at = result.region.tolist().index(one), result.region.tolist().index(other)
-        assert found[f"order[{one}-{other}]"].estimate == result.asymmetry[at]
+        assert found[f"order[{one}-{other}]"].estimate == result.net_share[at]
         assert found[f"order[{one}-{other}]"].label == f"net share of visits {one} → {other}"
 
 
 def test_circulation():
     labels = np.array(3 * [[0, 1, 2, 0, 1, 2, 0]] + 3 * [[0, 1, 2, 1, 2, 0, 0]], dtype=np.int8)
     result = measure_circulation(labels, rng=np.random.default_rng(0))
-    found, direct = list_headline(result), result.cycle.tolist().index("direct")
+    found, direct = index_quantities(result), result.cycle.tolist().index("direct")
     for i, name in enumerate(result.cycle):
         assert found[f"net[{name}]"].estimate == result.circulation[i]
     assert result.circulation[0] != result.circulation[1]
@@ -94,7 +94,7 @@ def test_readout_with_both_nulls():
     covariance, rng = np.diag(np.arange(1.0, 9.0)), np.random.default_rng(0)
     result = align_readout(network, make_tilted_plane(8), covariance, n_null=99, rng=rng)
     named = replace(result, settings=result.settings | {"symbol_names": ["rain", "fog", "sun"]})
-    found, variants = list_headline(named), result.variant.tolist()
+    found, variants = index_quantities(named), result.variant.tolist()
     for i in range(3):
         for key, variant, power in (("projection", "centred", 1), ("logit_share", "logit", 2)):
             quantity, row = found[f"{key}[{i}]"], variants.index(variant)
@@ -119,7 +119,7 @@ def test_onsets_have_a_lag_where_it_is_defined():
     sizes = {"n_trajectories": 40, "n_steps": 40, "burn_in": 20, "spectral_stride": 8, "align_steps": 5}
     sizes |= {"n_untrained": 20, "n_resamples": 100}
     result = compute_training_evolution(checkpoints, course, generator=torch.Generator(), **sizes)
-    found, unstable = list_headline(result), result.event.tolist().index("unstable_share")
+    found, unstable = index_quantities(result), result.event.tolist().index("unstable_share")
     assert found["date[loss_drop]"].estimate == result.date[0]
     assert found["lag[unstable_share]"].estimate == result.lag[unstable]
     assert "lag[loss_drop]" not in found
@@ -128,7 +128,7 @@ def test_onsets_have_a_lag_where_it_is_defined():
     assert float(untrained.estimate.low) == np.quantile(result.untrained_mean_shift.draws, 0.05)
     still = dict.fromkeys(checkpoints, checkpoints[0])
     alone = sizes | {"n_untrained": 0}
-    found = list_headline(compute_training_evolution(still, course, generator=torch.Generator(), **alone))
+    found = index_quantities(compute_training_evolution(still, course, generator=torch.Generator(), **alone))
     assert not any(key.startswith("lag") for key in found)
     assert np.isnan(found["date[unstable_share]"].estimate.value)
     assert found["last[mean_shift]"].beside == ()
@@ -141,7 +141,7 @@ def test_rotation_with_the_output_beside_it(standardise):
     result = compute_rotation(
         make_ring(), standardise=standardise, generator=torch.Generator().manual_seed(1), **sizes
     )
-    found = list_headline(result)
+    found = index_quantities(result)
     assert found["area_rate"].estimate == result.area_rate
     assert ("standardised" if standardise else "raw") in found["area_rate"].label
     assert found["area_rate"].beside == (result.sign_flips, result.reversible, result.untrained)
@@ -157,17 +157,17 @@ def test_rotation_with_the_output_beside_it(standardise):
 def test_exponents_by_end_and_by_region(two_rays):
     generator, small = torch.Generator().manual_seed(1), {"n_exponents": 2, "n_steps": 50, "n_resamples": 50}
     driven = compute_lyapunov_exponents(two_rays, n_trajectories=6, burn_in=30, **small, generator=generator)
-    assert list_headline(driven)["largest"].estimate == driven.mean_exponent[0]
-    assert list_headline(driven)["verdict"].word == driven.status["verdict"]
+    assert index_quantities(driven)["largest"].estimate == driven.mean_exponent[0]
+    assert index_quantities(driven)["verdict"].word == driven.status["verdict"]
     free = compute_noise_free_exponents(two_rays, torch.eye(12), **small, generator=generator)
     free = replace(free, settings=free.settings | {"symbol_names": ["rain", "fog", "sun"]})
-    found = list_headline(free)
+    found = index_quantities(free)
     for i, name in enumerate(("sun", "rain")):
         quantity = found[f"end_largest[{i}]"]
         assert_same(quantity.estimate, free.end_mean[i, 0], free.end_least[i, 0], free.end_largest[i, 0])
         assert quantity.label.startswith(f"ray of symbol {name}")
     regional = compute_regional_exponents(two_rays, driven, generator=generator)
-    found = list_headline(regional)
+    found = index_quantities(regional)
     assert found["first[slow]"].label == "slow: first exponent of 5 steps"
     transition, kick, slow = (regional.region.tolist().index(name) for name in ("transition", "kick", "slow"))
     assert found["first[transition]"].estimate == regional.mean_exponent[transition]
@@ -177,7 +177,7 @@ def test_exponents_by_end_and_by_region(two_rays):
 
 def test_growth_and_points_without_noise(two_rays):
     growth = follow_without_noise(two_rays, torch.eye(12), n_steps=50)
-    found = list_headline(growth)
+    found = index_quantities(growth)
     assert found["verdict"].word == growth.status["verdict"] == "decays"
     assert float(found["largest_rate"].estimate) == growth.largest_rate
     assert found["directions"].word == growth.status["directions"] == "rays"
@@ -186,7 +186,7 @@ def test_growth_and_points_without_noise(two_rays):
     assert [float(found[f"end_share[{i}]"].estimate) for i in range(2)] == [0.5, 0.5]
     assert found["end_share[0]"].label == "paths that come to the ray of symbol 2"
     points = find_fixed_points(two_rays, torch.eye(12), max_steps=50)
-    found = list_headline(points)
+    found = index_quantities(points)
     for kind in ("fixed", "ray", "slow"):
         assert float(found[f"n_points[{kind}]"].estimate) == (points.kind == kind).sum()
     assert "identity" in found["n_points[fixed]"].describe_beside()
