@@ -60,6 +60,14 @@ ENOUGH = {
         "n_trajectories": 10,
     },
     "commitment": {"n_events": 60, "max_lead": 3, "n_labelled": 5},
+    "carriers": {
+        "n_twins": 120,
+        "apart": 1,
+        "n_contexts": 3,
+        "n_together": 3,
+        "n_matched": 19,
+        "n_shuffles": 0,
+    },
 }
 """Sizes below which a part has nothing to say."""
 

@@ -13,7 +13,7 @@ DEFINITIONS = define(
         "fresh.",
         equation="P(gone | h_A(τ − ℓ½)) − P(gone | h_B(τ − ℓ½))",
         reading="About one half at the half-lead. Effects of neurons are parts of it.",
-        test=f"{_TESTS}::test_patching_everything_is_the_twin_and_nothing_is_nothing",
+        test="tests/circuit/test_patching.py::test_patching_everything_is_the_twin_and_nothing_is_nothing",
         unit="share",
     ),
     Definition(
