@@ -132,13 +132,16 @@ def find_twins(
 
 
 def draw_evenly(switches: Switches, n_drawn: int, *, rng: np.random.Generator) -> Switches:
-    """Switches drawn at random, as many of each direction that has ``FEWEST_EVENTS``."""
+    """Switches drawn at random, as many of each direction that has ``FEWEST_EVENTS``: twice that at least.
+
+    Some have no twins, and those that are left must still be enough.
+    """
     pairs = np.stack([switches.origin, switches.target]).astype(int)
     values, code = np.unique(pairs, axis=1, return_inverse=True)
     code = code.ravel()
     often = [d for d in range(values.shape[1]) if (code == d).sum() >= FEWEST_EVENTS]
     if not often:
         return switches.select(np.zeros(len(switches), dtype=bool))
-    share = max(FEWEST_EVENTS, n_drawn // len(often))
+    share = max(2 * FEWEST_EVENTS, n_drawn // len(often))
     rows = [rng.permutation(np.flatnonzero(code == d))[:share] for d in often]
     return switches.select(np.sort(np.concatenate(rows)))
