@@ -1,5 +1,7 @@
 """Answers about the circuit: sentences and counts that follow from the rows by rule."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from circuit_measures import COMPARED, GAP, RISE, VERDICT, Compared
 from circuit_pairs import Difference, Pair, compare, correlate, find_range, select
@@ -19,8 +21,9 @@ FEWEST_PAIRS = 6
 """Pairs without which the sign test cannot be below its level."""
 
 ACCOUNT_TEXT = (
-    "What pairs of the same seed say. A difference counts where the sign test is below .05, which six pairs "
-    "reach only if all agree. Times are compared again in units of the rise time."
+    "What pairs of the same seed say: mean differences, sequences minus words, with their intervals. A "
+    "difference counts where the sign test is below .05, which six pairs reach only if all agree. Times are "
+    "compared again in units of the rise time. Nothing is corrected for the number of measures."
 )
 
 
@@ -114,15 +117,9 @@ def describe_differences(rows: list[Row], pairs: list[Pair]) -> list[str]:
     """For each process: whether the losses differ in pace, and what differs beside it."""
     sentences = []
     for process in _list_processes(pairs):
-        sentences.append(describe_pace(process, rows))
         group = [pair for pair in pairs if pair.process == process]
-        chosen = [measure for measure in COMPARED if measure.find not in (RISE, GAP)]
-        times = {measure.at_pace for measure in chosen}
-        sentences += [
-            describe_difference(process, measure, rows, group)
-            for measure in chosen
-            if measure.find not in times
-        ]
+        sentences += [describe_pace(process, rows), describe_pairs(process, group)]
+        sentences += [describe_at_pace(process, group), describe_ties(process, rows)]
     return list(filter(None, sentences))
 
 
@@ -139,44 +136,64 @@ def describe_pace(process: str, rows: list[Row]) -> str:
     return f"{known} They overlap."
 
 
-def describe_difference(process: str, measure: Compared, rows: list[Row], pairs: list[Pair]) -> str:
-    """Whether a measure differs in pairs, and whether it does at equal pace or goes with it."""
-    found = compare(pairs, measure.find)
-    if not found.n_pairs:
-        return ""
-    begin = f"{process}, {measure.heading}: {_say_difference(found)}"
-    if measure.at_pace is not None:
-        return f"{begin}. In units of the rise time: {_say_difference(compare(pairs, measure.at_pace))}."
-    return f"{begin}. {_describe_correlation(process, measure, rows)}"
+def describe_pairs(process: str, pairs: list[Pair]) -> str:
+    """Which measures differ within pairs, and which way."""
+    found = [(measure, compare(pairs, measure.find)) for measure in COMPARED if not _is_beside(measure)]
+    return _say_sorted(f"{process}, pairs", [(item.heading, difference) for item, difference in found])
 
 
-def _say_difference(found: Difference) -> str:
-    """Direction, size and test of a difference."""
-    if not found.n_pairs:
-        return "no pair has it"
-    ways = f"higher with the published loss in {found.n_higher} of {found.n_pairs} pairs"
-    size = show_interval({"value": found.mean, "low": found.low, "high": found.high})
-    numbers = f"{ways}, mean difference {size}, p = {show_number(found.p_value)}"
-    if found.n_pairs < FEWEST_PAIRS:
-        return f"**too few pairs** ({numbers})"
-    return f"**{'differs' if found.p_value < LEVEL else 'no difference shown'}** ({numbers})"
+def describe_at_pace(process: str, pairs: list[Pair]) -> str:
+    """Which times still differ in units of the rise time."""
+    times = [(measure.heading, measure.at_pace) for measure in COMPARED if measure.at_pace is not None]
+    found = [(heading.removesuffix(" (steps)"), compare(pairs, find)) for heading, find in times]
+    return _say_sorted(f"{process}, in units of the rise time", found)
 
 
-def _describe_correlation(process: str, measure: Compared, rows: list[Row]) -> str:
-    """Whether a measure goes with the rise time among networks of one loss."""
-    found = {
-        name: correlate(select(rows, process=process, objective=name), measure.find, RISE)
-        for name in OBJECTIVES
+def describe_ties(process: str, rows: list[Row]) -> str:
+    """Which measures go with the rise time among networks of one loss."""
+    tied = []
+    for measure in COMPARED:
+        for objective in () if _is_beside(measure) or measure.find is RISE else OBJECTIVES:
+            found = correlate(select(rows, process=process, objective=objective), measure.find, RISE)
+            if found.p_value < LEVEL:
+                tied.append(f"{measure.heading} ({show_number(found.rho)}, {objective}, n = {found.n})")
+    return f"{process}, rank correlation with the rise time within one loss, p < {LEVEL}: {_join(tied)}."
+
+
+def _is_beside(measure: Compared) -> bool:
+    """Whether a measure stands elsewhere in the answers: emulation, and times in units of the pace."""
+    return measure.find is GAP or measure.find in [item.at_pace for item in COMPARED]
+
+
+def _say_sorted(subject: str, found: list[tuple[str, Difference]]) -> str:
+    """Sentence on what differs, what does not, and what has too few pairs; empty without any pair."""
+    enough = [(name, item) for name, item in found if item.n_pairs >= FEWEST_PAIRS]
+    groups = {
+        "higher with the published loss": [
+            it for it in enough if _differs(it[1]) and _is_mostly_higher(it[1])
+        ],
+        "higher with words": [it for it in enough if _differs(it[1]) and not _is_mostly_higher(it[1])],
+        "no difference shown": [it for it in enough if not _differs(it[1])],
+        f"fewer than {FEWEST_PAIRS} pairs, no test": [it for it in found if 0 < it[1].n_pairs < FEWEST_PAIRS],
     }
-    known = {name: item for name, item in found.items() if not np.isnan(item.rho)}
-    if not known:
-        return "Too few networks say whether it goes with the rise time."
-    texts = [
-        f"{show_number(item.rho)} with {LOSS_NAMES[name]} (n = {item.n})" for name, item in known.items()
-    ]
-    goes = any(item.p_value < LEVEL for item in known.values())
-    verdict = "It goes with the rise time within a loss" if goes else "Within a loss no tie to it is shown"
-    return f"{verdict}: rank correlation {' and '.join(texts)}."
+    named = {title: [_size(*item) for item in items] for title, items in groups.items()}
+    clauses = [f"**{title}**: {', '.join(names)}" for title, names in named.items() if names]
+    return f"{subject}. {'. '.join(clauses)}." if clauses else ""
+
+
+def _differs(found: Difference) -> bool:
+    """Whether the sign test says so."""
+    return found.p_value < LEVEL
+
+
+def _is_mostly_higher(found: Difference) -> bool:
+    """Whether most pairs have the larger value with the published loss."""
+    return found.n_higher > found.n_lower
+
+
+def _size(name: str, found: Difference) -> str:
+    """Measure with its mean difference."""
+    return f"{name} {show_interval({'value': found.mean, 'low': found.low, 'high': found.high})}"
 
 
 def render_rules() -> str:
@@ -195,5 +212,9 @@ def _list_processes(pairs: list[Pair]) -> list[str]:
     return list(dict.fromkeys(pair.process for pair in pairs))
 
 
-def _list(sentences) -> str:
+def _join(names: list[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def _list(sentences: Iterable[str]) -> str:
     return "".join(f"- {sentence}\n" for sentence in sentences)

@@ -5,6 +5,7 @@ from itertools import groupby
 
 import circuit_answers
 import numpy as np
+import rows as table
 from circuit_finders import is_defined, read_value
 from circuit_measures import COMPARED, LINES, Compared, Measure, show
 from circuit_pairs import Difference, Pair, compare, correlate, find_pairs, select
@@ -19,6 +20,13 @@ RECIPES = ("fast", "faithful")
 """Recipes of which there are several seeds; the zoo has one of them."""
 
 PHASES = {"diverged": "diverged", "on_plateau": "on the plateau"}
+
+FIGURE = table.ROOT / "docs" / "figures" / "circuit_pairs.png"
+"""Drawn by circuit_figures.py; the page shows it once it is there."""
+
+FIGURE_TEXT = (
+    "Each grey line is a pair, with the intervals of both networks. Black: mean over pairs. p: sign test."
+)
 
 ZOO_TEXT = (
     "One network of each process and loss. Beside a number stands what it is to be compared with: the "
@@ -111,7 +119,9 @@ def _show_both(measure: Measure, row: Row) -> tuple[str, str]:
 
 def render_pairs(rows: list[Row], pairs: list[Pair]) -> str:
     """Pairs that are there and dropped, both values of each, differences, and what goes with the pace."""
-    parts = (render_survivors(pairs), render_values(pairs), render_differences(pairs))
+    parts = [render_survivors(pairs), render_values(pairs), render_differences(pairs)]
+    if FIGURE.is_file():
+        parts.append(f"![Measures of each pair with both losses](figures/{FIGURE.name})\n\n{FIGURE_TEXT}\n")
     return "\n".join([f"{PAIR_TEXT}\n", *parts, f"{PACE_TEXT}\n", render_pace(rows, pairs)])
 
 
