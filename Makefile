@@ -32,6 +32,8 @@ bench: $(VENV)/.installed-test
 docs: $(VENV)/.installed
 	$(BIN)/python experiments/emulation_table.py
 	$(BIN)/python experiments/dynamics_table.py --page
+	$(BIN)/python experiments/circuit_figures.py
+	$(BIN)/python experiments/circuit_table.py --page
 	$(BIN)/orbitscope explain --page > docs/reference.md
 
 $(VENV)/.created: Makefile

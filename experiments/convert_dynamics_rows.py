@@ -14,6 +14,7 @@ from typing import Any
 
 import dynamics_table
 import rows as table
+from row_cells import list_plain
 
 from orbitscope.parts import find_part
 from orbitscope.quantity import Quantity, Reference, known_value
@@ -48,7 +49,7 @@ def convert(row: dict[str, Any]) -> dict[str, Any]:
         if row.get(part) is not None
         for quantity in read(partial(make_quantity, part), row[part])
     ]
-    return {name: row[name] for name in KEPT} | {"quantities": dynamics_table.list_plain(quantities)}
+    return {name: row[name] for name in KEPT} | {"quantities": list_plain(quantities)}
 
 
 def make_quantity(

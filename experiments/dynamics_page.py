@@ -5,14 +5,20 @@ A cell is a quantity by its key, as `orbitscope explain KEY` defines it.
 
 import itertools
 from collections.abc import Callable
-from typing import Any
 
-import numpy as np
-import rows as table
-
-Row = dict[str, Any]
-Entry = dict[str, Any]
-"""A quantity, or what stands beside one, as a row holds it."""
+from row_cells import (
+    Entry,
+    Row,
+    find,
+    find_beside,
+    render_head,
+    render_line,
+    show_interval,
+    show_number,
+    show_percent,
+    show_range,
+    show_value,
+)
 
 REGIONS = ("transition", "kick", "slow")
 EDGES = ("slow-kick", "kick-transition", "transition-slow")
@@ -75,46 +81,54 @@ def order(row: Row) -> tuple[bool, int, str]:
 def render_regions(rows: list[Row]) -> str:
     """Unstable directions of each region, beside random active sets and the published counts."""
     heads = ["network", "share of states (%)", "unstable directions", "random sets", "published"]
-    lines = [_head([*heads, "kick minus slow", "beyond random sets", "commit"])]
+    lines = [render_head([*heads, "kick minus slow", "beyond random sets", "commit"])]
     for row in rows:
         keys = [f"regions.unstable[{region}]" for region in REGIONS]
         cells = [
-            _list_regions(row, "share", _percent),
-            _list_regions(row, "unstable", _interval),
-            ", ".join(_number(_find_beside(row, key, "random active sets").get("value")) for key in keys),
+            _list_regions(row, "share", show_percent),
+            _list_regions(row, "unstable", show_interval),
+            ", ".join(show_number(find_beside(row, key, "random active sets").get("value")) for key in keys),
             PUBLISHED_UNSTABLE.get(_name(row), ""),
-            *(_interval(_find(row, f"regions.{key}")) for key in ("kick_minus_slow_raw", "kick_minus_slow")),
+            *(
+                show_interval(find(row, f"regions.{key}"))
+                for key in ("kick_minus_slow_raw", "kick_minus_slow")
+            ),
         ]
         if keys[0] not in row["quantities"]:
             cells = [f"undefined: {row['parts']['regions']['reason']}", *[""] * 5]
-        lines.append(_line([_name(row), *cells, row["commit"]]))
+        lines.append(render_line([_name(row), *cells, row["commit"]]))
     return f"{REGION_TEXT}\n\n" + "\n".join(lines) + "\n"
 
 
 def render_local(rows: list[Row]) -> str:
     """What else sets the regions apart."""
+<<<<<<< HEAD
     heads = ["network", "uncertain (%)", "entropy (nat)", "relative speed", "sign changes per step"]
     lines = [_head([*heads, "first exponent (1/step)", "kick minus slow"])]
+=======
+    heads = ["network", "uncertain (%)", "entropy (nats)", "relative speed", "sign changes per step"]
+    lines = [render_head([*heads, "first exponent (1/step)", "kick minus slow"])]
+>>>>>>> table
     for row in rows:
         cells = [
-            _list_regions(row, "uncertain", _percent),
-            *(_list_regions(row, name, _value) for name in ("entropy", "speed", "sign_rate")),
-            _list_regions(row, "first", _interval, part="regional_exponents"),
-            _interval(_find(row, "regional_exponents.kick_minus_slow")),
+            _list_regions(row, "uncertain", show_percent),
+            *(_list_regions(row, name, show_value) for name in ("entropy", "speed", "sign_rate")),
+            _list_regions(row, "first", show_interval, part="regional_exponents"),
+            show_interval(find(row, "regional_exponents.kick_minus_slow")),
         ]
-        lines.append(_line([_name(row), *cells]))
+        lines.append(render_line([_name(row), *cells]))
     return f"{LOCAL_TEXT}\n\n" + "\n".join(lines) + "\n"
 
 
 def render_order(rows: list[Row]) -> str:
     """Order in which the regions are visited."""
     heads = ["network", "net flux (cycles per 100 steps)", *(edge.replace("-", " to ") for edge in EDGES)]
-    lines = [_head([*heads, "circulation", "cycles forward : backward"])]
+    lines = [render_head([*heads, "circulation", "cycles forward : backward"])]
     for row in rows:
         keys = ["regions.net_flux", *(f"regions.order[{edge}]" for edge in EDGES), "circulation.net[direct]"]
-        counts = [_find(row, f"circulation.n_{way}[direct]").get("value") for way in ("forward", "backward")]
+        counts = [find(row, f"circulation.n_{way}[direct]").get("value") for way in ("forward", "backward")]
         cycles = "-" if None in counts else "{:.0f} : {:.0f}".format(*counts)
-        lines.append(_line([_name(row), *(_interval(_find(row, key)) for key in keys), cycles]))
+        lines.append(render_line([_name(row), *(show_interval(find(row, key)) for key in keys), cycles]))
     return f"{ORDER_TEXT}\n\n" + "\n".join(lines) + "\n"
 
 
@@ -122,18 +136,18 @@ def render_global(rows: list[Row]) -> str:
     """Growth, exponents and readout."""
     heads = ["network", "without noise", "rate, largest (1/step)", "driven exponent"]
     readout_heads = ["readout in the plane (p: permutations, signs)", "share of logits in it (p: signs)"]
-    lines = [_head([*heads, *readout_heads])]
+    lines = [render_head([*heads, *readout_heads])]
     for row in rows:
-        words = [_find(row, f"noise_free_growth.{name}").get("word") for name in ("verdict", "directions")]
-        rates = [_find(row, f"noise_free_growth.{name}") for name in ("mean_rate", "largest_rate")]
+        words = [find(row, f"noise_free_growth.{name}").get("word") for name in ("verdict", "directions")]
+        rates = [find(row, f"noise_free_growth.{name}") for name in ("mean_rate", "largest_rate")]
         cells = [
             ", ".join(filter(None, words)) or "-",
-            ", ".join(map(_value, rates)) if any(rates) else "-",
-            _interval(_find(row, "exponents.largest")),
+            ", ".join(map(show_value, rates)) if any(rates) else "-",
+            show_interval(find(row, "exponents.largest")),
             _list_symbols(row, "projection", nulls=("permutations", "signs")),
             _list_symbols(row, "logit_share", nulls=("signs",)),
         ]
-        lines.append(_line([_name(row), *cells]))
+        lines.append(render_line([_name(row), *cells]))
     return "\n".join(lines) + "\n"
 
 
@@ -142,13 +156,13 @@ def render_rotation(rows: list[Row]) -> str:
     heads = ["network"]
     for units in ("raw", "standardised"):
         heads += [f"area rate, {units} (1/step)", "untrained, 95 %", "variance in the plane"]
-    lines = [_head([*heads, "output irreversibility (nat)"])]
+    lines = [render_head([*heads, "output irreversibility (nat)"])]
     key = "rotation.output_irreversibility"
     for row in rows:
         cells = [cell for part in ("rotation", "rotation_standardised") for cell in _describe_turn(row, part)]
-        p = _number(_find_beside(row, key, "chance").get("p_value"))
-        output = f"{_interval(_find(row, key))}, p = {p}" if key in row["quantities"] else "-"
-        lines.append(_line([_name(row), *cells, output]))
+        p = show_number(find_beside(row, key, "chance").get("p_value"))
+        output = f"{show_interval(find(row, key))}, p = {p}" if key in row["quantities"] else "-"
+        lines.append(render_line([_name(row), *cells, output]))
     return f"{ROTATION_TEXT}\n\n" + "\n".join(lines) + "\n"
 
 
@@ -157,9 +171,13 @@ def _describe_turn(row: Row, part: str) -> list[str]:
     key = f"{part}.area_rate"
     if key not in row["quantities"]:
         return ["-"] * 3
-    null = _find_beside(row, key, "untrained")
-    quantile, p = (_number(null.get(name)) for name in ("quantile", "p_value"))
-    return [_interval(_find(row, key)), f"{quantile}, p = {p}", _value(_find(row, f"{part}.plane_share"))]
+    null = find_beside(row, key, "untrained")
+    quantile, p = (show_number(null.get(name)) for name in ("quantile", "p_value"))
+    return [
+        show_interval(find(row, key)),
+        f"{quantile}, p = {p}",
+        show_value(find(row, f"{part}.plane_share")),
+    ]
 
 
 def render_training(rows: list[Row]) -> str:
@@ -167,13 +185,13 @@ def render_training(rows: list[Row]) -> str:
     heads = ["network", "loss drop (epoch)"]
     for what in ("critical pairs", "unstable steps"):
         heads += [f"{what} set in (epoch)", "epochs after the drop"]
-    lines = [_head(heads)]
+    lines = [render_head(heads)]
     for row in rows:
-        drop = _find(row, "training_evolution.date[loss_drop]")
+        drop = find(row, "training_evolution.date[loss_drop]")
         keys = [f"{name}[{event}]" for event in EVENTS for name in ("date", "lag")]
-        cells = [_interval(drop), *(_range(_find(row, f"training_evolution.{key}")) for key in keys)]
+        cells = [show_interval(drop), *(show_range(find(row, f"training_evolution.{key}")) for key in keys)]
         if drop:
-            lines.append(_line([_name(row), *cells]))
+            lines.append(render_line([_name(row), *cells]))
     return f"{TRAINING_TEXT}\n\n" + "\n".join(lines) + "\n"
 
 
@@ -181,19 +199,9 @@ def _name(row: Row) -> str:
     return row["network"].removeprefix("zoo:")
 
 
-def _find(row: Row, key: str) -> Entry:
-    """Quantity of a row; empty if the network has none of this key."""
-    return row["quantities"].get(key, {})
-
-
-def _find_beside(row: Row, key: str, name: str) -> Entry:
-    """What stands beside a quantity under this name; empty if nothing does."""
-    return next((item for item in _find(row, key).get("beside", ()) if item["name"] == name), {})
-
-
 def _list_regions(row: Row, name: str, show: Callable[[Entry], str], *, part: str = "regions") -> str:
     """A quantity of transition, kick and slow."""
-    found = [_find(row, f"{part}.{name}[{region}]") for region in REGIONS]
+    found = [find(row, f"{part}.{name}[{region}]") for region in REGIONS]
     return ", ".join(map(show, found)) if any(found) else "-"
 
 
@@ -202,37 +210,6 @@ def _list_symbols(row: Row, name: str, *, nulls: tuple[str, ...]) -> str:
     keys = (f"readout_alignment.{name}[{symbol}]" for symbol in itertools.count())
     cells = []
     for key in itertools.takewhile(row["quantities"].__contains__, keys):
-        p_values = (_number(_find_beside(row, key, null).get("p_value")) for null in nulls)
-        cells.append(f"{_value(_find(row, key))} ({', '.join(p_values)})")
+        p_values = (show_number(find_beside(row, key, null).get("p_value")) for null in nulls)
+        cells.append(f"{show_value(find(row, key))} ({', '.join(p_values)})")
     return ", ".join(cells) or "-"
-
-
-def _number(value: Any, *, scale: float = 1.0) -> str:
-    number = table.read_number(value) * scale
-    return "-" if np.isnan(number) else f"{number:.2g}" if abs(number) < 1 else f"{number:.3g}"
-
-
-def _value(found: Entry) -> str:
-    return _number(found.get("value"))
-
-
-def _percent(found: Entry) -> str:
-    return _number(found.get("value"), scale=100.0)
-
-
-def _interval(found: Entry) -> str:
-    value, low, high = (_number(found.get(name)) for name in ("value", "low", "high"))
-    return value if "-" in (low, high) else f"{value} [{low}, {high}]"
-
-
-def _range(found: Entry) -> str:
-    low, high = (_number(found.get(name)) for name in ("low", "high"))
-    return "-" if "-" in (low, high) else f"{low} to {high}"
-
-
-def _head(cells: list[str]) -> str:
-    return _line(cells) + "\n" + "|---" * len(cells) + "|"
-
-
-def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

@@ -16,17 +16,14 @@ from typing import Any
 
 import dynamics_page
 import rows as table
+from row_cells import list_plain
 
-from orbitscope.quantity import Quantity
 from orbitscope.runs.zoo import list_zoo
 from orbitscope.system.installation import find_commit
 from orbitscope.workflows.analyse import PartOutcome
 from orbitscope.workflows.analyse_run import analyse_run
 
 ROWS = table.ROOT / "docs" / "dynamics.jsonl"
-
-KEPT = ("value", "low", "high", "word", "unit", "beside")
-"""What a row holds of a quantity."""
 
 
 def main() -> None:
@@ -65,11 +62,6 @@ def find_commits(outcomes: Iterable[PartOutcome]) -> str | None:
     made = [outcome.result.settings["commit"] for outcome in outcomes if outcome.result is not None]
     return ", ".join(dict.fromkeys(filter(None, made))) or find_commit()
 
-
-def list_plain(quantities: Iterable[Quantity]) -> dict[str, dict[str, Any]]:
-    """What a row holds of quantities, by key."""
-    plain = [quantity.to_plain() for quantity in quantities]
-    return {entry["key"]: {name: entry[name] for name in KEPT} for entry in plain}
 
 
 def add_row(row: dict[str, Any]) -> None:

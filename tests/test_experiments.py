@@ -42,6 +42,7 @@ def table(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(EXPERIMENTS))
     for name in (
         "rows",
+        "row_cells",
         "paired_losses",
         "emulation_table",
         "dynamics_page",

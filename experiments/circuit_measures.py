@@ -1,0 +1,120 @@
+"""Measures of the circuit that the tables show: one line each, with heading, key and what stands beside.
+
+A new measure is one line in `LINES` (tables of the zoo), and in `COMPARED` if pairs and seeds show it too.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from circuit_finders import Find, at, beside, each, emulation, largest, ratio, size, smallest
+from row_cells import Entry, show_interval
+
+RATE = at("switches.rate")
+HALF_LEAD = at("commitment.half_lead[all]")
+RISE = at("commitment.rise_time")
+LEAD_OVER_RISE = at("commitment.lead_over_rise")
+LENGTH = at("noise_kernel.length")
+LENGTH_OVER_RISE = ratio(LENGTH, RISE)
+RANK = at("noise_kernel.rank")
+
+REPLAY = at("noise_kernel.replay[leading]")
+REPLAY_DECIDING = at("noise_kernel.replay[all_deciding]", "noise_kernel.replay[leading]")
+"""Where one direction decides, it is the leading one, and there is no key of all."""
+
+REPLAY_REST = at("noise_kernel.replay[rest]")
+"""All but the leading direction, also where more than one decides."""
+
+REMOVAL = each("noise_kernel.removal[leading,")
+REMOVAL_DECIDING = each("noise_kernel.removal[all_deciding,", "noise_kernel.removal[leading,")
+
+N_EFFECTIVE = at("carriers.n_effective")
+EFFECTIVE_SHARE = at("carriers.effective_share")
+K50 = at("carriers.k50")
+SHARE_OF_12 = at("carriers.share_of_12")
+BEST_RIVAL = beside(SHARE_OF_12, "best rival")
+SIGNATURE = at("carriers.signature")
+
+VERDICT = emulation("verdict")
+GAP = size(emulation("cross_entropy_gap"))
+EQUAL = "equal drive"
+
+
+def show(found: Entry) -> str:
+    """A word, or a number with its interval."""
+    return found.get("word") or show_interval(found)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A line of a table.
+
+    Attributes
+    ----------
+    heading : str
+    find : function
+        Where its number is.
+    name_beside : str
+        What stands beside it, in words.
+    beside : function
+        Where that is.
+    show : function
+        How a cell shows it.
+    """
+
+    heading: str
+    find: Find
+    name_beside: str = ""
+    beside: Find = at()
+    show: Callable[[Entry], str] = show
+
+
+LINES = (
+    Measure("emulates its process", VERDICT),
+    Measure("switches per step", RATE, "process", beside(RATE, "process")),
+    Measure("half-lead (steps)", HALF_LEAD, "HMM", beside(HALF_LEAD, "process")),
+    Measure("rise time (steps)", RISE),
+    Measure("half-lead / rise time", LEAD_OVER_RISE),
+    Measure("kernel length (steps)", LENGTH),
+    Measure("kernel length / rise time", LENGTH_OVER_RISE),
+    Measure("rank of the kernels", RANK),
+    Measure("cosine of v with W_ih", at("noise_kernel.input_cosine")),
+    Measure("drive share of v", at("noise_kernel.drive_share")),
+    Measure("replay of v", REPLAY, EQUAL, beside(REPLAY, EQUAL)),
+    Measure("replay of the deciding directions", REPLAY_DECIDING),
+    Measure("replay of all but v", REPLAY_REST),
+    Measure("hazard ratio without v, smallest", smallest(REMOVAL), EQUAL, beside(smallest(REMOVAL), EQUAL)),
+    Measure("hazard ratio without v, largest", largest(REMOVAL), EQUAL, beside(largest(REMOVAL), EQUAL)),
+    Measure("hazard ratio without the deciding directions, largest", largest(REMOVAL_DECIDING)),
+    Measure("effective neurons N_eff", N_EFFECTIVE),
+    Measure("N_eff / active neurons", EFFECTIVE_SHARE),
+    Measure("neurons for half the effect K50", K50, "random order", beside(K50, "random order")),
+    Measure("share of 12 neurons", SHARE_OF_12, "best rival", BEST_RIVAL),
+    Measure("published signature of kick neurons", SIGNATURE),
+)
+"""What the tables of the zoo show, in this order."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A measure that pairs and seeds show: a number, and the same in units of the pace if it is a time."""
+
+    heading: str
+    find: Find
+    at_pace: Find | None = None
+
+
+COMPARED = (
+    Compared("size of the cross-entropy gap (nat)", GAP),
+    Compared("switches per step", RATE),
+    Compared("rise time (steps)", RISE),
+    Compared("half-lead (steps)", HALF_LEAD, LEAD_OVER_RISE),
+    Compared("half-lead / rise time", LEAD_OVER_RISE),
+    Compared("kernel length (steps)", LENGTH, LENGTH_OVER_RISE),
+    Compared("kernel length / rise time", LENGTH_OVER_RISE),
+    Compared("replay of v", REPLAY),
+    Compared("hazard ratio without v, largest", largest(REMOVAL)),
+    Compared("N_eff", N_EFFECTIVE),
+    Compared("N_eff / active", EFFECTIVE_SHARE),
+    Compared("K50", K50),
+)
+"""What pairs are compared in, and seeds summed up."""

@@ -1,0 +1,97 @@
+"""Statements about the circuit and the rules that decide them, fixed before any table was looked at.
+
+A verdict is that of one network. A network that diverged, or is still on the plateau, has none.
+"""
+
+from dataclasses import dataclass
+
+import circuit_measures as measures
+from circuit_finders import beside
+from circuit_rules import (
+    Condition,
+    above,
+    at_least,
+    below,
+    combine,
+    counts,
+    each_below,
+    opposite,
+    says,
+)
+from row_cells import Row
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement, its rule in words, and the conditions that must all hold."""
+
+    name: str
+    text: str
+    rule: str
+    conditions: tuple[Condition, ...]
+
+
+def _one_decides(row: Row) -> bool:
+    """Whether all but the leading direction are all but the deciding ones."""
+    return "noise_kernel.replay[all_deciding]" not in row["quantities"]
+
+
+STATEMENTS = (
+    Statement(
+        "C15",
+        "few noise directions time the switch",
+        "replay of the deciding directions: lower limit > .6; of all but v: upper limit < .1 (where more "
+        "than one direction decides, a larger share of the rest is inconclusive)",
+        (above(measures.REPLAY_DECIDING, 0.6), below(measures.REPLAY_REST, 0.1, can_fail=_one_decides)),
+    ),
+    Statement(
+        "C15b",
+        "without them there are no switches",
+        "hazard ratio of every direction of switching without the deciding directions: upper limit < .2",
+        (each_below(measures.REMOVAL_DECIDING, 0.2),),
+    ),
+    Statement(
+        "C16",
+        "switches are decided ahead",
+        "half-lead: lower limit ≥ 2 steps, and above that of the HMM",
+        (at_least(measures.HALF_LEAD, 2.0), above(measures.HALF_LEAD, beside(measures.HALF_LEAD, "process"))),
+    ),
+    Statement(
+        "C17",
+        "few neurons carry it",
+        "N_eff / active: upper limit < .15; share of 12: lower limit above the best rival",
+        (below(measures.EFFECTIVE_SHARE, 0.15), above(measures.SHARE_OF_12, measures.BEST_RIVAL)),
+    ),
+    Statement("one v", "one direction times all switches", "rank 1", (counts(measures.RANK, 1),)),
+    Statement(
+        "± v",
+        "opposite switches have opposite kernels",
+        "kernels along v at the lag of most energy: opposite signs for a → b and b → a, intervals without 0",
+        (opposite(lambda row: row["peaks"]),),
+    ),
+    Statement(
+        "signature",
+        "carriers have the published signature",
+        "test of the part `carriers`",
+        (says(measures.SIGNATURE, "present"),),
+    ),
+)
+
+FEWEST_NETWORKS = 6
+"""Networks with a verdict that a sentence about a loss needs."""
+
+MOST = 0.8
+"""Share of them that makes a statement hold, or fail, for a loss; below it is mixed."""
+
+LEVEL = 0.05
+"""Of the sign test of pairs, and of rank correlations."""
+
+
+def judge(statement: Statement, row: Row) -> str:
+    """Verdict of one network."""
+    return combine(condition(row) for condition in statement.conditions)
+
+
+def is_judged(row: Row) -> bool:
+    """Whether a network has verdicts at all."""
+    return row["phase"] not in ("diverged", "on_plateau")

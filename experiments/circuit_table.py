@@ -1,0 +1,234 @@
+"""Fill the tables of the circuit: what makes each network switch, one row per network.
+
+    python experiments/circuit_table.py --threads 1
+    python experiments/circuit_table.py --networks zoo:linear-2 linear-2-words-0
+    python experiments/circuit_table.py --quick --networks zoo:linear-3
+    python experiments/circuit_table.py --page
+
+Networks are those of the zoo, of experiments/paired_runs/ and of experiments/seed_networks/. They are
+analysed in memory: nothing is written into their folders. A network that diverged has a row without numbers.
+
+Resumable: docs/results.md is rewritten after each network from the rows in docs/circuit.jsonl. A row keeps
+the quantities of an analysis by key, as `orbitscope explain` names them. Parts that a row has with the
+present settings, of the same weights, are not computed again, whatever became of the code: `--redo` computes
+them anew.
+With `--quick` rows and page are in runs/circuit-quick/.
+"""
+
+import argparse
+import datetime
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import circuit_page
+import paired_losses
+import rows as table
+from row_cells import Entry, Row, list_plain
+
+from orbitscope.circuit.noise_kernel import NoiseKernelResult
+from orbitscope.errors import RunFolderError
+from orbitscope.evaluation import EvaluationResult, conclude_emulation
+from orbitscope.parts import REGISTRY, resolve_settings, select_parts
+from orbitscope.results import Result, load_result
+from orbitscope.runs import RunFolder
+from orbitscope.runs.zoo import list_zoo, open_run
+from orbitscope.system.atomic_files import write_text
+from orbitscope.system.installation import find_commit
+from orbitscope.system.plain_json import make_plain
+from orbitscope.system.threads import use_threads
+from orbitscope.training import find_transition
+from orbitscope.workflows.analyse import Analysis, analyse
+
+ROWS = table.ROOT / "docs" / "circuit.jsonl"
+QUICK = table.ROOT / "runs" / "circuit-quick"
+FOLDERS = {
+    "pairs": table.ROOT / "experiments" / "paired_runs",
+    "seeds": table.ROOT / "experiments" / "seed_networks",
+}
+"""Sets of networks beside the zoo, and where they are."""
+
+PARTS = ("switches", "commitment", "noise_kernel", "carriers")
+"""Parts of the circuit; those that are no part yet are left out."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network, the set that it belongs to, and its folder."""
+
+    name: str
+    set: str
+    folder: RunFolder
+
+    @property
+    def has_weights(self) -> bool:
+        """A run that diverged has none."""
+        return self.folder.weights.is_file()
+
+
+def main() -> None:
+    """Analyse the networks whose rows lack something and rewrite the page after each."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    known = {network.name: network for network in list_networks()}
+    parser.add_argument("--networks", nargs="+", default=list(known), choices=known, metavar="NAME")
+    parser.add_argument("--page", action="store_true", help="only rewrite the page")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--redo", action="store_true", help="compute anew what is there")
+    parser.add_argument("--quick", action="store_true", help="small sizes, into runs/circuit-quick/")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        use_quick_files()
+    for name in [] if arguments.page else arguments.networks:
+        fill_row(known[name], arguments.threads, redo=arguments.redo, quick=arguments.quick)
+    write_page()
+
+
+def list_networks() -> Iterator[Network]:
+    """All networks: those of the zoo, of the paired experiment, and of several seeds."""
+    for name in list_zoo():
+        yield Network(name, "zoo", open_run(name))
+    for kind, folder in FOLDERS.items():
+        for config in sorted(folder.glob("*/config.toml")):
+            yield Network(config.parent.name, kind, RunFolder(config.parent))
+
+
+def use_quick_files() -> None:
+    """Rows and page of a first look beside those of the tables."""
+    global ROWS
+    ROWS, table.PAGE = QUICK / "circuit.jsonl", QUICK / "results.md"
+    QUICK.mkdir(parents=True, exist_ok=True)
+    write_text(table.PAGE, "<!-- circuit tables: generated --><!-- end of circuit tables -->\n")
+
+
+def fill_row(network: Network, threads: int, *, redo: bool, quick: bool) -> None:
+    """Compute what the row of a network lacks, and rewrite the page."""
+    old = next((row for row in table.read_rows(ROWS) if row["network"] == network.name), None)
+    facts = describe_network(network)
+    if redo or old is None or old["weights"] != facts["weights"]:
+        old = facts | {"parts": {}, "quantities": {}, "peaks": {}}
+    missing = list_missing(old["parts"], quick=quick) if network.has_weights else []
+    if missing or network.name not in {row["network"] for row in table.read_rows(ROWS)}:
+        add_row(compute_row(network, old | facts, missing, threads, quick=quick))
+        write_page()
+
+
+def list_missing(parts: dict[str, Any], *, quick: bool) -> list[str]:
+    """Parts that a row lacks, or has with other settings."""
+    wanted = select_parts(name for name in PARTS if name in REGISTRY)
+    settings = resolve_settings(wanted, {}, quick=quick)
+    plain = {part.name: _make_json(settings[part.name].model_dump()) for part in wanted}
+    return [name for name in plain if parts.get(name, {}).get("settings") != plain[name]]
+
+
+def compute_row(network: Network, row: Row, missing: list[str], threads: int, *, quick: bool) -> Row:
+    """Row with these parts, and those that they need, computed; without any it only says what it is."""
+    if not missing:
+        return row
+    settings = network.folder.read_settings()
+    with use_threads(threads):
+        found = analyse(
+            network.folder.load_network(),
+            network.folder.read_process(),
+            only=missing,
+            quick=quick,
+            seed=settings.seed,
+            noise_std=settings.model.noise_std,
+            name=network.name,
+        )
+    outcomes = found.outcomes
+    print(network.name, *(f"{o.part} {o.status} {o.seconds:.0f} s" for o in outcomes), sep="\n  ", flush=True)
+    return merge(row, found, describe_parts(found, threads))
+
+
+def describe_parts(found: Analysis, threads: int) -> dict[str, Any]:
+    """What became of each part, with which settings, code and threads."""
+    parts = select_parts(outcome.part for outcome in found.outcomes)
+    settings = resolve_settings(parts, {}, quick=found.quick)
+    origin = {"commit": find_commit(), "date": datetime.date.today().isoformat(), "threads": threads}
+    return {
+        o.part: {"status": o.status, "reason": o.reason, "seconds": round(o.seconds, 1)}
+        | {"settings": _make_json(settings[o.part].model_dump()), **origin}
+        for o in found.outcomes
+    }
+
+
+def merge(row: Row, found: Analysis, parts: dict[str, Any]) -> Row:
+    """Row with new parts in place of older ones, in the order of the registry."""
+    both = row["parts"] | parts
+    kept = {key: entry for key, entry in row["quantities"].items() if key.partition(".")[0] not in parts}
+    peaks = row["peaks"]
+    if "noise_kernel" in parts:
+        peaks = list_peaks(found.results.get("noise_kernel"))
+    return row | {
+        "commit": ", ".join(dict.fromkeys(str(part["commit"]) for part in both.values())),
+        "date": max(part["date"] for part in both.values()),
+        "threads": max(part["threads"] for part in both.values()),
+        "parts": {name: both[name] for name in REGISTRY if name in both},
+        "quantities": kept | list_plain(found.quantities.values()),
+        "peaks": peaks,
+    }
+
+
+def list_peaks(kernel: Result | None) -> dict[str, Entry]:
+    """Kernel of each direction of switching along v, at the lag of most energy of all."""
+    if not isinstance(kernel, NoiseKernelResult):
+        return {}
+    lag = int(kernel.lag_energy.argmax())
+    names = kernel.direction.tolist()
+    return {name: make_plain(kernel.projection[i, lag].to_plain()) for i, name in enumerate(names)}
+
+
+def describe_network(network: Network) -> Row:
+    """What a network is, how its training ended, and whether it emulates its process."""
+    settings, history = network.folder.read_settings(), network.folder.read_history()
+    weights = network.folder.weights.read_bytes() if network.has_weights else b""
+    return {
+        "network": network.name,
+        "set": network.set,
+        "process": settings.process,
+        "recipe": settings.recipe,
+        "objective": settings.loss.objective,
+        "seed": settings.seed,
+        "phase": find_transition(history).status if network.has_weights else "diverged",
+        "weights": hashlib.sha256(weights).hexdigest()[:12],
+        "emulation": describe_emulation(network.folder) if network.has_weights else None,
+        "commit": find_commit(),
+        "date": datetime.date.today().isoformat(),
+        "threads": 1,
+    }
+
+
+def describe_emulation(folder: RunFolder) -> dict[str, Entry] | None:
+    """Verdict and cross-entropy gap of the packed evaluation; None without one."""
+    try:
+        result = load_result(folder.results / "evaluation.nc", EvaluationResult)
+    except RunFolderError:
+        return None
+    verdict = conclude_emulation(result, loss=folder.read_settings().loss).verdict
+    gap = result.find_quantity("cross_entropy_gap").estimate
+    return {"verdict": {"word": verdict}, "cross_entropy_gap": make_plain(gap.to_plain())}
+
+
+def add_row(row: Row) -> None:
+    """Write one row, in place of an older one of the same network."""
+    rows = [*(old for old in table.read_rows(ROWS) if old["network"] != row["network"]), row]
+    table.write_rows(ROWS, sorted(rows, key=circuit_page.order))
+
+
+def write_page() -> None:
+    """Rewrite the generated part of docs/results.md."""
+    rows, trained = table.read_rows(ROWS), table.read_rows(paired_losses.ROWS)
+    table.write_section("circuit tables", circuit_page.render(rows, trained))
+
+
+def _make_json(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings as they come back from a row."""
+    return json.loads(json.dumps(make_plain(settings)))
+
+
+if __name__ == "__main__":
+    main()
