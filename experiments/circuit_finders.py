@@ -23,6 +23,11 @@ def beside(whose: Find, name: str) -> Find:
     return lambda row: next((item for item in whose(row).get("beside", ()) if item["name"] == name), {})
 
 
+def null_beside(whose: Find, name: str) -> Find:
+    """What chance reaches beside a quantity in one of twenty cases."""
+    return lambda row: {"value": found.get("quantile")} if (found := beside(whose, name)(row)) else {}
+
+
 def each(*prefixes: str) -> FindAll:
     """Quantities with defined values whose keys start so; of several starts the first that has some."""
 

@@ -6,7 +6,7 @@ A new measure is one line in `LINES` (tables of the zoo), and in `COMPARED` if p
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from circuit_finders import Find, at, beside, each, emulation, largest, ratio, size, smallest
+from circuit_finders import Find, at, beside, each, emulation, largest, null_beside, ratio, size, smallest
 from row_cells import Entry, show_interval
 
 RATE = at("switches.rate")
@@ -27,12 +27,21 @@ REPLAY_REST = at("noise_kernel.replay[rest]")
 REMOVAL = each("noise_kernel.removal[leading,")
 REMOVAL_DECIDING = each("noise_kernel.removal[all_deciding,", "noise_kernel.removal[leading,")
 
-N_EFFECTIVE = at("carriers.n_effective")
+PAIR_COSINE = each("noise_kernel.pair_cosine[")
+
+EFFECT = at("carriers.total_effect")
+N_EFFECTIVE = at("carriers.n_effective[all]")
 EFFECTIVE_SHARE = at("carriers.effective_share")
-K50 = at("carriers.k50")
-SHARE_OF_12 = at("carriers.share_of_12")
-BEST_RIVAL = beside(SHARE_OF_12, "best rival")
-SIGNATURE = at("carriers.signature")
+K50 = at("carriers.n_half[effect]")
+K50_RANDOM = at("carriers.n_half[random]")
+SHARE_OF_12 = at("carriers.share_together[effect]")
+MATCHED = "matched sets"
+ADVANTAGE = at("carriers.advantage")
+"""Share of twelve by effect minus that of the best simpler order."""
+
+N_CARRIERS = each("carriers.n_carriers[")
+SIGNATURE = each("carriers.signature[")
+RANDOM_SETS = "random sets"
 
 VERDICT = emulation("verdict")
 GAP = size(emulation("cross_entropy_gap"))
@@ -85,11 +94,20 @@ LINES = (
     Measure("hazard ratio without v, smallest", smallest(REMOVAL), EQUAL, beside(smallest(REMOVAL), EQUAL)),
     Measure("hazard ratio without v, largest", largest(REMOVAL), EQUAL, beside(largest(REMOVAL), EQUAL)),
     Measure("hazard ratio without the deciding directions, largest", largest(REMOVAL_DECIDING)),
+    Measure("cosine of opposite kernels, largest", largest(PAIR_COSINE)),
+    Measure("effect of patching all neurons", EFFECT),
     Measure("effective neurons N_eff", N_EFFECTIVE),
-    Measure("N_eff / active neurons", EFFECTIVE_SHARE),
-    Measure("neurons for half the effect K50", K50, "random order", beside(K50, "random order")),
-    Measure("share of 12 neurons", SHARE_OF_12, "best rival", BEST_RIVAL),
-    Measure("published signature of kick neurons", SIGNATURE),
+    Measure("N_eff / neurons that differ", EFFECTIVE_SHARE),
+    Measure("neurons for half the effect K50", K50, "random order", K50_RANDOM),
+    Measure("share of 12 neurons", SHARE_OF_12, MATCHED, null_beside(SHARE_OF_12, MATCHED)),
+    Measure("share of 12 minus the best simpler order", ADVANTAGE),
+    Measure("carriers of a direction, most", largest(N_CARRIERS)),
+    Measure(
+        "published signature among 12, most",
+        largest(SIGNATURE),
+        RANDOM_SETS,
+        null_beside(largest(SIGNATURE), RANDOM_SETS),
+    ),
 )
 """What the tables of the zoo show, in this order."""
 
@@ -114,7 +132,8 @@ COMPARED = (
     Compared("replay of v", REPLAY),
     Compared("hazard ratio without v, largest", largest(REMOVAL)),
     Compared("N_eff", N_EFFECTIVE),
-    Compared("N_eff / active", EFFECTIVE_SHARE),
+    Compared("N_eff / neurons that differ", EFFECTIVE_SHARE),
     Compared("K50", K50),
+    Compared("share of 12 neurons", SHARE_OF_12),
 )
 """What pairs are compared in, and seeds summed up."""

@@ -1,11 +1,13 @@
 """Verdicts: what the interval of a number says about a limit that was fixed before it was looked at."""
 
 from collections.abc import Callable, Iterable
-from itertools import combinations
 
 import numpy as np
 from circuit_finders import Find, FindAll, is_defined, read_limits, read_value
-from row_cells import Entry, Row
+from row_cells import Row
+
+from orbitscope.statistics import adjust_holm
+from orbitscope.statistics.verdicts import ALPHA
 
 HOLDS, FAILS, INCONCLUSIVE, MISSING = "holds", "fails", "inconclusive", "-"
 """MISSING: the network has no such number."""
@@ -68,23 +70,18 @@ def counts(find: Find, number: int) -> Condition:
     return judge_row
 
 
-def says(find: Find, word: str) -> Condition:
-    """Holds if the answer is this word; fails if it is another one; "undecided" is inconclusive."""
+def some_beyond(find_all: FindAll, name: str, share: float) -> Condition:
+    """Holds if so large a share of numbers is beyond its null of this name, fails if none is.
+
+    p-values are corrected for their number (Holm).
+    """
 
     def judge_row(row: Row) -> str:
-        found = find(row).get("word")
-        return {None: MISSING, "": MISSING, word: HOLDS, "undecided": INCONCLUSIVE}.get(found, FAILS)
-
-    return judge_row
-
-
-def opposite(find_peaks: Callable[[Row], dict[str, Entry]]) -> Condition:
-    """Holds if a→b and b→a have numbers of opposite sign, for all such pairs; intervals exclude 0."""
-
-    def judge_row(row: Row) -> str:
-        peaks = find_peaks(row)
-        pairs = [(a, b) for a, b in combinations(peaks, 2) if a.split(" → ") == b.split(" → ")[::-1]]
-        return combine([_compare_signs(peaks[a], peaks[b]) for a, b in pairs])
+        nulls = [item for entry in find_all(row) for item in entry["beside"] if item["name"] == name]
+        if not nulls:
+            return MISSING
+        is_beyond = adjust_holm(np.array([null["p_value"] for null in nulls], dtype=float)) <= ALPHA
+        return HOLDS if is_beyond.mean() >= share else INCONCLUSIVE if is_beyond.any() else FAILS
 
     return judge_row
 
@@ -107,11 +104,3 @@ def _on_limits(find: Find, compare: Callable[[float, float], tuple[bool, bool]])
         return HOLDS if does_hold else FAILS if does_fail else INCONCLUSIVE
 
     return judge_row
-
-
-def _compare_signs(first: Entry, second: Entry) -> str:
-    """Whether two numbers have opposite signs, each with an interval that excludes 0."""
-    if not (is_defined(first) and is_defined(second)):
-        return MISSING
-    signs = [1 if low > 0 else -1 if high < 0 else 0 for low, high in map(read_limits, (first, second))]
-    return INCONCLUSIVE if 0 in signs else HOLDS if sum(signs) == 0 else FAILS

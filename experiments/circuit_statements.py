@@ -15,8 +15,7 @@ from circuit_rules import (
     combine,
     counts,
     each_below,
-    opposite,
-    says,
+    some_beyond,
 )
 from row_cells import Row
 
@@ -59,21 +58,24 @@ STATEMENTS = (
     Statement(
         "C17",
         "few neurons carry it",
-        "N_eff / active: upper limit < .15; share of 12: lower limit above the best rival",
-        (below(measures.EFFECTIVE_SHARE, 0.15), above(measures.SHARE_OF_12, measures.BEST_RIVAL)),
+        "N_eff / neurons that differ: upper limit < .15; share of 12 minus the best simpler order: lower "
+        "limit > 0",
+        (below(measures.EFFECTIVE_SHARE, 0.15), above(measures.ADVANTAGE, 0.0)),
     ),
     Statement("one v", "one direction times all switches", "rank 1", (counts(measures.RANK, 1),)),
     Statement(
         "± v",
         "opposite switches have opposite kernels",
-        "kernels along v at the lag of most energy: opposite signs for a → b and b → a, intervals without 0",
-        (opposite(lambda row: row["peaks"]),),
+        "cosine of the kernels of a → b and b → a in the space of the deciding directions: upper limit < 0 "
+        "for every pair",
+        (each_below(measures.PAIR_COSINE, 0.0),),
     ),
     Statement(
         "signature",
         "carriers have the published signature",
-        "test of the part `carriers`",
-        (says(measures.SIGNATURE, "present"),),
+        "share of the first 12 with it beyond random sets (p ≤ .05, Holm over directions) in half of the "
+        "directions; fails if in none",
+        (some_beyond(measures.SIGNATURE, measures.RANDOM_SETS, 0.5),),
     ),
 )
 

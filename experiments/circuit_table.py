@@ -28,11 +28,10 @@ import paired_losses
 import rows as table
 from row_cells import Entry, Row, list_plain
 
-from orbitscope.circuit.noise_kernel import NoiseKernelResult
 from orbitscope.errors import RunFolderError
 from orbitscope.evaluation import EvaluationResult, conclude_emulation
 from orbitscope.parts import REGISTRY, resolve_settings, select_parts
-from orbitscope.results import Result, load_result
+from orbitscope.results import load_result
 from orbitscope.runs import RunFolder
 from orbitscope.runs.zoo import list_zoo, open_run
 from orbitscope.system.atomic_files import write_text
@@ -109,7 +108,7 @@ def fill_row(network: Network, threads: int, *, redo: bool, quick: bool) -> None
     old = next((row for row in table.read_rows(ROWS) if row["network"] == network.name), None)
     facts = describe_network(network)
     if redo or old is None or old["weights"] != facts["weights"]:
-        old = facts | {"parts": {}, "quantities": {}, "peaks": {}}
+        old = facts | {"parts": {}, "quantities": {}}
     missing = list_missing(old["parts"], quick=quick) if network.has_weights else []
     if missing or network.name not in {row["network"] for row in table.read_rows(ROWS)}:
         add_row(compute_row(network, old | facts, missing, threads, quick=quick))
@@ -160,26 +159,13 @@ def merge(row: Row, found: Analysis, parts: dict[str, Any]) -> Row:
     """Row with new parts in place of older ones, in the order of the registry."""
     both = row["parts"] | parts
     kept = {key: entry for key, entry in row["quantities"].items() if key.partition(".")[0] not in parts}
-    peaks = row["peaks"]
-    if "noise_kernel" in parts:
-        peaks = list_peaks(found.results.get("noise_kernel"))
     return row | {
         "commit": ", ".join(dict.fromkeys(str(part["commit"]) for part in both.values())),
         "date": max(part["date"] for part in both.values()),
         "threads": max(part["threads"] for part in both.values()),
         "parts": {name: both[name] for name in REGISTRY if name in both},
         "quantities": kept | list_plain(found.quantities.values()),
-        "peaks": peaks,
     }
-
-
-def list_peaks(kernel: Result | None) -> dict[str, Entry]:
-    """Kernel of each direction of switching along v, at the lag of most energy of all."""
-    if not isinstance(kernel, NoiseKernelResult):
-        return {}
-    lag = int(kernel.lag_energy.argmax())
-    names = kernel.direction.tolist()
-    return {name: make_plain(kernel.projection[i, lag].to_plain()) for i, name in enumerate(names)}
 
 
 def describe_network(network: Network) -> Row:

@@ -102,13 +102,8 @@ def render_regions(rows: list[Row]) -> str:
 
 def render_local(rows: list[Row]) -> str:
     """What else sets the regions apart."""
-<<<<<<< HEAD
     heads = ["network", "uncertain (%)", "entropy (nat)", "relative speed", "sign changes per step"]
-    lines = [_head([*heads, "first exponent (1/step)", "kick minus slow"])]
-=======
-    heads = ["network", "uncertain (%)", "entropy (nats)", "relative speed", "sign changes per step"]
     lines = [render_head([*heads, "first exponent (1/step)", "kick minus slow"])]
->>>>>>> table
     for row in rows:
         cells = [
             _list_regions(row, "uncertain", show_percent),

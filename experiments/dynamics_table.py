@@ -63,7 +63,6 @@ def find_commits(outcomes: Iterable[PartOutcome]) -> str | None:
     return ", ".join(dict.fromkeys(filter(None, made))) or find_commit()
 
 
-
 def add_row(row: dict[str, Any]) -> None:
     """Write one row, in place of an older one of the same network."""
     rows = [*(old for old in table.read_rows(ROWS) if old["network"] != row["network"]), row]

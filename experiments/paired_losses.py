@@ -18,9 +18,9 @@ pairs are there (smallest possible p: 2/64). All other measures have an interval
 Decided after a network of linear-2 had diverged, as follows from "once all pairs are there": a process that
 has lost a pair is not tested. Those that are left are not random pairs.
 
-Added later, with the first measures known: pairs of further seeds, so that six of each process leave the plateau
-with either loss and can be taken apart (experiments/circuit_table.py). The planned test and the table of
-differences do not look at them.
+Added later, with the first measures known: pairs of further seeds, so that six of each process leave the
+plateau with either loss and can be taken apart (experiments/circuit_table.py). The planned test and the
+table of differences do not look at them.
 
 Resumable: a row in docs/paired_losses.jsonl is not computed again, a killed run continues where it was. Each
 finished run is packed into experiments/paired_runs/ (final weights, history, evaluation, checkpoints in half

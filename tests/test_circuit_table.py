@@ -64,6 +64,10 @@ def name_beside(name, *numbers):
     return {"name": name, **number(*numbers)}
 
 
+def null(name, quantile, p_value):
+    return {"name": name, "quantile": quantile, "p_value": p_value}
+
+
 def make_row(objective="sequences", seed=0, *, process="linear-2", pace=8.0, **changes):
     """A network in which every statement holds; changes replace quantities by their key, None removes one."""
     floor, equal = name_beside("process", 0.0), name_beside("equal drive", 0.05, 0.0, 0.1)
@@ -82,11 +86,18 @@ def make_row(objective="sequences", seed=0, *, process="linear-2", pace=8.0, **c
         "noise_kernel.removal[leading,2-0]": number(
             0.1, 0.05, 0.15, beside=[name_beside("equal drive", 1.1)]
         ),
-        "carriers.n_effective": number(8.0, 6.0, 10.0),
+        "noise_kernel.pair_cosine[0-2]": number(-0.9, -1.0, -0.8),
+        "carriers.total_effect": number(0.5, 0.45, 0.55),
+        "carriers.n_effective[all]": number(8.0, 6.0, 10.0),
         "carriers.effective_share": number(0.08, 0.06, 0.1),
-        "carriers.k50": number(5.0, 4.0, 6.0, beside=[name_beside("random order", 70.0)]),
-        "carriers.share_of_12": number(0.9, 0.85, 0.95, beside=[name_beside("best rival", 0.7, 0.6, 0.8)]),
-        "carriers.signature": number(None, word="present"),
+        "carriers.n_half[effect]": number(5.0, 4.0, 6.0),
+        "carriers.n_half[random]": number(70.0),
+        "carriers.share_together[effect]": number(0.9, 0.85, 0.95, beside=[null("matched sets", 0.1, 0.03)]),
+        "carriers.advantage": number(0.2, 0.1, 0.3),
+        "carriers.n_carriers[0-2]": number(3),
+        "carriers.n_carriers[2-0]": number(2),
+        "carriers.signature[0-2]": number(0.9, beside=[null("random sets", 0.2, 0.001)]),
+        "carriers.signature[2-0]": number(0.3, beside=[null("random sets", 0.2, 0.3)]),
     }
     quantities = {key: found for key, found in (quantities | changes).items() if found is not None}
     return {
@@ -95,7 +106,6 @@ def make_row(objective="sequences", seed=0, *, process="linear-2", pace=8.0, **c
         "emulation": {"verdict": {"word": "partly"}, "cross_entropy_gap": number(-0.02, -0.03, -0.01)},
         "parts": {},
         "quantities": quantities,
-        "peaks": {"0 → 2": number(0.5, 0.4, 0.6), "2 → 0": number(-0.5, -0.6, -0.4)},
     }
 
 
@@ -368,41 +378,30 @@ def test_statements_hold_where_they_must(statements, name):
         ("C16", {"commitment.half_lead[all]": number(4.0, 3.0, 5.0)}, "-"),
         ("C17", {"carriers.effective_share": number(0.4, 0.3, 0.5)}, "fails"),
         ("C17", {"carriers.effective_share": number(0.14, 0.12, 0.2)}, "inconclusive"),
+        ("C17", {"carriers.advantage": number(0.02, -0.01, 0.05)}, "inconclusive"),
+        ("C17", {"carriers.advantage": number(-0.1, -0.2, 0.0)}, "fails"),
+        ("one v", {"noise_kernel.rank": number(2)}, "fails"),
+        ("one v", {"noise_kernel.rank": number(0)}, "inconclusive"),
+        ("± v", {"noise_kernel.pair_cosine[0-2]": number(0.5, 0.1, 0.8)}, "fails"),
+        ("± v", {"noise_kernel.pair_cosine[0-2]": number(-0.3, -0.6, 0.1)}, "inconclusive"),
+        ("± v", {"noise_kernel.pair_cosine[0-2]": None}, "-"),
         (
-            "C17",
+            "signature",
+            {"carriers.signature[0-2]": number(0, beside=[null("random sets", 0.2, 1.0)])},
+            "fails",
+        ),
+        (
+            "signature",
             {
-                "carriers.share_of_12": number(
-                    0.7, 0.6, 0.8, beside=[name_beside("best rival", 0.7, 0.6, 0.8)]
-                )
+                f"carriers.signature[{a}]": number(0.2, beside=[null("random sets", 0.1, p)])
+                for a, p in (("0-2", 0.01), ("2-0", 0.3), ("0-1", 0.5))
             },
             "inconclusive",
         ),
-        (
-            "C17",
-            {"carriers.share_of_12": number(0.2, 0.1, 0.3, beside=[name_beside("best rival", 0.7)])},
-            "fails",
-        ),
-        ("one v", {"noise_kernel.rank": number(2)}, "fails"),
-        ("one v", {"noise_kernel.rank": number(0)}, "inconclusive"),
-        ("signature", {"carriers.signature": number(None, word="absent")}, "fails"),
-        ("signature", {"carriers.signature": number(None, word="undecided")}, "inconclusive"),
     ],
 )
 def test_statements_fail_or_are_inconclusive(statements, name, changes, verdict):
     assert statements["judge"](statements[name], make_row(**changes)) == verdict
-
-
-@pytest.mark.parametrize(
-    ("peaks", "verdict"),
-    [
-        ({"0 → 2": number(0.5, 0.4, 0.6), "2 → 0": number(0.5, 0.4, 0.6)}, "fails"),
-        ({"0 → 2": number(0.5, 0.4, 0.6), "2 → 0": number(-0.1, -0.3, 0.1)}, "inconclusive"),
-        ({"0 → 1": number(0.5, 0.4, 0.6), "1 → 2": number(-0.5, -0.6, -0.4)}, "-"),
-        ({}, "-"),
-    ],
-)
-def test_opposite_switches_are_those_with_both_directions(statements, peaks, verdict):
-    assert statements["judge"](statements["± v"], make_row() | {"peaks": peaks}) == verdict
 
 
 @pytest.mark.parametrize("n", [3, 6])
@@ -431,11 +430,11 @@ def test_missing_parts_are_dashes_and_no_crash(circuit):
     rows += [row | {"set": "zoo", "network": "zoo:linear-2"} for row in copy.deepcopy(rows[:1])]
     for row in rows:
         row["quantities"] = {}
-        row["peaks"], row["emulation"] = {}, None
+        row["emulation"] = None
         row["parts"] = {"switches": {"status": "undefined", "reason": "it never switches"}}
     text = circuit.circuit_page.render(rows, trained)
     assert "| switches per step | process | - | - |" in text
-    assert "| N_eff / active neurons |  | - |  |" in text
+    assert "| N_eff / neurons that differ |  | - |  |" in text
     assert "- linear-2-words-0: `switches` is undefined, it never switches" in text
     assert "nan" not in text
     assert "None" not in text

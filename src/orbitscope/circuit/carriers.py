@@ -16,6 +16,7 @@ from ..part_settings import Resampling, Rollouts
 from ..quantity import Quantity, Reference, known_value
 from ..results import Result, axes, estimates, nulls
 from ..statistics import BootstrapResult, Estimate, Null, bootstrap_statistic
+from ..statistics.verdicts import ALPHA
 from ..subject import Subject
 from .attribution import DirectedTwins, find_twins
 from .carrier_definitions import DEFINITIONS
@@ -38,9 +39,6 @@ from .signature import MOMENTS, average_preactivation, compare_with_chance, find
 from .switches import replay_switches
 from .symbol_runs import Switches
 from .twin_paths import KINDS, follow_twins
-
-_ALPHA = 0.05
-"""Level at which a group must be beyond each of its two nulls."""
 
 _ORDER_IN_WORDS = {
     "effect": "by effect",
@@ -274,7 +272,7 @@ def compute_carriers(subject: Subject, settings: CarrierSettings) -> CarrierResu
     nulls = _draw_nulls(subject, found, sets, gone, settings, generator)
     problems = _find_problems(gone, shares, nulls)
     return CarrierResult(
-        settings=subject.record(settings) | {"stands_out": STANDS_OUT, "alpha": _ALPHA},
+        settings=subject.record(settings) | {"stands_out": STANDS_OUT, "alpha": ALPHA},
         status={"notes": problems},
         lead=np.array(lead),
         direction=np.array(labels),
@@ -383,7 +381,7 @@ def _find_problems(gone: np.ndarray, shares: dict[str, Any], nulls: dict[str, An
         p_value = float(nulls[name].p_value)
         if np.isnan(p_value):
             problems.append(f"no draws of the null: {nulls[name].name}")
-        elif p_value > _ALPHA:
+        elif p_value > ALPHA:
             problems.append(f"the first neurons carry no more than {nulls[name].name} (p = {p_value:.2g})")
     return problems
 
