@@ -103,7 +103,7 @@ def compute(part, subject):
     return part.run(subject, part.settings(**known))
 
 
-@pytest.mark.parametrize("cell", ["relu", "tanh"])
+@pytest.mark.parametrize("cell", ["relu", pytest.param("tanh", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", REGISTRY)
 def test_a_part_computes_saves_draws_and_speaks(name, cell, tmp_path):
     part, subject = find_part(name), make_subject(cell=cell)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from orbitscope import plots
 from orbitscope.errors import InputError
-from orbitscope.plots.style import build_figure
+from orbitscope.plots.style import build_figure, with_style
 
 
 def test_a_run_has_all_its_figures_with_captions(evaluation):
@@ -96,6 +96,7 @@ def test_saved_figures_are_repeatable_and_their_text_stays_text(tmp_path, evalua
     ]
 
 
+@with_style
 def build_line_figure():
     figure = build_figure(2.0, 2.0)
     figure.add_subplot().plot([0, 1])
