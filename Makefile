@@ -17,12 +17,13 @@ demo: $(VENV)/.installed
 	else $(BIN)/orbitscope train linear-2 --recipe fast --out runs/demo; fi
 
 # The shapes of annotations are executed by .ci/run: they make the tests take 2.6 times as long.
-# Types and import contracts have one process each; they are checked beside the tests.
+# Types and import contracts have one process each; they are checked beside the tests. Each of the two processes of
+# pytest begins with half of the files (worksteal), so that what a file shares is seldom built twice.
 test: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	@($(BIN)/lint-imports && $(BIN)/pyright --pythonpath $(BIN)/python) > $(VENV)/types.txt 2>&1 & types=$$!; \
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2; tests=$$?; \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal; tests=$$?; \
 	wait $$types; types=$$?; cat $(VENV)/types.txt; [ $$types -eq 0 ] && exit $$tests || exit 1
 
 bench: $(VENV)/.installed-test

@@ -73,6 +73,7 @@ def test_the_first_look_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == []  # in memory
 
 
+@pytest.mark.slow
 def test_the_training_of_the_readme_runs_and_reports(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     _, block = read_python_blocks(ROOT / "README.md")

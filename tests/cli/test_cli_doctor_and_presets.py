@@ -1,13 +1,17 @@
 """`orbitscope doctor` and `orbitscope presets`."""
 
 import re
+import time
 
+import psutil
 import pytest
 import torch
 from command_line import NETWORK, TRAINING, read_json
 
 import orbitscope
+from orbitscope.cli.doctor import measure_age
 from orbitscope.cli.main import run as run_command
+from orbitscope.cli.options import IS_COMMAND
 
 
 @pytest.mark.slow
@@ -41,6 +45,17 @@ def test_doctor_says_what_it_had_no_time_to_measure(capsys):
     assert found["not_measured"] == ["torch", "operations_per_second"]
     assert found["run"] is None
     assert found["memory_bytes"] > 0
+
+
+def test_the_time_of_doctor_counts_from_the_start_of_the_command():
+    assert measure_age() == 0
+    token = IS_COMMAND.set(True)
+    try:
+        began = time.time() - measure_age()
+        assert began == pytest.approx(psutil.Process().create_time(), abs=1)
+        assert measure_age() > 0
+    finally:
+        IS_COMMAND.reset(token)
 
 
 def test_doctor_names_a_process_that_does_not_exist(capsys):

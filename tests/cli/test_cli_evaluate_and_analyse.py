@@ -16,7 +16,7 @@ from orbitscope.cli.display import (
 from orbitscope.cli.evaluate import describe_evaluation, print_evaluation
 from orbitscope.cli.main import run as run_command
 from orbitscope.network import build_network
-from orbitscope.parts import REGISTRY, find_part, select_parts
+from orbitscope.parts import REGISTRY, find_part, list_drawings, select_parts
 from orbitscope.runs import RunFolder
 from orbitscope.statistics import Estimate
 
@@ -38,8 +38,11 @@ def test_evaluate_prints_a_table_and_saves_it(trained, one_figure, capsys):
     assert "Sinkhorn loss" not in shown
     result = orbitscope.load_evaluation(trained)
     assert f"{result.floor.value[0, 0]:.4f}" in shown
+    print_evaluation(trained, result, everything=True)
+    assert "Sinkhorn loss" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_all_measures_are_shown_when_asked_for(trained, one_figure, capsys):
     assert run_command(["evaluate", str(trained), "--all"]) == 0
     shown = capsys.readouterr().out
@@ -97,7 +100,14 @@ def sizes(tmp_path):
     return ["--settings", str(path)]
 
 
-def test_analyse_prints_findings_and_saves_parts(trained, sizes, capsys):
+@pytest.fixture
+def one_drawing(monkeypatch):
+    """Draw the circulation alone."""
+    chosen = [drawing for drawing in list_drawings() if drawing.name == "circulation"]
+    monkeypatch.setattr("orbitscope.parts._load_drawings", lambda: chosen)
+
+
+def test_analyse_prints_findings_and_saves_parts(trained, sizes, one_drawing, capsys):
     assert run_command(["analyse", str(trained), "--only", "circulation", *sizes]) == 0
     shown = capsys.readouterr().out
     for words in ("Part", "Beside it", "regions", "slow: unstable directions", "circulation", "figures"):
@@ -129,7 +139,7 @@ def test_analyse_shows_main_quantities_and_all_when_asked_for(trained, sizes, ca
     }
 
 
-def test_analyse_json_and_what_is_kept(trained, sizes, capsys):
+def test_analyse_json_and_what_is_kept(trained, sizes, one_drawing, capsys):
     assert run_command(["analyse", str(trained), "--only", "regions", *sizes, "--json"]) == 0
     capsys.readouterr()
     assert run_command(["analyse", str(trained), "--only", "regions", *sizes, "--json"]) == 0

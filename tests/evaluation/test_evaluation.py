@@ -64,6 +64,15 @@ SMALL = EvaluationSettings(
     n_resamples=100,
     n_raster=5,
 )
+TINY = SMALL.model_copy(
+    update={
+        "n_symbols_total": 4000,
+        "n_sequences": 150,
+        "n_trajectories": 40,
+        "n_refitted": 20,
+        "n_entropy": 200,
+    }
+)
 MEDIUM = SMALL.model_copy(
     update={
         "n_symbols_total": 1_000_000,
@@ -556,27 +565,22 @@ def test_cross_fitted_distance_does_not_exceed_the_true_one(tilt):
 def test_a_result_is_reproducible_saved_and_has_quantities(tmp_path):
     network = build_network(3, hidden_size=20, input_size=10, generator=torch.Generator().manual_seed(0))
     seen: list[tuple[float, str]] = []
-    options = {"n_steps": 20, "settings": SMALL, "noise_std": 0.5}
-    result = evaluate_network(
-        network,
-        load_process("fully-connected-3"),
-        seed=1,
-        progress=lambda *event: seen.append(event),
-        **options,
-    )
-    assert result == evaluate_network(network, load_process("fully-connected-3"), seed=1, **options)
-    assert result != evaluate_network(network, load_process("fully-connected-3"), seed=2, **options)
+    options = {"n_steps": 20, "settings": TINY, "noise_std": 0.5}
+    process = load_process("fully-connected-3")
+    result = evaluate_network(network, process, seed=1, progress=lambda *event: seen.append(event), **options)
+    assert result == evaluate_network(network, process, seed=1, **options)
+    assert result != evaluate_network(network, process, seed=2, **options)
     save_result(result, tmp_path / "evaluation.nc")
     assert load_result(tmp_path / "evaluation.nc", EvaluationResult) == result
     quantities = [quantity.to_plain() for quantity in result.list_quantities()]
     assert json.loads(json.dumps(quantities, allow_nan=False)) == quantities
-    assert len({quantity["key"] for quantity in quantities}) == 2 * len(list_measures(SMALL))
+    assert len({quantity["key"] for quantity in quantities}) == 2 * len(list_measures(TINY))
     done = [d for d, _ in seen]
     assert done == sorted(done)
     assert done[0] == 0.0
     assert seen[-1] == (1.0, "done")
     assert result.settings["noise_std"] == 0.5
-    assert result.settings["evaluation"] == SMALL.model_dump()
+    assert result.settings["evaluation"] == TINY.model_dump()
     assert result.raster.shape == (2, 2, 5, 20)
     np.testing.assert_allclose(result.run_law.sum(-1), 1)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from orbitscope import plots
-from orbitscope.loss import INDEPENDENT_SYMBOLS, NEARLY_RIGHT, EpsilonChoice
+from orbitscope.loss.discrimination import INDEPENDENT_SYMBOLS, NEARLY_RIGHT, EpsilonChoice
 
 
 @pytest.fixture(scope="module")

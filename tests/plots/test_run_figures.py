@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from orbitscope import plots
 from orbitscope.errors import InputError
-from orbitscope.plots.style import build_figure
+from orbitscope.plots.style import build_figure, with_style
 
 
 def test_a_run_has_all_its_figures_with_captions(evaluation):
@@ -96,8 +96,15 @@ def test_saved_figures_are_repeatable_and_their_text_stays_text(tmp_path, evalua
     ]
 
 
+@with_style
+def build_line_figure():
+    figure = build_figure(2.0, 2.0)
+    figure.add_subplot().plot([0, 1])
+    return figure
+
+
 def test_a_figure_is_laid_out_once_for_both_files_and_keeps_its_layout(tmp_path, monkeypatch):
-    figure = plots.draw_run_figures(build_history(), PAST)["training"].figure
+    figure = build_line_figure()
     engine, calls = figure.get_layout_engine(), []
     assert engine is not None
     lay_out = engine.execute
@@ -109,7 +116,7 @@ def test_a_figure_is_laid_out_once_for_both_files_and_keeps_its_layout(tmp_path,
 
 def test_a_figure_is_drawn_once_for_each_file_on_white_and_stays_as_it_was(tmp_path, monkeypatch):
     with mpl.rc_context({"figure.facecolor": "black"}):
-        figure = plots.draw_run_figures(build_history(), PAST)["training"].figure
+        figure = build_line_figure()
         before, draw, calls = (figure.canvas, figure.dpi), Figure.draw, []
         monkeypatch.setattr(Figure, "draw", lambda self, renderer: calls.append(self) or draw(self, renderer))
         paths = plots.save_figure(figure, tmp_path, "training")

@@ -257,6 +257,7 @@ def test_losses_at_or_below_zero_are_admitted():
     assert find_change_point(loss).status == "past_transition"
 
 
+@pytest.mark.slow
 def test_bootstrap_of_the_change_point_covers_the_noise_free_one():
     true = find_change_point(draw_loss(width=8.0), plateau_level=LEVEL).index
     covered, widths = 0, []

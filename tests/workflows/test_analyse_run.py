@@ -10,7 +10,6 @@ import torch
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from orbitscope.dynamics.regions.regions import RegionResult
 from orbitscope.errors import InputError, RunFolderError, UndefinedAnalysisError, unknown_name
 from orbitscope.hmm import dump_hmm, load_process
 from orbitscope.network import build_network
@@ -439,14 +438,19 @@ def test_parts_their_first_looks_and_their_figures_fit_together():
     assert {name for drawing in list_drawings() for name in drawing.shows} == set(REGISTRY)
 
 
-def test_memory_equals_files(run, tmp_path):
+@pytest.mark.parametrize(
+    "parts",
+    [["exponents"], pytest.param(["exponents", "regions", "circulation"], marks=pytest.mark.slow)],
+    ids=len,
+)
+def test_memory_equals_files(parts, run, tmp_path):
     """The same numbers, whether a network is analysed in memory, saved, or in its run folder."""
     settings = run.read_settings()
-    options = {"only": ["exponents", "regions", "circulation"], "quick": True}
+    options = {"only": parts, "quick": True}
     names = {"seed": settings.seed, "noise_std": settings.model.noise_std, "name": run.path.name}
     memory = analyse(run.load_network(), run.read_hmm(), **options, **names)
     files = analyse_run(run.path, **options)
-    assert list(memory.results) == ["exponents", "regions", "circulation"]
+    assert list(memory.results) == parts
     for name, result in memory.results.items():
         stored = load_part(run.path, name, quick=True)
         assert stored.settings.items() >= result.settings.items()
@@ -456,7 +460,8 @@ def test_memory_equals_files(run, tmp_path):
     }
     assert memory.conclusions == files.conclusions
     memory.save(tmp_path / "saved")
-    assert load_result(tmp_path / "saved/results/regions.nc", RegionResult) == memory.results["regions"]
+    for name, result in memory.results.items():
+        assert load_result(tmp_path / f"saved/results/{name}.nc", type(result)) == result
     captions = (tmp_path / "saved/figures/captions.md").read_text()
     for name, (_, caption) in memory.figures.items():
         assert caption in captions

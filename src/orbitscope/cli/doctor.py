@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from ..system.cores import count_usable_cores
 from ..system.openmp import describe_waiting
-from .options import Json, UsageError, collect_changes
+from .options import IS_COMMAND, Json, UsageError, collect_changes
 from .overrides import TrainOverrides
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ def doctor(
     settings
         Settings file, as for `orbitscope train`.
     seconds
-        Measure no longer; what was not measured by then is named.
+        Measure until so long after the start of the command; what was not measured by then is named.
     json
         Print one JSON document on standard output.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds - measure_age()
     from ..hmm import load_process
     from ..recipes import build_settings
     from ..workflows.measure_machine import MEASUREMENTS, measure_machine
@@ -76,6 +76,13 @@ def doctor(
         print_json({**facts, "run": needs and asdict(needs)})
     else:
         _show(machine, found, run, missing, seconds=seconds)
+
+
+def measure_age() -> float:
+    """Seconds since the command was started: on a busy machine it takes long to load. 0 without a command."""
+    import psutil
+
+    return time.time() - psutil.Process().create_time() if IS_COMMAND.get() else 0.0
 
 
 def describe_machine(n_threads: int) -> dict[str, Any]:

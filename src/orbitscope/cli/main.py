@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError
 from .. import __version__
 from ..errors import OrbitscopeError
 from ..system.openmp import limit_spinning
-from .options import HELP_ALL
+from .options import HELP_ALL, IS_COMMAND
 
 SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -59,6 +59,7 @@ for _order, (_name, (_target, _help)) in enumerate(_COMMANDS.items()):
 def main() -> None:
     """Run the command line and exit with its code."""
     limit_spinning()  # before a command loads torch
+    IS_COMMAND.set(True)
     sys.exit(run(sys.argv[1:]))
 
 

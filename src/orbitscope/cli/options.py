@@ -20,6 +20,9 @@ Json = Annotated[bool, Parameter(name="--json", negative=())]
 HELP_ALL: ContextVar[bool] = ContextVar("HELP_ALL", default=False)
 """Whether help lists every setting (``--help-all``), or only how many there are (``--help``)."""
 
+IS_COMMAND: ContextVar[bool] = ContextVar("IS_COMMAND", default=False)
+"""Whether this process is the command, so that its age is the time that a user has waited."""
+
 
 def fold_settings(console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
     """Show a table of settings in the help of a command as one line, unless all is asked for."""

@@ -67,13 +67,15 @@ def test_equal_variances_leave_the_size_as_it_is():
 
 
 def test_any_linear_network_against_its_lyapunov_equation():
+    """Of eigenvalues .7 exp(±.5i), whose imaginary part is the least rate that any noise can leave."""
     rng = np.random.default_rng(0)
-    matrix = 0.45 * rng.standard_normal((2, 2))
+    axes = np.linalg.qr(rng.standard_normal((2, 2)))[0] * [1.0, 2.0]
+    matrix = axes @ (0.7 * rotate(0.5)) @ np.linalg.inv(axes)
     mixing = rng.standard_normal((2, 2))
     covariance = solve_discrete_lyapunov(matrix, mixing @ mixing.T)
     lagged = covariance @ matrix.T
     expected = 0.5 * (lagged[0, 1] - lagged[1, 0]) / np.sqrt(np.linalg.det(covariance))
-    assert abs(expected) > 0.05
+    assert abs(expected) > 0.7 * np.sin(0.5)
     result = run(make_linear(matrix, mixing), plane=make_plane(), n_trajectories=200)
     assert float(result.signed_area_rate) == pytest.approx(expected, abs=0.015)
     assert float(run(make_linear(matrix, mixing)).area_rate) == pytest.approx(abs(expected), abs=0.03)

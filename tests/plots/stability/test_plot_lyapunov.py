@@ -96,15 +96,27 @@ def test_curves_are_the_shares_of_blocks_below(linear):
     assert ax.get_xlabel() == "first exponent of 5 or 10 steps (1/step)"
 
 
+def with_ends(noise_free, n_ends):
+    """The same paths with so many ends."""
+    names = ("end", "end_symbol", "end_share", "end_mean", "end_least", "end_largest")
+    arrays = {name: getattr(noise_free, name) for name in names}
+    ends = {name: np.resize(array, (n_ends, *array.shape[1:])) for name, array in arrays.items()}
+    return replace(noise_free, **ends, trajectory_end=np.zeros_like(noise_free.trajectory_end))
+
+
 def test_one_legend_above_both_panels_names_all_marks(linear):
-    figure = plot_lyapunov(*linear)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "driven",
-        "noise-free",
-        "noise-free, paths of one end",
-        "0: differences stay",
-    ]
-    assert not any(ax.get_legend() for ax in figure.axes)
+    """Ends have marks of their own where there are several."""
+    driven, noise_free = linear
+    for n_ends, marks in ((1, []), (2, ["noise-free, paths of one end"])):
+        figure = plot_lyapunov(driven, with_ends(noise_free, n_ends))
+        (legend,) = figure.legends
+        labels = [text.get_text() for text in legend.get_texts()]
+        assert labels == ["driven", "noise-free", *marks, "0: differences stay"]
+        assert not any(ax.get_legend() for ax in figure.axes)
+        figure.draw_without_rendering()
+        box = legend.get_window_extent()
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+        assert box.y0 >= max(ax.get_window_extent().y1 for ax in figure.axes)
 
 
 def test_the_caption_has_the_numbers_of_the_results(linear):
