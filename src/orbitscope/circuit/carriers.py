@@ -27,6 +27,7 @@ from .influence import (
     bound_shares,
     choose_first,
     compute_jaccard,
+    divide_by_all,
     find_half_size,
     find_standing_out,
     invert,
@@ -359,8 +360,7 @@ def _draw_nulls(
     generator: torch.Generator,
 ) -> dict[str, Any]:
     """Shares of matched sets, and of the first neurons in shuffled copies of the network."""
-    means = gone.mean(1)
-    share = (means[2:] - means[0]) / (means[1] - means[0])
+    share = divide_by_all(gone.mean(1)[None])[0]
     matched = Null.of_draws("matched sets", share[sets.find_column(0)], share[sets.n_ranked - 2 :])
     sizes = {"n_shuffles": settings.n_shuffles, "n_together": sets.n_together, "apart": settings.apart}
     try:
