@@ -75,7 +75,7 @@ def test_two_independent_latches_have_rank_two():
     assert found.n_noise_directions.tolist() == [1, 2, 5]
     names = found.subspace.tolist()
     replay = dict(zip(names, found.replay.value.tolist(), strict=True))
-    assert replay["all deciding"] > 0.9
+    assert replay["all deciding"] > 0.82  # standard error .03
     assert replay["leading"] < 0.8
 
 
@@ -116,6 +116,20 @@ def test_chance_has_no_rank():
     swapped, limit = kernels.draw_null(99, rng)
     assert float(swapped.p_value) > 0.01
     assert (kernels.find_modes()[1] > 1.3 * limit).sum() == 0
+
+
+def test_a_rare_direction_does_not_lead_by_chance():
+    """Two thousand switches with a kernel, and twelve without one: their mean is noisy and larger."""
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal((2012, 4, 30))
+    noise[:2000, 0, 0] += 1
+    code, owner = np.repeat([0, 1], [2000, 12]), np.arange(2012) % 100
+    kernels = SwitchKernels(noise, code, owner, 100)
+    assert np.linalg.norm(kernels.average()[1], 2) > np.linalg.norm(kernels.average()[0], 2)
+    assert abs(kernels.find_leading()[0]) > 0.99
+    singular, limit = kernels.find_modes()[1], kernels.draw_null(99, rng)[1]
+    np.testing.assert_allclose(singular[0], np.sqrt(2000 / 1006), rtol=0.05)
+    assert (singular > limit).sum() == 1
 
 
 def test_as_many_directions_as_states_less_one_are_replayed():
@@ -218,7 +232,7 @@ def gated():
 def test_a_one_way_latch_stays_where_it_is(gated):
     """Without the direction that sets it: no switch, all steps in 0, and no hazard from 1 to speak of."""
     assert int(gated.rank) == 2
-    assert abs(gated.leading @ INPUTS[0]) > 0.95  # the rarer switch has the larger kernel
+    assert abs(gated.leading @ INPUTS[0]) > 0.9  # the rarer switch has the larger kernel
     assert float(gated.occupancy) == pytest.approx(0.2 / 0.22, abs=0.04)
     assert float(gated.rate_without.value[0]) == pytest.approx(0, abs=0.05)
     assert float(gated.occupancy_without.value[0]) == pytest.approx(1, abs=0.02)
