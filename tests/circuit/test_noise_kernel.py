@@ -118,20 +118,6 @@ def test_chance_has_no_rank():
     assert (kernels.find_modes()[1] > 1.3 * limit).sum() == 0
 
 
-def test_a_rare_direction_does_not_lead_by_chance():
-    """Two thousand switches with a kernel, and twelve without one: their mean is noisy and larger."""
-    rng = np.random.default_rng(0)
-    noise = rng.standard_normal((2012, 4, 30))
-    noise[:2000, 0, 0] += 1
-    code, owner = np.repeat([0, 1], [2000, 12]), np.arange(2012) % 100
-    kernels = SwitchKernels(noise, code, owner, 100)
-    assert np.linalg.norm(kernels.average()[1], 2) > np.linalg.norm(kernels.average()[0], 2)
-    assert abs(kernels.find_leading()[0]) > 0.99
-    singular, limit = kernels.find_modes()[1], kernels.draw_null(99, rng)[1]
-    np.testing.assert_allclose(singular[0], np.sqrt(2000 / 1006), rtol=0.05)
-    assert (singular > limit).sum() == 1
-
-
 def test_as_many_directions_as_states_less_one_are_replayed():
     three = HMM([1 / 3] * 3, np.full((3, 3), 1 / 3), np.full((3, 2), 0.5))
     assert run(make_driven_latches(INPUTS[0]), three).n_noise_directions.tolist() == [1, 2, 5]
