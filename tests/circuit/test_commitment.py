@@ -39,6 +39,10 @@ def test_a_delay_line_is_decided_as_many_steps_ahead_as_it_is_long(delay):
     np.testing.assert_allclose(found.half_lead.value, delay + 0.47, atol=0.06)
     assert (found.half_lead.low <= found.half_lead.value).all()
     assert found.group.tolist() == ["all", "0 → 1", "1 → 0"]
+    assert found.n_switches[0, 0] > found.n_switches[0, -1] > 0  # states of the old symbol only
+    committed, by_age = found.committed.value, found.by_age.value
+    assert by_age.max() > 0.05
+    np.testing.assert_allclose(found.decided.value, (committed - by_age) / (1 - by_age))
 
 
 def test_a_latch_is_not_decided_ahead():

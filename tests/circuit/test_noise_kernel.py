@@ -75,7 +75,7 @@ def test_two_independent_latches_have_rank_two():
     assert found.n_noise_directions.tolist() == [1, 2, 5]
     names = found.subspace.tolist()
     replay = dict(zip(names, found.replay.value.tolist(), strict=True))
-    assert replay["all deciding"] > 0.9
+    assert replay["all deciding"] > 0.82  # standard error .03
     assert replay["leading"] < 0.8
 
 
@@ -218,7 +218,7 @@ def gated():
 def test_a_one_way_latch_stays_where_it_is(gated):
     """Without the direction that sets it: no switch, all steps in 0, and no hazard from 1 to speak of."""
     assert int(gated.rank) == 2
-    assert abs(gated.leading @ INPUTS[0]) > 0.95  # the rarer switch has the larger kernel
+    assert abs(gated.leading @ INPUTS[0]) > 0.9  # the rarer switch has the larger kernel
     assert float(gated.occupancy) == pytest.approx(0.2 / 0.22, abs=0.04)
     assert float(gated.rate_without.value[0]) == pytest.approx(0, abs=0.05)
     assert float(gated.occupancy_without.value[0]) == pytest.approx(1, abs=0.02)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from latches import make_driven_latches, make_latch, start_saturated
+from latches import make_driven_latches, make_gated_latch, make_latch, start_saturated
 
 from orbitscope.circuit import switches
 from orbitscope.circuit.noise_kernel import NoiseKernelSettings
@@ -16,7 +16,8 @@ from orbitscope.circuit.noise_trials import (
 from orbitscope.network import build_network
 from orbitscope.subject import Subject
 
-DIRECTION = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))[0][:, :1]
+INPUTS = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))[0]
+DIRECTION = INPUTS[:, :1]
 NOTHING = DIRECTION[:, :0]
 SMALL = NoiseKernelSettings(
     n_replayed=60, replay_steps=1, n_rollouts=10, n_trajectories=20, n_steps=60, burn_in=5, n_resamples=50
@@ -120,14 +121,16 @@ def test_a_run_without_bound_has_no_hazard_and_the_others_have():
 
 
 def test_a_hazard_without_an_interval_is_none():
-    """Where a symbol is visited in one trajectory only, some resamples have no step in it."""
-    network = make_latch(flip=1e-9)
-    network.initial_state = lambda n: torch.tensor([[1.0]] + [[-1.0]] * (n - 1)).double()
-    found = measure_removals(
-        network, [(0, 1), (1, 0)], Subspaces([np.ones((1, 1))] * 3, []), SMALL, **seeded()
-    )
+    """A symbol is visited in one trajectory only, from where it starts: some resamples have no step in it."""
+    network = make_gated_latch(DIRECTION[:, 0], INPUTS[:, 1], flips=(1e-9, 0.2))
+    network.initial_state = lambda n: torch.tensor(
+        [[1.0 - 2.0 * (i % 20 > 0), -1, -1] for i in range(n)]
+    ).double()
+    settings = NoiseKernelSettings(**SMALL.model_dump() | {"burn_in": 0})
+    nothing = Subspaces([NOTHING] * 3, [])
+    found = measure_removals(network, [(0, 1), (1, 0)], nothing, settings, **seeded())
+    np.testing.assert_array_equal(found.rate.value, 1)
     assert np.isnan(found.named.value).all()
-    assert np.isnan(found.rate.value).all()
     assert found.note == ""
 
 

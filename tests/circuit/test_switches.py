@@ -30,6 +30,10 @@ def test_hazards_of_a_telegraph_are_known():
     assert list(zip(found.origin, found.target, strict=True)) == [(0, 1), (1, 0)]
     np.testing.assert_allclose(found.hazard.value, 0.03, atol=5 * np.sqrt(2) * error)
     np.testing.assert_allclose(found.persistence.value, 0.97, atol=0.09)
+    before, new, second = (found.symbol[:, k : k + 198] for k in range(3))
+    for a, b, share in zip(found.origin, found.target, found.persistence.value, strict=True):
+        assert share == pytest.approx((second == b)[(before == a) & (new == b)].mean())
+        assert 0.9 < share < 1
     changes = (found.symbol[:, 1:] != found.symbol[:, :-1]).sum()
     assert found.n_events.sum() == changes
     assert float(found.rate) == pytest.approx(changes / (60 * 199))

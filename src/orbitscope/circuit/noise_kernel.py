@@ -63,7 +63,7 @@ DEFINITIONS = define(
         key="rank",
         label="directions of the noise before switches",
         meaning="Directions of the noise in which kernels differ from chance.",
-        equation="n(singular values of the kernels above the 95 % quantile of the largest under the null)",
+        equation="n(singular values of √(n / n̄) k above the 95 % quantile of the largest under the null)",
         reading="1: one direction times all switches. At most states − 1 are needed.",
         test=f"{_TESTS}::test_two_independent_latches_have_rank_two",
     ),
@@ -196,8 +196,8 @@ class NoiseKernelResult(Result):
     pair_cosine : Estimate, (pair,)
         Cosine of the kernels of both ways in the space of the deciding directions.
     singular_value, singular_limit : (mode,), ()
-        Of the kernels of all directions of switching, one below the other, and the 95 % quantile of the
-        largest one under the null.
+        Of the kernels of all directions of switching, one below the other, weighted by √(n / n̄), n their
+        switches; and the 95 % quantile of the largest one under the null.
     rank : ()
     input_cosine, drive_share : ()
         NaN for a cell without input weights.

@@ -68,12 +68,16 @@ class SwitchKernels:
     def find_modes(
         self, chosen: Bool[np.ndarray, " event"] | None = None
     ) -> tuple[Float[np.ndarray, "mode input"], Float[np.ndarray, " mode"]]:
-        """Right singular vectors of the kernels of some switches, by default of all, and singular values."""
+        """Right singular vectors of the kernels of some switches, by default of all, and singular values.
+
+        Kernels are weighted by the root of their numbers of switches, so that all have the same noise. Those
+        of rare directions would lead by chance.
+        """
         is_in = np.ones(len(self.code), dtype=bool) if chosen is None else chosen
         signs = is_in[None].astype(self.flat.dtype)
         counts = np.bincount(self.code[is_in], minlength=self.n_directions)
-        means = self.sum_up(signs)[0].sum(0) / np.maximum(counts, 1)[:, None]
-        stacked = means.reshape(-1, self.n_inputs).astype(float)
+        weighted = self.sum_up(signs)[0].sum(0) / _find_divisors(counts)
+        stacked = weighted.reshape(-1, self.n_inputs).astype(float)
         _, values, vectors = np.linalg.svd(stacked, full_matrices=True)
         return vectors, values
 
@@ -92,7 +96,7 @@ class SwitchKernels:
         sums = self.sum_up(rng.choice(choices, size=(n_null, len(self.code))))
         halves = sums / self.counts[..., None]
         energies = (halves[:, 0] * halves[:, 1]).sum((1, 2))
-        stacked = (sums.sum(1) / self.counts.sum(0)[:, None]).reshape(n_null, -1, self.n_inputs)
+        stacked = (sums.sum(1) / _find_divisors(self.counts.sum(0))).reshape(n_null, -1, self.n_inputs)
         largest = np.linalg.norm(stacked, 2, axis=(1, 2))
         observed = float(self.measure_energy().sum())
         null = Null.of_draws("switches and controls exchanged", observed, energies.astype(float))
@@ -142,6 +146,11 @@ class SwitchKernels:
             terms = np.stack(np.broadcast_arrays(counted * values[:, None], counted), axis=1)
             np.add.at(sums[:, :, half], self.owner[rows], terms)
         return bootstrap_statistic(sums, _average_parts, rng=rng, **resampling)
+
+
+def _find_divisors(counts: Int[np.ndarray, " direction"]) -> Float[np.ndarray, "direction 1"]:
+    """What sums are divided by to be means weighted by √(n / mean n)."""
+    return np.sqrt(np.maximum(counts, 1) * np.maximum(counts.mean(), 1))[:, None]
 
 
 def _average_parts(
