@@ -112,6 +112,14 @@ def test_a_placebo_has_no_effect():
     assert found.total_effect.value > 0.85
 
 
+def test_where_all_neurons_are_among_the_first_there_are_no_matched_sets():
+    network, _, _ = make_triggered_latch(1, 1, n_distractors=0)
+    found = run(network, n_together=4, n_shuffles=0)
+    assert np.isnan(found.balance)
+    assert float(found.share_together.value[0]) == 1
+    assert not found.is_carrier.any()
+
+
 def test_too_few_twins_are_named():
     network, _, _ = make_triggered_latch(1, 1, flip=0.2)
     with pytest.raises(UndefinedAnalysisError, match="≥ 30 switches after ≥ 4. steps of the old symbol"):

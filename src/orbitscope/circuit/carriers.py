@@ -361,7 +361,10 @@ def _draw_nulls(
 ) -> dict[str, Any]:
     """Shares of matched sets, and of the first neurons in shuffled copies of the network."""
     share = divide_by_all(gone.mean(1)[None])[0]
-    matched = Null.of_draws("matched sets", share[sets.find_column(0)], share[sets.n_ranked - 2 :])
+    first, others = share[sets.find_column(0)], share[sets.n_ranked - 2 :]
+    matched = Null.of_draws("matched sets", first, others[:0])
+    if np.isfinite(first):
+        matched = Null.of_draws("matched sets", first, others)
     sizes = {"n_shuffles": settings.n_shuffles, "n_together": sets.n_together, "apart": settings.apart}
     try:
         concentration, draws = draw_shuffled(subject, **sizes, generator=generator)
@@ -465,4 +468,5 @@ PART = Part(
     quick={"n_twins": 100, "n_contexts": 60, "n_rollouts": 5, "n_matched": 19, "n_resamples": 200},
     needs=("switches", "commitment", "noise_kernel"),
     requires_noise=True,
+    least_hidden=2,
 )

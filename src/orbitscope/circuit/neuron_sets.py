@@ -92,10 +92,14 @@ class NeuronSets:
         return found.assign(np.stack(sets, axis=1))
 
     def measure_balance(self, found: DirectedTwins, network: NoiseRNN) -> float:
-        """Mean |Δh| of matched sets over that of the first neurons: 1 where the match is perfect."""
+        """Mean |Δh| of matched sets over that of the first neurons: 1 where the match is perfect.
+
+        NaN where all neurons are among the first.
+        """
         difference = np.abs(compare_activity(network, found))
         first, matched = self.masks[2 + self.find_column(0)], self.masks[self.n_ranked :]
-        return float((difference * matched).sum() / matched.sum() / difference[first].mean())
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return float((difference * matched).sum() / matched.sum() / difference[first].mean())
 
     def choose_shown(self) -> Bool[np.ndarray, "kind twin neuron"]:
         """No neuron, the first by effect, one matched set, and all neurons."""
