@@ -70,7 +70,7 @@ class Toy:
 
     def plot(self, *results):
         self.drawn.append([result.value.tolist() for result in results])
-        return Figure()
+        return Figure(figsize=(1, 1))
 
     def finish(self, name, value):
         self.calls.append(name)
