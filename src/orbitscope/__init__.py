@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .loss.discrimination import choose_epsilon as choose_epsilon
     from .network import NoiseRNN as NoiseRNN
     from .network import build_network as build_network
+    from .network import intervene as intervene
     from .network import iterate_rollout as iterate_rollout
     from .network import rollout as rollout
     from .network import sample_symbols as sample_symbols
@@ -70,7 +71,7 @@ _NAMES = {
     "importers": "import_hmm import_state_dict load_sequences",
     "loss": "SinkhornDivergence WordDivergence sinkhorn_divergence",
     "loss.discrimination": "EpsilonChoice choose_epsilon",
-    "network": "NoiseRNN build_network iterate_rollout rollout sample_symbols",
+    "network": "NoiseRNN build_network intervene iterate_rollout rollout sample_symbols",
     "workflows.draw_run": "draw_epsilon_choice draw_run_figures",
     "workflows.evaluate_run": "evaluate_run load_evaluation",
     "workflows.train_run": "TrainedRun resume_run train_run",

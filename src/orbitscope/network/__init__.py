@@ -9,6 +9,7 @@ from .cells import build_cell as build_cell
 from .expected_pairs import count_expected_pairs as count_expected_pairs
 from .gumbel import sample_gumbel as sample_gumbel
 from .gumbel import sample_relaxed_symbols as sample_relaxed_symbols
+from .intervened import intervene as intervene
 from .model import NoiseRNN as NoiseRNN
 from .model import Rollout as Rollout
 from .model import RolloutChunk as RolloutChunk

@@ -118,9 +118,13 @@ class NoiseRNN(nn.Module):
         InputError
             If the cell has no such copy.
         """
-        shuffled = copy.deepcopy(self)
-        shuffled.cell = self.cell.shuffle_recurrent(generator)
-        return shuffled
+        return self.replace_cell(self.cell.shuffle_recurrent(generator))
+
+    def replace_cell(self, cell: Cell) -> "NoiseRNN":
+        """A network with this cell and a copy of the readout."""
+        replaced = copy.deepcopy(self)
+        replaced.cell = cell
+        return replaced
 
     def compute_logits(self, state: Float[Tensor, "*batch state"]) -> Float[Tensor, "*batch symbol"]:
         """Logits of the symbols in given states."""

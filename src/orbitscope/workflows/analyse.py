@@ -180,6 +180,7 @@ def analyse(
     seed: int = 0,
     noise_std: float = 1.0,
     name: str = "network",
+    streams_of: NoiseRNN | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> Analysis:
     """Look inside a network in memory: its parts one after another, nothing is saved.
@@ -202,6 +203,9 @@ def analyse(
         Standard deviation of the noise that the network was trained with (dimensionless).
     name : str
         How figures and captions call the network.
+    streams_of : NoiseRNN, optional
+        Network whose noise it gets: the intact one of an intervened one, to compare both on the same random
+        numbers. By default streams follow from its own weights.
     progress : callable
         Called before and after each part.
 
@@ -224,7 +228,7 @@ def analyse(
         require_same_symbols(network, process)
     parts = select_parts(only)
     chosen = resolve_settings(parts, settings or {}, quick=quick)
-    subject = Subject(network, process, noise_std=noise_std, seed=seed)
+    subject = Subject(network, process, noise_std=noise_std, seed=seed, streams_of=streams_of)
     report = PartProgress(progress, parts)
     outcomes = []
     with use_threads(choose_threads(None)):

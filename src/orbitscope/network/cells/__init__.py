@@ -6,6 +6,8 @@ from ...errors import unknown_name
 from .base import Cell as Cell
 from .base import uniform_parameter as uniform_parameter
 from .elementwise import ElementwiseCell as ElementwiseCell
+from .intervened import IntervenedCell as IntervenedCell
+from .intervened import Intervention as Intervention
 from .relu import ReLUCell as ReLUCell
 from .tanh import TanhCell as TanhCell
 

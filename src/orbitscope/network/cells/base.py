@@ -129,6 +129,19 @@ class Cell(nn.Module, ABC):
         gaps = [self.step(s * state, s * noise) / s - after for s in _SCALES]
         return all(bool((gap.norm(dim=1) <= largest).all()) for gap in gaps)
 
+    def scale_inputs(self, gain: Float[Tensor, " hidden"], input_gain: Float[Tensor, " hidden"]) -> "Cell":
+        """A copy in which each neuron receives so many times what neurons send it, and what the noise does.
+
+        Raises
+        ------
+        InputError
+            If the cell has not written this method.
+        """
+        raise InputError(
+            f"a gain needs a cell with separate recurrent and noise inputs, got `{type(self).__name__}`. "
+            "Write its method `scale_inputs(gain, input_gain)`, or use `clamp`, `ablate` or `project_noise`."
+        )
+
     def redraw(self, generator: torch.Generator) -> "Cell":
         """Draw an untrained cell of the same kind and size: the control of what training does.
 

@@ -106,6 +106,16 @@ class ElementwiseCell(Cell):
         """W_hh h + W_ih x + b."""
         return self.project_noise(noise) + state @ self.w_hh.T
 
+    @torch.no_grad()
+    def scale_inputs(
+        self, gain: Float[Tensor, " hidden"], input_gain: Float[Tensor, " hidden"]
+    ) -> "ElementwiseCell":
+        """Rows of W_hh and of W_ih times these gains; the bias stays."""
+        scaled = copy.deepcopy(self)
+        scaled.w_hh.mul_(gain[:, None])
+        scaled.w_ih.mul_(input_gain[:, None])
+        return scaled
+
     def redraw(self, generator: torch.Generator) -> "ElementwiseCell":
         """Draw an untrained cell; biases that are all 0 are not drawn."""
         has_bias = self.bias is not None and bool(self.bias.any())
