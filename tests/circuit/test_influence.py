@@ -71,6 +71,55 @@ def test_one_over_an_interval_turns_it_round():
     np.testing.assert_array_equal(found.value, [2, 10, np.nan])
     np.testing.assert_array_equal(found.low, [1, 5, np.nan])
     np.testing.assert_array_equal(found.high, [4, np.inf, np.nan])
+    undefined = influence.invert(Estimate(0.5, 0.1, influence.CONCENTRATED))
+    assert np.isnan([undefined.value, undefined.low, undefined.high]).all()
+
+
+def test_products_of_contexts_are_those_within_twins():
+    """Each of two twins has one neuron of its own: one in each switch, two together."""
+    effects = np.array([[[1.0, 0.0], [0.0, 1.0]]] * 2)
+    products = influence.multiply_contexts(effects)
+    np.testing.assert_array_equal(products, [[1, 1], [1, 1]])
+    sums = influence.sum_by_unit(products, np.array([0, 1]), np.array([0, 0]), n_units=2, n_directions=1).sum(
+        0
+    )
+    np.testing.assert_allclose(influence.measure_in_each(sums), [1, 1])
+    values = influence.sum_by_unit(
+        np.repeat(effects[0], 2, 0),
+        np.arange(4) % 2 + 2 * (np.arange(4) // 2),
+        np.zeros(4, int),
+        n_units=4,
+        n_directions=1,
+    )
+    assert values.shape == (4, 2, 1, 3)
+
+
+def test_noise_of_contexts_does_not_change_the_number_of_a_switch():
+    """Ten neurons of thirty carry each switch, drawn anew for each."""
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(100):
+        carried = rng.permuted(np.tile(np.arange(30) < 10, (200, 1)), axis=1) / 10
+        effects = carried + rng.normal(0, 0.1, size=(2, 200, 30))
+        sums = influence.sum_by_unit(
+            influence.multiply_contexts(effects),
+            np.arange(200),
+            np.zeros(200, int),
+            n_units=200,
+            n_directions=1,
+        )
+        found.append(influence.measure_in_each(sums.sum(0))[0])
+    assert np.mean(found) == pytest.approx(0.1, abs=4 * np.std(found) / 10)
+    assert np.std(found) < 0.02
+
+
+def test_limits_exist_where_trajectories_have_unequal_numbers_of_twins():
+    rng = np.random.default_rng(0)
+    owner = np.repeat(np.arange(10), [3, 1, 8, 2, 2, 4, 1, 1, 4, 6])
+    values = rng.normal(size=(len(owner), 20))
+    sums = influence.sum_by_unit(values, owner, np.zeros(len(owner), int), n_units=10, n_directions=1)
+    limit, _ = influence.find_standing_out(sums, 20, confidence=0.95, rng=rng)
+    assert np.isfinite(limit).all()
 
 
 @pytest.mark.parametrize(
@@ -145,12 +194,38 @@ def test_a_matched_set_of_most_neurons_takes_what_is_left():
     np.testing.assert_array_equal(sets, np.broadcast_to(~chosen, (3, 1, 6)))
 
 
-def test_the_best_rival_is_found_in_each_resample():
+RESAMPLING = {"n_resamples": 100, "confidence": 0.95}
+
+
+def test_the_best_rival_is_that_of_the_other_half():
+    """On even trajectories the first rival is best, on odd ones the second: each is tried on the others."""
     gone = np.array([[0.0] * 6, [1.0] * 6, [0.9, 0.7] * 3, [0.5, 0.1] * 3, [0.1, 0.5] * 3])
-    resampling = {"n_resamples": 50, "confidence": 0.95}
     found = influence.bound_shares(
-        gone, np.arange(6), n_units=6, rng=np.random.default_rng(0), resampling=resampling
+        gone,
+        np.arange(6),
+        first=0,
+        rivals=[1, 2],
+        n_units=6,
+        rng=np.random.default_rng(0),
+        resampling=RESAMPLING,
     )
-    advantage = influence.subtract_best(found, 0, [1, 2])
-    assert float(advantage.value) == pytest.approx(0.8 - 0.3)
-    assert float(advantage.high) < 0.8 - 0.3 + 0.1
+    np.testing.assert_allclose(found.estimate, [0.8, 0.3, 0.3, 0.8 - 0.1])
+
+
+def test_of_equal_orders_none_is_called_worse():
+    """Four orders with the same share: an interval above 0, or below it, is as rare as it should be."""
+    rng = np.random.default_rng(0)
+    wrong = []
+    for _ in range(200):
+        gone = np.concatenate([np.zeros((1, 200)), np.ones((1, 200)), rng.normal(0.3, 0.5, size=(4, 200))])
+        found = influence.bound_shares(
+            gone,
+            np.arange(200) % 40,
+            first=0,
+            rivals=[1, 2, 3],
+            n_units=40,
+            rng=rng,
+            resampling=RESAMPLING,
+        ).derive(lambda values: values[..., -1])
+        wrong.append([float(found.high) < 0, float(found.low) > 0])
+    assert (np.sum(wrong, axis=0) <= binom.ppf(1 - 1e-4, 200, 0.05)).all()

@@ -83,7 +83,8 @@ def test_effects_in_context_are_those_of_all_sets(noise_std):
     receiver, donor = draw_states(6)
     n_contexts, n_rollouts = 3000, 600
     patches = make_patches(network, receiver, donor, noise_std=noise_std)
-    found = patches.measure_in_context(n_contexts=n_contexts)
+    halves = patches.measure_in_context(n_contexts=n_contexts)
+    found = halves.mean(0)
 
     sets = np.array(list(itertools.product([False, True], repeat=N_NEURONS)))
     outcome = patches.measure_together(np.repeat(sets[:, None], 6, 1), n_rollouts=n_rollouts)
@@ -92,6 +93,8 @@ def test_effects_in_context_are_those_of_all_sets(noise_std):
     error = np.sqrt(1 / n_contexts + (noise_std > 0) / n_rollouts / 8)
     np.testing.assert_allclose(found, exact, atol=4.5 * error)
     assert np.abs(exact).max() > 0.3
+    np.testing.assert_allclose(halves[0], halves[1], atol=9 * error)
+    assert not np.array_equal(*halves)
 
 
 def test_all_else_of_a_state_stays_the_receivers():

@@ -73,8 +73,9 @@ def test_all_three_moments_must_be_as_published(values, is_found):
 def test_chance_is_counted_over_all_sets():
     has_signature = np.array([True, True, True, False, False, False, False])
     chosen = np.array([True, True, False, True, False, False, False])
-    share, null = signature.compare_with_chance(has_signature, chosen)
-    counts = np.array([sum(has_signature[list(rows)]) for rows in itertools.combinations(range(7), 3)])
+    pool = np.array([True] * 6 + [False])
+    share, null = signature.compare_with_chance(has_signature, chosen, pool)
+    counts = np.array([sum(has_signature[list(rows)]) for rows in itertools.combinations(range(6), 3)])
     assert share == pytest.approx(2 / 3)
     assert float(null.p_value) == pytest.approx((counts >= 2).mean())
     assert float(null.quantile) == pytest.approx(np.quantile(counts, 0.95, method="inverted_cdf") / 3)
