@@ -48,6 +48,9 @@ def test_the_number_of_all_joins_directions_with_their_weights():
     sums = draw_sums(effects, rng=np.random.default_rng(0)).sum(0)
     found = influence.measure_concentration(sums)
     np.testing.assert_allclose(found, [(8 + 2) / (64 + 4), 1 / 8, 1 / 2])
+    sums[:, 0] *= 3  # three times as many twins
+    found = influence.measure_concentration(sums)
+    np.testing.assert_allclose(found, [(3 * 8 + 2) / (3 * 64 + 4), 1 / 8, 1 / 2])
 
 
 def test_noise_does_not_make_few_neurons_of_many():
@@ -124,7 +127,13 @@ def test_limits_exist_where_trajectories_have_unequal_numbers_of_twins():
 
 @pytest.mark.parametrize(
     ("share", "found"),
-    [([0.5, 0.6, 1], 1), ([0.25, 0.75, 1], 3), ([1, 0.2, 1], 0.5), ([0.1, 0.2, 0.3], np.nan)],
+    [
+        ([0.5, 0.6, 1], 1),
+        ([0.25, 0.75, 1], 3),
+        ([1, 0.2, 1], 0.5),
+        ([0.1, 0.3, 0.5], 9),
+        ([0.1, 0.2, 0.3], np.nan),
+    ],
 )
 def test_half_is_reached_between_two_sizes(share, found):
     sizes = np.array([1, 5, 9])
@@ -161,6 +170,41 @@ def test_what_stands_out_is_above_two_even_shares():
     assert np.flatnonzero(found[0]).tolist() == [0]
 
 
+def test_what_is_large_but_uncertain_does_not_stand_out():
+    """Five even shares, half a standard error above nothing."""
+    effects = np.array([[0.5] + [0.1 / 9] * 9])
+    rng = np.random.default_rng(0)
+    sums = draw_sums(effects, noise=12.0, shared=0.0, rng=rng)
+    centred = sums.copy()
+    centred[..., :-1] += sums[..., -1:] * (effects - influence.average_all(sums.sum(0)))
+    np.testing.assert_allclose(influence.average_all(centred.sum(0)), effects)
+    _, found = influence.find_standing_out(centred, 10, confidence=0.95, rng=rng)
+    assert not found.any()
+
+
+def test_where_all_together_do_nothing_none_stands_out():
+    """A sum below 0 has even shares below 0, which all neurons are above."""
+    effects = np.array([[0.5, -0.4, -0.4, 0.0], [0.5, 0.0, 0.0, 0.0]])
+    rng = np.random.default_rng(0)
+    _, found = influence.find_standing_out(
+        draw_sums(effects, noise=0.01, rng=rng), 4, confidence=0.95, rng=rng
+    )
+    np.testing.assert_array_equal(found, [[False] * 4, [True] + [False] * 3])
+
+
+def test_trajectories_without_twins_make_no_limit_narrower():
+    """Six trajectories bound no more with 500 empty ones beside them."""
+    rng = np.random.default_rng(0)
+    sums = draw_sums(np.zeros((1, 3)), noise=1.0, n_units=6, rng=rng)
+    more = np.concatenate([sums, np.zeros((500, *sums.shape[1:]))])
+    few, many = (
+        influence.find_standing_out(s, 3, confidence=0.95, rng=np.random.default_rng(1))[0]
+        for s in (sums, more)
+    )
+    effects = influence.average_all(sums.sum(0))
+    np.testing.assert_allclose(many - effects, few - effects, rtol=0.25)
+
+
 def test_orders_fall_and_ties_keep_their_place():
     order = influence.rank(np.array([[1.0, 3.0, 1.0, 2.0]]))
     np.testing.assert_array_equal(order, [[1, 3, 0, 2]])
@@ -179,10 +223,11 @@ def test_matched_sets_are_others_with_nearly_the_same_features():
     sets = influence.draw_matched_sets(chosen, features, n_sets=200, n_nearest=8, rng=rng)
     assert not (sets & chosen).any()
     assert (sets.sum(-1) == 6).all()
-    mean = features[0][chosen[0]].mean()
-    matched = np.mean([features[0][row].mean() for row in sets[:, 0]])
-    assert features[0][~chosen[0]].mean() < 0.2 * matched
-    assert matched == pytest.approx(mean, rel=0.7)
+    for d in (0, 1):
+        mean = features[d][chosen[d]].mean()
+        matched = np.mean([features[d][row].mean() for row in sets[:, d]])
+        assert features[d][~chosen[d]].mean() < 0.2 * matched
+        assert matched == pytest.approx(mean, rel=0.7)
     assert len(np.unique(sets[:, 0], axis=0)) > 150
 
 
@@ -195,6 +240,30 @@ def test_a_matched_set_of_most_neurons_takes_what_is_left():
 
 
 RESAMPLING = {"n_resamples": 100, "confidence": 0.95}
+
+
+def test_shares_are_over_twins_and_their_intervals_over_trajectories():
+    """Twins that come again on the same trajectory make nothing narrower."""
+    rng = np.random.default_rng(0)
+    gone, owner = np.sort(rng.random((4, 30)), axis=0)[[0, 3, 1, 2]], np.arange(30) // 3
+    once, thrice = (
+        influence.bound_shares(
+            np.tile(gone, n),
+            np.tile(owner, n),
+            first=0,
+            rivals=[1],
+            n_units=10,
+            rng=np.random.default_rng(1),
+            resampling=RESAMPLING,
+        ).as_estimate()
+        for n in (1, 3)
+    )
+    none, everything, *sets = gone.mean(1)
+    np.testing.assert_allclose(once.value[:-1], (np.array(sets) - none) / (everything - none))
+    for one, other in zip(
+        (once.value, once.low, once.high), (thrice.value, thrice.low, thrice.high), strict=True
+    ):
+        np.testing.assert_allclose(one, other)
 
 
 def test_the_best_rival_is_that_of_the_other_half():

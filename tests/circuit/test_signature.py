@@ -7,7 +7,7 @@ from known_networks import make_linear
 
 from orbitscope.circuit import signature
 from orbitscope.circuit.symbol_runs import find_switches
-from orbitscope.dynamics.driving.driven_states import DrivenPath
+from orbitscope.dynamics.driving.driven_states import DrivenPath, run_driven
 from orbitscope.network import build_network
 
 
@@ -42,6 +42,20 @@ def test_the_signature_is_found_where_it_was_planted():
     np.testing.assert_allclose(found[0, :, 0] * spread, [-3, 0, 3], atol=0.5)
     np.testing.assert_allclose(found[0, :, 1:], 0, atol=0.6)
     np.testing.assert_array_equal(signature.find_signature(found), [[True] + [False] * 5])
+
+
+def test_the_preactivation_is_what_led_to_a_state():
+    """That of a tanh neuron is the artanh of its activity; recurrent input is part of it."""
+    generator = torch.Generator().manual_seed(0)
+    network = build_network(2, cell="tanh", hidden_size=5, input_size=3, generator=generator).double()
+    path = run_driven(network, 40, 26, burn_in=5, noise_std=1.0, generator=generator)
+    symbols = network.compute_logits(path.states).argmax(-1).T.numpy()
+    switches, leads = find_switches(symbols), (3, 1, 0)
+    found = signature.average_preactivation(network, path, switches, np.array([[0], [1]]), leads)
+    values = torch.atanh(path.states).detach().numpy()
+    chosen = switches.select((switches.origin == 0) & (switches.age >= 3))
+    expected = [values[chosen.time - lead, chosen.trajectory].mean(0) for lead in leads]
+    np.testing.assert_allclose(found[0], expected / values[1:].std((0, 1)))
 
 
 def test_switches_after_short_runs_are_left_out():
