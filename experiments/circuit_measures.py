@@ -29,8 +29,9 @@ REMOVAL_DECIDING = each("noise_kernel.removal[all_deciding,", "noise_kernel.remo
 
 PAIR_COSINE = each("noise_kernel.pair_cosine[")
 
-EFFECT = at("carriers.total_effect")
+EFFECT = at("carriers.total_effect[all]")
 N_EFFECTIVE = at("carriers.n_effective[all]")
+N_ONCE = at("carriers.n_effective_once[all]")
 EFFECTIVE_SHARE = at("carriers.effective_share")
 K50 = at("carriers.n_half[effect]")
 K50_RANDOM = at("carriers.n_half[random]")
@@ -95,8 +96,9 @@ LINES = (
     Measure("hazard ratio without v, largest", largest(REMOVAL), EQUAL, beside(largest(REMOVAL), EQUAL)),
     Measure("hazard ratio without the deciding directions, largest", largest(REMOVAL_DECIDING)),
     Measure("cosine of opposite kernels, largest", largest(PAIR_COSINE)),
-    Measure("effect of patching all neurons", EFFECT),
+    Measure("effect of patching all neurons", EFFECT, "decided", beside(EFFECT, "decided at this lead")),
     Measure("effective neurons N_eff", N_EFFECTIVE),
+    Measure("effective neurons in one switch", N_ONCE),
     Measure("N_eff / neurons that differ", EFFECTIVE_SHARE),
     Measure("neurons for half the effect K50", K50, "random order", K50_RANDOM),
     Measure("share of 12 neurons", SHARE_OF_12, MATCHED, null_beside(SHARE_OF_12, MATCHED)),
@@ -132,6 +134,7 @@ COMPARED = (
     Compared("replay of v", REPLAY),
     Compared("hazard ratio without v, largest", largest(REMOVAL)),
     Compared("N_eff", N_EFFECTIVE),
+    Compared("N_eff in one switch", N_ONCE),
     Compared("N_eff / neurons that differ", EFFECTIVE_SHARE),
     Compared("K50", K50),
     Compared("share of 12 neurons", SHARE_OF_12),

@@ -87,7 +87,8 @@ def make_row(objective="sequences", seed=0, *, process="linear-2", pace=8.0, **c
             0.1, 0.05, 0.15, beside=[name_beside("equal drive", 1.1)]
         ),
         "noise_kernel.pair_cosine[0-2]": number(-0.9, -1.0, -0.8),
-        "carriers.total_effect": number(0.5, 0.45, 0.55),
+        "carriers.total_effect[all]": number(0.5, 0.45, 0.55),
+        "carriers.n_effective_once[all]": number(6.0, 5.0, 7.0),
         "carriers.n_effective[all]": number(8.0, 6.0, 10.0),
         "carriers.effective_share": number(0.08, 0.06, 0.1),
         "carriers.n_half[effect]": number(5.0, 4.0, 6.0),

@@ -70,6 +70,11 @@ def test_nothing_computed_nothing_said():
             "In effect the decision is spread over 35 [31, 39]",
         ),
         (
+            make("carriers.n_effective[all]", 35.0, 31.0, 39.0)
+            | make("carriers.n_effective_once[all]", 25.0, 21.0, 29.0),
+            "spread over 35 [31, 39], within single switches over 25 [21, 29].",
+        ),
+        (
             make("noise_kernel.rank", 0.0) | make("noise_kernel.replay[leading]", 0.0),
             "No direction of the noise before it can be told from chance.",
         ),

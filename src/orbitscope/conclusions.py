@@ -149,7 +149,10 @@ def _say_switching(q: Quantities) -> str:
             parts.append(f"one direction of the noise alone replays {replay} of it")
     number = q.get("carriers.n_effective[all]")
     if number is not None and not math.isnan(float(number.estimate)):
-        parts.append(f"in effect the decision is spread over {number}")
+        once = q.get("carriers.n_effective_once[all]")
+        is_known = once is not None and not math.isnan(float(once.estimate))
+        single = f", within single switches over {once}" if is_known else ""
+        parts.append(f"in effect the decision is spread over {number}{single}")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""
 

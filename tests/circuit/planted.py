@@ -11,12 +11,13 @@ FIRING = 2.4
 """Drive of all triggers of one kind together, in units of the latch: more than .42 of them flip it."""
 
 
-def make_triggered_latch(n_up=1, n_down=1, *, delay=1, n_distractors=12, n_followers=0, flip=0.03):
+def make_triggered_latch(n_up=1, n_down=1, *, delay=1, n_distractors=12, n_followers=0, flip=0.03, n_alone=0):
     """Noise fires triggers, these flip the latch one step later, and the symbol follows by the delay.
 
     Units: latch, followers, up triggers, down triggers, delay line, distractors. Distractors have noise of
     their own and a weak readout. Followers are driven as the triggers are, up ones first, and read out only:
-    they differ as much, and come first where a rule cannot tell them apart.
+    they differ as much, and come first where a rule cannot tell them apart. If asked for, the first
+    distractors are triggers of their own: each flips the latch up alone.
 
     Returns
     -------
@@ -31,8 +32,8 @@ def make_triggered_latch(n_up=1, n_down=1, *, delay=1, n_distractors=12, n_follo
         w_hh, w_ih, bias = network.cell.w_hh, network.cell.w_ih, network.cell.bias
         w_hh[latch[0], latch[0]] = GAIN
         for units, sign in ((up, 1.0), (down, -1.0)):
-            w_hh[latch[0], units] = sign * GAIN * FIRING / 2 / len(units)
-            bias[latch[0]] += sign * GAIN * FIRING / 2
+            w_hh[latch[0], units] = sign * GAIN * FIRING / 2 / max(len(units), 1)
+            bias[latch[0]] += sign * GAIN * FIRING / 2 if len(units) else 0.0
         for column, units in enumerate((up, down)):
             copies = followers[column::2]
             for unit in (*units, *copies):
@@ -42,9 +43,14 @@ def make_triggered_latch(n_up=1, n_down=1, *, delay=1, n_distractors=12, n_follo
             w_hh[unit, before] = GAIN
         for column, unit in enumerate(distractors):
             w_ih[unit, 2 + column] = 1.0
+        for unit in distractors[:n_alone]:
+            network.cell.w_ih[unit] *= GAIN
+            bias[unit] = -GAIN * float(norm.ppf(1 - flip / n_alone))
+            w_hh[latch[0], unit] = GAIN * FIRING / 2
+            bias[latch[0]] += GAIN * FIRING / 2
         shown = line[-1] if len(line) else latch[0]
         network.w_out[0, shown], network.w_out[1, shown] = -1.0, 1.0
-        weak = [*distractors, *followers]
+        weak = [*distractors[n_alone:], *followers]
         network.w_out[1, weak] = 0.3 / max(len(weak), 1)
     return start_saturated_latch(network, latch, line), up.tolist(), down.tolist()
 

@@ -1,14 +1,20 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from planted import find_share_of_majority, make_majority, make_triggered_latch
+from latches import GAIN
+from planted import FIRING, find_share_of_majority, make_majority, make_triggered_latch
 
 from orbitscope.circuit import carriers, commitment, noise_kernel, switches
+from orbitscope.circuit.attribution import count_old, find_twins
 from orbitscope.circuit.carriers import CarrierResult, CarrierSettings
 from orbitscope.circuit.concentration import draw_shuffled
+from orbitscope.circuit.symbol_runs import Switches
 from orbitscope.errors import UndefinedAnalysisError
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
+from orbitscope.statistics import Estimate
 from orbitscope.statistics.permutation import compute_permutation_p_value
 from orbitscope.subject import Subject
 
@@ -19,11 +25,15 @@ NOISE |= {"n_controls": 1, "n_trajectories": 10, "n_steps": 50, "burn_in": 20, "
 SMALL = {"n_twins": 120, "n_contexts": 200, "n_rollouts": 4, "n_matched": 39, "n_resamples": 100}
 
 
-def run(network, *, n_together=2, drive=(), seed=0, **settings):
+def run(network, *, n_together=2, drive=(), seed=0, lead=None, **settings):
+    """The part and those that it needs; a lead takes the place of the half-lead that was found."""
     subject = Subject(network, seed=seed)
     subject.found["switches"] = switches.PART.run(subject, switches.SwitchSettings(**DRIVE | dict(drive)))
     subject.found["commitment"] = commitment.PART.run(subject, commitment.CommitmentSettings(**AHEAD))
     subject.found["noise_kernel"] = noise_kernel.PART.run(subject, noise_kernel.NoiseKernelSettings(**NOISE))
+    if lead is not None:
+        known = subject.found["commitment"]
+        subject.found["commitment"] = replace(known, half_lead=Estimate(np.full(len(known.group), lead)))
     return carriers.PART.run(subject, CarrierSettings(**SMALL | {"n_together": n_together} | settings))
 
 
@@ -53,6 +63,21 @@ def test_neurons_that_are_only_read_out_are_no_carriers():
     for rival in ("size", "readout", "drive"):
         assert share[rival] == pytest.approx(0, abs=0.15), rival
     assert float(found.advantage.low) > 0
+
+
+def test_a_switch_may_have_few_carriers_where_all_together_have_many():
+    """Any of eight triggers, which fire alone, flips the latch up."""
+    network, _, down = make_triggered_latch(0, 1, n_distractors=8, n_alone=8)
+    found = run(network, n_shuffles=0, n_twins=200)
+    number, once = (
+        dict(zip(found.group.tolist(), values.value.tolist(), strict=True))
+        for values in (found.n_effective, found.n_effective_once)
+    )
+    assert number["0 → 1"] == pytest.approx(8, rel=0.35)
+    assert once["0 → 1"] == pytest.approx(1, rel=0.25)
+    assert number["1 → 0"] == pytest.approx(1, rel=0.2)
+    assert once["1 → 0"] == pytest.approx(1, rel=0.2)
+    assert float(found.effective_share.value) > 0.6  # of those that differ, each as often as it is effective
 
 
 def test_the_balance_of_matched_sets_is_theirs():
@@ -92,7 +117,9 @@ def test_a_slowed_copy_is_patched_twice_as_far_ahead_and_has_the_same_number():
     assert (int(fast.lead), int(slow.lead)) == (2, 4)
     for found in (fast, slow):
         assert found.n_effective.value[0] == pytest.approx(5, rel=0.15)
-        assert found.total_effect.value == pytest.approx((1 - 2 * 0.03) ** commitment.OUTCOME_STEPS, abs=0.06)
+        assert found.total_effect.value[0] == pytest.approx(
+            (1 - 2 * 0.03) ** commitment.OUTCOME_STEPS, abs=0.06
+        )
 
 
 def test_neurons_that_follow_are_not_carriers():
@@ -108,8 +135,60 @@ def test_neurons_that_follow_are_not_carriers():
 def test_a_placebo_has_no_effect():
     network, _, _ = make_triggered_latch(1, 1)
     found = run(network, n_shuffles=0)
-    assert float(found.placebo.value) == pytest.approx(0, abs=0.06)
-    assert found.total_effect.value > 0.85
+    assert float(found.placebo.value[0]) == pytest.approx(0, abs=0.06)
+    assert found.total_effect.value[0] > 0.85
+
+
+def test_how_much_is_decided_stands_beside_the_effect():
+    """A latch whose line has not followed: all is decided, but for flips until the outcome."""
+    found = run(make_triggered_latch(1, 1)[0], n_shuffles=0)
+    np.testing.assert_allclose(found.decided.value, 1, atol=0.1)
+
+
+def make_mixed_latch():
+    """A latch that also flips up if of two units, which noise drives together, the first is up alone."""
+    network, _, _ = make_triggered_latch(1, 1, n_distractors=3)
+    first, second, alarm = np.arange(network.hidden_size)[-3:]
+    with torch.no_grad():
+        w_hh, w_ih, bias = network.cell.w_hh, network.cell.w_ih, network.cell.bias
+        w_ih[[first, second, alarm]] = 0
+        w_ih[[first, second], 2] = GAIN
+        w_hh[alarm, first], w_hh[alarm, second], bias[alarm] = GAIN, -GAIN, -GAIN
+        w_hh[0, alarm] = GAIN * FIRING / 2
+        bias[0] += GAIN * FIRING / 2
+        network.w_out[:, [first, second, alarm]] = 0
+    return network, int(first)
+
+
+def test_what_mixing_does_is_taken_off():
+    """One of two units of another path makes an alarm in a quarter of all cases, whatever that path does."""
+    network, first = make_mixed_latch()
+    subject = Subject(network, seed=0)
+    subject.found["switches"] = switches.PART.run(subject, switches.SwitchSettings(**DRIVE))
+    path, found_switches = switches.replay_switches(subject)
+    generator = torch.Generator().manual_seed(0)
+    sizes = {"leads": (2,), "apart": 6, "n_twins": 300, "n_tries": 20}
+    twins = find_twins(
+        subject, path, found_switches, **sizes, rng=np.random.default_rng(0), generator=generator
+    )
+    none = np.zeros((len(twins.twins), network.hidden_size), dtype=bool)
+    alone = none.copy()
+    alone[:, first] = True
+    gone = twins.measure_against_placebo(
+        network, np.stack([none, ~none, alone]), n_rollouts=8, noise_std=1.0, generator=generator
+    )
+    up = twins.direction == 0
+    patched, placebo = gone[:, 2, up].mean(1) - gone[:, 0, up].mean(1)
+    assert placebo == pytest.approx(0.25 * 0.94**2, abs=0.12)
+    assert patched - placebo == pytest.approx(0, abs=0.12)
+    np.testing.assert_array_equal(gone[0, 0], gone[1, 0])
+
+
+def test_switches_without_twins_are_counted():
+    ages = np.array([3, 9, 12, 20])
+    facts = dict.fromkeys(("trajectory", "time", "stay"), np.zeros(4, dtype=int))
+    made = Switches(**facts, origin=np.array([0, 0, 0, 1]), target=np.array([1, 1, 1, 0]), age=ages)
+    np.testing.assert_allclose(count_old(made, np.array([[0, 1], [1, 0]]), 9), [2 / 3, 1])
 
 
 def test_where_all_neurons_are_among_the_first_there_are_no_matched_sets():
@@ -124,6 +203,17 @@ def test_too_few_twins_are_named():
     network, _, _ = make_triggered_latch(1, 1, flip=0.2)
     with pytest.raises(UndefinedAnalysisError, match="≥ 30 switches after ≥ 4. steps of the old symbol"):
         run(network, apart=40, drive={"n_trajectories": 40, "n_steps": 100})
+
+
+def test_without_an_effect_nothing_is_attributed():
+    """At a lead beyond the latch's line a twin holds nothing that the other one lacks."""
+    network, _, _ = make_triggered_latch(1, 1, n_distractors=4)
+    found = run(network, n_shuffles=0, lead=6.0)
+    assert abs(float(found.total_effect.value[0])) < 0.1
+    for name in ("n_effective", "n_effective_once", "share", "n_half", "share_together", "advantage"):
+        assert np.isnan(getattr(found, name).value).all(), name
+    assert not found.is_carrier.any()
+    assert "changes the outcome by" in found.status["notes"][0]
 
 
 def test_no_group_where_the_first_neurons_carry_no_more_than_matched_ones():
@@ -142,7 +232,8 @@ def test_same_seed_same_result_and_it_comes_back_from_its_file(tmp_path):
     save_result(first, tmp_path / "carriers.nc")
     assert load_result(tmp_path / "carriers.nc", CarrierResult) == first
     keys = [quantity.key for quantity in first.list_quantities()]
-    assert keys[:3] == ["total_effect", "placebo", "n_effective[all]"]
+    assert keys[0] == "total_effect[all]"
+    assert "n_effective_once[all]" in keys
     assert "n_carriers[0-1]" in keys
     assert "share_together[effect]" in keys
 

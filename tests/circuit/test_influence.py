@@ -48,6 +48,9 @@ def test_the_number_of_all_joins_directions_with_their_weights():
     sums = draw_sums(effects, rng=np.random.default_rng(0)).sum(0)
     found = influence.measure_concentration(sums)
     np.testing.assert_allclose(found, [(8 + 2) / (64 + 4), 1 / 8, 1 / 2])
+    sums[:, 0] *= 3  # three times as many twins
+    found = influence.measure_concentration(sums)
+    np.testing.assert_allclose(found, [(3 * 8 + 2) / (3 * 64 + 4), 1 / 8, 1 / 2])
 
 
 def test_noise_does_not_make_few_neurons_of_many():
@@ -71,11 +74,66 @@ def test_one_over_an_interval_turns_it_round():
     np.testing.assert_array_equal(found.value, [2, 10, np.nan])
     np.testing.assert_array_equal(found.low, [1, 5, np.nan])
     np.testing.assert_array_equal(found.high, [4, np.inf, np.nan])
+    undefined = influence.invert(Estimate(0.5, 0.1, influence.CONCENTRATED))
+    assert np.isnan([undefined.value, undefined.low, undefined.high]).all()
+
+
+def test_products_of_contexts_are_those_within_twins():
+    """Each of two twins has one neuron of its own: one in each switch, two together."""
+    effects = np.array([[[1.0, 0.0], [0.0, 1.0]]] * 2)
+    products = influence.multiply_contexts(effects)
+    np.testing.assert_array_equal(products, [[1, 1], [1, 1]])
+    sums = influence.sum_by_unit(products, np.array([0, 1]), np.array([0, 0]), n_units=2, n_directions=1).sum(
+        0
+    )
+    np.testing.assert_allclose(influence.measure_in_each(sums), [1, 1])
+    values = influence.sum_by_unit(
+        np.repeat(effects[0], 2, 0),
+        np.arange(4) % 2 + 2 * (np.arange(4) // 2),
+        np.zeros(4, int),
+        n_units=4,
+        n_directions=1,
+    )
+    assert values.shape == (4, 2, 1, 3)
+
+
+def test_noise_of_contexts_does_not_change_the_number_of_a_switch():
+    """Ten neurons of thirty carry each switch, drawn anew for each."""
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(100):
+        carried = rng.permuted(np.tile(np.arange(30) < 10, (200, 1)), axis=1) / 10
+        effects = carried + rng.normal(0, 0.1, size=(2, 200, 30))
+        sums = influence.sum_by_unit(
+            influence.multiply_contexts(effects),
+            np.arange(200),
+            np.zeros(200, int),
+            n_units=200,
+            n_directions=1,
+        )
+        found.append(influence.measure_in_each(sums.sum(0))[0])
+    assert np.mean(found) == pytest.approx(0.1, abs=4 * np.std(found) / 10)
+    assert np.std(found) < 0.02
+
+
+def test_limits_exist_where_trajectories_have_unequal_numbers_of_twins():
+    rng = np.random.default_rng(0)
+    owner = np.repeat(np.arange(10), [3, 1, 8, 2, 2, 4, 1, 1, 4, 6])
+    values = rng.normal(size=(len(owner), 20))
+    sums = influence.sum_by_unit(values, owner, np.zeros(len(owner), int), n_units=10, n_directions=1)
+    limit, _ = influence.find_standing_out(sums, 20, confidence=0.95, rng=rng)
+    assert np.isfinite(limit).all()
 
 
 @pytest.mark.parametrize(
     ("share", "found"),
-    [([0.5, 0.6, 1], 1), ([0.25, 0.75, 1], 3), ([1, 0.2, 1], 0.5), ([0.1, 0.2, 0.3], np.nan)],
+    [
+        ([0.5, 0.6, 1], 1),
+        ([0.25, 0.75, 1], 3),
+        ([1, 0.2, 1], 0.5),
+        ([0.1, 0.3, 0.5], 9),
+        ([0.1, 0.2, 0.3], np.nan),
+    ],
 )
 def test_half_is_reached_between_two_sizes(share, found):
     sizes = np.array([1, 5, 9])
@@ -112,6 +170,41 @@ def test_what_stands_out_is_above_two_even_shares():
     assert np.flatnonzero(found[0]).tolist() == [0]
 
 
+def test_what_is_large_but_uncertain_does_not_stand_out():
+    """Five even shares, half a standard error above nothing."""
+    effects = np.array([[0.5] + [0.1 / 9] * 9])
+    rng = np.random.default_rng(0)
+    sums = draw_sums(effects, noise=12.0, shared=0.0, rng=rng)
+    centred = sums.copy()
+    centred[..., :-1] += sums[..., -1:] * (effects - influence.average_all(sums.sum(0)))
+    np.testing.assert_allclose(influence.average_all(centred.sum(0)), effects)
+    _, found = influence.find_standing_out(centred, 10, confidence=0.95, rng=rng)
+    assert not found.any()
+
+
+def test_where_all_together_do_nothing_none_stands_out():
+    """A sum below 0 has even shares below 0, which all neurons are above."""
+    effects = np.array([[0.5, -0.4, -0.4, 0.0], [0.5, 0.0, 0.0, 0.0]])
+    rng = np.random.default_rng(0)
+    _, found = influence.find_standing_out(
+        draw_sums(effects, noise=0.01, rng=rng), 4, confidence=0.95, rng=rng
+    )
+    np.testing.assert_array_equal(found, [[False] * 4, [True] + [False] * 3])
+
+
+def test_trajectories_without_twins_make_no_limit_narrower():
+    """Six trajectories bound no more with 500 empty ones beside them."""
+    rng = np.random.default_rng(0)
+    sums = draw_sums(np.zeros((1, 3)), noise=1.0, n_units=6, rng=rng)
+    more = np.concatenate([sums, np.zeros((500, *sums.shape[1:]))])
+    few, many = (
+        influence.find_standing_out(s, 3, confidence=0.95, rng=np.random.default_rng(1))[0]
+        for s in (sums, more)
+    )
+    effects = influence.average_all(sums.sum(0))
+    np.testing.assert_allclose(many - effects, few - effects, rtol=0.25)
+
+
 def test_orders_fall_and_ties_keep_their_place():
     order = influence.rank(np.array([[1.0, 3.0, 1.0, 2.0]]))
     np.testing.assert_array_equal(order, [[1, 3, 0, 2]])
@@ -130,10 +223,11 @@ def test_matched_sets_are_others_with_nearly_the_same_features():
     sets = influence.draw_matched_sets(chosen, features, n_sets=200, n_nearest=8, rng=rng)
     assert not (sets & chosen).any()
     assert (sets.sum(-1) == 6).all()
-    mean = features[0][chosen[0]].mean()
-    matched = np.mean([features[0][row].mean() for row in sets[:, 0]])
-    assert features[0][~chosen[0]].mean() < 0.2 * matched
-    assert matched == pytest.approx(mean, rel=0.7)
+    for d in (0, 1):
+        mean = features[d][chosen[d]].mean()
+        matched = np.mean([features[d][row].mean() for row in sets[:, d]])
+        assert features[d][~chosen[d]].mean() < 0.2 * matched
+        assert matched == pytest.approx(mean, rel=0.7)
     assert len(np.unique(sets[:, 0], axis=0)) > 150
 
 
@@ -145,12 +239,62 @@ def test_a_matched_set_of_most_neurons_takes_what_is_left():
     np.testing.assert_array_equal(sets, np.broadcast_to(~chosen, (3, 1, 6)))
 
 
-def test_the_best_rival_is_found_in_each_resample():
-    gone = np.array([[0.0] * 6, [1.0] * 6, [0.9, 0.7] * 3, [0.5, 0.1] * 3, [0.1, 0.5] * 3])
-    resampling = {"n_resamples": 50, "confidence": 0.95}
-    found = influence.bound_shares(
-        gone, np.arange(6), n_units=6, rng=np.random.default_rng(0), resampling=resampling
+RESAMPLING = {"n_resamples": 100, "confidence": 0.95}
+
+
+def test_shares_are_over_twins_and_their_intervals_over_trajectories():
+    """Twins that come again on the same trajectory make nothing narrower."""
+    rng = np.random.default_rng(0)
+    gone, owner = np.sort(rng.random((4, 30)), axis=0)[[0, 3, 1, 2]], np.arange(30) // 3
+    once, thrice = (
+        influence.bound_shares(
+            np.tile(gone, n),
+            np.tile(owner, n),
+            first=0,
+            rivals=[1],
+            n_units=10,
+            rng=np.random.default_rng(1),
+            resampling=RESAMPLING,
+        ).as_estimate()
+        for n in (1, 3)
     )
-    advantage = influence.subtract_best(found, 0, [1, 2])
-    assert float(advantage.value) == pytest.approx(0.8 - 0.3)
-    assert float(advantage.high) < 0.8 - 0.3 + 0.1
+    none, everything, *sets = gone.mean(1)
+    np.testing.assert_allclose(once.value[:-1], (np.array(sets) - none) / (everything - none))
+    for one, other in zip(
+        (once.value, once.low, once.high), (thrice.value, thrice.low, thrice.high), strict=True
+    ):
+        np.testing.assert_allclose(one, other)
+
+
+def test_the_best_rival_is_that_of_the_other_half():
+    """On even trajectories the first rival is best, on odd ones the second: each is tried on the others."""
+    gone = np.array([[0.0] * 6, [1.0] * 6, [0.9, 0.7] * 3, [0.5, 0.1] * 3, [0.1, 0.5] * 3])
+    found = influence.bound_shares(
+        gone,
+        np.arange(6),
+        first=0,
+        rivals=[1, 2],
+        n_units=6,
+        rng=np.random.default_rng(0),
+        resampling=RESAMPLING,
+    )
+    np.testing.assert_allclose(found.estimate, [0.8, 0.3, 0.3, 0.8 - 0.1])
+
+
+def test_of_equal_orders_none_is_called_worse():
+    """Four orders with the same share: an interval above 0, or below it, is as rare as it should be."""
+    rng = np.random.default_rng(0)
+    wrong = []
+    for _ in range(200):
+        gone = np.concatenate([np.zeros((1, 200)), np.ones((1, 200)), rng.normal(0.3, 0.5, size=(4, 200))])
+        found = influence.bound_shares(
+            gone,
+            np.arange(200) % 40,
+            first=0,
+            rivals=[1, 2, 3],
+            n_units=40,
+            rng=rng,
+            resampling=RESAMPLING,
+        ).derive(lambda values: values[..., -1])
+        wrong.append([float(found.high) < 0, float(found.low) > 0])
+    assert (np.sum(wrong, axis=0) <= binom.ppf(1 - 1e-4, 200, 0.05)).all()

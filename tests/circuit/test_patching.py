@@ -83,7 +83,8 @@ def test_effects_in_context_are_those_of_all_sets(noise_std):
     receiver, donor = draw_states(6)
     n_contexts, n_rollouts = 3000, 600
     patches = make_patches(network, receiver, donor, noise_std=noise_std)
-    found = patches.measure_in_context(n_contexts=n_contexts)
+    halves = patches.measure_in_context(n_contexts=n_contexts)
+    found = halves.mean(0)
 
     sets = np.array(list(itertools.product([False, True], repeat=N_NEURONS)))
     outcome = patches.measure_together(np.repeat(sets[:, None], 6, 1), n_rollouts=n_rollouts)
@@ -92,6 +93,30 @@ def test_effects_in_context_are_those_of_all_sets(noise_std):
     error = np.sqrt(1 / n_contexts + (noise_std > 0) / n_rollouts / 8)
     np.testing.assert_allclose(found, exact, atol=4.5 * error)
     assert np.abs(exact).max() > 0.3
+    np.testing.assert_allclose(halves[0], halves[1], atol=9 * error)
+    assert not np.array_equal(*halves)
+
+
+def test_where_nothing_differs_no_neuron_has_an_effect():
+    """Exactly, though noise decides: a random set and its complement meet the same noise."""
+    network = make_network()
+    receiver, _ = draw_states()
+    patches = make_patches(network, receiver, receiver)
+    assert 0.1 < patches.measure_together(build_sets(7), n_rollouts=50).mean() < 0.9
+    np.testing.assert_array_equal(patches.measure_in_context(n_contexts=50), np.zeros((2, 7, N_NEURONS)))
+
+
+def test_followed_paths_begin_with_the_patch_and_meet_the_same_noise():
+    """Nothing patched is the path of the receiver, all is that of the donor, the second time, too."""
+    network = make_network()
+    receiver, donor = draw_states()
+    found = make_patches(network, receiver, donor).follow(np.tile(build_sets(7), (2, 1, 1)))
+    assert found.shape == (4, 1 + 4, 7, N_NEURONS)
+    for i, state in enumerate((receiver, donor)):
+        alone = make_patches(network, state, state).follow(build_sets(7))[0]
+        np.testing.assert_array_equal(alone[0], state)
+        for path in found[i::2]:
+            np.testing.assert_array_equal(path, alone)
 
 
 def test_all_else_of_a_state_stays_the_receivers():

@@ -7,7 +7,7 @@ from known_networks import make_linear
 
 from orbitscope.circuit import signature
 from orbitscope.circuit.symbol_runs import find_switches
-from orbitscope.dynamics.driving.driven_states import DrivenPath
+from orbitscope.dynamics.driving.driven_states import DrivenPath, run_driven
 from orbitscope.network import build_network
 
 
@@ -44,6 +44,20 @@ def test_the_signature_is_found_where_it_was_planted():
     np.testing.assert_array_equal(signature.find_signature(found), [[True] + [False] * 5])
 
 
+def test_the_preactivation_is_what_led_to_a_state():
+    """That of a tanh neuron is the artanh of its activity; recurrent input is part of it."""
+    generator = torch.Generator().manual_seed(0)
+    network = build_network(2, cell="tanh", hidden_size=5, input_size=3, generator=generator).double()
+    path = run_driven(network, 40, 26, burn_in=5, noise_std=1.0, generator=generator)
+    symbols = network.compute_logits(path.states).argmax(-1).T.numpy()
+    switches, leads = find_switches(symbols), (3, 1, 0)
+    found = signature.average_preactivation(network, path, switches, np.array([[0], [1]]), leads)
+    values = torch.atanh(path.states).detach().numpy()
+    chosen = switches.select((switches.origin == 0) & (switches.age >= 3))
+    expected = [values[chosen.time - lead, chosen.trajectory].mean(0) for lead in leads]
+    np.testing.assert_allclose(found[0], expected / values[1:].std((0, 1)))
+
+
 def test_switches_after_short_runs_are_left_out():
     """Four steps before the second switch of a trajectory its symbol was another one."""
     network = make_copier(3)
@@ -73,8 +87,9 @@ def test_all_three_moments_must_be_as_published(values, is_found):
 def test_chance_is_counted_over_all_sets():
     has_signature = np.array([True, True, True, False, False, False, False])
     chosen = np.array([True, True, False, True, False, False, False])
-    share, null = signature.compare_with_chance(has_signature, chosen)
-    counts = np.array([sum(has_signature[list(rows)]) for rows in itertools.combinations(range(7), 3)])
+    pool = np.array([True] * 6 + [False])
+    share, null = signature.compare_with_chance(has_signature, chosen, pool)
+    counts = np.array([sum(has_signature[list(rows)]) for rows in itertools.combinations(range(6), 3)])
     assert share == pytest.approx(2 / 3)
     assert float(null.p_value) == pytest.approx((counts >= 2).mean())
     assert float(null.quantile) == pytest.approx(np.quantile(counts, 0.95, method="inverted_cdf") / 3)

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from ..dynamics.driving.driven_states import DrivenPath
 from ..errors import UndefinedAnalysisError
-from ..network import NoiseRNN
+from ..network import NoiseRNN, draw_seed
 from ..subject import Subject
 from .commitment import OUTCOME_STEPS
 from .influence import average_halves, sum_by_unit
@@ -65,6 +65,28 @@ class DirectedTwins:
         n_steps = twins.lead[at] + OUTCOME_STEPS
         options = {"n_steps": n_steps, "noise_std": noise_std, "generator": generator}
         return Patches(network, twins.stayed[at], donor[at], twins.origin, **options)
+
+    def measure_against_placebo(
+        self,
+        network: NoiseRNN,
+        is_patched: Bool[np.ndarray, "set twin neuron"],
+        *,
+        n_rollouts: int,
+        noise_std: float,
+        generator: torch.Generator,
+    ) -> Float[np.ndarray, "2 set twin"]:
+        """Probability that the old symbol is gone: patched from the path that switches, and by a placebo.
+
+        Both meet the same noise. Neurons of another path that stays change the outcome, too: two states are
+        mixed. What a set does is the difference.
+        """
+        seed = draw_seed(generator)
+        found = []
+        for placebo in (False, True):
+            source = torch.Generator(generator.device).manual_seed(seed)
+            patches = self.patch(network, 0, noise_std=noise_std, generator=source, placebo=placebo)
+            found.append(patches.measure_together(is_patched, n_rollouts=n_rollouts))
+        return np.stack(found)
 
     def sum_up(
         self, values: Float[np.ndarray, "twin ..."]
@@ -129,6 +151,30 @@ def find_twins(
     new = np.cumsum(is_often) - 1
     n_units = path.states.shape[1]
     return DirectedTwins(twins.select(kept), pairs[:, is_often].astype(int), new[direction[kept]], n_units)
+
+
+def count_old(
+    switches: Switches, pairs: Int[np.ndarray, "2 direction"], ahead: int
+) -> Float[np.ndarray, " direction"]:
+    """Share of the switches of each direction whose old symbol has lasted long enough to have twins."""
+    shares = []
+    for origin, target in pairs.T:
+        is_direction = (switches.origin == origin) & (switches.target == target)
+        shares.append((switches.age[is_direction] >= ahead).mean())
+    return np.array(shares)
+
+
+def name_directions(subject: Subject, found: DirectedTwins) -> list[str]:
+    """Names of the directions that have twins."""
+    names = subject.found["switches"]
+    return [f"{names.name_symbol(a)} → {names.name_symbol(b)}" for a, b in found.pairs.T.tolist()]
+
+
+def list_left_out(subject: Subject, found: DirectedTwins) -> list[str]:
+    """Directions that switches have, and twins do not: too few, or too soon after the switch before."""
+    names, kept = subject.found["switches"], found.pairs.T.tolist()
+    pairs = zip(names.origin.tolist(), names.target.tolist(), strict=True)
+    return [f"{names.name_symbol(a)} → {names.name_symbol(b)}" for a, b in pairs if [a, b] not in kept]
 
 
 def draw_evenly(switches: Switches, n_drawn: int, *, rng: np.random.Generator) -> Switches:

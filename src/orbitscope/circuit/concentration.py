@@ -11,7 +11,6 @@ from ..system.threads import map_parallel
 from .attribution import DirectedTwins, find_twins
 from .commitment import CommitmentSettings, compute_commitment
 from .influence import choose_first, rank
-from .patching import Patches
 from .switches import FEWEST_EVENTS, SwitchSettings, compute_switches, replay_switches
 
 LEAST_EFFECT = 0.1
@@ -46,14 +45,20 @@ def search_share(subject: Subject, *, n_together: int, apart: int, generator: to
 
 
 def measure_share(
-    found: DirectedTwins, chosen: Bool[np.ndarray, "half direction neuron"], patches: Patches, n_rollouts: int
+    own: Subject,
+    found: DirectedTwins,
+    chosen: Bool[np.ndarray, "half direction neuron"],
+    n_rollouts: int,
+    *,
+    generator: torch.Generator,
 ) -> float:
     """Effect of sets chosen on the other half over that of all neurons; 0 where all have hardly any."""
     none = np.zeros((len(found.twins), chosen.shape[-1]), dtype=bool)
     sets = np.stack([none, ~none, found.assign(chosen[None])[0]])
-    gone = patches.measure_together(sets, n_rollouts=n_rollouts).mean(1)
-    effect = gone[1] - gone[0]
-    return float((gone[2] - gone[0]) / effect) if effect > LEAST_EFFECT else 0.0
+    options = {"n_rollouts": n_rollouts, "noise_std": own.noise_std, "generator": generator}
+    patched, placebo = found.measure_against_placebo(own.network, sets, **options)
+    effect = (patched - placebo).mean(1)
+    return float(effect[2] / effect[1]) if effect[1] > LEAST_EFFECT else 0.0
 
 
 def draw_shuffled(
@@ -91,5 +96,6 @@ def _measure_share(own: Subject, n_together: int, apart: int, generator: torch.G
     options = {"rng": spawn_rng(generator), "generator": generator, "n_tries": _N_TRIES, "n_twins": _N_TWINS}
     found = find_twins(own, path, switches, leads=(lead,), apart=apart, **options)
     patches = found.patch(own.network, 0, noise_std=own.noise_std, generator=generator)
-    effects = found.average(patches.measure_in_context(n_contexts=_N_CONTEXTS))
-    return measure_share(found, choose_first(rank(effects), n_together), patches, _N_ROLLOUTS)
+    effects = found.average(patches.measure_in_context(n_contexts=_N_CONTEXTS).mean(0))
+    first = choose_first(rank(effects), n_together)
+    return measure_share(own, found, first, _N_ROLLOUTS, generator=generator)

@@ -13,6 +13,9 @@ CONCENTRATED = 1e9
 
 _N_SIGN_FLIPS = 999
 
+_SMALLEST_SQUARE = 1e-9
+"""Of the standard error of flipped values, which is 1 without flips: rounding can bring it to 0."""
+
 
 def sum_by_unit(
     values: Float[np.ndarray, "twin ..."],
@@ -71,14 +74,46 @@ def measure_concentration(
         return np.where(below > 0, above / below, CONCENTRATED)
 
 
+def measure_in_each(
+    sums: Float[np.ndarray, "*batch half direction product"],
+) -> Float[np.ndarray, "*batch group"]:
+    """One over the effective number of neurons in one switch: means of Σ e e′ over those of Σe · Σe′.
+
+    e and e′ are two measures of the same twin with noise of their own. Sums hold both products of each
+    twin (:func:`multiply_contexts`) and the number of twins.
+
+    Returns
+    -------
+    (..., group)
+        All, then each direction; ``CONCENTRATED`` where Σe · Σe′ is not above 0.
+    """
+    both = sums.sum(-3)
+    above, below = (
+        np.concatenate([values.sum(-1, keepdims=True), values], axis=-1)
+        for values in (both[..., 0], both[..., 1])
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(below > 0, above / below, CONCENTRATED)
+
+
+def multiply_contexts(effects: Float[np.ndarray, "2 twin neuron"]) -> Float[np.ndarray, "twin 2"]:
+    """Σ e e′ and Σe · Σe′ of each twin."""
+    first, second = effects
+    return np.stack([(first * second).sum(1), first.sum(1) * second.sum(1)], axis=1)
+
+
 def invert(found: Estimate) -> Estimate:
-    """One over a number with its interval: infinite where the number is not above 0."""
+    """One over a concentration with its interval: infinite where it is not above 0.
+
+    NaN if its interval holds ``CONCENTRATED``: the effects have no sum to speak of.
+    """
     with np.errstate(divide="ignore"):
         value, low, high = (
             np.where(np.isnan(x), np.nan, np.where(x > 0, 1 / x, np.inf))
             for x in (found.value, found.high, found.low)
         )
-    return Estimate(value, low, high)
+    is_defined = (found.high < CONCENTRATED) & (found.value < CONCENTRATED)
+    return Estimate(*(np.where(is_defined, x, np.nan) for x in (value, low, high)))
 
 
 def find_half_size(
@@ -133,8 +168,10 @@ def find_standing_out(
 
     signs = rng.choice([-1.0, 1.0], size=(_N_SIGN_FLIPS, len(both)))
     flipped = (signs @ standard.reshape(len(both), -1)).reshape(len(signs), *effects.shape)
-    n_units = np.square(counts) / np.square(both[..., -1]).sum(0)
-    largest = (flipped / np.sqrt(1 - np.square(flipped) / (1 + n_units[:, None]))).max((1, 2))
+    weights = (both[..., -1] / counts)[..., None]
+    shared = (signs @ (weights * standard).reshape(len(both), -1)).reshape(flipped.shape)
+    square = 1 - 2 * flipped * shared + np.square(flipped) * np.square(weights).sum(0)
+    largest = (flipped / np.sqrt(np.maximum(square, _SMALLEST_SQUARE))).max((1, 2))
     quantile = float(np.quantile(largest, confidence))
     limit = effects - quantile * spread
     even = effects.sum(-1, keepdims=True) / n_different
@@ -190,22 +227,37 @@ def draw_matched_sets(
 
 
 def bound_shares(
-    gone: Float[np.ndarray, "set twin"],
+    effect: Float[np.ndarray, "set twin"],
     owner: Int[np.ndarray, " twin"],
     *,
+    first: int,
+    rivals: list[int],
     n_units: int,
     rng: np.random.Generator,
     resampling: dict,
 ) -> BootstrapResult:
-    """Shares of sets of neurons in the effect of all, with resamples of trajectories.
+    """Shares of sets of neurons in the effect of all; last, how far one of them is above the best of others.
 
-    The first two sets are no neuron and all of them.
+    The first two sets are no neuron and all of them; ``first`` and ``rivals`` count from there on. Which
+    rival is best is decided on the other half of the trajectories: the best of several on the same twins
+    would be so by chance, too.
     """
-    sums = np.zeros((n_units, len(gone)))
-    np.add.at(sums, owner, gone.T)
-    return bootstrap_statistic(sums, divide_by_all, rng=rng, **resampling)
+    sums = np.zeros((n_units, 2, len(effect)))
+    np.add.at(sums, (owner, owner % 2), effect.T)
+
+    def measure(total: np.ndarray) -> np.ndarray:
+        shares = divide_by_all(total.sum(1))
+        return np.concatenate([shares, _compare_with_best(total, first, rivals)[:, None]], axis=1)
+
+    return bootstrap_statistic(sums, measure, rng=rng, **resampling)
 
 
-def subtract_best(found: BootstrapResult, first: int, rivals: list[int]) -> Estimate:
-    """A share minus the largest of its rivals, which is the largest in each resample anew."""
-    return found.derive(lambda shares: shares[..., first] - shares[..., rivals].max(-1))
+def _compare_with_best(
+    sums: Float[np.ndarray, "batch half set"], first: int, rivals: list[int]
+) -> Float[np.ndarray, " batch"]:
+    """Share of one set minus that of the rival which is best on the other half; mean over halves."""
+    shares = np.stack([divide_by_all(sums[:, half]) for half in (0, 1)], axis=1)
+    others = shares[:, :, rivals]
+    best = np.nan_to_num(others[:, ::-1]).argmax(-1)[..., None]
+    differences = shares[:, :, first] - np.take_along_axis(others, best, -1)[..., 0]
+    return differences.mean(1)

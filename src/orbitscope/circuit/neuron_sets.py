@@ -48,7 +48,9 @@ class NeuronSets:
         self.effects = average_halves(sums.sum(0))
         self.first = choose_first(rank(average_all(sums.sum(0))), self.n_together)
         self.readout = _find_readout(network, found)
-        scores = self._score(found, network, drive)
+        difference = compare_activity(network, found)
+        self.is_different = (found.average((difference != 0).astype(float)) > 0).any((0, 1))
+        scores = self._score(found, difference, drive)
         self.rankings = [name for name in RANKINGS if name in scores]
         shape = self.effects.shape
         orders = np.stack([rank(np.broadcast_to(scores[name], shape)) for name in self.rankings])
@@ -61,23 +63,23 @@ class NeuronSets:
         random = self.rankings.index("random")
         ranked[random] = self._draw_random(n_twins, n_neurons, rng)
         self.chosen = choose_first(orders[0], self.n_together)
-        matched = self._match(found, scores, n_matched, rng)
+        matched = self._match(found, scores, n_matched, rng)  # self.matched, of each half
         self.masks = np.concatenate([none, ~none, ranked.reshape(-1, n_twins, n_neurons), matched])
 
     def _score(
-        self, found: DirectedTwins, network: NoiseRNN, drive: np.ndarray | None
+        self, found: DirectedTwins, difference: np.ndarray, drive: np.ndarray | None
     ) -> dict[str, Float[np.ndarray, "#half #direction neuron"]]:
-        """What neurons are ranked by: silent ones have nothing to patch, and come last in every order."""
-        difference = compare_activity(network, found)
+        """What neurons are ranked by: those that never differ have nothing to patch, and come last."""
         readout = found.average(difference) * self.readout
         scores = {"effect": self.effects, "size": found.average(np.abs(difference)), "readout": readout}
         if drive is not None:
             scores["drive"] = drive * found.average((difference != 0).astype(float))
-        return scores | {"random": np.zeros((1, 1, network.hidden_size))}
+        scores["random"] = np.zeros((1, 1, difference.shape[1]))
+        return {name: np.where(self.is_different, values, -np.inf) for name, values in scores.items()}
 
     def _draw_random(self, n_twins: int, n_neurons: int, rng: np.random.Generator) -> np.ndarray:
-        """Random orders, a new one for each twin."""
-        orders = rank(rng.random((n_twins, n_neurons)))
+        """Random orders of the neurons that differ, a new one for each twin."""
+        orders = rank(np.where(self.is_different, rng.random((n_twins, n_neurons)), -np.inf))
         return np.stack([choose_first(orders, int(k)) for k in self.sizes])
 
     def _match(
@@ -89,7 +91,8 @@ class NeuronSets:
             features = [scores["size"][half], np.abs(self.readout)]
             options = {"n_sets": n_sets, "n_nearest": _N_NEAREST, "rng": rng}
             sets.append(draw_matched_sets(self.chosen[half], np.stack(features, axis=-1), **options))
-        return found.assign(np.stack(sets, axis=1))
+        self.matched = np.stack(sets, axis=1)
+        return found.assign(self.matched)
 
     def measure_balance(self, found: DirectedTwins, network: NoiseRNN) -> float:
         """Mean |Δh| of matched sets over that of the first neurons: 1 where the match is perfect.

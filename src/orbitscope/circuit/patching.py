@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
+from ..errors import InputError
 from ..network import NoiseRNN, draw_noise_, fork_generator
 from ..system.threads import map_parallel
 
@@ -54,13 +55,16 @@ class Patches:
 
         return np.concatenate(map_parallel(measure, jobs), axis=1)
 
-    def measure_in_context(self, *, n_contexts: int) -> Float[np.ndarray, "twin neuron"]:
-        """Effect of patching each neuron while every other one is patched by the toss of a coin.
+    def measure_in_context(self, *, n_contexts: int) -> Float[np.ndarray, "2 twin neuron"]:
+        """Effect of patching each neuron while every other one is patched by the toss of a coin, twice.
 
         A random set of neurons and its complement are patched under the same noise. The sign of a neuron
         times the difference of the two outcomes has its effect as the mean: the Banzhaf value of the neuron
-        (Banzhaf 1965), from all rollouts for every neuron.
+        (Banzhaf 1965), from all rollouts for every neuron. Half of the sets give one value of each twin, the
+        others another one, with noise of its own.
         """
+        if n_contexts % 2:
+            raise InputError(f"`n_contexts` must be even, got {n_contexts}. Use {n_contexts + 1}.")
         jobs = [(rows, fork_generator(self.generator)) for rows in self._split(2 * n_contexts)]
         n_neurons = self.network.hidden_size
 
@@ -71,10 +75,10 @@ class Patches:
             noise = self._draw_noise(len(coin), source)
             difference = self._run(rows, coin, noise) - self._run(rows, ~coin, noise)
             signs = 2.0 * coin.double() - 1.0
-            effects = (signs * difference[:, None]).reshape(len(rows), n_contexts, n_neurons)
-            return effects.mean(1).cpu().numpy()
+            effects = (signs * difference[:, None]).reshape(len(rows), 2, n_contexts // 2, n_neurons)
+            return effects.mean(2).transpose(0, 1).cpu().numpy()
 
-        return np.concatenate(map_parallel(measure, jobs))
+        return np.concatenate(map_parallel(measure, jobs), axis=1)
 
     @torch.no_grad()
     def follow(self, is_patched: Bool[np.ndarray, "set twin neuron"]) -> Float[Tensor, "set time twin state"]:

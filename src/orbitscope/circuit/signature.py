@@ -63,14 +63,16 @@ def find_signature(
 
 
 def compare_with_chance(
-    has_signature: Bool[np.ndarray, " neuron"], chosen: Bool[np.ndarray, " neuron"]
+    has_signature: Bool[np.ndarray, " neuron"],
+    chosen: Bool[np.ndarray, " neuron"],
+    pool: Bool[np.ndarray, " neuron"],
 ) -> tuple[float, Null]:
     """Share of a set of neurons with the signature, and that of random sets of its size (exact).
 
-    The number in a random set has a hypergeometric law.
+    Random sets are of the pool, which holds the chosen; the number in one has a hypergeometric law.
     """
     n_chosen = int(chosen.sum())
-    law = hypergeom(len(chosen), int(has_signature.sum()), n_chosen)
+    law = hypergeom(int(pool.sum()), int((has_signature & pool).sum()), n_chosen)
     n_found = int((has_signature & chosen).sum())
     quantile = float(law.ppf(LEVEL)) / n_chosen
     return n_found / n_chosen, Null("random sets", quantile, float(law.sf(n_found - 1)))

@@ -61,13 +61,17 @@ def result():
         n_twins=np.array([80, 90]),
         neuron=np.arange(N_NEURONS),
         n_different=np.array(5.1),
-        total_effect=Estimate(0.5, 0.45, 0.55),
-        placebo=Estimate(0.01, -0.02, 0.03),
+        share_old=np.array([0.6, 0.7]),
+        total_effect=bound([0.5, 0.55, 0.45], 0.05),
+        placebo=bound([0.01, 0.0, 0.02], 0.02),
+        decided=bound([0.52, 0.5, 0.54], 0.02),
+        mixing=Estimate(-0.03, -0.05, -0.01),
         effect=bound(effect, 0.03),
         limit=np.array(effect) - 0.05,
         is_carrier=np.array([[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1, 0]]),
         group=np.array(["all", "0 → 2", "2 → 0"]),
         n_effective=bound([2.5, 3.0, 2.1], 0.25),
+        n_effective_once=bound([1.5, 2.0, 1.1], 0.25),
         effective_share=Estimate(0.49, 0.4, 0.6),
         ranking=np.array(["effect", "size", "readout", "drive", "random"]),
         size=np.array([1, 2, 4, N_NEURONS]),
@@ -88,7 +92,9 @@ def result():
         mirrored_sets=Null("random sets", np.array([0.0, 0.5]), np.array([1.0, 0.4])),
         compared=np.array(["two halves", "lead 2", "lead 4"]),
         jaccard=np.array([1.0, 0.4, 0.6]),
+        jaccard_ceiling=np.array([np.nan, 0.8, 0.7]),
         jaccard_by_chance=np.array(0.24),
+        matched_with=Null("matched sets", np.array([0.5, 0.5]), np.array([1.0, 0.2])),
         kind=np.array(KINDS),
         twin_path=make_paths(),
         cloud=np.array([[-6.0, -3.0], [6.0, 0.0], [0.0, 3.0]]),
@@ -109,8 +115,8 @@ def without_group(result):
 def without_preactivation(result):
     unknown = {"preactivation": np.full((2, 3, N_NEURONS), np.nan)}
     unknown |= {"signature": np.full(2, np.nan), "mirrored": np.full(2, np.nan)}
-    chance = Null("random sets", np.full(2, np.nan))
-    unknown |= {"random_sets": chance, "mirrored_sets": chance}
+    chance, matched = (Null(name, np.full(2, np.nan)) for name in ("random sets", "matched sets"))
+    unknown |= {"random_sets": chance, "mirrored_sets": chance, "matched_with": matched}
     return replace(result, **unknown, has_signature=np.zeros((2, N_NEURONS), dtype=int))
 
 
@@ -120,10 +126,12 @@ def repeat_directions(result, n_twins):
     names = [f"{i} → {i + 1}" for i in range(n)]
     paths = {"twin_path": result.twin_path[:, np.ones(n, dtype=int)]}
     fields = ("effect", "limit", "is_carrier", "preactivation", "has_signature", "signature", "random_sets")
-    fields += ("mirrored", "mirrored_sets")
+    fields += ("mirrored", "mirrored_sets", "matched_with", "share_old")
     copies = {key: getattr(result, key)[np.ones(n, dtype=int)] for key in fields}
     symbols = {"origin": np.arange(n), "target": np.arange(1, n + 1), "direction": np.array(names)}
-    groups = {"group": np.array(["all", *names]), "n_effective": bound([2.0] * (n + 1), 0.5)}
+    groups = {"group": np.array(["all", *names])}
+    groups |= {name: bound([2.0] * (n + 1), 0.5) for name in ("n_effective", "n_effective_once")}
+    groups |= {name: bound([0.5] * (n + 1), 0.1) for name in ("total_effect", "placebo", "decided")}
     return replace(result, **copies, **symbols, **groups, **paths, n_twins=np.array(n_twins))
 
 
@@ -162,7 +170,8 @@ def test_effective_numbers_stand_beside_the_neurons_that_differ(result):
     np.testing.assert_allclose(ax.lines[0].get_xdata(), result.n_effective.value)
     ends = np.array([path.vertices[:, 0] for path in ax.collections[0].get_paths()])
     np.testing.assert_allclose(ends.T, [result.n_effective.low, result.n_effective.high])
-    assert ax.lines[1].get_xdata()[0] == 5.1
+    np.testing.assert_allclose(ax.lines[1].get_xdata(), result.n_effective_once.value)
+    assert ax.lines[2].get_xdata()[0] == 5.1
     assert [text.get_text() for text in ax.get_yticklabels()] == ["all switches", "0 → 2", "2 → 0"]
 
 
@@ -180,6 +189,8 @@ def test_agreement_stands_beside_random_sets(result):
     assert find_labelled(ax, "random sets").get_ydata()[0] == 0.24
     labels = [text.get_text() for text in ax.get_xticklabels()]
     assert labels == ["two\nhalves", "leads 2\nand 3", "leads 4\nand 3"]
+    heights = [path.vertices[0, 1] for path in ax.collections[0].get_paths()]
+    np.testing.assert_allclose(heights, result.jaccard_ceiling)
 
 
 def test_profiles_are_those_of_the_first_neurons(result):
@@ -208,11 +219,12 @@ def test_the_caption_has_the_numbers_of_the_result(result):
     caption = describe_carriers(result)
     assert caption.startswith(
         "**The decision is spread over 2.5 [2.25, 2.75] effective neurons; 1 for 2 → 0 stands out.** "
+        "Within single switches it is spread over 1.5 [1.25, 1.75] neurons. "
         "The best simpler order finds 10 [2, 18] % of the effect less."
     )
     assert "The first 2 hold 70 [65, 75] % (matched sets up to 28.5 %, p = 0.025)." in caption
     assert "In a short search: 65 % (shuffled copies up to 20 %, p = 0.05)." in caption
-    assert "In 15 of 19 copies nothing is decided ahead." in caption
+    assert "In 15 of 19 copies no share can be measured." in caption
     assert "by effect 1.5 [1.25, 1.75]; by difference in activity 1.75 [1.5, 2]" in caption
     assert "95 %, bootstrap over trajectories" in caption
 
@@ -220,7 +232,7 @@ def test_the_caption_has_the_numbers_of_the_result(result):
 @pytest.mark.parametrize(
     ("limits", "said"),
     [
-        ((0.01, -0.05, 0.06), "A simpler order finds as much: by effect minus the best, 1 [−5, 6] %."),
+        ((0.01, -0.05, 0.06), "It is not shown that simpler orders find less: by effect minus the best, 1"),
         ((-0.1, -0.18, -0.02), "A simpler order finds 10 [2, 18] % of the effect more."),
     ],
 )
@@ -233,8 +245,11 @@ def test_a_simpler_order_that_finds_as_much_is_said(result, limits, said):
 def test_no_group_and_its_reasons_are_said(without_group):
     caption = describe_carriers(without_group)
     assert caption.startswith(
-        "**The decision is spread over 2.5 [2.25, 2.75] effective neurons; none stands out.** No group is "
-        "named, because the first neurons carry no more than matched sets (p = 0.3) and no draws of"
+        "**The decision is spread over 2.5 [2.25, 2.75] effective neurons; none stands out.** Within single"
+    )
+    assert (
+        "No group is named, because the first neurons carry no more than matched sets (p = 0.3) and no draws"
+        in caption
     )
     assert "short search" not in caption
     labels = [line.get_label() for line in plot_shares(without_group).lines]

@@ -35,6 +35,9 @@ from .carrier_profiles import (
 )
 from .twin_paths import describe_twin_paths, plot_twin_paths
 
+_BELOW = 0.22
+"""Distance of single switches below all of them."""
+
 _LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
     "effect": ("by effect", {"color": NETWORK_COLOR, "linewidth": 1.4, "zorder": 4}),
     "size": ("by difference in activity", {"color": EXACT_COLOR, "linestyle": "-", "linewidth": 0.7}),
@@ -141,6 +144,10 @@ def plot_effective_numbers(result: CarrierResult, *, ax: Axes | None = None) -> 
     high = np.minimum(found.high, edge)
     ax.hlines(places, np.minimum(found.low, edge), high, color=NETWORK_COLOR, linewidth=1.4)
     ax.plot(found.value, places, "o", color=NETWORK_COLOR, markersize=4, zorder=3)
+    once = result.n_effective_once
+    ax.hlines(places - _BELOW, once.low, np.minimum(once.high, edge), color=FLOOR_COLOR, linewidth=1.0)
+    look: dict[str, Any] = {"markerfacecolor": "white", "color": MUTED_COLOR, "markersize": 4, "zorder": 3}
+    ax.plot(once.value, places - _BELOW, "o", **look)
     is_open = np.isinf(found.high)
     if is_open.any():
         ax.plot(np.full(is_open.sum(), edge), places[is_open], ">", color=NETWORK_COLOR, clip_on=False)
@@ -171,6 +178,7 @@ def plot_agreement(result: CarrierResult, *, ax: Axes | None = None) -> Axes:
     ax.axhline(
         float(result.jaccard_by_chance), color=FLOOR_COLOR, linestyle="--", linewidth=1.0, label="random sets"
     )
+    ax.hlines(result.jaccard_ceiling, places - 0.3, places + 0.3, color=EXACT_COLOR, linewidth=1.2)
     ax.set_xticks(places, [_name_comparison(result, name) for name in result.compared.tolist()])
     ax.tick_params(axis="x", length=0)
     ax.set(
@@ -200,20 +208,23 @@ def describe_carriers(result: CarrierResult) -> str:
     )
     return begin_with(
         _say_seen(result),
+        _say_once(result),
         _say_why_none(result),
         _say_advantage(result),
         f"Patched for one step, {count(int(result.lead), 'step')} before the switch. "
-        f"All neurons together change the outcome by {result.total_effect}; placebo {result.placebo}.",
-        "a, Effect of the first neurons of an order, patched together, over that of all. Orders come from "
-        f"the other half of the trajectories. Neurons for half of the effect: {halves}.",
+        f"All neurons together change the outcome by {result.total_effect[0]}, where {result.decided[0]} of "
+        "all switches is decided.",
+        "a, Effect of the first neurons of an order, patched together, over that of all; what neurons of a "
+        "twin that stays do is taken off. Orders come from the other half of the trajectories; intervals "
+        f"take them as given. Neurons for half of the effect: {halves}.",
         _say_nulls(result, size),
         f"b, Effect of single neurons on {main}, while all others are patched by the toss of a coin. "
         f"Carriers: lower limit above {format_number(result.settings['stands_out'])} even shares. "
         "Order and effects come from the same twins, which favours the first.",
-        f"c, Over how many neurons the effect is spread: {numbers}. Dotted: neurons that differ between "
-        f"twins ({format_number(float(result.n_different))}).",
-        f"d, Jaccard index of the first {size} by effect: of two halves of the trajectories, and of two "
-        "leads. Dashed: random sets of neurons that differ.",
+        f"c, Over how many neurons the effect is spread: {numbers}. Open circles: within single switches. "
+        f"Dotted: neurons that differ between twins ({format_number(float(result.n_different))}).",
+        f"d, Jaccard index of the first {size} by effect of two halves of the trajectories: both at the "
+        "half-lead, or one at another lead. Black: both at that lead. Dashed: random sets.",
         f"Intervals: {100 * result.settings['confidence']:.0f} %, bootstrap over trajectories.",
     )
 
@@ -237,6 +248,12 @@ def _say_seen(result: CarrierResult) -> str:
     return f"The decision is spread over {number} effective neurons; {found}."
 
 
+def _say_once(result: CarrierResult) -> str:
+    """Over how many neurons single switches are spread."""
+    once = result.n_effective_once[0]
+    return "" if np.isnan(once.value) else f"Within single switches it is spread over {once} neurons."
+
+
 def _say_why_none(result: CarrierResult) -> str:
     """Why there is no group, if so."""
     notes = list(result.status["notes"])
@@ -253,7 +270,7 @@ def _say_advantage(result: CarrierResult) -> str:
     if found.high < 0:
         lost = Estimate(-found.value, -found.high, -found.low)
         return f"A simpler order finds {lost:%} of the effect more."
-    return f"A simpler order finds as much: by effect minus the best, {found:%}."
+    return f"It is not shown that simpler orders find less: by effect minus the best, {found:%}."
 
 
 def _say_nulls(result: CarrierResult, size: int) -> str:
@@ -265,7 +282,7 @@ def _say_nulls(result: CarrierResult, size: int) -> str:
         return text
     share, draws = format_number(100 * float(result.concentration)), result.shuffled.draws
     n_without = int((draws == 0).sum())
-    without = f" In {n_without} of {len(draws)} copies nothing is decided ahead." if n_without else ""
+    without = f" In {n_without} of {len(draws)} copies no share can be measured." if n_without else ""
     return f"{text} In a short search: {share} %{_say_null(result.shuffled)}.{without}"
 
 
