@@ -58,7 +58,7 @@ def read_commands(path):
 @pytest.mark.slow
 def test_the_first_look_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    look, _ = read_python_blocks(ROOT / "README.md")
+    look, _, _ = read_python_blocks(ROOT / "README.md")
     assert len(look.strip().splitlines()) <= 8
     exec(compile(look, "README.md", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
@@ -74,9 +74,18 @@ def test_the_first_look_of_the_readme_runs(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
+def test_the_intervention_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    _, block, _ = read_python_blocks(ROOT / "README.md")
+    assert len(block.strip().splitlines()) <= 5
+    exec(compile(f"import orbitscope as osc\n{block}", "README.md", "exec"), {})
+    assert float(capsys.readouterr().out.split()[0]) > 0
+
+
+@pytest.mark.slow
 def test_the_training_of_the_readme_runs_and_reports(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    _, block = read_python_blocks(ROOT / "README.md")
+    _, _, block = read_python_blocks(ROOT / "README.md")
     toy = block.replace('build_settings("linear-2", seed=0)', f'build_settings("linear-2", changes={TOY})')
     assert toy != block
     exec(compile(toy, "README.md", "exec"), {})

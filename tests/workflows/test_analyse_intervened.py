@@ -14,9 +14,8 @@ from orbitscope.workflows.analyse import analyse
 
 PARTS = ("rotation", "exponents", "regions", "regional_exponents", "commitment")
 SMALL = {
-    "all": {"n_trajectories": 20, "n_steps": 60, "burn_in": 20, "n_resamples": 20, "n_null": 19},
-    "rotation": {"n_untrained": 2, "max_untrained": 2},
-    "exponents": {"block_steps": 20},
+    "all": {"n_trajectories": 20, "n_steps": 100, "burn_in": 20, "n_resamples": 20, "n_null": 19},
+    "rotation": {"n_untrained": 20, "max_untrained": 20},
     "regions": {"n_rollouts": 4, "max_steps": 15},
     "switches": {"n_trajectories": 40, "n_steps": 100},
     "commitment": {"n_events": 60, "n_rollouts": 3, "max_lead": 3, "n_labelled": 5},
@@ -63,7 +62,7 @@ def test_held_neurons_and_filtered_noise_pass_through_every_part(network):
     changed = intervene(network, clamp={0: 0.5}, ablate=[3], project_noise=basis)
     found = look(changed, network)
     assert {outcome.part: outcome.reason for outcome in found.outcomes if outcome.status == "undefined"} == {}
-    assert np.isnan(found.quantities["exponents.largest"].estimate.value) == False  # noqa: E712
+    assert np.isfinite(float(found.quantities["exponents.largest"].estimate))
 
 
 def test_an_intervened_network_is_evaluated(network):
