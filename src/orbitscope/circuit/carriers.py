@@ -171,6 +171,12 @@ class CarrierResult(Result):
             for i, name in enumerate(self.direction.tolist())
         }
 
+    def list_first(self) -> dict[str, list[int]]:
+        """The first neurons by effect of each direction, as many as are compared."""
+        n_first = min(int(self.settings["n_together"]), len(self.neuron))
+        order = np.argsort(-self.effect.value, axis=1, kind="stable")[:, :n_first]
+        return {name: self.neuron[order[i]].tolist() for i, name in enumerate(self.direction.tolist())}
+
     def list_quantities(self) -> list[Quantity]:
         """Effects, effective numbers, shares of the first neurons, carriers, signature, agreement."""
         return [

@@ -188,6 +188,8 @@ class NoiseKernelResult(Result):
         The sum when switches and their controls are exchanged at random.
     length : ()
     leading : (input,)
+    deciding : (decided, input)
+        Orthonormal, the leading one first but for its sign.
         Leading direction v of the noise, of length 1; the first direction of switching has a positive sum.
     projection : Estimate, (direction, lag)
         Kernels along v, which is that of the other half of the trajectories.
@@ -238,6 +240,9 @@ class NoiseKernelResult(Result):
     swapped: Null = nulls("switches and controls exchanged", description="energy by chance")
     length: Float[np.ndarray, ""] = axes(unit="steps", description="lag of nine tenths of the energy")
     leading: Float[np.ndarray, " input"] = axes("input", description="leading direction of the noise")
+    deciding: Float[np.ndarray, "decided input"] = axes(
+        "decided", "input", description="all deciding directions of the noise"
+    )
     projection: Estimate = estimates("direction", "lag", description="kernel along the leading direction")
     pair: Shaped[np.ndarray, " pair"] = axes(
         "pair", description="symbols between which switches go both ways"
@@ -418,6 +423,7 @@ def compute_noise_kernel(subject: Subject, settings: NoiseKernelSettings) -> Noi
         swapped=swapped,
         length=np.array(_find_length(energies)),
         leading=leading,
+        deciding=whole.named[1].T,
         projection=kernels.project_across(1, rng=rng, **settings.resampling).as_estimate()[0, ..., 0],
         pair=np.array(names, dtype=str),
         pair_cosine=across.derive(lambda values: _compare_opposite(values[..., 1:, :, :, :], opposite)),
