@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -6,15 +7,17 @@ import torch
 from latches import GAIN
 from planted import FIRING, find_share_of_majority, make_majority, make_triggered_latch
 
+from orbitscope.circuit import carrier_measures as measures
 from orbitscope.circuit import carriers, commitment, noise_kernel, switches
-from orbitscope.circuit.attribution import count_old, find_twins
+from orbitscope.circuit.attribution import DirectedTwins, count_old, find_twins
 from orbitscope.circuit.carriers import CarrierResult, CarrierSettings
 from orbitscope.circuit.concentration import draw_shuffled
 from orbitscope.circuit.symbol_runs import Switches
+from orbitscope.circuit.twins import Twins
 from orbitscope.errors import UndefinedAnalysisError
 from orbitscope.network import build_network
 from orbitscope.results import load_result, save_result
-from orbitscope.statistics import Estimate
+from orbitscope.statistics import Estimate, Null
 from orbitscope.statistics.permutation import compute_permutation_p_value
 from orbitscope.subject import Subject
 
@@ -44,6 +47,9 @@ def test_members_of_planted_groups_are_found(n_up, n_down):
     found = run(network, n_together=max(n_up, n_down))
     assert found.list_carriers() == {"0 → 1": up, "1 → 0": down}
     assert int(found.lead) == 2
+    before, decision, switch = np.moveaxis(found.preactivation, 1, 0)  # triggers fire two steps ahead
+    for d, triggers in enumerate((up, down)):
+        assert (decision[d, triggers] > np.maximum(before, switch)[d, triggers] + 0.5).all()
     assert float(found.share_together.value[0]) == pytest.approx(0.97, abs=0.04)
     assert float(found.matched.p_value) == 1 / 40
     np.testing.assert_allclose(found.n_effective.value[1:], [n_up, n_down], rtol=0.2)
@@ -95,6 +101,7 @@ def test_where_all_have_the_same_influence_all_are_effective():
     assert found.n_effective.low[0] < 9 < found.n_effective.high[0]
     assert float(found.n_different) == pytest.approx(9, abs=0.3)
     assert float(found.effective_share) == pytest.approx(1, abs=0.15)
+    assert float(found.effective_share) == found.n_effective.value[0] / float(found.n_different)
     assert set(np.flatnonzero(found.effect.low[0] > 0.1)) == set(members)
     assert found.list_carriers() == {"0 → 1": [], "1 → 0": []}
     assert "no draws of the null: shuffled copies" in found.status["notes"]
@@ -123,13 +130,102 @@ def test_a_slowed_copy_is_patched_twice_as_far_ahead_and_has_the_same_number():
 
 
 def test_neurons_that_follow_are_not_carriers():
-    """At the half-lead the latch has flipped and its line has not; two steps later its line carries it."""
+    """The outcome is that of the latch four steps before it; six steps before the switch it is as it was."""
     network, members = make_majority(3, delay=4, n_distractors=10)
     found = run(network, n_together=3)
     assert found.list_carriers() == {"0 → 1": members, "1 → 0": members}
     agreement = dict(zip(found.compared.tolist(), found.jaccard.tolist(), strict=True))
-    assert agreement["two halves"] == 1
+    assert agreement["two halves"] == agreement["lead 2"] == 1
+    assert agreement["lead 6"] < 1
     assert float(found.jaccard_by_chance) < 0.3
+
+
+def make_sets():
+    """Shares of the first one and two neurons of three orders and of random ones."""
+    names, sizes = ["effect", "size", "drive", "random"], np.array([1, 2])
+    facts = {"rankings": names, "sizes": sizes, "n_ranked": 10, "n_together": 2}
+    return SimpleNamespace(**facts, find_column=lambda ranking: 2 * ranking + 1)
+
+
+def make_known(n_times=1):
+    """Ten trajectories of three twins, which come again; sets in the order of ``make_sets``, then matched."""
+    levels = np.array([0.1, 0.9, 0.3, 0.8, 0.2, 0.4, 0.1, 0.6, 0.3, 0.7, 0.6, 0.2, 0.85])
+    noise = 0.05 * np.random.default_rng(0).normal(size=(len(levels), 30))
+    gone = levels[:, None] + noise - noise.mean(1, keepdims=True)
+    owner = np.tile(np.arange(30) % 10, n_times)
+    states, none = torch.zeros(1, len(owner), 1), np.zeros(len(owner), dtype=int)
+    twins = Twins((1,), states, states, states, none, none + 1, owner)
+    known = DirectedTwins(twins, np.array([[0], [1]]), none, 10)
+    patched = np.tile(gone, n_times)
+    return known, np.stack([patched, np.broadcast_to(patched[0], patched.shape)])
+
+
+def test_shares_and_the_advantage_by_hand():
+    """Intervals are over trajectories: twins that come again make nothing narrower."""
+    settings = CarrierSettings(n_resamples=50)
+    once, thrice = (
+        measures.bound_shares_of_sets(found, make_sets(), gone, settings, np.random.default_rng(1))
+        for found, gone in (make_known(), make_known(3))
+    )
+    np.testing.assert_allclose(
+        once["share"].value, [[0.25, 0.875], [0.125, 0.375], [0, 0.625], [0.25, 0.75]], atol=1e-12
+    )
+    np.testing.assert_allclose(once["share_together"].value, [0.875, 0.375, 0.625, 0.75])
+    assert once["advantage"].value == pytest.approx(0.875 - 0.625, abs=0.05)  # random neurons are no rule
+    np.testing.assert_allclose(once["n_half"].value, [1.4, np.nan, 1.8, 1.5])
+    for key in ("share", "share_together", "advantage"):
+        for end in ("value", "low", "high"):
+            np.testing.assert_allclose(getattr(once[key], end), getattr(thrice[key], end), atol=1e-12)
+    assert (once["share"].low < once["share"].high).all()
+
+
+def test_the_total_effect_is_a_mean_over_twins_beyond_nothing():
+    settings, rng = CarrierSettings(n_resamples=50), np.random.default_rng(0)
+    found, gone = make_known()
+    total = measures.bound_totals(found, make_sets(), gone, settings, rng)["total_effect"]
+    np.testing.assert_allclose(total.value, [0.8, 0.8])
+    assert 0.75 < float(total.low[0]) < float(total.high[0]) < 0.85
+    gone[0, 1, found.twins.owner == 0] = gone[0, 0, found.twins.owner == 0]
+    total = measures.bound_totals(found, make_sets(), gone, settings, rng)["total_effect"]
+    assert float(total.value[0]) == pytest.approx((gone[0, 1] - gone[0, 0]).mean())
+
+
+def test_agreement_is_with_what_other_leads_choose():
+    """Two of six neurons: both halves share one; another lead is compared across halves."""
+    halves = np.array([[[1, 1, 0, 0, 0, 0]], [[0, 1, 1, 0, 0, 0]]])
+    other = np.array([[[0, 0, 0, 1, 2, 0]], [[3, 4, 0, 0, 0, 0]]])
+    uneven = np.array([[[1, 1, 0, 0, 0, 0]], [[0, 2, 2, 0, 0, 0]]])
+    effects = {0: halves, 1: other, 2: uneven}
+    found = SimpleNamespace(
+        twins=SimpleNamespace(lead=(2, 1, 3)),
+        patch=lambda network, at: SimpleNamespace(
+            measure_in_context=lambda n_contexts: SimpleNamespace(mean=lambda axis: at)
+        ),
+        average=lambda at: effects[at],
+    )
+    own = SimpleNamespace(mean=lambda axis: 0)
+    agreement = measures.compare_orders(
+        None, found, SimpleNamespace(n_together=2), own, 5.0, CarrierSettings(), {}
+    )
+    assert agreement["compared"].tolist() == ["two halves", "lead 1", "lead 3"]
+    np.testing.assert_allclose(agreement["jaccard"], [1 / 3, 1 / 2, 1 / 3])
+    np.testing.assert_allclose(agreement["jaccard_ceiling"], [np.nan, 0, 1 / 3])
+    assert float(agreement["jaccard_by_chance"]) == pytest.approx(2 / (2 * 5 - 2))
+
+
+def test_a_group_needs_an_effect_and_both_nulls():
+    """A p-value of .05, the least that 19 copies can give, is enough."""
+
+    def find(effect, matched, shuffled):
+        nulls = {
+            name: Null(f"{name} sets", 0.5, p) for name, p in (("matched", matched), ("shuffled", shuffled))
+        }
+        return measures.find_problems(Estimate(np.array([effect])), nulls)
+
+    assert find(0.2, 0.05, 0.05) == []
+    assert find(0.08, 0.05, 0.05) == ["patching all neurons changes the outcome by 0.08, < 0.1"]
+    assert find(0.2, 0.051, 0.05) == ["the first neurons carry no more than matched sets (p = 0.051)"]
+    assert find(0.2, 0.05, np.nan) == ["no draws of the null: shuffled sets"]
 
 
 def test_a_placebo_has_no_effect():
@@ -137,6 +233,9 @@ def test_a_placebo_has_no_effect():
     found = run(network, n_shuffles=0)
     assert float(found.placebo.value[0]) == pytest.approx(0, abs=0.06)
     assert found.total_effect.value[0] > 0.85
+    even = found.effect.value.sum(1, keepdims=True) / float(found.n_different)
+    assert (found.limit > 2 * even).any()  # and no group without draws of a null
+    assert not found.is_carrier.any()
 
 
 def test_how_much_is_decided_stands_beside_the_effect():

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from scipy.stats import norm
 from orbitscope.circuit import noise_kernel, switches
 from orbitscope.circuit.noise_kernel import NoiseKernelResult, NoiseKernelSettings
 from orbitscope.circuit.switch_kernels import SwitchKernels
+from orbitscope.circuit.symbol_runs import find_switches
 from orbitscope.errors import UndefinedAnalysisError
 from orbitscope.hmm import HMM
 from orbitscope.results import load_result, save_result
@@ -166,6 +169,40 @@ def test_too_few_switches_are_named_and_results_come_back(single, tmp_path):
     assert "removal[leading,0-1]" in keys
     assert "replay[rest]" in keys
     assert "replay[all_deciding]" not in keys  # one direction: the leading one
+
+
+def choose(n_even, *, time=20, n_odd=40):
+    """So many even and odd trajectories switch from 0 to 1 at a time, as many others stay at 0."""
+    symbols = np.zeros((200, 60), dtype=int)
+    symbols[:, :2] = 1
+    for parity, n in enumerate((n_even, n_odd)):
+        symbols[parity : 2 * n : 2, time:] = 1
+    settings = NoiseKernelSettings(**SMALL)
+    found = SimpleNamespace(symbol=symbols)
+    return noise_kernel._choose_late(found, find_switches(symbols), settings, np.random.default_rng(0))
+
+
+def test_a_direction_needs_enough_switches_in_both_halves():
+    least = noise_kernel.LEAST_IN_HALF
+    events, controls = choose(least)
+    assert np.bincount(events.trajectory % 2).tolist() == [least, 40]
+    assert len(controls[0]) == len(controls[1]) == least + 40
+    with pytest.raises(UndefinedAnalysisError, match=f"≥ {least} switches in even and in odd .* {least - 1}"):
+        choose(least - 1)
+
+
+def test_before_a_switch_there_is_as_much_noise_as_is_looked_at():
+    """Eight lags: the eighth step is the first one that has them."""
+    events, controls = choose(40, time=8)
+    assert set(events.time) == set(controls[1]) == {8}
+    with pytest.raises(UndefinedAnalysisError, match="with a control of equal age, got at most 0"):
+        choose(40, time=7)
+
+
+def test_the_length_is_the_lag_by_which_nine_tenths_have_come():
+    assert noise_kernel._find_length(np.array([6.0, 2.0, 1.0, 1.0])) == 2
+    assert noise_kernel._find_length(np.array([19.0, 0.5, 0.5])) == 0
+    assert np.isnan(noise_kernel._find_length(np.array([1.0, -2.0])))
 
 
 def test_opposite_switches_have_opposite_noise(single):

@@ -215,6 +215,7 @@ def compare_orders(
     found: DirectedTwins,
     sets: NeuronSets,
     effects: Float[np.ndarray, "2 twin neuron"],
+    n_different: float,
     settings: "CarrierSettings",
     noise: dict[str, Any],
 ) -> dict[str, Any]:
@@ -236,7 +237,6 @@ def compare_orders(
         names.append(f"lead {lead}")
         agreements.append(compute_jaccard(halves, other[::-1]).mean())
         ceilings.append(compute_jaccard(other[0], other[1]).mean())
-    n_different = count_different(network, found)
     by_chance = sets.n_together / max(2 * n_different - sets.n_together, sets.n_together)
     return {
         "compared": np.array(names),

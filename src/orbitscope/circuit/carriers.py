@@ -309,7 +309,9 @@ def compute_carriers(subject: Subject, settings: CarrierSettings) -> CarrierResu
         **shares,
         **drawn,
         **measures.describe_signature(network, path, switches, found, sets, (lead + settings.apart, lead, 0)),
-        **measures.compare_orders(network, found, sets, effects, settings, noise),
+        **measures.compare_orders(
+            network, found, sets, effects, float(influence["n_different"]), settings, noise
+        ),
         kind=np.array(KINDS),
         **follow_twins(network, path, found, sets.choose_shown(), n_shown=settings.n_shown, **noise),
     )
