@@ -1,6 +1,6 @@
 """What is measured about carriers: effects, effective numbers, shares of sets, nulls, agreement of orders."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from ..statistics import Estimate, Null, bootstrap_statistic
 from ..statistics.verdicts import ALPHA
 from ..subject import Subject
 from .attribution import DirectedTwins
+from .carrier_settings import CarrierSettings
 from .concentration import LEAST_EFFECT, draw_shuffled
 from .influence import (
     average_all,
@@ -32,15 +33,12 @@ from .neuron_sets import RIVALS, NeuronSets, compare_activity, count_different
 from .signature import MOMENTS, average_preactivation, compare_with_chance, find_signature
 from .symbol_runs import Switches
 
-if TYPE_CHECKING:
-    from .carriers import CarrierSettings
-
 
 def bound_totals(
     found: DirectedTwins,
     sets: NeuronSets,
     gone: Float[np.ndarray, "2 set twin"],
-    settings: "CarrierSettings",
+    settings: CarrierSettings,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
     """Effect of all neurons, that of a placebo, and that of the first neurons of a placebo."""
@@ -63,7 +61,7 @@ def bound_influence(
     effects: Float[np.ndarray, "2 twin neuron"],
     sums: np.ndarray,
     total_effect: Estimate,
-    settings: "CarrierSettings",
+    settings: CarrierSettings,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
     """Effects and effective numbers with their intervals, and the neurons that stand out."""
@@ -109,7 +107,7 @@ def bound_shares_of_sets(
     found: DirectedTwins,
     sets: NeuronSets,
     gone: Float[np.ndarray, "2 set twin"],
-    settings: "CarrierSettings",
+    settings: CarrierSettings,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
     """Shares of the first neurons of each ranking, neurons for half of the effect, and the advantage."""
@@ -145,7 +143,7 @@ def draw_nulls(
     found: DirectedTwins,
     sets: NeuronSets,
     gone: Float[np.ndarray, "2 set twin"],
-    settings: "CarrierSettings",
+    settings: CarrierSettings,
     generator: torch.Generator,
 ) -> dict[str, Any]:
     """Shares of matched sets, and of the first neurons in shuffled copies of the network."""
@@ -216,7 +214,7 @@ def compare_orders(
     sets: NeuronSets,
     effects: Float[np.ndarray, "2 twin neuron"],
     n_different: float,
-    settings: "CarrierSettings",
+    settings: CarrierSettings,
     noise: dict[str, Any],
 ) -> dict[str, Any]:
     """Agreement of the first neurons of both halves: at the half-lead, and at other leads with it.

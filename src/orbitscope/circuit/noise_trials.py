@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ DOSES = (0.25, 0.5, 0.75)
 Basis = Float[np.ndarray, "input direction"]
 
 
+@runtime_checkable
 class TrialSettings(Protocol):
     """What replays and removals read from the settings of their part."""
 
