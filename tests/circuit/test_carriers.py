@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 import torch
 from latches import GAIN
-from planted import FIRING, find_share_of_majority, make_majority, make_triggered_latch
+from planted import FIRING, build_partly, find_share_of_majority, make_majority, make_triggered_latch
 
 from orbitscope.circuit import carrier_measures as measures
 from orbitscope.circuit import carriers, commitment, noise_kernel, switches
 from orbitscope.circuit.attribution import DirectedTwins, count_old, find_twins
 from orbitscope.circuit.carriers import CarrierResult, CarrierSettings
 from orbitscope.circuit.concentration import draw_shuffled
+from orbitscope.circuit.neuron_sets import NeuronSets
 from orbitscope.circuit.symbol_runs import Switches
 from orbitscope.circuit.twins import Twins
 from orbitscope.errors import UndefinedAnalysisError
@@ -143,8 +144,7 @@ def test_neurons_that_follow_are_not_carriers():
 def make_sets():
     """Shares of the first one and two neurons of three orders and of random ones."""
     names, sizes = ["effect", "size", "drive", "random"], np.array([1, 2])
-    facts = {"rankings": names, "sizes": sizes, "n_ranked": 10, "n_together": 2}
-    return SimpleNamespace(**facts, find_column=lambda ranking: 2 * ranking + 1)
+    return build_partly(NeuronSets, rankings=names, sizes=sizes, n_together=2)
 
 
 def make_known(n_times=1):
@@ -190,23 +190,27 @@ def test_the_total_effect_is_a_mean_over_twins_beyond_nothing():
     assert float(total.value[0]) == pytest.approx((gone[0, 1] - gone[0, 0]).mean())
 
 
+class KnownOrders(DirectedTwins):
+    """Effects of each half are known, by the place of the lead."""
+
+    def patch(self, network, at):
+        return SimpleNamespace(measure_in_context=lambda n_contexts: np.full((2, 1, 6), float(at)))
+
+    def average(self, values):
+        return self.known[int(values[0, 0])]
+
+
 def test_agreement_is_with_what_other_leads_choose():
     """Two of six neurons: both halves share one; another lead is compared across halves."""
-    halves = np.array([[[1, 1, 0, 0, 0, 0]], [[0, 1, 1, 0, 0, 0]]])
-    other = np.array([[[0, 0, 0, 1, 2, 0]], [[3, 4, 0, 0, 0, 0]]])
-    uneven = np.array([[[1, 1, 0, 0, 0, 0]], [[0, 2, 2, 0, 0, 0]]])
-    effects = {0: halves, 1: other, 2: uneven}
-    found = SimpleNamespace(
-        twins=SimpleNamespace(lead=(2, 1, 3)),
-        patch=lambda network, at: SimpleNamespace(
-            measure_in_context=lambda n_contexts: SimpleNamespace(mean=lambda axis: at)
-        ),
-        average=lambda at: effects[at],
+    halves = np.array([[[1, 1, 0, 0, 0, 0]], [[0, 1, 1, 0, 0, 0]]], dtype=float)
+    other = np.array([[[0, 0, 0, 1, 2, 0]], [[3, 4, 0, 0, 0, 0]]], dtype=float)
+    uneven = np.array([[[1, 1, 0, 0, 0, 0]], [[0, 2, 2, 0, 0, 0]]], dtype=float)
+    found = build_partly(
+        KnownOrders, twins=build_partly(Twins, lead=(2, 1, 3)), known=(halves, other, uneven)
     )
-    own = SimpleNamespace(mean=lambda axis: 0)
-    agreement = measures.compare_orders(
-        None, found, SimpleNamespace(n_together=2), own, 5.0, CarrierSettings(), {}
-    )
+    network = build_network(2, hidden_size=6, input_size=1, generator=torch.Generator())
+    sets, own = build_partly(NeuronSets, n_together=2), np.zeros((2, 1, 6))
+    agreement = measures.compare_orders(network, found, sets, own, 5.0, CarrierSettings(), {})
     assert agreement["compared"].tolist() == ["two halves", "lead 1", "lead 3"]
     np.testing.assert_allclose(agreement["jaccard"], [1 / 3, 1 / 2, 1 / 3])
     np.testing.assert_allclose(agreement["jaccard_ceiling"], [np.nan, 0, 1 / 3])

@@ -1,5 +1,4 @@
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +7,8 @@ import torch
 from orbitscope.circuit.attribution import DirectedTwins
 from orbitscope.circuit.concentration import LEAST_EFFECT, choose_lead, measure_share
 from orbitscope.circuit.twins import Twins
+from orbitscope.network import build_network
+from orbitscope.subject import Subject
 
 N_NEURONS = 5
 
@@ -31,7 +32,7 @@ def make_found(owner, direction, effect):
 
 
 def measure(found, chosen):
-    own = SimpleNamespace(network=None, noise_std=1.0)
+    own = Subject(build_network(2, hidden_size=N_NEURONS, input_size=1, generator=torch.Generator()))
     return measure_share(own, found, chosen, 10, generator=torch.Generator())
 
 

@@ -121,7 +121,7 @@ def test_limits_exist_where_trajectories_have_unequal_numbers_of_twins():
     owner = np.repeat(np.arange(10), [3, 1, 8, 2, 2, 4, 1, 1, 4, 6])
     values = rng.normal(size=(len(owner), 20))
     sums = influence.sum_by_unit(values, owner, np.zeros(len(owner), int), n_units=10, n_directions=1)
-    limit, _ = influence.find_standing_out(sums, 20, confidence=0.95, rng=rng)
+    limit, _ = influence.find_standing_out(sums, 20.0, confidence=0.95, rng=rng)
     assert np.isfinite(limit).all()
 
 
@@ -154,7 +154,7 @@ def test_all_limits_hold_at_once(n_neurons):
     n_held = 0
     for _ in range(400):
         sums = draw_sums(effects, noise=2.0, n_units=60, rng=rng)
-        limit, _ = influence.find_standing_out(sums, n_neurons, confidence=0.95, rng=rng)
+        limit, _ = influence.find_standing_out(sums, float(n_neurons), confidence=0.95, rng=rng)
         n_held += (limit <= effects).all()
     assert n_held >= FEWEST_IN_400
     assert n_held < 400  # not so wide that nothing is ever found
@@ -165,7 +165,7 @@ def test_what_stands_out_is_above_two_even_shares():
     effects = np.array([[0.5, 0.19, 0.19, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02, 0, 0, 0]])
     rng = np.random.default_rng(0)
     _, found = influence.find_standing_out(
-        draw_sums(effects, noise=0.05, rng=rng), 10, confidence=0.95, rng=rng
+        draw_sums(effects, noise=0.05, rng=rng), 10.0, confidence=0.95, rng=rng
     )
     assert np.flatnonzero(found[0]).tolist() == [0]
 
@@ -178,7 +178,7 @@ def test_what_is_large_but_uncertain_does_not_stand_out():
     centred = sums.copy()
     centred[..., :-1] += sums[..., -1:] * (effects - influence.average_all(sums.sum(0)))
     np.testing.assert_allclose(influence.average_all(centred.sum(0)), effects)
-    _, found = influence.find_standing_out(centred, 10, confidence=0.95, rng=rng)
+    _, found = influence.find_standing_out(centred, 10.0, confidence=0.95, rng=rng)
     assert not found.any()
 
 
@@ -187,7 +187,7 @@ def test_where_all_together_do_nothing_none_stands_out():
     effects = np.array([[0.5, -0.4, -0.4, 0.0], [0.5, 0.0, 0.0, 0.0]])
     rng = np.random.default_rng(0)
     _, found = influence.find_standing_out(
-        draw_sums(effects, noise=0.01, rng=rng), 4, confidence=0.95, rng=rng
+        draw_sums(effects, noise=0.01, rng=rng), 4.0, confidence=0.95, rng=rng
     )
     np.testing.assert_array_equal(found, [[False] * 4, [True] + [False] * 3])
 
@@ -198,7 +198,7 @@ def test_trajectories_without_twins_make_no_limit_narrower():
     sums = draw_sums(np.zeros((1, 3)), noise=1.0, n_units=6, rng=rng)
     more = np.concatenate([sums, np.zeros((500, *sums.shape[1:]))])
     few, many = (
-        influence.find_standing_out(s, 3, confidence=0.95, rng=np.random.default_rng(1))[0]
+        influence.find_standing_out(s, 3.0, confidence=0.95, rng=np.random.default_rng(1))[0]
         for s in (sums, more)
     )
     effects = influence.average_all(sums.sum(0))

@@ -1,14 +1,14 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
 from latches import make_driven_latches, make_gated_latch, make_latch, start_saturated
+from planted import build_partly
 from scipy.stats import norm
 
 from orbitscope.circuit import noise_kernel, switches
 from orbitscope.circuit.noise_kernel import NoiseKernelResult, NoiseKernelSettings
 from orbitscope.circuit.switch_kernels import SwitchKernels
+from orbitscope.circuit.switches import SwitchResult
 from orbitscope.circuit.symbol_runs import find_switches
 from orbitscope.errors import UndefinedAnalysisError
 from orbitscope.hmm import HMM
@@ -178,7 +178,7 @@ def choose(n_even, *, time=20, n_odd=40):
     for parity, n in enumerate((n_even, n_odd)):
         symbols[parity : 2 * n : 2, time:] = 1
     settings = NoiseKernelSettings(**SMALL)
-    found = SimpleNamespace(symbol=symbols)
+    found = build_partly(SwitchResult, symbol=symbols)
     return noise_kernel._choose_late(found, find_switches(symbols), settings, np.random.default_rng(0))
 
 

@@ -1,12 +1,14 @@
 import itertools
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from known_networks import make_linear
+from planted import build_partly
 
 from orbitscope.circuit import carrier_measures, signature
+from orbitscope.circuit.attribution import DirectedTwins
+from orbitscope.circuit.neuron_sets import NeuronSets
 from orbitscope.circuit.symbol_runs import find_switches
 from orbitscope.dynamics.driving.driven_states import DrivenPath, run_driven
 from orbitscope.network import build_network
@@ -71,10 +73,11 @@ def test_switches_after_short_runs_are_left_out():
 
 
 def describe(network, path, switches, first):
-    pairs = SimpleNamespace(pairs=np.array([[0], [1]]))
+    found = build_partly(DirectedTwins, pairs=np.array([[0], [1]]))
     matched = np.zeros((0, 2, *first.shape), dtype=bool)
-    sets = SimpleNamespace(first=first, is_different=np.ones(first.shape[1], dtype=bool), matched=matched)
-    return carrier_measures.describe_signature(network, path, switches, pairs, sets, (4, 2, 0))
+    different = np.ones(first.shape[1], dtype=bool)
+    sets = build_partly(NeuronSets, first=first, is_different=different, matched=matched)
+    return carrier_measures.describe_signature(network, path, switches, found, sets, (4, 2, 0))
 
 
 def test_the_opposite_course_is_counted_by_itself():

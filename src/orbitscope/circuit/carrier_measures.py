@@ -98,7 +98,7 @@ def bound_influence(
     }
 
 
-def _leave_out(found: Estimate, is_there: np.ndarray) -> Estimate:
+def _leave_out(found: Estimate, is_there: np.ndarray | np.bool_ | bool) -> Estimate:
     """NaN where patching all neurons does next to nothing."""
     return Estimate(*(np.where(is_there, x, np.nan) for x in (found.value, found.low, found.high)))
 
@@ -135,7 +135,7 @@ def bound_shares_of_sets(
         "share_together": bounded.derive(lambda values: values[..., columns]),
         "advantage": bounded.derive(lambda values: values[..., -1]),
     }
-    return {name: _leave_out(value, np.array(is_there)) for name, value in measured.items()}
+    return {name: _leave_out(value, is_there) for name, value in measured.items()}
 
 
 def draw_nulls(
