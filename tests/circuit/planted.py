@@ -7,6 +7,14 @@ from scipy.stats import norm
 
 from orbitscope.network import build_network
 
+
+def build_partly(kind, **facts):
+    """An object of a class with some of its attributes alone."""
+    made = kind.__new__(kind)
+    made.__dict__.update(facts)
+    return made
+
+
 FIRING = 2.4
 """Drive of all triggers of one kind together, in units of the latch: more than .42 of them flip it."""
 

@@ -60,7 +60,7 @@ def test_noise_does_not_make_few_neurons_of_many():
     drawn = [draw_sums(effects, noise=1.0, shared=0.0, rng=rng).sum(0) for _ in range(400)]
     found = np.array([influence.measure_concentration(sums)[0] for sums in drawn])
     error = found.std() / np.sqrt(len(found))
-    assert found.mean() == pytest.approx(0.02, abs=4 * error)
+    assert found.mean() / 0.02 == pytest.approx(1, abs=5 * error / 0.02)
     assert error < 0.001
 
 
@@ -112,7 +112,7 @@ def test_noise_of_contexts_does_not_change_the_number_of_a_switch():
             n_directions=1,
         )
         found.append(influence.measure_in_each(sums.sum(0))[0])
-    assert np.mean(found) == pytest.approx(0.1, abs=4 * np.std(found) / 10)
+    assert np.mean(found) == pytest.approx(0.1, abs=5 * np.std(found) / 10)
     assert np.std(found) < 0.02
 
 
@@ -121,7 +121,7 @@ def test_limits_exist_where_trajectories_have_unequal_numbers_of_twins():
     owner = np.repeat(np.arange(10), [3, 1, 8, 2, 2, 4, 1, 1, 4, 6])
     values = rng.normal(size=(len(owner), 20))
     sums = influence.sum_by_unit(values, owner, np.zeros(len(owner), int), n_units=10, n_directions=1)
-    limit, _ = influence.find_standing_out(sums, 20, confidence=0.95, rng=rng)
+    limit, _ = influence.find_standing_out(sums, 20.0, confidence=0.95, rng=rng)
     assert np.isfinite(limit).all()
 
 
@@ -154,7 +154,7 @@ def test_all_limits_hold_at_once(n_neurons):
     n_held = 0
     for _ in range(400):
         sums = draw_sums(effects, noise=2.0, n_units=60, rng=rng)
-        limit, _ = influence.find_standing_out(sums, n_neurons, confidence=0.95, rng=rng)
+        limit, _ = influence.find_standing_out(sums, float(n_neurons), confidence=0.95, rng=rng)
         n_held += (limit <= effects).all()
     assert n_held >= FEWEST_IN_400
     assert n_held < 400  # not so wide that nothing is ever found
@@ -165,7 +165,7 @@ def test_what_stands_out_is_above_two_even_shares():
     effects = np.array([[0.5, 0.19, 0.19, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02, 0, 0, 0]])
     rng = np.random.default_rng(0)
     _, found = influence.find_standing_out(
-        draw_sums(effects, noise=0.05, rng=rng), 10, confidence=0.95, rng=rng
+        draw_sums(effects, noise=0.05, rng=rng), 10.0, confidence=0.95, rng=rng
     )
     assert np.flatnonzero(found[0]).tolist() == [0]
 
@@ -178,7 +178,7 @@ def test_what_is_large_but_uncertain_does_not_stand_out():
     centred = sums.copy()
     centred[..., :-1] += sums[..., -1:] * (effects - influence.average_all(sums.sum(0)))
     np.testing.assert_allclose(influence.average_all(centred.sum(0)), effects)
-    _, found = influence.find_standing_out(centred, 10, confidence=0.95, rng=rng)
+    _, found = influence.find_standing_out(centred, 10.0, confidence=0.95, rng=rng)
     assert not found.any()
 
 
@@ -187,22 +187,25 @@ def test_where_all_together_do_nothing_none_stands_out():
     effects = np.array([[0.5, -0.4, -0.4, 0.0], [0.5, 0.0, 0.0, 0.0]])
     rng = np.random.default_rng(0)
     _, found = influence.find_standing_out(
-        draw_sums(effects, noise=0.01, rng=rng), 4, confidence=0.95, rng=rng
+        draw_sums(effects, noise=0.01, rng=rng), 4.0, confidence=0.95, rng=rng
     )
     np.testing.assert_array_equal(found, [[False] * 4, [True] + [False] * 3])
 
 
 def test_trajectories_without_twins_make_no_limit_narrower():
-    """Six trajectories bound no more with 500 empty ones beside them."""
+    """Six trajectories bound no more with 500 empty ones beside them.
+
+    They have 64 patterns of signs, so that a limit of random ones moves by 8 %: the mean of twenty by 2 %.
+    """
     rng = np.random.default_rng(0)
     sums = draw_sums(np.zeros((1, 3)), noise=1.0, n_units=6, rng=rng)
     more = np.concatenate([sums, np.zeros((500, *sums.shape[1:]))])
     few, many = (
-        influence.find_standing_out(s, 3, confidence=0.95, rng=np.random.default_rng(1))[0]
+        np.mean([influence.find_standing_out(s, 3.0, confidence=0.95, rng=rng)[0] for _ in range(20)], axis=0)
         for s in (sums, more)
     )
     effects = influence.average_all(sums.sum(0))
-    np.testing.assert_allclose(many - effects, few - effects, rtol=0.25)
+    np.testing.assert_allclose(many - effects, few - effects, rtol=0.1)
 
 
 def test_orders_fall_and_ties_keep_their_place():
@@ -217,9 +220,11 @@ def test_jaccard_by_hand():
 
 
 def test_matched_sets_are_others_with_nearly_the_same_features():
+    """Six of the upper tenth of 600, beside which there are others like them."""
     rng = np.random.default_rng(0)
-    features = rng.normal(size=(2, 60, 2))
-    chosen = influence.choose_first(influence.rank(features.sum(-1)), 6)
+    features = rng.normal(size=(2, 600, 2))
+    chosen = np.zeros((2, 600), dtype=bool)
+    np.put_along_axis(chosen, influence.rank(features.sum(-1))[:, :60:10], True, axis=1)
     sets = influence.draw_matched_sets(chosen, features, n_sets=200, n_nearest=8, rng=rng)
     assert not (sets & chosen).any()
     assert (sets.sum(-1) == 6).all()
@@ -227,7 +232,7 @@ def test_matched_sets_are_others_with_nearly_the_same_features():
         mean = features[d][chosen[d]].mean()
         matched = np.mean([features[d][row].mean() for row in sets[:, d]])
         assert features[d][~chosen[d]].mean() < 0.2 * matched
-        assert matched == pytest.approx(mean, rel=0.7)
+        assert matched == pytest.approx(mean, rel=0.4)
     assert len(np.unique(sets[:, 0], axis=0)) > 150
 
 

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import torch
 from known_networks import make_linear
+from planted import build_partly
 
-from orbitscope.circuit import signature
+from orbitscope.circuit import carrier_measures, signature
+from orbitscope.circuit.attribution import DirectedTwins
+from orbitscope.circuit.neuron_sets import NeuronSets
 from orbitscope.circuit.symbol_runs import find_switches
 from orbitscope.dynamics.driving.driven_states import DrivenPath, run_driven
 from orbitscope.network import build_network
@@ -69,6 +72,29 @@ def test_switches_after_short_runs_are_left_out():
     assert np.isnan(found[1]).all()
 
 
+def describe(network, path, switches, first):
+    found = build_partly(DirectedTwins, pairs=np.array([[0], [1]]))
+    matched = np.zeros((0, 2, *first.shape), dtype=bool)
+    different = np.ones(first.shape[1], dtype=bool)
+    sets = build_partly(NeuronSets, first=first, is_different=different, matched=matched)
+    return carrier_measures.describe_signature(network, path, switches, found, sets, (4, 2, 0))
+
+
+def test_the_opposite_course_is_counted_by_itself():
+    """Neuron 0 has the signature, neuron 1 the opposite; both are among the first three of six."""
+    network = make_copier(6)
+    symbols = np.zeros((80, 40), dtype=int)
+    symbols[:, :5] = symbols[:, 20:] = 1
+    path, switches = make_path(network, symbols)
+    path.noise[..., 1] = -path.noise[..., 0]
+    found = describe(network, path, switches, np.array([[True] * 3 + [False] * 3]))
+    np.testing.assert_array_equal(found["has_signature"], [[1, 0, 0, 0, 0, 0]])
+    np.testing.assert_allclose([found["signature"], found["mirrored"]], [[1 / 3]] * 2)
+    np.testing.assert_allclose([found["random_sets"].p_value, found["mirrored_sets"].p_value], [[1 / 2]] * 2)
+    found = describe(network, path, switches, np.array([[False, True, True] + [False] * 3]))
+    np.testing.assert_allclose([found["signature"], found["mirrored"]], [[0], [1 / 2]])
+
+
 @pytest.mark.parametrize(
     ("values", "is_found"),
     [
@@ -105,3 +131,9 @@ def test_a_cell_without_preactivation_has_no_signature():
         network, path, find_switches(symbols), np.array([[0], [1]]), (4, 2, 0)
     )
     assert np.isnan(found).all()
+    shares = describe(network, path, find_switches(symbols), np.array([[True, False]]))
+    for share in ("signature", "mirrored"):
+        assert np.isnan(shares[share]).all()
+    for null in ("random_sets", "mirrored_sets"):
+        assert np.isnan(shares[null].quantile).all()
+        assert np.isnan(shares[null].p_value).all()

@@ -1,6 +1,6 @@
 """What is measured about carriers: effects, effective numbers, shares of sets, nulls, agreement of orders."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from ..statistics import Estimate, Null, bootstrap_statistic
 from ..statistics.verdicts import ALPHA
 from ..subject import Subject
 from .attribution import DirectedTwins
+from .carrier_settings import CarrierSettings
 from .concentration import LEAST_EFFECT, draw_shuffled
 from .influence import (
     average_all,
@@ -32,15 +33,12 @@ from .neuron_sets import RIVALS, NeuronSets, compare_activity, count_different
 from .signature import MOMENTS, average_preactivation, compare_with_chance, find_signature
 from .symbol_runs import Switches
 
-if TYPE_CHECKING:
-    from .carriers import CarrierSettings
-
 
 def bound_totals(
     found: DirectedTwins,
     sets: NeuronSets,
     gone: Float[np.ndarray, "2 set twin"],
-    settings: "CarrierSettings",
+    settings: CarrierSettings,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
     """Effect of all neurons, that of a placebo, and that of the first neurons of a placebo."""
@@ -63,7 +61,7 @@ def bound_influence(
     effects: Float[np.ndarray, "2 twin neuron"],
     sums: np.ndarray,
     total_effect: Estimate,
-    settings: "CarrierSettings",
+    settings: CarrierSettings,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
     """Effects and effective numbers with their intervals, and the neurons that stand out."""
@@ -100,7 +98,7 @@ def bound_influence(
     }
 
 
-def _leave_out(found: Estimate, is_there: np.ndarray) -> Estimate:
+def _leave_out(found: Estimate, is_there: np.ndarray | np.bool_ | bool) -> Estimate:
     """NaN where patching all neurons does next to nothing."""
     return Estimate(*(np.where(is_there, x, np.nan) for x in (found.value, found.low, found.high)))
 
@@ -109,7 +107,7 @@ def bound_shares_of_sets(
     found: DirectedTwins,
     sets: NeuronSets,
     gone: Float[np.ndarray, "2 set twin"],
-    settings: "CarrierSettings",
+    settings: CarrierSettings,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
     """Shares of the first neurons of each ranking, neurons for half of the effect, and the advantage."""
@@ -137,7 +135,7 @@ def bound_shares_of_sets(
         "share_together": bounded.derive(lambda values: values[..., columns]),
         "advantage": bounded.derive(lambda values: values[..., -1]),
     }
-    return {name: _leave_out(value, np.array(is_there)) for name, value in measured.items()}
+    return {name: _leave_out(value, is_there) for name, value in measured.items()}
 
 
 def draw_nulls(
@@ -145,7 +143,7 @@ def draw_nulls(
     found: DirectedTwins,
     sets: NeuronSets,
     gone: Float[np.ndarray, "2 set twin"],
-    settings: "CarrierSettings",
+    settings: CarrierSettings,
     generator: torch.Generator,
 ) -> dict[str, Any]:
     """Shares of matched sets, and of the first neurons in shuffled copies of the network."""
@@ -215,7 +213,8 @@ def compare_orders(
     found: DirectedTwins,
     sets: NeuronSets,
     effects: Float[np.ndarray, "2 twin neuron"],
-    settings: "CarrierSettings",
+    n_different: float,
+    settings: CarrierSettings,
     noise: dict[str, Any],
 ) -> dict[str, Any]:
     """Agreement of the first neurons of both halves: at the half-lead, and at other leads with it.
@@ -236,7 +235,6 @@ def compare_orders(
         names.append(f"lead {lead}")
         agreements.append(compute_jaccard(halves, other[::-1]).mean())
         ceilings.append(compute_jaccard(other[0], other[1]).mean())
-    n_different = count_different(network, found)
     by_chance = sets.n_together / max(2 * n_different - sets.n_together, sets.n_together)
     return {
         "compared": np.array(names),

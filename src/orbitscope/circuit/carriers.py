@@ -4,11 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
-from pydantic import Field
 
 from ..network import spawn_rng
 from ..part import Part
-from ..part_settings import Resampling, Rollouts
 from ..quantity import Quantity, Reference, known_value
 from ..results import Result, axes, estimates, nulls
 from ..statistics import Estimate, Null
@@ -17,6 +15,7 @@ from ..subject import Subject
 from . import carrier_measures as measures
 from .attribution import DirectedTwins, count_old, find_twins, list_left_out, name_directions
 from .carrier_definitions import DEFINITIONS
+from .carrier_settings import CarrierSettings as CarrierSettings
 from .concentration import choose_lead
 from .influence import STANDS_OUT
 from .neuron_sets import NeuronSets, find_drive
@@ -30,24 +29,6 @@ _ORDER_IN_WORDS = {
     "drive": "by drive of the deciding noise",
     "random": "at random",
 }
-
-
-class CarrierSettings(Resampling):
-    """Settings of the part ``carriers``."""
-
-    n_twins: int = Field(default=400, ge=60, description="switches with twins, of all directions")
-    apart: int = Field(default=10, ge=1, description="steps from the common state of twins to the first lead")
-    n_tries: int = Field(default=30, ge=2, description="paths that are tried for each twin that stays")
-    n_contexts: int = Field(
-        default=250, ge=2, multiple_of=2, description="random sets of patched neurons for each twin"
-    )
-    n_rollouts: Rollouts = 6
-    n_together: int = Field(default=12, ge=1, description="neurons of the sets that are compared")
-    n_matched: int = Field(default=39, ge=19, description="random sets matched in activity and readout")
-    n_shown: int = Field(default=16, ge=1, description="twins of each direction whose paths are kept")
-    n_shuffles: int = Field(
-        default=19, ge=0, description="copies with shuffled weights: 0 for none, else ≥ 19"
-    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -315,7 +296,9 @@ def compute_carriers(subject: Subject, settings: CarrierSettings) -> CarrierResu
         **shares,
         **drawn,
         **measures.describe_signature(network, path, switches, found, sets, (lead + settings.apart, lead, 0)),
-        **measures.compare_orders(network, found, sets, effects, settings, noise),
+        **measures.compare_orders(
+            network, found, sets, effects, float(influence["n_different"]), settings, noise
+        ),
         kind=np.array(KINDS),
         **follow_twins(network, path, found, sets.choose_shown(), n_shown=settings.n_shown, **noise),
     )

@@ -137,8 +137,9 @@ def find_half_size(
 def divide_by_all(sums: Float[np.ndarray, "batch set"]) -> Float[np.ndarray, "batch share"]:
     """Effect of each set over that of all neurons. The first two sets are no neuron and all of them."""
     none, everything, sets = sums[:, :1], sums[:, 1:2], sums[:, 2:]
+    effect = everything - none
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (sets - none) / (everything - none)
+        return np.where(effect != 0, (sets - none) / effect, np.nan)
 
 
 def find_standing_out(

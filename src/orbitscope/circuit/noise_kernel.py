@@ -436,7 +436,7 @@ def compute_noise_kernel(subject: Subject, settings: NoiseKernelSettings) -> Noi
         replay=replays.named,
         removal=removals.named,
         rate_without=removals.rate,
-        occupancy=removals.occupancy.value[0],
+        occupancy=np.array(removals.occupancy.value[0]),
         occupancy_without=removals.occupancy[1:],
         replay_equal=replays.equal,
         removal_equal=removals.equal,

@@ -126,7 +126,7 @@ def replay_parts(
     network: NoiseRNN,
     start: Float[Tensor, "event state"],
     noise: Float[Tensor, "time event input"],
-    bases: Sequence[Float[np.ndarray, "input direction"]],
+    bases: Sequence[Float[np.ndarray, "input _"]],
     origin: Integer[Tensor, " event"],
     *,
     n_after: int,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -23,9 +23,10 @@ LEAST_EFFECT = 0.1
 DOSES = (0.25, 0.5, 0.75)
 """Shares of the leading direction that are taken away, beside none and all of it."""
 
-Basis = Float[np.ndarray, "input direction"]
+Basis = Float[np.ndarray, "input _"]
 
 
+@runtime_checkable
 class TrialSettings(Protocol):
     """What replays and removals read from the settings of their part."""
 
@@ -116,7 +117,8 @@ def measure_replays(
         return Replays(none.named, none.equal, note)
 
     folds = chosen.trajectory % len(by_fold)
-    jobs = [(fold, np.flatnonzero(folds == fold), fork_generator(generator)) for fold in np.unique(folds)]
+    present = np.unique(folds).tolist()
+    jobs = [(fold, np.flatnonzero(folds == fold), fork_generator(generator)) for fold in present]
 
     def run(job: tuple[int, np.ndarray, torch.Generator]) -> np.ndarray:
         fold, rows, source = job

@@ -104,7 +104,7 @@ class Patches:
     def _run(
         self,
         rows: np.ndarray,
-        is_patched: Bool[Tensor, "row neuron"],
+        is_patched: Bool[Tensor, "mask neuron"],
         noise: Float[Tensor, "time row input"],
     ) -> Float[Tensor, " row"]:
         """Whether the old symbol is gone at the outcome, in each rollout of each of these twins in turn."""

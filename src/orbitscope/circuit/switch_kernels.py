@@ -67,7 +67,7 @@ class SwitchKernels:
 
     def find_modes(
         self, chosen: Bool[np.ndarray, " event"] | None = None
-    ) -> tuple[Float[np.ndarray, "mode input"], Float[np.ndarray, " mode"]]:
+    ) -> tuple[Float[np.ndarray, "mode input"], Float[np.ndarray, " value"]]:
         """Right singular vectors of the kernels of some switches, by default of all, and singular values.
 
         Kernels are weighted by the root of their numbers of switches, so that all have the same noise. Those
