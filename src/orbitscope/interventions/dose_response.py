@@ -1,19 +1,19 @@
 """Dose-response: switching when carriers, or the deciding noise, are turned down or up."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int, Shaped
 from pydantic import Field
 
 from ..circuit.noise_subspaces import UNBOUNDED
 from ..circuit.noise_trials import count_steps, count_switches
-from ..circuit.switches import drive_switches
-from ..dynamics.orbit.orbit_plane import OrbitPlane, find_symbol_direction, fit_orbit_plane
+from ..circuit.switches import replay_switches
+from ..dynamics.driving.driven_states import DrivenPath
+from ..dynamics.orbit.orbit_plane import find_symbol_direction, fit_orbit_plane
 from ..errors import UndefinedAnalysisError
-from ..network import NoiseRNN, intervene, spawn_rng
+from ..network import NoiseRNN, spawn_rng
 from ..part import Part
 from ..part_settings import Drive, Resampling
 from ..quantity import Quantity, known_value
@@ -37,7 +37,9 @@ _SHOWN = (0.0, 2.0)
 class InterventionSettings(Drive, Resampling):
     """Settings of the part ``interventions``."""
 
-    n_trajectories: int = Field(default=50, ge=2, description="independent trajectories: the units of intervals")
+    n_trajectories: int = Field(
+        default=50, ge=2, description="independent trajectories: the units of intervals"
+    )
     n_steps: int = Field(default=400, ge=1, description="steps of each trajectory")
     burn_in: int = Field(default=200, ge=0, description="steps before these")
     n_doses: int = Field(default=11, ge=3, description="gains from 0 to 2, evenly; odd, so that 1 is one")
@@ -75,7 +77,9 @@ class DoseResponse(Result):
     hazard: Estimate = estimates("target", "dose", "direction", description="hazard over that of the intact")
     rate: Estimate = estimates("target", "dose", description="rate of all switches over that of the intact")
     occupancy: Estimate = estimates("target", "dose", description="share of the most frequent symbol")
-    overshoot: Estimate = estimates("target", "dose", unit="sd", description="radius beyond that of the intact")
+    overshoot: Estimate = estimates(
+        "target", "dose", unit="sd", description="radius beyond that of the intact"
+    )
     trapped: Shaped[np.ndarray, " target"] = axes("target", description="whether switching ends without it")
     control_hazard: Float[np.ndarray, "control dose direction"] = axes(
         "control", "dose", "direction", description="hazard ratio of random sets of neurons"
@@ -87,11 +91,15 @@ class DoseResponse(Result):
         """Whether each target traps; hazards, rate, occupancy and overshoot at the extreme doses; subsets."""
         quantities = []
         for t, name in enumerate(self.target.tolist()):
-            quantities.append(DEFINITIONS["trapped"].measure(index=name, name=name, word=str(self.trapped[t])))
+            quantities.append(
+                DEFINITIONS["trapped"].measure(index=name, name=name, word=str(self.trapped[t]))
+            )
             for dose in _SHOWN:
                 quantities += self._list_at(t, int(np.abs(self.dose - dose).argmin()))
         for pool, share in zip(self.pool.tolist(), self.trapping_subsets.tolist(), strict=True):
-            quantities.append(DEFINITIONS["trapping_subsets"].measure(share, pool, name=pool.replace("_", " ")))
+            quantities.append(
+                DEFINITIONS["trapping_subsets"].measure(share, pool, name=pool.replace("_", " "))
+            )
         return quantities
 
     def _list_at(self, t: int, at: int) -> list[Quantity]:
@@ -100,7 +108,9 @@ class DoseResponse(Result):
         one = known_value("intact", 1.0)
         hazards = [
             DEFINITIONS["hazard"].measure(
-                self.hazard[t, at, d], f"{index},{self.origin[d]}-{self.target_symbol[d]}", name=f"{words}, {name}",
+                self.hazard[t, at, d],
+                f"{index},{self.origin[d]}-{self.target_symbol[d]}",
+                name=f"{words}, {name}",
                 beside=one,
             )
             for d, name in enumerate(self.direction.tolist())
@@ -130,8 +140,7 @@ def compute_interventions(subject: Subject, settings: InterventionSettings) -> D
         raise UndefinedAnalysisError("it needs carriers or deciding noise, and none was found.")
     generator = subject.start_generator("interventions")
     rng, network = spawn_rng(generator), subject.network
-    found = subject.found["switches"]
-    path = drive_switches(subject, found.read_drive())
+    path, _ = replay_switches(subject)
     plane = fit_orbit_plane(network.show_hidden(path.states), find_symbol_direction(network))
 
     doses = np.linspace(0.0, 2.0, settings.n_doses)
@@ -155,7 +164,7 @@ def compute_interventions(subject: Subject, settings: InterventionSettings) -> D
     return _summarise(subject, settings, runs, targets, doses, list(pools), rng)
 
 
-def _find_active(network: NoiseRNN, path: Any) -> np.ndarray:
+def _find_active(network: NoiseRNN, path: DrivenPath) -> np.ndarray:
     """Neurons whose activity varies."""
     return network.show_hidden(path.states).flatten(0, 1).std(0).cpu().numpy() > 0
 
@@ -209,7 +218,7 @@ def _summarise(
     n_lost = int(is_unbounded.sum())
     return DoseResponse(
         settings=subject.record(settings) | {"trapped": TRAPPED},
-        status={"notes": [f"in {n_lost} of {len(networks_of(runs))} runs activity has no bound"] if n_lost else []},
+        status={"notes": [f"in {n_lost} of {len(runs.symbol)} runs activity has no bound"] if n_lost else []},
         target=np.array([target.name for target in targets]),
         target_size=np.array([target.size for target in targets]),
         dose=doses,
@@ -225,3 +234,71 @@ def _summarise(
         pool=np.array(pools),
         trapping_subsets=does_trap.mean(1) if settings.n_subsets else np.full(len(pools), np.nan),
     )
+
+
+def _bound(
+    sums: np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    settings: InterventionSettings,
+    rng: np.random.Generator,
+) -> Estimate:
+    """Statistic of sums over trajectories; NaN where some resamples leave it undefined."""
+
+    def measure(total: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return statistic(total)
+
+    found = bootstrap_statistic(sums, measure, rng=rng, **settings.resampling).as_estimate()
+    is_known = np.isfinite(found.low) & np.isfinite(found.high)
+    return Estimate(*(np.where(is_known, x, np.nan) for x in (found.value, found.low, found.high)))
+
+
+def _divide_by_intact(values: Float[np.ndarray, "batch run *rest"]) -> Float[np.ndarray, "batch run *rest"]:
+    """Every run over the first, which is the intact network; NaN where that is 0."""
+    return np.where(values[:, :1] > 0, values / values[:, :1], np.nan)
+
+
+def _leave_out(found: Estimate, is_unbounded: np.ndarray) -> Estimate:
+    """NaN where activity has no bound."""
+    return Estimate(*(np.where(is_unbounded, np.nan, x) for x in (found.value, found.low, found.high)))
+
+
+def _reshape(found: Estimate, shape: tuple[int, ...]) -> Estimate:
+    return Estimate(*(x.reshape(shape) for x in (found.value, found.low, found.high)))
+
+
+def judge_trap(hazard: Estimate) -> str:
+    """Whether switching has ended in every direction, in some, or in none, by the upper limits.
+
+    A direction whose hazard is undefined, because its symbol is not visited any more, counts as ended if
+    another one has: the network has left that symbol for good.
+    """
+    is_known = np.isfinite(hazard.high)
+    if not is_known.any():
+        return "undefined"
+    has_ended = hazard.high[is_known] < TRAPPED
+    if not has_ended.any():
+        return "no"
+    return "both ways" if has_ended.all() and is_known.all() else "one way"
+
+
+PART = Part(
+    name="interventions",
+    question="what becomes of switching when carriers, or the deciding noise, are turned down or up?",
+    result=DoseResponse,
+    settings=InterventionSettings,
+    compute=compute_interventions,
+    definitions=DEFINITIONS,
+    seconds=20.0,
+    quick={
+        "n_trajectories": 20,
+        "n_steps": 200,
+        "burn_in": 100,
+        "n_doses": 5,
+        "n_controls": 2,
+        "n_subsets": 6,
+    },
+    needs=("switches", "noise_kernel", "carriers"),
+    requires_noise=True,
+    least_hidden=2,
+)

@@ -93,7 +93,11 @@ def _read_neurons(text: str, size: int) -> tuple[int, ...]:
     try:
         neurons = tuple(dict.fromkeys(int(word) for word in text.split(",")))
     except ValueError:
-        raise InputError(f"`neurons:` must be followed by whole numbers, got {text!r}. Use neurons:28,62.") from None
+        raise InputError(
+            f"`neurons:` must be followed by whole numbers, got {text!r}. Use neurons:28,62."
+        ) from None
     if wrong := [neuron for neuron in neurons if not 0 <= neuron < size]:
-        raise InputError(f"neurons must be numbers from 0 to {size - 1}, got {wrong[0]}. Neurons are counted from 0.")
+        raise InputError(
+            f"neurons must be numbers from 0 to {size - 1}, got {wrong[0]}. Neurons are counted from 0."
+        )
     return neurons
