@@ -332,6 +332,7 @@ def test_without_an_effect_nothing_is_attributed():
     assert abs(float(found.total_effect.value[0])) < 0.1
     for name in ("n_effective", "n_effective_once", "share", "n_half", "share_together", "advantage"):
         assert np.isnan(getattr(found, name).value).all(), name
+    assert np.isnan(found.matched.p_value)
     assert not found.is_carrier.any()
     assert "changes the outcome by" in found.status["notes"][0]
 
