@@ -8,6 +8,7 @@ Analyses a network of the zoo (a copy in runs/), then reads the result: residenc
 import argparse
 
 import orbitscope as osc
+from orbitscope.dynamics.regions.regions import RegionResult
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("network", nargs="?", default="zoo:linear-3")
@@ -16,6 +17,7 @@ arguments = parser.parse_args()
 
 osc.analyse_run(arguments.network, only=["regions"], quick=arguments.toy)
 regions = osc.load_part(arguments.network, "regions", quick=arguments.toy)
+assert isinstance(regions, RegionResult)  # tells an editor its fields
 rows = regions.measure.tolist()
 for i, name in enumerate(regions.region):
     share, unstable, null = (

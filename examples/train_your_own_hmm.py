@@ -42,6 +42,6 @@ settings = osc.build_settings("weather", seed=0, changes=toy if arguments.toy el
 run = osc.train_run(settings, out, hmm=weather)
 result = osc.evaluate_run(run.folder.path)
 figures = osc.draw_run_figures(run.folder.path)
-for quantity in result.list_quantities("zero"):  # from h = 0, as in training
+for quantity in result.list_quantities_from("zero"):  # h = 0, as in training
     print(f"{quantity.label:34} {quantity}  beside: {quantity.describe_beside()}")
 print(f"figures: {figures[0].parent}")

@@ -24,8 +24,13 @@ def beside(whose: Find, name: str) -> Find:
 
 
 def null_beside(whose: Find, name: str) -> Find:
-    """What chance reaches beside a quantity in one of twenty cases."""
-    return lambda row: {"value": found.get("quantile")} if (found := beside(whose, name)(row)) else {}
+    """What chance reaches beside a quantity in one of twenty cases; nothing beside one that is undefined."""
+
+    def find_quantile(row: Row) -> Entry:
+        found = beside(whose, name)(row) if is_defined(whose(row)) else {}
+        return {"value": found["quantile"]} if found else {}
+
+    return find_quantile
 
 
 def each(*prefixes: str) -> FindAll:

@@ -70,6 +70,7 @@ def paired(table, monkeypatch, tmp_path, tiny_settings):
     monkeypatch.setattr(paired_losses, "build_paired_settings", build)
     monkeypatch.setattr(paired_losses, "PROCESSES", ("linear-3",))
     monkeypatch.setattr(paired_losses, "SEEDS", (0, 1))
+    monkeypatch.setattr(paired_losses, "ADDED_SEEDS", dict.fromkeys(paired_losses.PROCESSES, ()))
     monkeypatch.setattr(paired_losses, "ROWS", tmp_path / "paired.jsonl")
     monkeypatch.setattr(paired_losses, "RUNS", tmp_path / "whole")
     monkeypatch.setattr(paired_losses, "PACKED", tmp_path / "paired")

@@ -63,7 +63,7 @@ ENOUGH = {
     "carriers": {
         "n_twins": 120,
         "apart": 1,
-        "n_contexts": 3,
+        "n_contexts": 4,
         "n_together": 3,
         "n_matched": 19,
         "n_shuffles": 0,

@@ -5,7 +5,7 @@ import pytest
 import torch
 from planted import make_triggered_latch
 
-from orbitscope.circuit.attribution import DirectedTwins, draw_evenly, find_twins
+from orbitscope.circuit.attribution import DirectedTwins, choose_candidates, find_twins
 from orbitscope.circuit.commitment import OUTCOME_STEPS
 from orbitscope.circuit.symbol_runs import Switches, find_switches
 from orbitscope.circuit.twins import Twins
@@ -113,9 +113,9 @@ def test_frequent_directions_are_drawn_evenly(n_drawn, n_each):
     origin, target = np.array([[0, 1, 2], [1, 0, 0]])[:, direction]
     number = np.arange(len(direction))
     switches = Switches(number, number, origin, target, number, number)
-    drawn = draw_evenly(switches, n_drawn, rng=np.random.default_rng(0))
+    drawn = choose_candidates(switches, n_drawn, rng=np.random.default_rng(0))
     counts = np.bincount(drawn.origin, minlength=3)
     assert counts.tolist() == [min(max(60, n_drawn // 2), 300), n_each, 0]
     assert (np.diff(drawn.trajectory) > 0).all()
     few = switches.select(switches.origin == 2)
-    assert len(draw_evenly(few, n_drawn, rng=np.random.default_rng(0))) == 0
+    assert len(choose_candidates(few, n_drawn, rng=np.random.default_rng(0))) == 0

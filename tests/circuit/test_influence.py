@@ -79,22 +79,17 @@ def test_one_over_an_interval_turns_it_round():
 
 
 def test_products_of_contexts_are_those_within_twins():
-    """Each of two twins has one neuron of its own: one in each switch, two together."""
-    effects = np.array([[[1.0, 0.0], [0.0, 1.0]]] * 2)
-    products = influence.multiply_contexts(effects)
-    np.testing.assert_array_equal(products, [[1, 1], [1, 1]])
-    sums = influence.sum_by_unit(products, np.array([0, 1]), np.array([0, 0]), n_units=2, n_directions=1).sum(
-        0
+    """Two twins have one neuron, two another one: one in each switch, two in all."""
+    effects = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    products = influence.multiply_contexts(np.stack([effects, effects]))
+    np.testing.assert_array_equal(products, np.ones((4, 2)))
+    units = {"n_units": 4, "n_directions": 1}
+    each, together = (
+        influence.sum_by_unit(values, np.arange(4), np.zeros(4, dtype=int), **units).sum(0)
+        for values in (products, effects)
     )
-    np.testing.assert_allclose(influence.measure_in_each(sums), [1, 1])
-    values = influence.sum_by_unit(
-        np.repeat(effects[0], 2, 0),
-        np.arange(4) % 2 + 2 * (np.arange(4) // 2),
-        np.zeros(4, int),
-        n_units=4,
-        n_directions=1,
-    )
-    assert values.shape == (4, 2, 1, 3)
+    np.testing.assert_allclose(influence.measure_in_each(each), [1, 1])
+    np.testing.assert_allclose(influence.measure_concentration(together), [1 / 2, 1 / 2])
 
 
 def test_noise_of_contexts_does_not_change_the_number_of_a_switch():

@@ -14,7 +14,7 @@ from .commitment import OUTCOME_STEPS
 from .influence import average_halves, sum_by_unit
 from .patching import Patches
 from .switches import FEWEST_EVENTS
-from .symbol_runs import Switches
+from .symbol_runs import Switches, draw_evenly
 from .twins import Twins, build_twins
 
 
@@ -128,7 +128,7 @@ def find_twins(
     ahead = max(leads) + apart
     is_whole = (switches.age >= ahead) & (switches.time >= ahead)
     is_whole &= switches.time + OUTCOME_STEPS < len(path.states)
-    candidates = draw_evenly(switches.select(is_whole), n_twins, rng=rng)
+    candidates = choose_candidates(switches.select(is_whole), n_twins, rng=rng)
     options = {"leads": leads, "apart": apart, "n_tries": n_tries, "noise_std": subject.noise_std}
     twins = build_twins(subject.network, path, candidates, **options, generator=generator)
 
@@ -177,7 +177,7 @@ def list_left_out(subject: Subject, found: DirectedTwins) -> list[str]:
     return [f"{names.name_symbol(a)} → {names.name_symbol(b)}" for a, b in pairs if [a, b] not in kept]
 
 
-def draw_evenly(switches: Switches, n_drawn: int, *, rng: np.random.Generator) -> Switches:
+def choose_candidates(switches: Switches, n_drawn: int, *, rng: np.random.Generator) -> Switches:
     """Switches drawn at random, as many of each direction that has ``FEWEST_EVENTS``: twice that at least.
 
     Some have no twins, and those that are left must still be enough.
@@ -189,5 +189,4 @@ def draw_evenly(switches: Switches, n_drawn: int, *, rng: np.random.Generator) -
     if not often:
         return switches.select(np.zeros(len(switches), dtype=bool))
     share = max(2 * FEWEST_EVENTS, n_drawn // len(often))
-    rows = [rng.permutation(np.flatnonzero(code == d))[:share] for d in often]
-    return switches.select(np.sort(np.concatenate(rows)))
+    return switches.select(draw_evenly(code, often, share, rng=rng))

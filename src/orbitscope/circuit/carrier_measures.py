@@ -147,9 +147,11 @@ def draw_nulls(
     generator: torch.Generator,
 ) -> dict[str, Any]:
     """Shares of matched sets, and of the first neurons in shuffled copies of the network."""
-    share = divide_by_all((gone[0] - gone[1]).mean(1)[None])[0]
+    effect = (gone[0] - gone[1]).mean(1)
+    share = divide_by_all(effect[None])[0]
     first, others = share[sets.find_column(0)], share[sets.n_ranked - 2 :]
-    matched = Null.of_draws("matched sets", first, others if np.isfinite(first) else others[:0])
+    is_there = effect[1] >= LEAST_EFFECT
+    matched = Null.of_draws("matched sets", first, others if is_there else others[:0])
     sizes = {"n_shuffles": settings.n_shuffles, "n_together": sets.n_together, "apart": settings.apart}
     try:
         concentration, draws = draw_shuffled(subject, **sizes, generator=generator)

@@ -18,17 +18,9 @@ from .carrier_definitions import DEFINITIONS
 from .carrier_settings import CarrierSettings as CarrierSettings
 from .concentration import choose_lead
 from .influence import STANDS_OUT
-from .neuron_sets import NeuronSets, find_drive
+from .neuron_sets import RANKINGS, NeuronSets, find_drive
 from .switches import replay_switches
 from .twin_paths import KINDS, follow_twins
-
-_ORDER_IN_WORDS = {
-    "effect": "by effect",
-    "size": "by difference in activity",
-    "readout": "by their part in the readout",
-    "drive": "by drive of the deciding noise",
-    "random": "at random",
-}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -197,7 +189,7 @@ class CarrierResult(Result):
     def _list_shares(self) -> list[Quantity]:
         halves, shares = [], []
         for i, name in enumerate(self.ranking.tolist()):
-            words = _ORDER_IN_WORDS[name]
+            words = RANKINGS[name]
             halves.append(DEFINITIONS["n_half"].measure(self.n_half[i], name, name=words))
             beside = () if i else (self.matched,)
             shares.append(

@@ -8,8 +8,14 @@ from ..subject import Subject
 from .attribution import DirectedTwins
 from .influence import average_all, average_halves, choose_first, draw_matched_sets, rank
 
-RANKINGS = ("effect", "size", "readout", "drive", "random")
-"""Orders in which neurons are patched together.
+RANKINGS = {
+    "effect": "by effect",
+    "size": "by difference in activity",
+    "readout": "by part in the readout",
+    "drive": "by drive of the noise",
+    "random": "at random",
+}
+"""Orders in which neurons are patched together, in words.
 
 By effect; by |Δh|; by what Δh adds to the margin through the readout; by |W_ih v| times the share of twins
 in which the neuron differs; at random.

@@ -125,3 +125,11 @@ def match_by_age(
         for axis, places in enumerate(pool):
             found[axis, rows[is_there]] = places[chosen]
     return found[0], found[1]
+
+
+def draw_evenly(
+    code: Integer[np.ndarray, " event"], kept: list[int], share: int, *, rng: np.random.Generator
+) -> Int[np.ndarray, " drawn"]:
+    """Rows drawn at random, so many of each kind that is kept, or all of a rarer one; in their order."""
+    rows = [rng.permutation(np.flatnonzero(code == kind))[:share] for kind in kept]
+    return np.sort(np.concatenate(rows))

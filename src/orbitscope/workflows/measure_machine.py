@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ..errors import OrbitscopeError
 from ..progress import Progress, ProgressCallback, ignore_progress
@@ -21,6 +21,7 @@ _MARGIN = 0.5
 """No update is begun that would end later than this before the deadline, in seconds."""
 
 
+@runtime_checkable
 class Receiver(Protocol):
     """The end of a pipe at which messages arrive."""
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
 from ...circuit.carriers import CarrierResult
+from ...circuit.neuron_sets import RANKINGS
 from ...statistics import Estimate, Null
 from ..drawing import Drawing
 from ..nulls import join
@@ -38,14 +39,14 @@ from .twin_paths import describe_twin_paths, plot_twin_paths
 _BELOW = 0.22
 """Distance of single switches below all of them."""
 
-_LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
-    "effect": ("by effect", {"color": NETWORK_COLOR, "linewidth": 1.4, "zorder": 4}),
-    "size": ("by difference in activity", {"color": EXACT_COLOR, "linestyle": "-", "linewidth": 0.7}),
-    "readout": ("by part in the readout", {"color": EXACT_COLOR, "linestyle": "--", "linewidth": 0.7}),
-    "drive": ("by drive of the noise", {"color": EXACT_COLOR, "linestyle": ":", "linewidth": 0.9}),
-    "random": ("at random", {"color": FLOOR_COLOR, "linewidth": 1.4, "zorder": 1}),
+_LOOKS: dict[str, dict[str, Any]] = {
+    "effect": {"color": NETWORK_COLOR, "linewidth": 1.4, "zorder": 4},
+    "size": {"color": EXACT_COLOR, "linestyle": "-", "linewidth": 0.7},
+    "readout": {"color": EXACT_COLOR, "linestyle": "--", "linewidth": 0.7},
+    "drive": {"color": EXACT_COLOR, "linestyle": ":", "linewidth": 0.9},
+    "random": {"color": FLOOR_COLOR, "linewidth": 1.4, "zorder": 1},
 }
-"""Orders of neurons in words, and their lines."""
+"""Lines of the orders of neurons."""
 
 
 @with_style
@@ -66,10 +67,10 @@ def plot_shares(result: CarrierResult, *, ax: Axes | None = None) -> Axes:
     """Share of the effect against the number of neurons patched together, and what chance reaches."""
     ax = get_axes(ax)
     for i, name in enumerate(result.ranking.tolist()):
-        found, (label, look) = result.share[i], _LOOKS[name]
+        found = result.share[i]
         if name == "effect":
             ax.fill_between(result.size, found.low, found.high, color=NETWORK_COLOR, alpha=0.25, linewidth=0)
-        ax.plot(result.size, found.value, label=label, **look)
+        ax.plot(result.size, found.value, label=RANKINGS[name], **_LOOKS[name])
     _mark_null(ax, result, result.matched, "_", EXACT_COLOR)
     _mark_null(ax, result, result.shuffled, "x", MUTED_COLOR)
     ax.axhline(0.5, color=EXACT_COLOR, linestyle=":", linewidth=0.8, zorder=0)
@@ -201,7 +202,7 @@ def describe_carriers(result: CarrierResult) -> str:
     """Caption of :func:`plot_carriers`."""
     size, main = find_size(result), result.direction[find_main(result)]
     halves = "; ".join(
-        f"{_LOOKS[name][0]} {result.n_half[i]}" for i, name in enumerate(result.ranking.tolist())
+        f"{RANKINGS[name]} {result.n_half[i]}" for i, name in enumerate(result.ranking.tolist())
     )
     numbers = "; ".join(
         f"{name} {result.n_effective[i]}" for i, name in enumerate(result.group.tolist()) if i
