@@ -22,6 +22,14 @@ def make_regions(flux, net=None):
     return regions | (make("circulation.net[direct]", *net) if net else {})
 
 
+def make_traps(**words):
+    names = {"noise": "noise:1", "first": "first", "kick": "kick"}
+    found = {}
+    for name, word in words.items():
+        found |= make(f"interventions.trapped[{names[name]},0]", word=word)
+    return found
+
+
 def make_rotation(raw, standardised):
     """Area rates with the p-values of two nulls each."""
     planes = {"rotation.area_rate": raw, "rotation_standardised.area_rate": standardised}
@@ -55,6 +63,13 @@ def test_nothing_computed_nothing_said():
             | make("exponents.largest", -0.1, -0.2, -0.05),
             "there is one fixed point, and it attracts; paths under the same noise meet",
         ),
+        (
+            make_traps(noise="both ways", first="one way", kick="no"),
+            "Without the leading direction of the noise switching all but ends, in every direction; without "
+            "the first neurons by effect it all but ends in some directions only, so a state is lost; "
+            "without the neurons that fit the published signature best it goes on.",
+        ),
+        (make_traps(first="no", kick="no"), "Without the first neurons by effect or the neurons that fit"),
         (
             make("commitment.half_lead[all]", 5.0, 4.8, 5.2, beside=known_value("process", 0.0)),
             "Half of a switch is decided 5 [4.8, 5.2] ahead (process 0).",
@@ -167,5 +182,6 @@ def test_there_are_at_most_six():
         | make("noise_kernel.rank", 1.0)
         | make("noise_kernel.replay[leading]", 0.7, 0.6, 0.8)
         | make("carriers.n_effective[all]", 35.0, 31.0, 39.0)
+        | make_traps(noise="both ways", first="one way", kick="no")
     )
     assert len(conclude(everything)) == 6

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from .workflows.evaluate_run import evaluate_run as evaluate_run
     from .workflows.evaluate_run import load_evaluation as load_evaluation
     from .workflows.import_network import import_run as import_run
+    from .workflows.intervene_run import intervene_run as intervene_run
     from .workflows.train_run import TrainedRun as TrainedRun
     from .workflows.train_run import resume_run as resume_run
     from .workflows.train_run import train_run as train_run
@@ -81,6 +82,7 @@ _NAMES = {
     "results": "load_result save_result",
     "workflows.analyse_run": "analyse_run load_part",
     "workflows.import_network": "import_run",
+    "workflows.intervene_run": "intervene_run",
     "runs": "RunFolder",
     "settings": "RunSettings",
     "runs.zoo": "list_zoo load_network open_run",

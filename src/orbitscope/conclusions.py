@@ -157,6 +157,43 @@ def _say_switching(q: Quantities) -> str:
     return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
+def _say_causes(q: Quantities) -> str:
+    """What ends switching in every direction, and what in some only."""
+    ends: dict[str, list[str]] = {"both ways": [], "one way": [], "no": []}
+    for name, words in _TARGETS.items():
+        verdict = q.get(f"interventions.trapped[{name},0]")
+        if verdict is not None and verdict.word in ends:
+            ends[verdict.word].append(words)
+    found = [(words, _ENDS[verdict]) for verdict, words in ends.items() if words]
+    parts = [
+        f"without {' or '.join(words)} {'it' if i else 'switching'} {what}"
+        for i, (words, what) in enumerate(found)
+    ]
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+_ENDS = {
+    "both ways": "all but ends, in every direction",
+    "one way": "all but ends in some directions only, so a state is lost",
+    "no": "goes on",
+}
+"""What becomes of switching, by the verdict on a target."""
+
+_TARGETS = {
+    "noise:1": "the leading direction of the noise",
+    "noise": "all deciding directions of it",
+    "first": "the first neurons by effect",
+    "kick": "the neurons that fit the published signature best",
+}
+"""Targets of interventions that conclusions name."""
+
+
+def _say_local(q: Quantities) -> str:
+    """Regions, and whether those that are slow are the symbols."""
+    return " ".join(sentence for sentence in (_say_regions(q), _say_clusters(q)) if sentence)
+
+
 def _judge_beside_nulls(quantity: Quantity) -> str:
     """Verdict on a quantity beside every null that stands with it."""
     return judge_nulls(float(item.p_value) for item in quantity.beside if isinstance(item, Null))
@@ -164,9 +201,9 @@ def _judge_beside_nulls(quantity: Quantity) -> str:
 
 _RULES: tuple[Callable[[Quantities], str], ...] = (
     _say_stability,
-    _say_regions,
-    _say_clusters,
+    _say_local,
     _say_rotation,
     _say_switching,
+    _say_causes,
     _say_training,
 )

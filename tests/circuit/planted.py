@@ -63,6 +63,31 @@ def make_triggered_latch(n_up=1, n_down=1, *, delay=1, n_distractors=12, n_follo
     return start_saturated_latch(network, latch, line), up.tolist(), down.tolist()
 
 
+def make_relayed_latch(*, n_distractors=20, flip=0.05):
+    """Noise fires a trigger, the trigger its relay, and the relay flips the latch that is read out.
+
+    Units: latch, triggers up and down, relays up and down, distractors. A relay follows its trigger while the
+    gain on what it receives is above .5, and is silent below. The other units receive nothing from neurons,
+    but the latch itself.
+    """
+    size = 5 + n_distractors
+    network = _build_silent(size, 2 + n_distractors)
+    with torch.no_grad():
+        w_hh, w_ih, bias = network.cell.w_hh, network.cell.w_ih, network.cell.bias
+        w_hh[0, 0] = GAIN
+        for column, (trigger, relay, sign) in enumerate(((1, 3, 1.0), (2, 4, -1.0))):
+            w_ih[trigger, column] = GAIN
+            bias[trigger] = -GAIN * float(norm.ppf(1 - flip))
+            w_hh[relay, trigger] = 2 * GAIN
+            bias[relay] = -GAIN
+            w_hh[0, relay] = sign * GAIN * FIRING / 2
+        for i in range(n_distractors):
+            w_ih[5 + i, 2 + i] = 1.0
+        network.w_out[0, 0], network.w_out[1, 0] = -1.0, 1.0
+        network.w_out[1, 5:] = 0.3 / max(n_distractors, 1)
+    return start_saturated_latch(network, [0], [])
+
+
 def make_majority(n_members, *, delay=1, n_distractors=0, flip=0.03):
     """The latch is the majority of units that noise flips together; see :func:`find_share_of_majority`."""
     size = n_members + delay + n_distractors

@@ -62,6 +62,15 @@ def find_signature(
     return (before <= STRONGLY_NEGATIVE) & (np.abs(decision) <= NEAR_ZERO) & (switch >= POSITIVE)
 
 
+def measure_signature_distance(
+    preactivation: Float[np.ndarray, "direction moment neuron"],
+) -> Float[np.ndarray, "direction neuron"]:
+    """How far each neuron is from the signature, summed over the moments (standard deviations)."""
+    before, decision, switch = np.moveaxis(preactivation, 1, 0)
+    excess = (before - STRONGLY_NEGATIVE, np.abs(decision) - NEAR_ZERO, POSITIVE - switch)
+    return np.maximum(np.stack(excess), 0.0).sum(0)
+
+
 def compare_with_chance(
     has_signature: Bool[np.ndarray, " neuron"],
     chosen: Bool[np.ndarray, " neuron"],

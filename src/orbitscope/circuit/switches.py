@@ -313,6 +313,6 @@ PART = Part(
     compute=compute_switches,
     definitions=DEFINITIONS,
     seconds=3.0,
-    quick={"n_trajectories": 50, "n_steps": 200, "n_resamples": 200},
+    quick={"n_resamples": 200},
     requires_noise=True,
 )

@@ -1,5 +1,6 @@
-"""Targets of interventions: groups of neurons, and directions of the noise, that are found in other parts."""
+"""Targets of interventions: groups of neurons, and directions of the noise, that other parts found."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,25 +9,44 @@ from jaxtyping import Float
 from ..errors import InputError
 from ..network import NoiseRNN, intervene
 from ..subject import Subject
+from .published_sets import find_published_sets
+
+SOURCES = ("neurons", "noise of neurons", "noise directions")
+"""What of a network a gain scales: what neurons receive from neurons, or from the noise; or some noise."""
+
+
+_WORDS = {
+    "carriers": "carriers",
+    "first": "first by effect",
+    "noise": "deciding noise",
+    "kick": "kick neurons, published rule",
+    "kick-feeding": "noise of those feeding kick",
+    "kick-control": "noise of the rest",
+    "neurons": "neurons",
+}
+"""Kinds of targets in words."""
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What a gain acts on: neurons, or directions of the noise.
+    """What a gain acts on.
 
     Attributes
     ----------
     name : str
         Such as ``carriers:0→2``.
     neurons : tuple of int
-        Neurons whose input from neurons is scaled.
+        Neurons whose input is scaled.
     basis : (input, direction), optional
         Orthonormal directions of the noise that are scaled.
+    source : str
+        One of ``SOURCES``.
     """
 
     name: str
     neurons: tuple[int, ...] = ()
     basis: Float[np.ndarray, "input direction"] | None = field(default=None, repr=False)
+    source: str = "neurons"
 
     @property
     def size(self) -> int:
@@ -39,30 +59,51 @@ class Target:
             return network
         if self.basis is not None:
             return intervene(network, project_noise=self.basis, noise_gain=gain)
-        return intervene(network, gain=dict.fromkeys(self.neurons, gain))
+        gains = dict.fromkeys(self.neurons, gain)
+        if self.source == "noise of neurons":
+            return intervene(network, input_gain=gains)
+        return intervene(network, gain=gains)
 
 
 def list_targets(subject: Subject) -> list[Target]:
-    """Targets that a network has: carriers, the first neurons by effect, the deciding noise.
+    """Targets that a network has, of the parts that were computed; empty groups are left out.
 
-    ``carriers:a→b`` and ``first:a→b`` for each direction, ``carriers`` and ``first`` for all of them
-    together, ``noise:1`` for the leading direction and ``noise`` for all deciding ones. Empty groups are left
-    out.
+    ``carriers:a→b`` and ``first:a→b`` (the first neurons by effect) for each direction, ``carriers`` and
+    ``first`` for all directions together; ``noise:1``, the leading direction of the deciding noise, and
+    ``noise``, all of them; ``kick`` and ``kick-feeding``, the sets of the published experiment, with
+    ``kick-control``, the neurons in neither.
     """
     targets = []
     found, kernel = subject.found.get("carriers"), subject.found.get("noise_kernel")
     if found is not None:
-        first = found.list_first()
-        for kind, groups in (("carriers", found.list_carriers()), ("first", first)):
-            named = [(f"{kind}:{_shorten(name)}", members) for name, members in groups.items() if members]
-            union = sorted({neuron for _, members in named for neuron in members})
-            together = [(kind, union)] if len(named) > 1 else []
-            targets += [Target(name, tuple(members)) for name, members in (*named, *together)]
+        targets += _list_groups("carriers", found.list_carriers())
+        targets += _list_groups("first", found.list_first())
     if kernel is not None:
         basis = kernel.deciding.T
-        targets += [Target("noise:1", basis=basis[:, :1])]
-        targets += [Target("noise", basis=basis)] if basis.shape[1] > 1 else []
+        targets.append(Target("noise:1", basis=basis[:, :1], source="noise directions"))
+        targets += [Target("noise", basis=basis, source="noise directions")] if basis.shape[1] > 1 else []
+    if found is not None:
+        sets = find_published_sets(subject.network, found)
+        targets += [Target(name, members, source=source) for name, source, members in sets if members]
     return targets
+
+
+def require_target_name(name: str, hidden_size: int) -> None:
+    """Refuse what cannot be a target of any network of this size, before anything is computed.
+
+    Raises
+    ------
+    InputError
+        If there is no such kind of target, or no such neuron.
+    """
+    kind, _, rest = name.partition(":")
+    if kind == "neurons":
+        _read_neurons(rest, hidden_size)
+    elif kind not in _WORDS:
+        raise InputError(
+            f"unknown target `{name}`. Valid are {', '.join(_WORDS)}; those of one direction, such as "
+            "`carriers:0to2`; `noise:1`; and neurons by number, such as `neurons:28,62`."
+        )
 
 
 def find_target(subject: Subject, name: str) -> Target:
@@ -80,12 +121,21 @@ def find_target(subject: Subject, name: str) -> Target:
     targets = {target.name: target for target in list_targets(subject)}
     if plain not in targets:
         known = ", ".join(targets) or "none was found in this network"
-        raise InputError(f"unknown target `{name}`. Valid: {known}; or neurons by number, `neurons:28,62`.")
+        raise InputError(
+            f"unknown target `{name}`. Valid here: {known}; or neurons by number, such as `neurons:28,62`."
+        )
     return targets[plain]
 
 
-def _shorten(direction: str) -> str:
-    return direction.replace(" ", "")
+def _list_groups(kind: str, groups: dict[str, list[int]]) -> list[Target]:
+    """A target for each group that has neurons, and one for all of them together."""
+    named = [(f"{kind}:{name.replace(' ', '')}", members) for name, members in groups.items() if members]
+    together = [(kind, _unite(members for _, members in named))] if len(named) > 1 else []
+    return [Target(name, tuple(members)) for name, members in (*named, *together)]
+
+
+def _unite(groups: Iterable[list[int]]) -> list[int]:
+    return sorted({neuron for members in groups for neuron in members})
 
 
 def _read_neurons(text: str, size: int) -> tuple[int, ...]:
@@ -101,3 +151,11 @@ def _read_neurons(text: str, size: int) -> tuple[int, ...]:
             f"neurons must be numbers from 0 to {size - 1}, got {wrong[0]}. Neurons are counted from 0."
         )
     return neurons
+
+
+def describe_target(name: str, size: int) -> str:
+    """A target in words, with its size: ``first by effect 0→2 (12)``."""
+    kind, _, rest = name.partition(":")
+    if kind == "noise" and rest == "1":
+        return f"leading noise ({size})"
+    return " ".join([_WORDS.get(kind, kind), *([rest] if rest and kind != "neurons" else []), f"({size})"])

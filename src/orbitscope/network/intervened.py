@@ -129,7 +129,7 @@ def _build_filter(
     identity = torch.eye(n_inputs).to(like)
     if basis is None:
         return identity
-    columns = torch.as_tensor(basis, dtype=torch.float64)
+    columns = torch.tensor(np.asarray(basis), dtype=torch.float64)
     if columns.ndim != 2 or len(columns) != n_inputs:
         raise InputError(
             f"`project_noise` must be (input, direction) with {n_inputs} rows, got shape "

@@ -1,4 +1,4 @@
-"""Runs under several interventions on the same noise, and what is counted in them."""
+"""Runs under several interventions on the same noise, and what is kept of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _CHUNK_STEPS = 25
 
 
 @dataclass(frozen=True)
-class DoseRuns:
+class CommonNoiseRuns:
     """What is kept of trajectories of several networks under the same noise.
 
     Attributes
@@ -28,14 +28,22 @@ class DoseRuns:
         Most probable symbols; ``UNBOUNDED`` from where activity exceeds ``LARGEST_STATE``, or shortly before.
     radius : (network, trajectory)
         Mean distance from the centre of the plane, in units of its axes.
+    state : (network, trajectory, look, state)
+        States halfway and at the end.
     """
 
     symbol: Int[np.ndarray, "network trajectory time"]
     radius: Float[np.ndarray, "network trajectory"]
+    state: Float[Tensor, "network trajectory look state"]
+
+    @property
+    def is_unbounded(self) -> np.ndarray:
+        """Runs in which activity of some trajectory has no bound."""
+        return (self.symbol == UNBOUNDED).any((1, 2))
 
 
 @torch.no_grad()
-def run_doses(
+def run_on_common_noise(
     networks: Sequence[NoiseRNN],
     plane: OrbitPlane,
     *,
@@ -44,7 +52,7 @@ def run_doses(
     burn_in: int,
     noise_std: float,
     generator: torch.Generator,
-) -> DoseRuns:
+) -> CommonNoiseRuns:
     """Drive networks with the same noise, from silence.
 
     Parameters
@@ -60,11 +68,12 @@ def run_doses(
     """
     seed = draw_seed(generator)
     scale = torch.from_numpy(np.sqrt(plane.variances[: len(plane.components)]))
+    middle = burn_in + (n_steps + 1) // 2
 
-    def run(network: NoiseRNN) -> tuple[Tensor, Tensor]:
+    def run(network: NoiseRNN) -> tuple[Tensor, Tensor, Tensor]:
         source = torch.Generator(generator.device).manual_seed(seed)
         state = network.initial_state(n_trajectories)
-        symbols, radius = [], torch.zeros(n_trajectories, dtype=torch.float64)
+        symbols, looks, radius = [], [], torch.zeros(n_trajectories, dtype=torch.float64)
         for first in range(0, burn_in + n_steps, _CHUNK_STEPS):
             steps = min(_CHUNK_STEPS, burn_in + n_steps - first)
             noise = draw_noise_(state.new_empty(steps, n_trajectories, network.input_size), noise_std, source)
@@ -75,10 +84,9 @@ def run_doses(
             symbols.append(torch.where(is_bounded, shown, UNBOUNDED))
             counted = states[max(0, burn_in - first) :]
             radius += (plane.project(network.show_hidden(counted)).cpu() / scale).norm(dim=-1).sum(0)
-        return torch.cat(symbols)[burn_in:].T, radius / n_steps
+            if first < middle <= first + steps:
+                looks.append(states[middle - first - 1].clone())
+        return torch.cat(symbols)[burn_in:].T, radius / n_steps, torch.stack([*looks, state], dim=1)
 
-    runs = map_parallel(run, list(networks))
-    return DoseRuns(
-        torch.stack([symbol for symbol, _ in runs]).cpu().numpy(),
-        torch.stack([radius for _, radius in runs]).numpy(),
-    )
+    symbol, radius, state = zip(*map_parallel(run, list(networks)), strict=True)
+    return CommonNoiseRuns(torch.stack(symbol).cpu().numpy(), torch.stack(radius).numpy(), torch.stack(state))

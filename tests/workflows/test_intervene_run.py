@@ -1,0 +1,116 @@
+"""`intervene_run` and `orbitscope intervene`: a what-if on a run."""
+
+import json
+
+import numpy as np
+import pytest
+
+from orbitscope.cli.intervene import read_gains
+from orbitscope.cli.main import run as run_command
+from orbitscope.errors import InputError
+from orbitscope.interventions.gain_response import GainResponse
+from orbitscope.results import load_result
+from orbitscope.workflows.intervene_run import intervene_run
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    return tmp_path_factory.mktemp("what_if")
+
+
+@pytest.fixture
+def here(workplace, monkeypatch):
+    """Copies of the zoo are made in runs/ of the working directory."""
+    monkeypatch.chdir(workplace)
+    return workplace
+
+
+def test_a_what_if_on_neurons_needs_no_other_part_than_switches(here, capsys):
+    command = ["intervene", "zoo:linear-2", "--on", "neurons:28,62", "--gain", "0,1,2", "--quick"]
+    assert run_command(command) == 0
+    shown = capsys.readouterr().out
+    assert shown.strip().startswith("With gain 0 on neurons (2) ")
+    for words in ("Hazard 0 → 2", "All switches", "Largest occupancy", "First look", "Next"):
+        assert words in shown
+    folder = here / "runs" / "zoo-linear-2"
+    assert sorted(file.name for file in (folder / "results" / "quick").glob("*.nc")) == ["switches.nc"]
+    found = load_result(folder / "results/quick/interventions/neurons-28-62.nc", GainResponse)
+    assert found.gain.tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(found.hazard.value[0, 1], 1)
+    assert found.settings["network"] == "zoo:linear-2"
+    drawn = folder / "figures/analysis/quick/interventions/neurons-28-62"
+    assert {"gain_response.svg", "gain_response.png", "captions.md"} == {
+        file.name for file in drawn.iterdir()
+    }
+
+
+@pytest.mark.slow
+def test_json_holds_numbers(here, capsys):
+    command = [
+        "intervene",
+        "zoo:linear-2",
+        "--on",
+        "neurons:28",
+        "neurons:62",
+        "--gain",
+        "0",
+        "--quick",
+        "--json",
+    ]
+    assert run_command(command) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [target["target"] for target in document["targets"]] == ["neurons:28", "neurons:62"]
+    assert document["targets"][0]["gain"] == [0, 1]  # the intact network is always among them
+    assert np.shape(document["targets"][0]["hazard"]["value"]) == (2, 2)
+    assert len(document["conclusions"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("on", "gains", "message"),
+    [
+        (["neurons:150"], [0.0], "from 0 to 149, got 150"),
+        (["neurons:28"], [-0.5], "`gains` must be from 0 to 10, got -0.5"),
+        (["neurons:28"], [float("nan")], "`gains` must be from 0 to 10, got nan"),
+        ([], [0.0], "`on` must name a target, got none"),
+    ],
+)
+def test_bad_input_says_what_is_wrong(here, on, gains, message):
+    with pytest.raises(InputError, match=message):
+        intervene_run("zoo:linear-2", on=on, gains=gains, quick=True)
+
+
+def test_an_unknown_target_is_refused_at_once(here, capsys):
+    assert run_command(["intervene", "zoo:linear-2-faithful", "--on", "kicks", "--quick"]) == 1
+    message = capsys.readouterr().err
+    for name in ("unknown target `kicks`", "carriers", "first", "noise:1", "kick-feeding", "neurons:28,62"):
+        assert name in message
+    assert not (here / "runs/zoo-linear-2-faithful/results/quick/switches.nc").exists()
+
+
+@pytest.mark.slow
+def test_targets_that_were_found_by_other_parts(here):
+    found = intervene_run("zoo:linear-2", on=["first:0to2", "noise:1"], gains=[0.0], quick=True)
+    assert found.result.target.tolist() == ["first:0→2", "noise:1"]
+    assert found.result.target_size.tolist() == [12, 1]
+    assert np.isfinite(found.result.matched.p_value[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "gains"),
+    [("0:2:0.5", [0, 0.5, 1, 1.5, 2]), ("0,0.5,2", [0, 0.5, 2]), ("1", [1]), ("1:1:0.1", [1])],
+)
+def test_gains_are_a_range_or_a_list(text, gains):
+    assert read_gains(text) == gains
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "0:2", "0:2:0", "0:2:-1", "2:0:0.1", "0:2:0.3", "0:inf:1", "0:2:nan"]
+)
+def test_what_are_no_gains_says_how_to_write_them(text):
+    with pytest.raises(InputError, match="FIRST:LAST:STEP"):
+        read_gains(text)
+
+
+def test_too_many_gains():
+    with pytest.raises(InputError, match="at most 201 gains, got 2001"):
+        read_gains("0:2:0.001")
