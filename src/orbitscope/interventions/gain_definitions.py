@@ -99,8 +99,8 @@ DEFINITIONS = define(
         meaning="Share of random subsets of neurons whose gain of 0 ends switching, in every direction or in "
         "some.",
         equation="n(subsets that trap) / n(subsets)",
-        reading="Subsets of the first twenty neurons by effect stand beside subsets of all that differ: if both "
-        "trap as often, it is not these neurons that gate.",
+        reading="Subsets of the first twenty neurons by effect stand beside subsets of all that differ: if "
+        "both trap as often, it is not these neurons that gate.",
         test=f"{_TESTS}::test_subsets_that_hold_a_relay_trap",
         unit="share",
         is_main=False,
