@@ -44,6 +44,22 @@ N_CARRIERS = each("carriers.n_carriers[")
 SIGNATURE = each("carriers.signature[")
 RANDOM_SETS = "random sets"
 
+TRAP_NOISE = at("interventions.trapped[noise,0]", "interventions.trapped[noise:1,0]")
+"""Of all deciding directions; where one decides, there is no key of all."""
+
+TRAP_FIRST = at("interventions.trapped[first,0]")
+TRAP_KICK = at("interventions.trapped[kick,0]")
+FALL_FIRST = at("interventions.fall[first]")
+FALL_KICK = at("interventions.fall[kick]")
+RATE_KICK = at("interventions.rate[kick,0]")
+RATE_CONTROL = at("interventions.rate[kick-control,0]")
+OVERSHOOT_KICK = at("interventions.overshoot[kick,2]")
+PAIRS_AT_KICK = {gain: at(f"interventions.critical_pairs_kick[kick,{gain}]") for gain in (0, 1, 2)}
+"""Critical pairs at kick states of the intact network, kick neurons under a gain."""
+
+SUBSETS_FIRST = at("interventions.trapping_subsets[first_20,one_way]")
+SUBSETS_ALL = at("interventions.trapping_subsets[all_that_differ,one_way]")
+
 VERDICT = emulation("verdict")
 GAP = size(emulation("cross_entropy_gap"))
 EQUAL = "equal drive"
@@ -110,6 +126,21 @@ LINES = (
         RANDOM_SETS,
         null_beside(largest(SIGNATURE), RANDOM_SETS),
     ),
+    Measure("switching ends without the deciding noise", TRAP_NOISE),
+    Measure("switching ends without the first neurons", TRAP_FIRST),
+    Measure("switching ends without the kick neurons", TRAP_KICK),
+    Measure(
+        "largest fall of a hazard without the first", FALL_FIRST, MATCHED, null_beside(FALL_FIRST, MATCHED)
+    ),
+    Measure(
+        "largest fall of a hazard without kick neurons", FALL_KICK, MATCHED, null_beside(FALL_KICK, MATCHED)
+    ),
+    Measure("rate without kick neurons, all directions", RATE_KICK, "control", RATE_CONTROL),
+    Measure("overshoot, kick neurons at gain 2 (sd)", OVERSHOOT_KICK),
+    Measure(
+        "critical pairs at kick states without kick neurons", PAIRS_AT_KICK[0], "intact", PAIRS_AT_KICK[1]
+    ),
+    Measure("subsets of the first 20 that trap one way", SUBSETS_FIRST, "of all", SUBSETS_ALL),
 )
 """What the tables of the zoo show, in this order."""
 
@@ -138,5 +169,8 @@ COMPARED = (
     Compared("N_eff / neurons that differ", EFFECTIVE_SHARE),
     Compared("K50", K50),
     Compared("share of 12 neurons", SHARE_OF_12),
+    Compared("rate without kick neurons", RATE_KICK),
+    Compared("fall of a hazard without the first", FALL_FIRST),
+    Compared("subsets of the first 20 that trap", SUBSETS_FIRST),
 )
 """What pairs are compared in, and seeds summed up."""

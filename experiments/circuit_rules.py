@@ -70,6 +70,48 @@ def counts(find: Find, number: int) -> Condition:
     return judge_row
 
 
+def says(find: Find, word: str) -> Condition:
+    """Holds if the answer is this word, fails if it is another; inconclusive where it could not be told."""
+
+    def judge_row(row: Row) -> str:
+        found = find(row).get("word")
+        if not found:
+            return MISSING
+        return HOLDS if found == word else INCONCLUSIVE if found in ("undefined", "diverges") else FAILS
+
+    return judge_row
+
+
+def within(find: Find, lowest: float, highest: float) -> Condition:
+    """Holds if the whole interval lies between two numbers, fails if none of it does."""
+    return _on_limits(
+        find, lambda low, high: (lowest <= low and high <= highest, high < lowest or low > highest)
+    )
+
+
+def below_share(find: Find, share: float, of: Find) -> Condition:
+    """Holds if the upper limit is below a share of another value, fails if the lower one is not."""
+    return _beside_share(find, share, of, lambda low, high, limit: (high < limit, low >= limit))
+
+
+def above_share(find: Find, share: float, of: Find) -> Condition:
+    """Holds if the lower limit is above a share of another value, fails if the upper one is not."""
+    return _beside_share(find, share, of, lambda low, high, limit: (low > limit, high <= limit))
+
+
+def _beside_share(
+    find: Find, share: float, of: Find, compare: Callable[[float, float, float], tuple[bool, bool]]
+) -> Condition:
+    def judge_row(row: Row) -> str:
+        other = of(row)
+        if not is_defined(other) or read_value(other) <= 0:
+            return MISSING
+        limit = share * read_value(other)
+        return _on_limits(find, lambda low, high: compare(low, high, limit))(row)
+
+    return judge_row
+
+
 def some_beyond(find_all: FindAll, name: str, share: float) -> Condition:
     """Holds if so large a share of numbers is beyond its null of this name, fails if none is.
 

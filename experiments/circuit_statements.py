@@ -10,12 +10,16 @@ from circuit_finders import beside
 from circuit_rules import (
     Condition,
     above,
+    above_share,
     at_least,
     below,
+    below_share,
     combine,
     counts,
     each_below,
+    says,
     some_beyond,
+    within,
 )
 from row_cells import Row
 
@@ -76,6 +80,48 @@ STATEMENTS = (
         "share of the first 12 with it beyond random sets (p ≤ .05, Holm over directions) in half of the "
         "directions; fails if in none",
         (some_beyond(measures.SIGNATURE, measures.RANDOM_SETS, 0.5),),
+    ),
+    Statement(
+        "C12",
+        "without kick neurons switching ends",
+        "gain 0 on the six neurons that fit the published signature best: upper limit of the hazard ratio < "
+        ".2 in every direction (in some directions alone it fails: a state is lost)",
+        (says(measures.TRAP_KICK, "both ways"),),
+    ),
+    Statement(
+        "C12 first",
+        "without the first neurons by effect switching ends",
+        "the same for the first 12 of each direction together",
+        (says(measures.TRAP_FIRST, "both ways"),),
+    ),
+    Statement(
+        "C12 noise",
+        "without the deciding noise switching ends",
+        "the same for all deciding directions of the noise",
+        (says(measures.TRAP_NOISE, "both ways"),),
+    ),
+    Statement(
+        "C12 more",
+        "amplified kick neurons overshoot",
+        "overshoot at gain 2: lower limit > 0",
+        (above(measures.OVERSHOOT_KICK, 0.0),),
+    ),
+    Statement(
+        "C12 pairs",
+        "critical pairs vanish without kick neurons, and stay when these are amplified",
+        "at kick states of the intact network: upper limit at gain 0 < .2, lower limit at gain 2 > .5 of the "
+        "intact value",
+        (
+            below_share(measures.PAIRS_AT_KICK[0], 0.2, measures.PAIRS_AT_KICK[1]),
+            above_share(measures.PAIRS_AT_KICK[2], 0.5, measures.PAIRS_AT_KICK[1]),
+        ),
+    ),
+    Statement(
+        "C12 control",
+        "the noise of the other neurons does not matter",
+        "rate of all switches with gain 0 on the noise of neurons that neither are kick neurons nor feed "
+        "them, over that of the intact network: interval within [.8, 1.25]",
+        (within(measures.RATE_CONTROL, 0.8, 1.25),),
     ),
 )
 

@@ -49,7 +49,7 @@ FOLDERS = {
 }
 """Sets of networks beside the zoo, and where they are."""
 
-PARTS = ("switches", "commitment", "noise_kernel", "carriers")
+PARTS = ("switches", "commitment", "noise_kernel", "carriers", "interventions")
 """Parts of the circuit; those that are no part yet are left out."""
 
 
@@ -164,8 +164,13 @@ def merge(row: Row, found: Analysis, parts: dict[str, Any]) -> Row:
         "date": max(part["date"] for part in both.values()),
         "threads": max(part["threads"] for part in both.values()),
         "parts": {name: both[name] for name in REGISTRY if name in both},
-        "quantities": kept | list_plain(found.quantities.values()),
+        "quantities": kept | list_plain(q for q in found.quantities.values() if _is_kept(q.key)),
     }
+
+
+def _is_kept(key: str) -> bool:
+    """Not interventions on targets of a single direction: a row would be twice as long."""
+    return not key.startswith("interventions.") or ":" not in key.replace("noise:1", "")
 
 
 def describe_network(network: Network) -> Row:

@@ -99,6 +99,20 @@ def make_row(objective="sequences", seed=0, *, process="linear-2", pace=8.0, **c
         "carriers.n_carriers[2-0]": number(2),
         "carriers.signature[0-2]": number(0.9, beside=[null("random sets", 0.2, 0.001)]),
         "carriers.signature[2-0]": number(0.3, beside=[null("random sets", 0.2, 0.3)]),
+        **{
+            f"interventions.trapped[{name},0]": number(None, word="both ways")
+            for name in ("noise:1", "first", "kick")
+        },
+        "interventions.fall[first]": number(0.98, beside=[null("matched sets", 0.4, 0.05)]),
+        "interventions.fall[kick]": number(0.97, beside=[null("matched sets", 0.3, 0.05)]),
+        "interventions.rate[kick,0]": number(0.02, 0.0, 0.05),
+        "interventions.rate[kick-control,0]": number(1.0, 0.9, 1.1),
+        "interventions.overshoot[kick,2]": number(0.4, 0.2, 0.6),
+        "interventions.critical_pairs_kick[kick,0]": number(0.05, 0.0, 0.1),
+        "interventions.critical_pairs_kick[kick,1]": number(0.8, 0.7, 0.9),
+        "interventions.critical_pairs_kick[kick,2]": number(0.7, 0.6, 0.8),
+        "interventions.trapping_subsets[first_20,one_way]": number(0.6, 0.4, 0.8),
+        "interventions.trapping_subsets[all_that_differ,one_way]": number(0.1, 0.0, 0.3),
     }
     quantities = {key: found for key, found in (quantities | changes).items() if found is not None}
     return {
@@ -333,7 +347,10 @@ def test_the_figure_has_a_panel_for_each_measure_and_a_line_for_each_pair(circui
 
 # verdicts
 
-NAMES = ("C15", "C15b", "C16", "C17", "one v", "± v", "signature")
+NAMES = (
+    *("C15", "C15b", "C16", "C17", "one v", "± v", "signature"),
+    *("C12", "C12 first", "C12 noise", "C12 more", "C12 pairs", "C12 control"),
+)
 DECIDING = "noise_kernel.replay[all_deciding]"
 
 
@@ -386,6 +403,20 @@ def test_statements_hold_where_they_must(statements, name):
         ("± v", {"noise_kernel.pair_cosine[0-2]": number(0.5, 0.1, 0.8)}, "fails"),
         ("± v", {"noise_kernel.pair_cosine[0-2]": number(-0.3, -0.6, 0.1)}, "inconclusive"),
         ("± v", {"noise_kernel.pair_cosine[0-2]": None}, "-"),
+        ("C12", {"interventions.trapped[kick,0]": number(None, word="one way")}, "fails"),
+        ("C12", {"interventions.trapped[kick,0]": number(None, word="no")}, "fails"),
+        ("C12", {"interventions.trapped[kick,0]": number(None, word="diverges")}, "inconclusive"),
+        ("C12", {"interventions.trapped[kick,0]": None}, "-"),
+        ("C12 first", {"interventions.trapped[first,0]": number(None, word="one way")}, "fails"),
+        ("C12 noise", {"interventions.trapped[noise,0]": number(None, word="no")}, "fails"),
+        ("C12 more", {"interventions.overshoot[kick,2]": number(-0.2, -0.3, -0.1)}, "fails"),
+        ("C12 more", {"interventions.overshoot[kick,2]": number(0.1, -0.1, 0.3)}, "inconclusive"),
+        ("C12 pairs", {"interventions.critical_pairs_kick[kick,0]": number(0.5, 0.4, 0.6)}, "fails"),
+        ("C12 pairs", {"interventions.critical_pairs_kick[kick,0]": number(0.15, 0.1, 0.2)}, "inconclusive"),
+        ("C12 pairs", {"interventions.critical_pairs_kick[kick,2]": number(0.2, 0.1, 0.3)}, "fails"),
+        ("C12 pairs", {"interventions.critical_pairs_kick[kick,1]": number(0.0, 0.0, 0.0)}, "-"),
+        ("C12 control", {"interventions.rate[kick-control,0]": number(0.5, 0.4, 0.6)}, "fails"),
+        ("C12 control", {"interventions.rate[kick-control,0]": number(1.2, 1.0, 1.4)}, "inconclusive"),
         (
             "signature",
             {"carriers.signature[0-2]": number(0, beside=[null("random sets", 0.2, 1.0)])},
@@ -439,6 +470,12 @@ def test_missing_parts_are_dashes_and_no_crash(circuit):
     assert "- linear-2-words-0: `switches` is undefined, it never switches" in text
     assert "nan" not in text
     assert "None" not in text
+
+
+def test_rows_leave_out_interventions_on_single_directions(circuit):
+    assert circuit._is_kept("interventions.trapped[noise:1,0]")
+    assert circuit._is_kept("interventions.rate[kick-control,2]")
+    assert not circuit._is_kept("interventions.trapped[first:0-2,0]")
 
 
 def test_seeds_have_median_and_range_and_count_the_network_of_the_zoo(circuit):
