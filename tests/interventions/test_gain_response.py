@@ -90,7 +90,9 @@ def test_a_relay_stands_out_from_matched_sets():
     found = run(make_relayed_latch(), [BOTH, Target("other", (5, 6))], n_matched=19, **small)
     np.testing.assert_array_equal(found.fall, [1, 0])
     assert found.matched.p_value.tolist() == [0.05, 1]
-    assert run(make_relayed_latch(), [Target("most", tuple(range(5, 20)))]).matched.draws.size == 0
+    most = run(make_relayed_latch(), [Target("most", tuple(range(5, 20)))], n_matched=3, **small)
+    assert most.matched.draws.size == 0
+    assert np.isnan(most.matched.p_value[0])
 
 
 def test_subsets_that_hold_a_relay_trap():

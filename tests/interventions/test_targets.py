@@ -77,6 +77,14 @@ def test_what_is_no_target_says_which_are(name, message):
         find_target(make_subject(), name)
 
 
+def test_an_empty_group_says_what_there_is_instead():
+    subject = make_subject(carriers=((3,), ()))
+    with pytest.raises(InputError, match="`carriers:1to0` is empty.*Use `first:1to0`"):
+        find_target(subject, "carriers:1to0")
+    with pytest.raises(InputError, match="`carriers` is empty.*Use `first`"):
+        find_target(make_subject(carriers=((), ())), "carriers")
+
+
 def make_signature(members, *, n_neurons=N):
     """Pre-activation of given neurons in each direction is the published one; all others are at 0.1."""
     values = np.full((2, 3, n_neurons), 0.1)

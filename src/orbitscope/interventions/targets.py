@@ -120,6 +120,12 @@ def find_target(subject: Subject, name: str) -> Target:
     plain = f"{kind}:{rest.replace('to', '→')}" if rest else kind
     targets = {target.name: target for target in list_targets(subject)}
     if plain not in targets:
+        instead = name.replace("carriers", "first", 1)
+        if kind == "carriers" and plain.replace("carriers", "first", 1) in targets:
+            raise InputError(
+                f"`{name}` is empty: no neuron stands out as a carrier there. Use `{instead}`, the first "
+                "neurons by effect."
+            )
         known = ", ".join(targets) or "none was found in this network"
         raise InputError(
             f"unknown target `{name}`. Valid here: {known}; or neurons by number, such as `neurons:28,62`."
