@@ -38,7 +38,7 @@ def run(network, targets, gains=(0.0, 1.0), *, found=None, **settings):
     subject = observe(network)
     if found is not None:
         subject.found["carriers"] = found
-    return respond(subject, targets, gains, InterventionSettings(**SIZES | settings))
+    return respond(subject, targets, gains, InterventionSettings(**SIZES | settings), compared=targets)
 
 
 @pytest.fixture(scope="module")
@@ -167,8 +167,9 @@ def test_an_intact_network_that_explodes_is_undefined():
     with torch.no_grad():
         network.cell.w_hh[2, 2] = 1.8
     subject.found["switches"] = observe(make_growing()).found["switches"]
+    loop = [Target("loop", (2,))]
     with pytest.raises(UndefinedAnalysisError, match="no bound|come again"):
-        respond(subject, [Target("loop", (2,))], [0.0], InterventionSettings(**SIZES))
+        respond(subject, loop, [0.0], InterventionSettings(**SIZES), compared=loop)
 
 
 def test_without_targets_there_is_nothing_to_do():

@@ -29,7 +29,7 @@ class ControlSets:
     Attributes
     ----------
     matched : (target,) of (set,)
-        None for the noise and for targets of more than half of the neurons.
+        None for the noise, for targets of more than half of the neurons, and for those that are left out.
     subsets : by pool
     """
 
@@ -75,13 +75,16 @@ def draw_control_sets(
     path: DrivenPath,
     targets: Sequence[Target],
     *,
-    n_matched: int,
+    n_matched: Sequence[int],
     n_subsets: int,
     subset_size: int,
     rng: np.random.Generator,
 ) -> ControlSets:
-    """Draw matched sets for each target, and subsets if the effects of neurons are known."""
-    matched = [_match(subject.network, path, target, n_matched, rng) for target in targets]
+    """Draw so many matched sets for each target, and subsets if the effects of neurons are known."""
+    matched = [
+        _match(subject.network, path, target, n_sets, rng)
+        for target, n_sets in zip(targets, n_matched, strict=True)
+    ]
     pools = _list_pools(subject, path) if n_subsets else {}
     subsets = {
         name: [_draw(name, pool, subset_size, rng) for _ in range(n_subsets)] for name, pool in pools.items()

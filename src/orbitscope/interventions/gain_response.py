@@ -28,8 +28,6 @@ from .targets import Target, list_targets
 EXTREMES = (0.0, 2.0)
 """Gains at which a target is judged."""
 
-_NO_SETS = {"n_matched": 0, "n_subsets": 0}
-
 
 class InterventionSettings(Drive, Resampling):
     """Settings of the part ``interventions``."""
@@ -65,7 +63,8 @@ class GainResponse(Result):
     fall : (target,)
         1 − smallest hazard ratio at gain 0.
     matched : Null, (target,)
-        The same of matched sets; NaN for the noise and for targets of more than half of the neurons.
+        The same of matched sets; NaN for the noise, for targets of more than half of the neurons, and for
+        those of a single direction.
     critical_gain : (critical_gain,)
     critical_pairs, critical_pairs_kick : Estimate, (target, critical_gain)
     pool, way : (pool,), (way,)
@@ -179,11 +178,17 @@ def compute_interventions(subject: Subject, settings: InterventionSettings) -> G
     if not targets:
         raise UndefinedAnalysisError("it needs carriers or deciding noise, and none was found.")
     gains = sorted({*np.linspace(0.0, 2.0, settings.n_gains).round(6).tolist(), *CRITICAL_GAINS})
-    return respond(subject, targets, gains, settings)
+    compared = [target for target in targets if not target.is_of_one_direction]
+    return respond(subject, targets, gains, settings, compared=compared)
 
 
 def respond(
-    subject: Subject, targets: Sequence[Target], gains: Sequence[float], settings: InterventionSettings
+    subject: Subject,
+    targets: Sequence[Target],
+    gains: Sequence[float],
+    settings: InterventionSettings,
+    *,
+    compared: Sequence[Target],
 ) -> GainResponse:
     """Response of a network to gains on targets.
 
@@ -195,6 +200,8 @@ def respond(
     gains : sequence of float
         Gains; 0 and 2 are judged where they are among them, critical pairs are counted at ``CRITICAL_GAINS``.
     settings : InterventionSettings
+    compared : sequence of Target
+        Those that stand beside matched sets, if 0 is among the gains.
 
     Raises
     ------
@@ -205,8 +212,17 @@ def respond(
     rng = spawn_rng(generator)
     path, _ = replay_switches(subject)
     plane = fit_orbit_plane(network.show_hidden(path.states), find_symbol_direction(network))
-    numbers = {"n_matched": settings.n_matched, "n_subsets": settings.n_subsets} if 0 in gains else _NO_SETS
-    controls = draw_control_sets(subject, path, targets, **numbers, subset_size=settings.subset_size, rng=rng)
+    has_zero = 0 in gains
+    n_matched = [settings.n_matched * (has_zero and target in compared) for target in targets]
+    controls = draw_control_sets(
+        subject,
+        path,
+        targets,
+        n_matched=n_matched,
+        n_subsets=settings.n_subsets * has_zero,
+        subset_size=settings.subset_size,
+        rng=rng,
+    )
     scaled = [(target, gain) for target in targets for gain in gains]
     networks = [
         network,
@@ -222,7 +238,7 @@ def respond(
     judged = [gain for gain in EXTREMES if gain in gains]
     at = [list(gains).index(gain) for gain in judged]
     hazard = _shape(measures.hazard[: len(scaled)], (*shape, len(pairs)))
-    fall = find_fall(hazard.value[:, at[0]]) if 0 in gains else np.full(len(targets), np.nan)
+    fall = find_fall(hazard.value[:, at[0]]) if has_zero else np.full(len(targets), np.nan)
     first_subset = len(scaled) + controls.n_matched
     of_matched = find_fall(measures.hazard.value[len(scaled) : first_subset])
     critical = [i for i, (_, gain) in enumerate(scaled, 1) if gain in CRITICAL_GAINS]

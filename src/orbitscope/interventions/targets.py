@@ -53,6 +53,11 @@ class Target:
         """Neurons, or directions of the noise."""
         return len(self.neurons) if self.basis is None else self.basis.shape[1]
 
+    @property
+    def is_of_one_direction(self) -> bool:
+        """Whether it was found for a single direction of switching."""
+        return "→" in self.name
+
     def scale(self, network: NoiseRNN, gain: float) -> NoiseRNN:
         """The network with this gain on the target; itself for a gain of 1."""
         if gain == 1.0:

@@ -94,7 +94,7 @@ def intervene_run(
         subject.found.update(analysis.results)
         targets = [find_target(subject, name) for name in names]
         settings = InterventionSettings(**(dict(PART.quick) if quick else {}) | {"n_subsets": 0})
-        result = respond(subject, targets, gains, settings)
+        result = respond(subject, targets, gains, settings, compared=targets)
         saved = _save(result, files, "+".join(names))
     progress(Progress("intervene", 1.0, 1.0, "done", {}))
     return WhatIf(files.network, quick, saved[0], saved[1])
