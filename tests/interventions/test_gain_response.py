@@ -106,14 +106,14 @@ def test_subsets_that_hold_a_relay_trap():
         assert found.trapping_subsets.low[0, 0] == pytest.approx(share * 4 / (4 + 1.96**2), rel=1e-3)
 
 
-def make_rotation(modulus, angle):
-    """Two units in the linear range that turn; symbol 1 where the first is above 0."""
+def make_rotation(modulus, angle, drive=1e-5):
+    """Two units that turn, in the linear range if driven weakly; symbol 1 where the first is above 0."""
     sizes = {"hidden_size": 2, "input_size": 2, "bias": False}
     network = build_network(2, cell="tanh", **sizes, generator=torch.Generator().manual_seed(0)).double()
     turn = torch.tensor([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     with torch.no_grad():
         network.cell.w_hh.copy_(modulus * turn)
-        network.cell.w_ih.copy_(1e-5 * torch.eye(2))
+        network.cell.w_ih.copy_(drive * torch.eye(2))
         network.w_out.copy_(torch.tensor([[-1.0, 0.0], [1.0, 0.0]]))
     return network
 
@@ -135,6 +135,14 @@ def test_critical_pairs_of_a_rotation_end_without_it():
     assert found.critical_gain.tolist() == [0.0, 1.0, 1.9, 2.0]
     np.testing.assert_array_equal(found.critical_pairs_kick.value[0], [0, 1, 0, 0])
     np.testing.assert_array_equal(found.critical_pairs.value[0, :2], [0, 1])
+
+
+def test_critical_pairs_are_those_of_the_states_that_are_visited():
+    """Under strong noise units saturate and turn no more; without noise they are in the linear range."""
+    noise = Target("noise", basis=np.eye(2), source="noise directions")
+    found = run(make_rotation(0.98, 0.15, drive=2.0), [noise], [0.0, 1.0])
+    assert found.critical_pairs.value[0, 0] == 1
+    assert found.critical_pairs.high[0, 1] < 0.5
 
 
 def make_growing():
