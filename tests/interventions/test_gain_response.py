@@ -79,7 +79,8 @@ def test_noise_of_a_trigger_is_the_noise_that_drives_it(relays):
 
 
 def test_hazard_is_a_step_at_the_gain_that_silences_the_relay():
-    found = run(make_relayed_latch(), [UP], np.linspace(0, 2, 11).round(6).tolist())
+    gains = np.linspace(0, 2, 11).round(6).tolist()
+    found = run(make_relayed_latch(), [UP], gains, n_trajectories=30, burn_in=80)
     d = found.direction.tolist().index("0 → 1")
     # A trigger is between up and down in one step of a hundred or fewer.
     np.testing.assert_allclose(found.hazard.value[0, :, d], found.gain > 0.5, atol=0.02)
@@ -101,7 +102,8 @@ def test_subsets_that_hold_a_relay_trap():
         effect = np.zeros((2, 25))
         effect[:, list(first)] = 1.0
         made = build_partly(CarrierResult, effect=Estimate(effect))
-        found = run(make_relayed_latch(), [UP], [0.0], found=made, n_subsets=4, subset_size=20)
+        small = {"n_trajectories": 30, "n_steps": 100, "n_subsets": 4, "subset_size": 20}
+        found = run(make_relayed_latch(), [UP], [0.0], found=made, **small)
         assert found.trapping_subsets.value[0].tolist() == [share, 0.0]
         assert found.trapping_subsets.low[0, 0] == pytest.approx(share * 4 / (4 + 1.96**2), rel=1e-3)
 
