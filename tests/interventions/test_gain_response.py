@@ -80,7 +80,7 @@ def test_noise_of_a_trigger_is_the_noise_that_drives_it(relays):
 
 def test_hazard_is_a_step_at_the_gain_that_silences_the_relay():
     gains = np.linspace(0, 2, 11).round(6).tolist()
-    found = run(make_relayed_latch(), [UP], gains, n_trajectories=30, burn_in=80)
+    found = run(make_relayed_latch(), [UP], gains)
     d = found.direction.tolist().index("0 → 1")
     # A trigger is between up and down in one step of a hundred or fewer.
     np.testing.assert_allclose(found.hazard.value[0, :, d], found.gain > 0.5, atol=0.02)
