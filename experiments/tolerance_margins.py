@@ -15,11 +15,12 @@ as error / tolerance, with all seeds of the tests shifted by the same number. Tw
 No test may fail with any seed, except those EXCLUDED. Comparisons that must differ (`not allclose`)
 are measured as tolerance / error. Bare comparisons such as `abs(error) < 1e-9` are not seen.
 
-Resumable: after each seed the worst error of each line goes into runs/tolerance_margins.json. What was
-measured with other code or another version of the test file is measured again. One process, minutes a seed.
+Resumable: after each seed the worst error of each line goes into runs/tolerance_margins.json. A test file is
+measured again if it, or a module that it reaches by imports, has changed since. One process, minutes a seed.
 """
 
 import argparse
+import ast
 import hashlib
 import json
 import linecache
@@ -28,10 +29,12 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import grimp
 import numpy as np
 import pytest
 import torch
@@ -62,8 +65,10 @@ EXCLUDED = {
 }
 """Tests that printed numbers limit, or that need what their seed draws, by the beginning of their names."""
 
-SHARED = ("conftest", "known_networks", "part_functions", "circuit/latches")
-"""Files that tests share."""
+PACKAGE, REGISTRY = "orbitscope", "orbitscope.parts"
+
+HELPERS = {path.stem: path for path in TESTS.rglob("*.py") if not path.name.startswith(("test_", "conftest"))}
+"""Files that tests share, by the name that they are imported by."""
 
 NOT_NUMERIC = {"test_documentation.py", "test_experiments.py", "test_train_run.py", "test_analyse_run.py"}
 
@@ -117,13 +122,67 @@ def read_table() -> dict[str, Any]:
 
 
 def digest_code(file: str) -> str:
-    """Digest of a test file, of what it shares with others, of the package, and of what is left out of it."""
-    shared = [*sorted((ROOT / "src").rglob("*.py")), *(TESTS / f"{name}.py" for name in SHARED)]
+    """Digest of a test file, of all modules that it reaches, and of what is left out of it."""
     left_out = [test for test in EXCLUDED if test.startswith(file)]
     digest = hashlib.sha256("".join(left_out).encode())
-    for path in [ROOT / file, *shared]:
+    for path in [ROOT / file, *list_reached(ROOT / file)]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def list_reached(file: Path) -> list[Path]:
+    """Files that a test file imports, directly or not: helpers in tests/, and modules of the package.
+
+    One that imports the package as a whole reaches all; so does one that reaches the registry of parts, which
+    names modules as text.
+    """
+    helpers, modules, left = set(file.parent.glob("conftest.py")) | {TESTS / "conftest.py"}, set(), [file]
+    while left:
+        for name in read_imports(left.pop()):
+            if name.partition(".")[0] == PACKAGE:
+                modules.add(name)
+            elif (found := HELPERS.get(name)) and found not in helpers:
+                helpers.add(found)
+                left.append(found)
+    return sorted({*helpers, *map(find_source, list_upstream(frozenset(modules)))})
+
+
+def read_imports(file: Path) -> Iterator[str]:
+    """Names of modules, and of what is imported from them, which may be modules, too."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+
+
+@cache
+def list_upstream(modules: frozenset[str]) -> frozenset[str]:
+    """Modules of the package that these import, directly or not, with the packages that they are in."""
+    graph = read_graph()
+    known, left = set(), [name for name in modules if name in graph.modules]
+    while left:
+        name = left.pop()
+        if name in known:
+            continue
+        if name in (PACKAGE, REGISTRY):
+            return frozenset(graph.modules)
+        known.add(name)
+        parent = name.rpartition(".")[0]
+        left += [*graph.find_modules_directly_imported_by(name), *([parent] if parent != PACKAGE else [])]
+    return frozenset(known)
+
+
+@cache
+def read_graph() -> grimp.ImportGraph:
+    """Who imports whom in the package."""
+    return grimp.build_graph(PACKAGE, cache_dir=None)
+
+
+def find_source(module: str) -> Path:
+    """File of a module or package."""
+    path = ROOT / "src" / Path(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def report(entries: dict[str, dict[str, Any]]) -> int:

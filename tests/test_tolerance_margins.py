@@ -93,3 +93,26 @@ def test_comparisons_are_placed_in_the_test_that_makes_them(margins):
     compare()
     assert seen[0][0] == "tests/test_tolerance_margins.py"
     assert seen[0][2] == "seen.append(margins.find_test_line())"
+
+
+def test_a_file_is_measured_again_if_what_it_reaches_changes(margins):
+    """Helpers and modules count, directly or not; other layers do not, but where all are registered."""
+
+    def list_names(file):
+        return {
+            path.relative_to(margins.ROOT).as_posix() for path in margins.list_reached(margins.ROOT / file)
+        }
+
+    reached = list_names("tests/circuit/test_attribution.py")
+    for file in ("tests/circuit/planted.py", "tests/circuit/latches.py", "tests/conftest.py"):
+        assert file in reached
+    for module in (
+        "circuit/attribution",
+        "circuit/twins",
+        "network/cells/relu",
+        "network/__init__",
+        "errors",
+    ):
+        assert f"src/orbitscope/{module}.py" in reached
+    assert not any("/plots/" in file or "/cli/" in file for file in reached)
+    assert "src/orbitscope/cli/main.py" in list_names("tests/workflows/test_analyse_intervened.py")
