@@ -32,6 +32,7 @@ REGISTRY = {
     "noise_kernel": "circuit.noise_kernel:PART",
     "carriers": "circuit.carriers:PART",
     "connectivity": "circuit.weights.connectivity:PART",
+    "populations": "circuit.weights.populations:PART",
     "training_evolution": "dynamics.over_training.training_evolution:PART",
 }
 """Where each part is, as ``module:name``. Its figures are ``FIGURES`` of the plots module of this path."""

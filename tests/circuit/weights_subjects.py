@@ -16,13 +16,15 @@ UP, DOWN = np.arange(6), np.arange(6, 12)
 
 
 def make_network(w_hh, *, cell="relu", seed=0):
-    """Two symbols; every neuron has noise of its own, and a random readout."""
+    """Two symbols, by what UP and DOWN do; every neuron has noise of its own, and some readout."""
     size = len(w_hh)
     sizes = {"hidden_size": size, "input_size": size}
     network = build_network(2, cell=cell, **sizes, generator=torch.Generator().manual_seed(seed)).double()
     with torch.no_grad():
         network.cell.w_hh.copy_(torch.as_tensor(w_hh))
         network.cell.w_ih.copy_(torch.eye(size))
+        network.w_out.mul_(0.3)
+        network.w_out[1, UP], network.w_out[0, DOWN] = 1.0, 1.0
     return network
 
 

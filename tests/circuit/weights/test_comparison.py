@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from orbitscope.circuit.weights.comparison import compare_with_draws, span_draws
+from orbitscope.circuit.weights.comparison import build_null, compare_with_draws, span_draws
 
 
 def test_sizes_and_p_values_have_their_closed_form():
@@ -28,7 +28,7 @@ def test_the_side_that_counts_is_that_of_the_sign():
 
 def test_what_is_undefined_or_never_varies_is_not_tested():
     draws = np.random.default_rng(0).standard_normal((19, 3))
-    draws[:, 1], draws[4, 2] = 7.0, np.nan
+    draws[:, 1], draws[:10, 2] = 7.0, np.nan
     size, null = compare_with_draws("chance", np.array([np.nan, 7.0, 0.0]), draws, np.ones(3, dtype=int))
     assert np.isnan(size).all()
     assert np.isnan(null.p_value).all()
@@ -36,6 +36,19 @@ def test_what_is_undefined_or_never_varies_is_not_tested():
     assert np.isnan([none, empty.quantile, span_draws(draws[:0]).value]).all()
 
 
+def test_an_undefined_draw_counts_against_what_is_tested():
+    """Three of 99 draws are undefined, none of the others is as large: p = 4/100."""
+    draws = np.arange(99.0)[:, None]
+    draws[[5, 50, 70]] = np.nan
+    null = build_null("chance", np.array([200.0]), draws)
+    assert null.p_value[0] == pytest.approx(0.04)
+    assert null.quantile[0] == pytest.approx(np.nanquantile(draws, 0.95))
+    size, signed = compare_with_draws("chance", np.array([-200.0]), -draws, -np.ones(1, dtype=int))
+    assert signed.p_value[0] == pytest.approx(0.04)
+    assert size[0] == pytest.approx((200 - np.nanmean(draws)) / np.nanstd(draws))
+    assert span_draws(draws).value[0] == pytest.approx(np.nanmean(draws))
+
+
 def test_a_span_is_the_mean_and_the_central_95_percent():
-    span = span_draws(np.arange(201.0))
-    assert (float(span.value), float(span.low), float(span.high)) == pytest.approx((100, 5, 195))
+    span = span_draws(np.arange(201.0)[:, None])
+    assert (span.value[0], span.low[0], span.high[0]) == pytest.approx((100, 5, 195))

@@ -108,10 +108,21 @@ def test_self_weights_stand_apart(planted):
     assert found.weight[0, 0] < found.self_weight[0].min() / 2
 
 
+def test_sides_are_the_first_neurons_of_both_directions_by_symbol():
+    """Groups by direction mix both kinds; by symbol they are the planted ones."""
+    mixed = [*UP[:3], *DOWN[3:]], [*DOWN[:3], *UP[3:]]
+    found = run(make_subject(plant_blocks(), first=mixed))
+    assert [np.flatnonzero(row).tolist() for row in found.members[1]] == [UP.tolist(), DOWN.tolist()]
+    assert found.weight[1, 1] < -0.02 < 0.02 < found.weight[1, 0]
+    assert abs(found.weight[0, :2]).max() < 0.01
+    assert (found.relabelled.p_value[1, :2] == 2 / 200).all()
+    assert (found.relabelled.p_value[0, :2] > 0.05).all()
+
+
 def test_carriers_are_groups_of_their_own(planted):
     """Three carriers of one direction: a block within, and nothing that opposes."""
-    assert planted.members[1].sum(1).tolist() == [3, 0]
-    assert np.isfinite(planted.block[1]).tolist() == [[True, False], [False, False]]
+    assert planted.members[2].sum(1).tolist() == [3, 0]
+    assert np.isfinite(planted.block[2]).tolist() == [[True, False], [False, False]]
     assert any("carriers: no opposing groups" in note for note in planted.status["notes"])
     keys = [quantity.key for quantity in planted.list_quantities()]
     assert "weight[carriers,within]" in keys

@@ -8,12 +8,36 @@ from ...statistics.null import LEVEL
 
 
 def span_draws(draws: Float[np.ndarray, "draw ..."]) -> Estimate:
-    """Mean of draws, and the range of the central 95 %; NaN where one is undefined."""
-    if len(draws) == 0:
-        return Estimate(np.full(draws.shape[1:], np.nan))
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail], axis=0)
-    return Estimate(draws.mean(0), low, high)
+    """Mean of draws, and the range of the central 95 %, of those that are defined; NaN if half are not."""
+    known = _find_defined(draws)
+    found = np.full((3, *draws.shape[1:]), np.nan)
+    if known.any():
+        tail = (1 - LEVEL) / 2
+        found[0, known] = np.nanmean(draws[:, known], axis=0)
+        found[1:, known] = np.nanquantile(draws[:, known], [tail, 1 - tail], axis=0)
+    return Estimate(*found)
+
+
+def build_null(
+    name: str,
+    observed: Float[np.ndarray, "*number"],
+    draws: Float[np.ndarray, "draw ..."],
+    *,
+    holm: bool = True,
+) -> Null:
+    """Null of numbers of which large ones count, with p-values by Holm (1979) over all that are defined.
+
+    A draw in which a number is undefined, such as one with an empty set, counts as one that is as large. The
+    number has no null where that is so in half of the draws.
+    """
+    known = np.isfinite(observed) & _find_defined(draws)
+    quantile, p_values = (np.full(observed.shape, np.nan) for _ in range(2))
+    if known.any():
+        quantile[known] = np.nanquantile(draws[:, known], LEVEL, axis=0)
+        as_large = np.where(np.isnan(draws[:, known]), np.inf, draws[:, known])
+        tested = compute_permutation_p_value(observed[known], as_large)
+        p_values[known] = adjust_holm(tested) if holm else tested
+    return Null(name, quantile, p_values, draws)
 
 
 def compare_with_draws(
@@ -37,28 +61,29 @@ def compare_with_draws(
     size : (...)
         Positive on the side that counts. NaN where it is not tested or undefined.
     null : Null, (...)
-        The same of the draws; p = (b + 1)/(B + 1), by Holm (1979) over all that are tested.
+        The same of the draws; p = (b + 1)/(B + 1), by Holm over all that are tested.
     """
-    size, p_values = np.full(observed.shape, np.nan), np.full(observed.shape, np.nan)
-    sizes = np.full(draws.shape, np.nan)
-    is_known = _find_known(observed, draws) & (sign != 0)
-    if is_known.any():
-        known, spread = draws[:, is_known], draws[:, is_known].std(0)
-        signs = sign[is_known] / spread
-        size[is_known] = signs * (observed[is_known] - known.mean(0))
-        sizes[:, is_known] = signs * (known - known.mean(0))
-
-        # Compared as they are: centred and scaled, equal values could differ by rounding.
-        tested = compute_permutation_p_value(sign[is_known] * observed[is_known], sign[is_known] * known)
-        p_values[is_known] = adjust_holm(tested)
-    quantile = np.quantile(sizes, LEVEL, axis=0) if len(sizes) else np.full(observed.shape, np.nan)
-    return size, Null(name, quantile, p_values, sizes)
+    signed = np.where(sign == 0, np.nan, sign * observed)
+    spread = np.where(_find_defined(draws), _find_spread(draws), np.nan)
+    # Compared as they are: centred and scaled, equal values could differ by rounding.
+    p_values = build_null(name, np.where(spread > 0, signed, np.nan), sign * draws).p_value
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scale = np.where((sign != 0) & (spread > 0), sign / spread, np.nan)
+    mean = span_draws(draws).value
+    size, sizes = scale * (observed - mean), scale * (draws - mean)
+    return size, Null(name, build_null(name, size, sizes).quantile, p_values, sizes)
 
 
-def _find_known(
-    observed: Float[np.ndarray, "*number"], draws: Float[np.ndarray, "draw ..."]
-) -> Bool[np.ndarray, "*number"]:
-    """Numbers that are defined, in all draws, too, and vary among these."""
+def _find_defined(draws: Float[np.ndarray, "draw ..."]) -> Bool[np.ndarray, "..."]:
+    """Numbers that are defined in half of the draws at least."""
     if len(draws) == 0:
-        return np.zeros(observed.shape, dtype=bool)
-    return np.isfinite(observed) & np.isfinite(draws).all(0) & (np.ptp(draws, axis=0) > 0)
+        return np.zeros(draws.shape[1:], dtype=bool)
+    return np.asarray(np.isfinite(draws).mean(0) >= 0.5)
+
+
+def _find_spread(draws: Float[np.ndarray, "draw ..."]) -> Float[np.ndarray, "..."]:
+    """Standard deviation of the draws that are defined."""
+    known = np.isfinite(draws)
+    count = np.maximum(known.sum(0), 1)
+    mean = np.where(known, draws, 0.0).sum(0) / count
+    return np.asarray(np.sqrt(np.where(known, np.square(draws - mean), 0.0).sum(0) / count))

@@ -17,7 +17,15 @@ from ...subject import Subject
 from ..switches import replay_switches
 from .comparison import compare_with_draws, span_draws
 from .connectivity_definitions import DEFINITIONS
-from .neuron_groups import KINDS, NeuronGroups, count_shared, describe_neurons, find_groups, measure_blocks
+from .neuron_groups import (
+    KINDS,
+    NeuronGroups,
+    average_by_symbol,
+    count_shared,
+    describe_neurons,
+    find_groups,
+    measure_blocks,
+)
 from .standard_weights import StandardWeights, measure_weights
 
 RELATIONS = {
@@ -27,7 +35,7 @@ RELATIONS = {
 }
 """How two groups stand to each other, in words."""
 
-KIND_WORDS = {"first": "first neurons", "carriers": "carriers"}
+KIND_WORDS = {"first": "first neurons", "sides": "first neurons by symbol", "carriers": "carriers"}
 
 _EXPECTED = np.array([1, -1, 0])
 """Sign that was published for each relation: excitation within, inhibition between opposing groups."""
@@ -51,7 +59,7 @@ class ConnectivityResult(Result):
     Attributes
     ----------
     kind : (kind,)
-        First neurons by effect, and carriers.
+        First neurons by effect; those of both directions of a pair, by the symbol they hold; carriers.
     group, origin, target : (group,)
         Directions of switching, and their symbols.
     neuron : (neuron,)
@@ -175,7 +183,7 @@ class ConnectivityResult(Result):
 
     def _list_blocks(self, i: int) -> list[Quantity]:
         found = []
-        for g, k in zip(*np.nonzero(np.isfinite(self.block[i])), strict=True):
+        for g, k in np.argwhere(np.isfinite(self.block[i])).tolist():
             index = f"{self.kind[i]},{self._name_index(g)},{self._name_index(k)}"
             words = f"within {self.group[g]}" if g == k else f"onto {self.group[g]} from {self.group[k]}"
             name = {"index": index, "name": f"{words}, {KIND_WORDS[str(self.kind[i])]}"}
@@ -242,10 +250,12 @@ def compute_connectivity(subject: Subject, settings: ConnectivitySettings) -> Co
     not look at weights.
     """
     network, rng = subject.network, subject.start_rng("connectivity")
-    weights = measure_weights(network, replay_switches(subject)[0])
+    path, _ = replay_switches(subject)
+    weights = measure_weights(network, path)
+    by_symbol = average_by_symbol(network, path, subject.found["switches"].symbol)
     tables, notes = [], []
     for kind in KINDS:
-        groups, why = find_groups(subject, kind)
+        groups, why = find_groups(subject, kind, by_symbol)
         table, missing = _measure_kind(subject, groups, weights, settings.n_null, rng)
         tables.append(table)
         notes += [*(why if kind == "first" else []), *(f"{KIND_WORDS[kind]}: {note}" for note in missing)]

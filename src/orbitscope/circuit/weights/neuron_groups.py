@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 
+from ...dynamics.driving.driven_states import DrivenPath
 from ...network import NoiseRNN
 from ...subject import Subject
 from ..concentration import LEAST_EFFECT
 from .standard_weights import StandardWeights
 
-KINDS = ("first", "carriers")
-"""The first neurons by effect, as many of each direction; and those that are carriers."""
+KINDS = ("first", "sides", "carriers")
+"""The first neurons by effect, as many of each direction; the same by the symbol that they hold; carriers."""
 
 _N_NEAREST = 8
 """Neurons among which the match of each neuron is drawn."""
@@ -40,6 +41,19 @@ class NeuronGroups:
     def is_opposing(self) -> Bool[np.ndarray, "group group"]:
         """Whether one group is of a → b and the other of b → a."""
         return (self.origin[:, None] == self.target) & (self.target[:, None] == self.origin)
+
+    def take_sides(self, by_symbol: Float[np.ndarray, "symbol neuron"]) -> "NeuronGroups":
+        """Members of both groups of each opposing pair, each behind the direction whose new symbol it holds.
+
+        A neuron holds the symbol in which it is more active. Neurons that carry a switch may do so by falling
+        silent as well as by firing; a group by direction mixes both.
+        """
+        members = np.zeros_like(self.members)
+        for g, k in np.argwhere(self.is_opposing).tolist():
+            if self.members[[g, k]].any(1).all():
+                holds = by_symbol[self.target[g]] > by_symbol[self.origin[g]]
+                members[g] = (self.members[g] | self.members[k]) & holds
+        return NeuronGroups(self.direction, self.origin, self.target, members)
 
     def draw_relabelled(
         self, varies: Bool[np.ndarray, " neuron"], n_sets: int, *, rng: np.random.Generator
@@ -96,24 +110,34 @@ def _draw_near(
     return drawn
 
 
-def find_groups(subject: Subject, kind: str) -> tuple[NeuronGroups, list[str]]:
+def find_groups(
+    subject: Subject, kind: str, by_symbol: Float[np.ndarray, "symbol neuron"]
+) -> tuple[NeuronGroups, list[str]]:
     """Groups of one of ``KINDS``, and notes on directions that have none.
 
     Where patching all neurons does next to nothing, their order by effect is one by chance: no group.
     """
     found = subject.found["carriers"]
-    listed = found.list_first() if kind == "first" else found.list_carriers()
+    listed = found.list_carriers() if kind == "carriers" else found.list_first()
     members, notes = np.zeros(found.effect.value.shape, dtype=bool), []
-    for g, (name, effect) in enumerate(
-        zip(found.direction.tolist(), found.total_effect.value[1:], strict=True)
-    ):
+    for g, (name, effect) in enumerate(zip(listed, found.total_effect.value[1:], strict=True)):
         if effect >= LEAST_EFFECT:
             members[g, listed[name]] = True
         else:
             notes.append(
                 f"{name}: patching all neurons changes the outcome by {effect:.2g}, < {LEAST_EFFECT}"
             )
-    return NeuronGroups(found.direction.tolist(), found.origin, found.target, members), notes
+    groups = NeuronGroups(list(listed), found.origin, found.target, members)
+    return (groups.take_sides(by_symbol) if kind == "sides" else groups), notes
+
+
+def average_by_symbol(
+    network: NoiseRNN, path: DrivenPath, symbols: Integer[np.ndarray, "trajectory time"]
+) -> Float[np.ndarray, "symbol neuron"]:
+    """Mean activity of each neuron while each symbol is the most probable one; 0 for one that never is."""
+    hidden = network.show_hidden(path.states).double().flatten(0, 1).cpu().numpy()
+    is_in = (symbols.T.reshape(-1) == np.arange(network.n_symbols)[:, None]).astype(float)
+    return is_in @ hidden / np.maximum(is_in.sum(1, keepdims=True), 1)
 
 
 def describe_neurons(network: NoiseRNN, weights: StandardWeights) -> Float[np.ndarray, "neuron feature"]:
