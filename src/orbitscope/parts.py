@@ -33,6 +33,7 @@ REGISTRY = {
     "carriers": "circuit.carriers:PART",
     "connectivity": "circuit.weights.connectivity:PART",
     "populations": "circuit.weights.populations:PART",
+    "low_rank": "circuit.weights.low_rank:PART",
     "training_evolution": "dynamics.over_training.training_evolution:PART",
 }
 """Where each part is, as ``module:name``. Its figures are ``FIGURES`` of the plots module of this path."""

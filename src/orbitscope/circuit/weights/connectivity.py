@@ -317,8 +317,8 @@ def _find_gaps(groups: NeuronGroups) -> list[str]:
     """What cannot be compared, if there are groups at all."""
     if not groups.members.any():
         return ["no groups"]
-    is_there = groups.members.any(1)
-    pairs = groups.is_opposing & is_there[:, None] & is_there
+    is_there = np.flatnonzero(groups.members.any(1))
+    pairs = groups.is_opposing[np.ix_(is_there, is_there)]
     return [] if pairs.any() else ["no opposing groups: switches go one way only, or have no groups"]
 
 
@@ -393,8 +393,8 @@ def _stack(values: list[Any]) -> Any:
         return np.stack(values)
     n_draws = max(len(null.draws) for null in values)
     draws = [_pad(null.draws, n_draws) for null in values]
-    parts = (np.stack([getattr(null, key) for null in values]) for key in ("quantile", "p_value"))
-    return Null(values[0].name, *parts, np.stack(draws, axis=1))
+    quantile, p_value = (np.stack([getattr(null, key) for null in values]) for key in ("quantile", "p_value"))
+    return Null(values[0].name, quantile, p_value, np.stack(draws, axis=1))
 
 
 def _pad(draws: Float[np.ndarray, "draw ..."], n_draws: int) -> Float[np.ndarray, "drawn ..."]:

@@ -193,5 +193,5 @@ def _average(
 
 def _stack_nulls(parts: list[Null]) -> Null:
     """Nulls of single numbers, along an axis."""
-    arrays = (np.stack([getattr(part, key) for part in parts]) for key in ("quantile", "p_value"))
-    return Null(parts[0].name, *arrays, np.stack([part.draws for part in parts], axis=1))
+    quantile, p_value = (np.stack([getattr(part, key) for part in parts]) for key in ("quantile", "p_value"))
+    return Null(parts[0].name, quantile, p_value, np.stack([part.draws for part in parts], axis=1))

@@ -168,7 +168,10 @@ class PopulationResult(Result):
         null = self.pattern_shuffled if r == 0 else self.pattern_relabelled
         for b, block in enumerate(self.block.tolist()):
             chance, unit = self.pattern_by_chance[r, b], _UNITS[block]
-            name = {"index": f"{rule},{block}", "name": f"{BLOCK_WORDS[block]}, {RULES[rule]}"}
+            name: dict[str, Any] = {
+                "index": f"{rule},{block}",
+                "name": f"{BLOCK_WORDS[block]}, {RULES[rule]}",
+            }
             beside = _list_beside(null[b], chance, unit)
             found.append(
                 DEFINITIONS["pattern"].measure(float(self.pattern[r, b]), **name, unit=unit, beside=beside)
@@ -185,7 +188,10 @@ class PopulationResult(Result):
             if np.isnan(self.value[r, d, b]):
                 continue
             index = f"{rule},{block},{self.origin[d]}-{self.target[d]}"
-            name = {"index": index, "name": f"{direction}, {BLOCK_WORDS[block]}, {RULES[rule]}"}
+            name: dict[str, Any] = {
+                "index": index,
+                "name": f"{direction}, {BLOCK_WORDS[block]}, {RULES[rule]}",
+            }
             beside = _list_beside(null[d, b], self.by_chance[r, d, b], _UNITS[block])
             value = float(self.value[r, d, b])
             found.append(DEFINITIONS["block"].measure(value, **name, unit=_UNITS[block], beside=beside))
@@ -250,28 +256,29 @@ def compute_populations(subject: Subject, settings: PopulationSettings) -> Popul
     order = [direction for pair in pairs for direction in pair]
     names = [groups.direction[d] for d in order]
     found = {key: _join([table[key] for table in tables]) for key in tables[0]}
+    gaps = _find_gaps(names, found)
+    members, value = found.pop("members"), found["value"]
+    by_rule = {key: found.pop(key) for key in ("by_chance", "beyond")}
+    rest: dict[str, Any] = _average_directions(found)
+    rest |= {key: _correct(item) if isinstance(item, Null) else item for key, item in found.items()}
+    del rest["value"]
     return PopulationResult(
         settings=subject.record(settings) | {"lead": lead},
-        status={"notes": [*notes, *_find_gaps(names, found)]},
+        status={"notes": [*notes, *gaps]},
         rule=np.array(list(RULES)),
         direction=np.array(names, dtype=str),
         origin=groups.origin[np.array(order, dtype=int)],
         target=groups.target[np.array(order, dtype=int)],
         neuron=np.arange(network.hidden_size),
-        members=_widen(found.pop("members"), kept, network.hidden_size),
+        members=_widen(members, kept, network.hidden_size),
         n_group=np.array([n for rule in rules for n in rule.receivers.sum(1)], dtype=int),
         block=np.array(BLOCKS),
         lag=np.arange(n_lags + 1),
         side=np.array(["own", "opposing"]),
-        value=np.moveaxis(found["value"], 1, 0),
-        by_chance=_swap(found.pop("by_chance")),
-        beyond=np.moveaxis(found.pop("beyond"), 1, 0),
-        **_average_directions(found),
-        **{
-            key: _correct(value) if isinstance(value, Null) else value
-            for key, value in found.items()
-            if key != "value"
-        },
+        value=np.moveaxis(value, 1, 0),
+        by_chance=_swap(by_rule["by_chance"]),
+        beyond=np.moveaxis(by_rule["beyond"], 1, 0),
+        **rest,
     )
 
 
@@ -365,8 +372,10 @@ def _join(parts: list[Any]) -> Any:
     if isinstance(parts[0], Estimate):
         return Estimate(*(np.concatenate([getattr(p, k) for p in parts]) for k in ("value", "low", "high")))
     if isinstance(parts[0], Null):
-        arrays = (np.concatenate([getattr(part, key) for part in parts]) for key in ("quantile", "p_value"))
-        return Null(parts[0].name, *arrays, np.concatenate([part.draws for part in parts], axis=1))
+        quantile, p_value = (
+            np.concatenate([getattr(part, key) for part in parts]) for key in ("quantile", "p_value")
+        )
+        return Null(parts[0].name, quantile, p_value, np.concatenate([part.draws for part in parts], axis=1))
     return np.concatenate(parts)
 
 
