@@ -54,6 +54,8 @@ def test_the_caption_says_on_which_side_weights_lie(result):
     seen = caption.partition("**")[2].partition("**")[0]
     assert "are more excitatory than both nulls, those between opposing groups" in seen
     assert seen.endswith("are more inhibitory than both nulls.")
+    assert "By symbol: first neurons of both directions" in caption
+    assert "First neurons by symbol: within groups" in caption
     assert "0 neurons are among the first of several directions." in caption
     assert "sd beyond matched groups (p = 0.01)" in caption
     opposite = describe_connectivity(

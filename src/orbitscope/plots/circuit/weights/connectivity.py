@@ -39,13 +39,15 @@ _VERDICTS = {
     "no": "no more {} than by chance",
 }
 
+_KINDS = {"first": "first neurons", "sides": "these by symbol", "carriers": "carriers"}
+
 _SHORT = {"within": "within groups", "opposing": "between opposing", "other": "between others"}
 
 
 @with_style
 def plot_connectivity(result: ConnectivityResult) -> Figure:
     """Weights among the first neurons, and mean weights within and between groups."""
-    figure = build_figure(WIDTH, 3.2)
+    figure = build_figure(WIDTH, 3.6)
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.05))
     plot_group_weights(result, ax=left)
     plot_mean_weights(result, ax=right)
@@ -108,7 +110,7 @@ def plot_mean_weights(result: ConnectivityResult, *, ax: Axes | None = None) -> 
     for name, look in NULL_LOOKS.items():
         ax.plot([], [], "-", label=name, **look)
     ax.axvline(0, color=MUTED_COLOR, linewidth=0.6, zorder=0)
-    names = [f"{KIND_WORDS[str(result.kind[i])]}\n{_SHORT[str(result.relation[r])]}" for i, r in rows]
+    names = [f"{_KINDS[str(result.kind[i])]}\n{_SHORT[str(result.relation[r])]}" for i, r in rows]
     ax.set_yticks(np.arange(len(rows)), names)
     ax.tick_params(axis="y", length=0)
     ax.set(xlabel="mean weight (standard units)", ylim=(len(rows) - 0.4, -0.5))
@@ -133,7 +135,8 @@ def describe_connectivity(result: ConnectivityResult) -> str:
         f"{capitalise(count(n_shared, 'neuron'))} {verb} among the first of several directions.",
         "b, Mean weights. Neurons in both groups of a pair are left out, and weights onto oneself. Grey: the "
         "central 95 % of groups matched in mean activity and readout. Black: the same groups under "
-        "relabelled weights.",
+        "relabelled weights. By symbol: first neurons of both directions of a pair, by the symbol in which "
+        "they are more active.",
         _say_sizes(result),
         f"Undefined: {'; '.join(notes)}." if notes else "",
     )
@@ -147,28 +150,32 @@ def _say_seen(result: ConnectivityResult) -> str:
     for r, (place, side) in enumerate(
         (("within groups of first neurons", "excitatory"), ("between opposing groups", "inhibitory"))
     ):
-        weight = float(result.weight[0, r])
-        verdict = judge_nulls([float(null.p_value[0, r]) for null in (result.matched, result.relabelled)])
+        weight, verdict = float(result.weight[0, r]), _judge(result, 0, r)
         if np.isfinite(weight) and verdict != "untested":
             parts.append(f"{place} ({format_number(weight)}) are {_VERDICTS[verdict].format(side)}")
     return f"Weights {', those '.join(parts)}." if parts else "No null was drawn."
 
 
+def _judge(result: ConnectivityResult, kind: int, relation: int) -> str:
+    """Verdict on a mean weight beside both nulls."""
+    return judge_nulls([float(null.p_value[kind, relation]) for null in (result.matched, result.relabelled)])
+
+
 def _say_sizes(result: ConnectivityResult) -> str:
-    """Effect sizes and p-values of the first neurons."""
-    parts = []
-    for r, relation in enumerate(result.relation.tolist()[:2]):
-        for null, size in (
-            (result.matched, result.beyond_matched),
-            (result.relabelled, result.beyond_relabelled),
-        ):
-            if np.isfinite(size[0, r]):
-                number, p_value = (
-                    format_number(float(size[0, r])),
-                    format_number(float(null.p_value[0, r]), digits=2),
-                )
-                parts.append(f"{RELATIONS[relation]} {number} sd beyond {null.name} (p = {p_value})")
-    return f"First neurons: {'; '.join(parts)}; p by Holm." if parts else ""
+    """Effect sizes and p-values of each kind of groups."""
+    sentences = []
+    for i, kind in enumerate(result.kind.tolist()):
+        parts = []
+        for r, relation in enumerate(result.relation.tolist()[:2]):
+            sizes = (result.beyond_matched[i, r], result.beyond_relabelled[i, r])
+            for null, size in zip((result.matched, result.relabelled), sizes, strict=True):
+                if np.isfinite(size):
+                    p_value = format_number(float(null.p_value[i, r]), digits=2)
+                    beyond = f"{format_number(float(size))} sd beyond {null.name}"
+                    parts.append(f"{RELATIONS[relation]} {beyond} (p = {p_value})")
+        if parts:
+            sentences.append(f"{capitalise(KIND_WORDS[kind])}: {'; '.join(parts)}.")
+    return " ".join([*sentences, "p by Holm."]) if sentences else ""
 
 
 FIGURES = (Drawing("connectivity", plot_connectivity, describe_connectivity),)

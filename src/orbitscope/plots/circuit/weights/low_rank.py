@@ -151,7 +151,7 @@ def describe_low_rank(result: LowRankResult) -> str:
         f"b, Share of the {int(result.n_members[0])} first neurons of all directions in the leading vectors. "
         f"Black: 95 % quantile of random groups, the larger of both sides. {_say_loadings(result)}",
         "c, Hazards of networks truncated to a rank, over that of the intact network on the same noise.",
-        f"d, Share of steps in each symbol, likewise. Bands: margins, a factor of {factor} and a share of {change}. "
+        f"d, Share of steps in each symbol, likewise. Bands: margins, {factor} times and {change}. "
         "Dashed: the smallest rank from which on all are within.",
         f"Undefined: {'; '.join(notes)}." if notes else "",
         "Intervals: 90 %, bootstrap over trajectories.",
