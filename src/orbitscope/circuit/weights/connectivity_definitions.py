@@ -13,7 +13,9 @@ DEFINITIONS = define(
         "themselves are left out, and so are neurons in both groups of a pair.",
         equation="⟨W̃_ij⟩, W̃_ij = W_ij sd(h_j)/sd(z_i), i in the group that receives, j in the one that sends",
         reading="Beside the mean and the central 95 % of groups matched in mean activity and readout, and of "
-        "relabelled weights P W̃ Pᵀ. Opposing groups are those of a → b and b → a.",
+        "relabelled weights P W̃ Pᵀ. Opposing groups are those of a → b and b → a. By symbol: the first "
+        "neurons of both, parted by the symbol in which they are more active, since many carry a switch by "
+        "falling silent.",
         test=f"{_TESTS}::test_planted_blocks_are_recovered",
         source="Torre et al. 2025, connectivity; standard units, nulls and groups by effect are ours",
     ),
