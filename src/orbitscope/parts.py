@@ -31,6 +31,9 @@ REGISTRY = {
     "commitment": "circuit.commitment:PART",
     "noise_kernel": "circuit.noise_kernel:PART",
     "carriers": "circuit.carriers:PART",
+    "connectivity": "circuit.weights.connectivity:PART",
+    "populations": "circuit.weights.populations:PART",
+    "low_rank": "circuit.weights.low_rank:PART",
     "interventions": "interventions.gain_response:PART",
     "training_evolution": "dynamics.over_training.training_evolution:PART",
 }

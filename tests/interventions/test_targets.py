@@ -5,6 +5,7 @@ from planted import build_partly
 
 from orbitscope.circuit.carriers import CarrierResult
 from orbitscope.circuit.noise_kernel import NoiseKernelResult
+from orbitscope.circuit.weights.populations import PopulationResult
 from orbitscope.errors import InputError
 from orbitscope.interventions.targets import Target, describe_target, find_target, list_targets
 from orbitscope.network import build_network
@@ -53,6 +54,21 @@ def test_every_group_that_was_found_is_a_target():
     assert (targets["noise:1"].size, targets["noise"].size) == (1, 2)
     assert "carriers:1→0" not in [t.name for t in list_targets(make_subject(carriers=((3,), ())))]
     assert list_targets(Subject(make_subject().network)) == []
+
+
+def test_populations_are_targets_whose_noise_is_scaled():
+    subject = make_subject()
+    members = np.zeros((2, 2, N), dtype=int)
+    members[1, 0, [6, 7]] = members[1, 1, 8] = members[0, :, 9] = (
+        1  # by weights and activity: the second rule
+    )
+    subject.found["populations"] = build_partly(
+        PopulationResult, members=members, neuron=np.arange(N), direction=np.array(["0 → 1", "1 → 0"])
+    )
+    targets = {target.name: target for target in list_targets(subject)}
+    assert targets["population:0→1"].neurons == (6, 7)
+    assert targets["population"].neurons == (6, 7, 8)
+    assert targets["population"].source == "noise of neurons"
 
 
 def test_arrows_may_be_written_in_ascii():

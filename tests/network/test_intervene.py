@@ -206,3 +206,18 @@ def test_a_cell_of_ones_own_can_be_held_and_miss_noise():
 def test_bad_interventions_are_refused(change, message):
     with pytest.raises(InputError, match=message):
         intervene(make_network(), **change)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_recurrent_weights_are_those_that_act_and_can_be_put_back(change):
+    """Under a gain they are larger; put back they must not grow again."""
+    changed = intervene(make_network(bias=True), **CHANGES[change])
+    weights = changed.cell.find_recurrent_weights()
+    state, noise = draw(3, SIZE).abs(), draw(3, N_INPUTS, seed=2)
+    drive = [changed.cell.find_preactivation(s, noise) for s in (state, 0 * state)]
+    free = ~changed.cell.is_held
+    np.testing.assert_allclose((drive[0] - drive[1])[:, free], (state @ weights.T)[:, free], atol=1e-12)
+    assert not weights[~free].any()
+    again = changed.replace_recurrent(weights)
+    np.testing.assert_allclose(again.step(state, noise).detach(), changed.step(state, noise).detach())
+    assert (again.step(state, noise) - changed.replace_recurrent(0 * weights).step(state, noise)).any()

@@ -587,3 +587,30 @@ def test_a_cell_says_that_it_has_no_shuffled_copy():
     network = NoiseRNN(Plain(2, 1, 2), 2, generator=make_generator())
     with pytest.raises(InputError, match="shuffle_recurrent.*n_shuffles=0"):
         network.shuffle_recurrent(make_generator())
+
+
+@pytest.mark.parametrize("cell", ["relu", "tanh"])
+def test_other_recurrent_weights_are_those_of_the_step(cell):
+    """Without noise and bias the drive of a neuron is what the weights say."""
+    network = build_network(2, cell=cell, hidden_size=4, input_size=3, bias=True, generator=make_generator())
+    weights = torch.randn(4, 4, generator=make_generator())
+    replaced = network.replace_recurrent(weights)
+    state, noise = torch.rand(5, 4, generator=make_generator()), torch.zeros(5, 3)
+    before, after = (n.cell.find_preactivation(state, noise) for n in (network, replaced))
+    own = network.cell.find_recurrent_weights()
+    np.testing.assert_allclose(after - before, state @ (weights - own).T, atol=1e-6)
+    np.testing.assert_array_equal(replaced.cell.find_recurrent_weights(), weights)
+    assert not torch.equal(own, weights)
+
+
+def test_a_cell_says_that_it_has_no_recurrent_weights_to_replace():
+    class Plain(Cell):
+        name = "plain"
+
+        def step(self, state, noise):
+            return state
+
+    network = NoiseRNN(Plain(2, 1, 2), 2, generator=make_generator())
+    assert network.cell.find_recurrent_weights() is None
+    with pytest.raises(InputError, match="got `Plain`. Write its methods `find_recurrent_weights"):
+        network.replace_recurrent(torch.zeros(2, 2))

@@ -338,6 +338,17 @@ def compute_noise_kernel(subject: Subject, settings: NoiseKernelSettings) -> Noi
     )
 
 
+def replay_kernels(subject: Subject) -> SwitchKernels:
+    """Kernels behind the result of the part, gathered again: to fit directions to some trajectories alone."""
+    stored = subject.found["noise_kernel"].settings
+    settings = NoiseKernelSettings(**{key: stored[key] for key in NoiseKernelSettings.model_fields})
+    path, switches = replay_switches(subject)
+    found, rng = subject.found["switches"], spawn_rng(subject.start_generator("noise_kernel"))
+    events, controls = _choose_late(found, switches, settings, rng)
+    code = _number_directions(events, found)[1]
+    return _build_kernels(path, events, controls, code, settings.n_lags, subject.noise_std)
+
+
 def _choose_late(
     found: SwitchResult, switches: Switches, settings: NoiseKernelSettings, rng: np.random.Generator
 ) -> tuple[Switches, tuple[np.ndarray, np.ndarray]]:

@@ -38,6 +38,7 @@ def intervene(
     on
         Targets. `carriers` or `first` (the first neurons by effect), or those of one direction,
         `carriers:0to2`; `noise:1`, the leading direction of the deciding noise, or `noise`, all of it;
+        `population`, the noise of integrating populations;
         `kick`, `kick-feeding` and `kick-control`, the sets of the published experiment; neurons by number,
         `neurons:28,62`.
     gain

@@ -340,7 +340,7 @@ PART = Part(
         "n_matched": 5,
         "n_subsets": 6,
     },
-    needs=("switches", "noise_kernel", "carriers"),
+    needs=("switches", "noise_kernel", "carriers", "populations"),
     requires_noise=True,
     least_hidden=2,
 )

@@ -30,12 +30,11 @@ def find_published_sets(network: NoiseRNN, found: CarrierResult) -> list[tuple[s
     pair = _choose_opposite(found)
     groups = [order[d][:N_KICK] for d in pair]
     kick = tuple(sorted({int(neuron) for group in groups for neuron in group}))
-    weights = network.cell.find_active_weights()
+    weights = network.cell.find_recurrent_weights()
     if weights is None or not kick:
         return [("kick", "neurons", kick)]
     size = network.hidden_size
-    recurrent = weights[:size, :size].double().cpu().numpy()
-    feeding = _find_feeding(recurrent, groups[0], set(kick))
+    feeding = _find_feeding(weights.double().cpu().numpy(), groups[0], set(kick))
     rest = tuple(sorted(set(range(size)) - set(kick) - set(feeding)))
     return [
         ("kick", "neurons", kick),

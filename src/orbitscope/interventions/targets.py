@@ -19,6 +19,7 @@ _WORDS = {
     "carriers": "carriers",
     "first": "first by effect",
     "noise": "deciding noise",
+    "population": "noise of populations",
     "kick": "kick neurons, published rule",
     "kick-feeding": "noise of those feeding kick",
     "kick-control": "noise of the rest",
@@ -87,6 +88,10 @@ def list_targets(subject: Subject) -> list[Target]:
         basis = kernel.deciding.T
         targets.append(Target("noise:1", basis=basis[:, :1], source="noise directions"))
         targets += [Target("noise", basis=basis, source="noise directions")] if basis.shape[1] > 1 else []
+    if "populations" in subject.found:
+        targets += _list_groups(
+            "population", subject.found["populations"].list_populations(), source="noise of neurons"
+        )
     if found is not None:
         sets = find_published_sets(subject.network, found)
         targets += [Target(name, members, source=source) for name, source, members in sets if members]
@@ -138,11 +143,11 @@ def find_target(subject: Subject, name: str) -> Target:
     return targets[plain]
 
 
-def _list_groups(kind: str, groups: dict[str, list[int]]) -> list[Target]:
+def _list_groups(kind: str, groups: dict[str, list[int]], *, source: str = SOURCES[0]) -> list[Target]:
     """A target for each group that has neurons, and one for all of them together."""
     named = [(f"{kind}:{name.replace(' ', '')}", members) for name, members in groups.items() if members]
     together = [(kind, _unite(members for _, members in named))] if len(named) > 1 else []
-    return [Target(name, tuple(members)) for name, members in (*named, *together)]
+    return [Target(name, tuple(members), source=source) for name, members in (*named, *together)]
 
 
 def _unite(groups: Iterable[list[int]]) -> list[int]:

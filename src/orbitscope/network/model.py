@@ -120,6 +120,16 @@ class NoiseRNN(nn.Module):
         """
         return self.replace_cell(self.cell.shuffle_recurrent(generator))
 
+    def replace_recurrent(self, weights: Float[Tensor, "hidden hidden"]) -> "NoiseRNN":
+        """The same network with other recurrent weights.
+
+        Raises
+        ------
+        InputError
+            If the cell has no such copy.
+        """
+        return self.replace_cell(self.cell.replace_recurrent(weights))
+
     def replace_cell(self, cell: Cell) -> "NoiseRNN":
         """A network with this cell and a copy of the readout."""
         replaced = copy.deepcopy(self)

@@ -62,7 +62,8 @@ def intervene_run(
         Run folder, or network of the zoo, of which a copy is made in ``runs/``.
     on : names
         Targets: ``carriers:0→2`` (or ``carriers:0to2``), ``first:0→2``, ``carriers``, ``first``, ``noise:1``,
-        ``noise``, ``kick``, ``kick-feeding``, ``kick-control``, and neurons by number, ``neurons:28,62``.
+        ``noise``, ``population``, ``kick``, ``kick-feeding``, ``kick-control``, and neurons by number,
+        ``neurons:28,62``.
     gains : sequence of float, optional
         From 0 to 2 in steps of .1 by default.
     quick : bool
@@ -84,8 +85,7 @@ def intervene_run(
     size = folder.load_network().hidden_size
     for name in names:
         require_target_name(name, size)
-    parts = ["switches"] if all(name.startswith("neurons:") for name in names) else list(PART.needs)
-    analysis = analyse_run(path, only=parts, quick=quick, threads=threads, progress=progress)
+    analysis = analyse_run(path, only=_list_parts(names), quick=quick, threads=threads, progress=progress)
     if "switches" not in analysis.results:
         raise UndefinedAnalysisError(f"Nothing to compare: {analysis.outcomes[0].reason}")
     progress(Progress("intervene", 0.0, 1.0, "gains", {}))
@@ -116,6 +116,16 @@ def _save(result: GainResponse, files: AnalysisFolder, name: str) -> tuple[GainR
         for drawing in drawings
     }
     return labelled, [path, *save_figures(figures, files.figures / "interventions" / plain)]
+
+
+def _list_parts(names: Iterable[str]) -> list[str]:
+    """Parts that find these targets; what they need is computed with them."""
+    kinds = {name.partition(":")[0] for name in names}
+    return sorted({"switches", *(_FOUND_BY.get(kind, "carriers") for kind in kinds)})
+
+
+_FOUND_BY = {"neurons": "switches", "noise": "noise_kernel", "population": "populations"}
+"""Part that finds a kind of target, if it is not `carriers`."""
 
 
 def _require_targets(on: Iterable[str]) -> list[str]:

@@ -108,6 +108,10 @@ class Cell(nn.Module, ABC):
         """W if the noise x of a step enters as W x, added to something else; None for other cells."""
         return None
 
+    def find_recurrent_weights(self) -> Float[Tensor, "hidden hidden"] | None:
+        """W if neurons receive W h from all neurons h, added to something else; None for other cells."""
+        return None
+
     def find_active_weights(self) -> Float[Tensor, "state state"] | None:
         """W if the Jacobian of each step is W with the rows of silent neurons set to 0; else None.
 
@@ -166,6 +170,19 @@ class Cell(nn.Module, ABC):
         raise InputError(
             f"a shuffled control needs a cell with weights to shuffle, got `{type(self).__name__}`. "
             "Write its method `shuffle_recurrent(generator)`, or use n_shuffles=0 to leave this null out."
+        )
+
+    def replace_recurrent(self, weights: Float[Tensor, "hidden hidden"]) -> "Cell":
+        """A copy with other recurrent weights: those that :meth:`find_recurrent_weights` gives then.
+
+        Raises
+        ------
+        InputError
+            If the cell has not written this method.
+        """
+        raise InputError(
+            f"other recurrent weights need a cell that has some, got `{type(self).__name__}`. Write its "
+            "methods `find_recurrent_weights()` and `replace_recurrent(weights)`."
         )
 
 

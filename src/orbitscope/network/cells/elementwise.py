@@ -99,6 +99,10 @@ class ElementwiseCell(Cell):
         """W_ih."""
         return self.w_ih.detach()
 
+    def find_recurrent_weights(self) -> Float[Tensor, "hidden hidden"]:
+        """W_hh."""
+        return self.w_hh.detach()
+
     @torch.no_grad()
     def find_preactivation(
         self, state: Float[Tensor, "point state"], noise: Float[Tensor, "point input"]
@@ -128,6 +132,13 @@ class ElementwiseCell(Cell):
         order = torch.randperm(self.w_hh.numel(), generator=generator, device=self.w_hh.device)
         shuffled.w_hh.copy_(self.w_hh.flatten()[order].reshape(self.w_hh.shape))
         return shuffled
+
+    @torch.no_grad()
+    def replace_recurrent(self, weights: Float[Tensor, "hidden hidden"]) -> "ElementwiseCell":
+        """Another W_hh; input weights and bias stay."""
+        replaced = copy.deepcopy(self)
+        replaced.w_hh.copy_(weights)
+        return replaced
 
     def _compute_slopes(self, state: Tensor, noise: Tensor) -> Float[Tensor, "point state"]:
         """φ′ of every neuron in this step."""

@@ -126,6 +126,11 @@ class IntervenedCell(Cell):
             return None
         return torch.where(self.is_held[:, None], 0.0, weights @ self.intervention.noise_filter)
 
+    def find_recurrent_weights(self) -> Float[Tensor, "hidden hidden"] | None:
+        """Weights of neurons, times the gain; 0 for held neurons."""
+        weights = self.scaled.find_recurrent_weights()
+        return None if weights is None else torch.where(self.is_held[:, None], 0.0, weights)
+
     def find_active_weights(self) -> Float[Tensor, "state state"] | None:
         """Weights whose rows a step passes on or silences; 0 for held neurons."""
         weights = self.scaled.find_active_weights()
@@ -158,6 +163,12 @@ class IntervenedCell(Cell):
     def shuffle_recurrent(self, generator: torch.Generator) -> "IntervenedCell":
         """Shuffle the cell, under the same intervention."""
         return IntervenedCell(self.original.shuffle_recurrent(generator), self.intervention)
+
+    def replace_recurrent(self, weights: Float[Tensor, "hidden hidden"]) -> "IntervenedCell":
+        """Other weights, under the same intervention but its gain, which the weights hold already."""
+        own = self.intervention
+        whole = replace(own, gain=torch.ones_like(own.gain))
+        return IntervenedCell(self.original.replace_recurrent(weights), whole)
 
     def _filter(self, noise: Tensor) -> Tensor:
         return noise @ self.intervention.noise_filter.T if self.has_filter else noise

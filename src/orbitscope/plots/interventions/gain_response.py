@@ -24,7 +24,7 @@ from ..style import (
     with_style,
 )
 
-_SHOWN = ("carriers", "first", "noise:1", "noise", "kick", "kick-feeding", "kick-control")
+_SHOWN = ("first", "noise:1", "noise", "population", "kick", "kick-feeding", "kick-control", "carriers")
 """Targets of all directions together, in the order of panels."""
 
 _MOST_PANELS = 6

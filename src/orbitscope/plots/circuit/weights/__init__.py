@@ -1,0 +1,1 @@
+"""Figures of the recurrent weights: between groups, between populations, and their low rank."""
