@@ -44,6 +44,28 @@ N_CARRIERS = each("carriers.n_carriers[")
 SIGNATURE = each("carriers.signature[")
 RANDOM_SETS = "random sets"
 
+GROUP_NULL = "matched groups"
+WITHIN, OPPOSING = (
+    {kind: at(f"connectivity.weight[{kind},{relation}]") for kind in ("first", "sides")}
+    for relation in ("within", "opposing")
+)
+WITHIN_BEYOND, OPPOSING_BEYOND = (
+    {kind: at(f"connectivity.beyond_matched[{kind},{relation}]") for kind in ("first", "sides")}
+    for relation in ("within", "opposing")
+)
+"""Of the first neurons by effect, and of these by the symbol that they hold."""
+
+PATTERN_NULL = "relabelled weights"
+PATTERN = each("populations.pattern[both,")
+OWN_SIGNS = at("populations.pattern[both,own]")
+N_POPULATION = at("populations.n_members[both]")
+AUC_GAIN = each("populations.gain[")
+READING = each("populations.reading[")
+N_SINGULAR = at("low_rank.n_above")
+SMALLEST_RANK = at("low_rank.smallest_rank")
+TRAP_POPULATION = at("interventions.trapped[population,0]")
+FALL_POPULATION = at("interventions.fall[population]")
+
 TRAP_NOISE = at("interventions.trapped[noise,0]", "interventions.trapped[noise:1,0]")
 """Of all deciding directions; where one decides, there is no key of all."""
 
@@ -126,7 +148,38 @@ LINES = (
         RANDOM_SETS,
         null_beside(largest(SIGNATURE), RANDOM_SETS),
     ),
+    Measure("weight within first neurons", WITHIN["first"], GROUP_NULL, beside(WITHIN["first"], GROUP_NULL)),
+    Measure(
+        "weight between opposing first neurons",
+        OPPOSING["first"],
+        GROUP_NULL,
+        beside(OPPOSING["first"], GROUP_NULL),
+    ),
+    Measure("weight within, by symbol", WITHIN["sides"], GROUP_NULL, beside(WITHIN["sides"], GROUP_NULL)),
+    Measure(
+        "weight between opposing, by symbol",
+        OPPOSING["sides"],
+        GROUP_NULL,
+        beside(OPPOSING["sides"], GROUP_NULL),
+    ),
+    Measure("neurons in populations", N_POPULATION),
+    Measure("excitatory onto the own group", OWN_SIGNS, PATTERN_NULL, null_beside(OWN_SIGNS, PATTERN_NULL)),
+    Measure(
+        "gain in AUC by populations, most",
+        largest(AUC_GAIN),
+        RANDOM_SETS,
+        null_beside(largest(AUC_GAIN), RANDOM_SETS),
+    ),
+    Measure(
+        "members read v more than others, most",
+        largest(READING),
+        RANDOM_SETS,
+        null_beside(largest(READING), RANDOM_SETS),
+    ),
+    Measure("singular values above shuffled weights", N_SINGULAR),
+    Measure("smallest rank that switches alike", SMALLEST_RANK),
     Measure("switching ends without the deciding noise", TRAP_NOISE),
+    Measure("switching ends without the noise of populations", TRAP_POPULATION),
     Measure("switching ends without the first neurons", TRAP_FIRST),
     Measure("switching ends without the kick neurons", TRAP_KICK),
     Measure(
@@ -169,6 +222,10 @@ COMPARED = (
     Compared("N_eff / neurons that differ", EFFECTIVE_SHARE),
     Compared("K50", K50),
     Compared("share of 12 neurons", SHARE_OF_12),
+    Compared("weight within, by symbol", WITHIN["sides"]),
+    Compared("weight between opposing, by symbol", OPPOSING["sides"]),
+    Compared("gain in AUC by populations, most", largest(AUC_GAIN)),
+    Compared("singular values above shuffled weights", N_SINGULAR),
     Compared("rate without kick neurons", RATE_KICK),
     Compared("fall of a hazard without the first", FALL_FIRST),
     Compared("subsets of the first 20 that trap", SUBSETS_FIRST),

@@ -112,6 +112,46 @@ def _beside_share(
     return judge_row
 
 
+def has_sign(find: Find, sign: int) -> Condition:
+    """Holds if a number without an interval has this sign, fails if it has not."""
+
+    def judge_row(row: Row) -> str:
+        found = find(row)
+        return MISSING if not is_defined(found) else HOLDS if sign * read_value(found) > 0 else FAILS
+
+    return judge_row
+
+
+def beyond(find: Find, name: str) -> Condition:
+    """Holds if a distance from a null is above 0 with p ≤ .05, fails if it is on the other side."""
+
+    def judge_row(row: Row) -> str:
+        null = next((item for item in find(row).get("beside", ()) if item["name"] == name), None)
+        if null is None or not is_defined(find(row)):
+            return MISSING
+        if null["p_value"] is not None and null["p_value"] <= ALPHA:
+            return HOLDS
+        return FAILS if read_value(find(row)) < 0 else INCONCLUSIVE
+
+    return judge_row
+
+
+def all_beyond(find_all: FindAll, name: str) -> Condition:
+    """Holds if every number is beyond its null of this name, fails if none is.
+
+    p-values are corrected already.
+    """
+
+    def judge_row(row: Row) -> str:
+        nulls = [item for entry in find_all(row) for item in entry["beside"] if item["name"] == name]
+        is_beyond = [null["p_value"] is not None and null["p_value"] <= ALPHA for null in nulls]
+        if not is_beyond:
+            return MISSING
+        return HOLDS if all(is_beyond) else INCONCLUSIVE if any(is_beyond) else FAILS
+
+    return judge_row
+
+
 def some_beyond(find_all: FindAll, name: str, share: float) -> Condition:
     """Holds if so large a share of numbers is beyond its null of this name, fails if none is.
 

@@ -11,12 +11,15 @@ from circuit_rules import (
     Condition,
     above,
     above_share,
+    all_beyond,
     at_least,
     below,
     below_share,
+    beyond,
     combine,
     counts,
     each_below,
+    has_sign,
     says,
     some_beyond,
     within,
@@ -37,6 +40,17 @@ class Statement:
 def _one_decides(row: Row) -> bool:
     """Whether all but the leading direction are all but the deciding ones."""
     return "noise_kernel.replay[all_deciding]" not in row["quantities"]
+
+
+def _excite_and_inhibit(kind: str) -> tuple[Condition, ...]:
+    """Excitation within groups of a kind and inhibition between opposing ones, beyond matched groups."""
+    null = measures.GROUP_NULL
+    return (
+        has_sign(measures.WITHIN[kind], 1),
+        beyond(measures.WITHIN_BEYOND[kind], null),
+        has_sign(measures.OPPOSING[kind], -1),
+        beyond(measures.OPPOSING_BEYOND[kind], null),
+    )
 
 
 STATEMENTS = (
@@ -80,6 +94,39 @@ STATEMENTS = (
         "share of the first 12 with it beyond random sets (p ≤ .05, Holm over directions) in half of the "
         "directions; fails if in none",
         (some_beyond(measures.SIGNATURE, measures.RANDOM_SETS, 0.5),),
+    ),
+    Statement(
+        "C10",
+        "neurons that carry a switch excite each other and inhibit those of the opposite",
+        "first 12 of each direction, weights in standard units: mean within > 0 and between opposing groups "
+        "< 0, both beyond matched groups (p ≤ .05, Holm); fails on the other side of 0 or of the null",
+        _excite_and_inhibit("first"),
+    ),
+    Statement(
+        "C10 side",
+        "neurons that hold a symbol excite each other and inhibit those of the other",
+        "the same for the first neurons of both directions, parted by the symbol in which they are more "
+        "active (added after C10 had been looked at in one network)",
+        _excite_and_inhibit("sides"),
+    ),
+    Statement(
+        "C11",
+        "populations tell of switches what first neurons and readout do not",
+        "gain in AUC beyond random sets (p ≤ .05, Holm over directions) in half of the directions; fails if "
+        "in none",
+        (some_beyond(measures.AUC_GAIN, measures.RANDOM_SETS, 0.5),),
+    ),
+    Statement(
+        "C11 signs",
+        "populations have the published signs",
+        "all four blocks beyond the same choice in relabelled weights (p ≤ .05, Holm); fails if none is",
+        (all_beyond(measures.PATTERN, measures.PATTERN_NULL),),
+    ),
+    Statement(
+        "C11 gate",
+        "without the noise of populations switching ends",
+        "gain 0 on what the noise does to them: upper limit of the hazard ratio < .2 in every direction",
+        (says(measures.TRAP_POPULATION, "both ways"),),
     ),
     Statement(
         "C12",

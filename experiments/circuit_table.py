@@ -31,6 +31,7 @@ from row_cells import Entry, Row, list_plain
 from orbitscope.errors import RunFolderError
 from orbitscope.evaluation import EvaluationResult, conclude_emulation
 from orbitscope.parts import REGISTRY, resolve_settings, select_parts
+from orbitscope.quantity import Quantity
 from orbitscope.results import load_result
 from orbitscope.runs import RunFolder
 from orbitscope.runs.zoo import list_zoo, open_run
@@ -49,8 +50,15 @@ FOLDERS = {
 }
 """Sets of networks beside the zoo, and where they are."""
 
-PARTS = ("switches", "commitment", "noise_kernel", "carriers", "interventions")
+PARTS = (
+    *("switches", "commitment", "noise_kernel", "carriers"),
+    *("connectivity", "populations", "low_rank", "interventions"),
+)
 """Parts of the circuit; those that are no part yet are left out."""
+
+
+_MAIN_ALONE = ("connectivity", "populations", "low_rank")
+"""Parts of which a row holds main quantities, and raw weights."""
 
 
 @dataclass(frozen=True)
@@ -164,13 +172,16 @@ def merge(row: Row, found: Analysis, parts: dict[str, Any]) -> Row:
         "date": max(part["date"] for part in both.values()),
         "threads": max(part["threads"] for part in both.values()),
         "parts": {name: both[name] for name in REGISTRY if name in both},
-        "quantities": kept | list_plain(q for q in found.quantities.values() if _is_kept(q.key)),
+        "quantities": kept | list_plain(filter(_is_kept, found.quantities.values())),
     }
 
 
-def _is_kept(key: str) -> bool:
-    """Not interventions on targets of a single direction: a row would be twice as long."""
-    return not key.startswith("interventions.") or ":" not in key.replace("noise:1", "")
+def _is_kept(quantity: Quantity) -> bool:
+    """Not single blocks and ranks, nor interventions on targets of one direction: rows would be twice as long."""
+    part, _, key = quantity.key.partition(".")
+    if part == "interventions":
+        return ":" not in key.replace("noise:1", "")
+    return part not in _MAIN_ALONE or quantity.is_main or key.startswith("raw_weight")
 
 
 def describe_network(network: Network) -> Row:

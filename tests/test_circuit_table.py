@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from orbitscope.parts import REGISTRY
+from orbitscope.quantity import Quantity
 from orbitscope.runs import RunFolder
 from orbitscope.runs.zoo import open_run
 
@@ -103,6 +104,31 @@ def make_row(objective="sequences", seed=0, *, process="linear-2", pace=8.0, **c
             f"interventions.trapped[{name},0]": number(None, word="both ways")
             for name in ("noise:1", "first", "kick")
         },
+        **{
+            f"connectivity.{key}[{kind},{relation}]": number(value, beside=found)
+            for kind in ("first", "sides")
+            for key, relation, value, found in (
+                ("weight", "within", 0.03, [name_beside("matched groups", 0.0, -0.01, 0.01)]),
+                ("weight", "opposing", -0.02, [name_beside("matched groups", 0.0, -0.01, 0.01)]),
+                ("beyond_matched", "within", 5.0, [null("matched groups", 1.7, 0.002)]),
+                ("beyond_matched", "opposing", 4.0, [null("matched groups", 1.7, 0.002)]),
+            )
+        },
+        "populations.n_members[both]": number(70),
+        **{
+            f"populations.pattern[both,{block}]": number(0.8, beside=[null("relabelled weights", 0.7, 0.01)])
+            for block in ("own", "opposing", "itself", "mutual")
+        },
+        **{
+            f"populations.{key}[{direction}]": number(
+                0.03, 0.02, 0.04, beside=[null("random sets", 0.01, 0.01)]
+            )
+            for key in ("gain", "reading")
+            for direction in ("0-2", "2-0")
+        },
+        "low_rank.n_above": number(16),
+        "low_rank.smallest_rank": number(24),
+        "interventions.trapped[population,0]": number(None, word="both ways"),
         "interventions.fall[first]": number(0.98, beside=[null("matched sets", 0.4, 0.05)]),
         "interventions.fall[kick]": number(0.97, beside=[null("matched sets", 0.3, 0.05)]),
         "interventions.rate[kick,0]": number(0.02, 0.0, 0.05),
@@ -349,6 +375,7 @@ def test_the_figure_has_a_panel_for_each_measure_and_a_line_for_each_pair(circui
 
 NAMES = (
     *("C15", "C15b", "C16", "C17", "one v", "± v", "signature"),
+    *("C10", "C10 side", "C11", "C11 signs", "C11 gate"),
     *("C12", "C12 first", "C12 noise", "C12 more", "C12 pairs", "C12 control"),
 )
 DECIDING = "noise_kernel.replay[all_deciding]"
@@ -403,6 +430,41 @@ def test_statements_hold_where_they_must(statements, name):
         ("± v", {"noise_kernel.pair_cosine[0-2]": number(0.5, 0.1, 0.8)}, "fails"),
         ("± v", {"noise_kernel.pair_cosine[0-2]": number(-0.3, -0.6, 0.1)}, "inconclusive"),
         ("± v", {"noise_kernel.pair_cosine[0-2]": None}, "-"),
+        ("C10", {"connectivity.weight[first,within]": number(-0.01)}, "fails"),
+        (
+            "C10",
+            {
+                "connectivity.beyond_matched[first,opposing]": number(
+                    1.0, beside=[null("matched groups", 1.7, 0.2)]
+                )
+            },
+            "inconclusive",
+        ),
+        (
+            "C10",
+            {
+                "connectivity.beyond_matched[first,opposing]": number(
+                    -1.0, beside=[null("matched groups", 1.7, 0.8)]
+                )
+            },
+            "fails",
+        ),
+        ("C10", {"connectivity.weight[first,opposing]": None}, "-"),
+        ("C10 side", {"connectivity.weight[sides,opposing]": number(0.01)}, "fails"),
+        (
+            "C11",
+            {
+                f"populations.gain[{d}]": number(0.0, beside=[null("random sets", 0.01, 0.4)])
+                for d in ("0-2", "2-0")
+            },
+            "fails",
+        ),
+        (
+            "C11 signs",
+            {"populations.pattern[both,mutual]": number(0.0, beside=[null("relabelled weights", 0.1, 0.3)])},
+            "inconclusive",
+        ),
+        ("C11 gate", {"interventions.trapped[population,0]": number(None, word="one way")}, "fails"),
         ("C12", {"interventions.trapped[kick,0]": number(None, word="one way")}, "fails"),
         ("C12", {"interventions.trapped[kick,0]": number(None, word="no")}, "fails"),
         ("C12", {"interventions.trapped[kick,0]": number(None, word="diverges")}, "inconclusive"),
@@ -472,10 +534,20 @@ def test_missing_parts_are_dashes_and_no_crash(circuit):
     assert "None" not in text
 
 
-def test_rows_leave_out_interventions_on_single_directions(circuit):
-    assert circuit._is_kept("interventions.trapped[noise:1,0]")
-    assert circuit._is_kept("interventions.rate[kick-control,2]")
-    assert not circuit._is_kept("interventions.trapped[first:0-2,0]")
+@pytest.mark.parametrize(
+    ("key", "is_main", "kept"),
+    [
+        ("interventions.trapped[noise:1,0]", True, True),
+        ("interventions.rate[kick-control,2]", False, True),
+        ("interventions.trapped[first:0-2,0]", True, False),
+        ("populations.pattern[both,own]", True, True),
+        ("populations.block[both,own,0-2]", False, False),
+        ("connectivity.raw_weight[first,within]", False, True),
+        ("carriers.n_half[random]", False, True),
+    ],
+)
+def test_rows_leave_out_details(circuit, key, is_main, kept):
+    assert circuit._is_kept(Quantity(key, "label", is_main=is_main)) == kept
 
 
 def test_seeds_have_median_and_range_and_count_the_network_of_the_zoo(circuit):

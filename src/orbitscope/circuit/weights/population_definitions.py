@@ -40,6 +40,7 @@ DEFINITIONS = define(
         reading="Positive on the published side.",
         test=f"{_TESTS}::test_planted_populations_are_recovered",
         unit="sd",
+        is_main=False,
     ),
     Definition(
         key="block",
