@@ -177,7 +177,7 @@ def merge(row: Row, found: Analysis, parts: dict[str, Any]) -> Row:
 
 
 def _is_kept(quantity: Quantity) -> bool:
-    """Not single blocks and ranks, nor interventions on targets of one direction: rows would be twice as long."""
+    """Not single blocks and ranks, nor interventions on targets of one direction: rows would be long."""
     part, _, key = quantity.key.partition(".")
     if part == "interventions":
         return ":" not in key.replace("noise:1", "")

@@ -137,3 +137,9 @@ def test_a_cell_without_preactivation_has_no_signature():
     for null in ("random_sets", "mirrored_sets"):
         assert np.isnan(shares[null].quantile).all()
         assert np.isnan(shares[null].p_value).all()
+
+
+def test_the_distance_from_the_signature_is_what_is_missing_at_each_moment():
+    """Within all bounds it is 0, and more of one moment makes up for nothing at another."""
+    moments = np.array([[-1.5, 0.0, 2.0], [-0.4, 0.0, 9.0], [-9.0, -1.5, 0.2]]).T[None]
+    np.testing.assert_allclose(signature.measure_signature_distance(moments), [[0.0, 0.6, 1.0 + 0.3]])

@@ -137,6 +137,14 @@ def test_of_more_neurons_with_the_signature_the_largest_rise_is_taken():
     assert {t.name: t for t in list_targets(subject)}["kick"].neurons == (0, 1, 2, 7, 8, 9)
 
 
+def test_a_neuron_that_only_rises_is_no_kick_neuron():
+    """The distance from the signature comes first; a rise from above is no part of it."""
+    preactivation = make_signature(((0, 1, 2), (3, 4, 5)))
+    preactivation[:, :, 9] = [0.0, 2.0, 9.0]
+    subject = make_subject(preactivation=preactivation)
+    assert {t.name: t for t in list_targets(subject)}["kick"].neurons == (0, 1, 2, 3, 4, 5)
+
+
 def test_a_gain_of_one_is_the_network_itself():
     network = make_subject().network
     assert Target("x", (1,)).scale(network, 1.0) is network
