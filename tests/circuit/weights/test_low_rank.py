@@ -165,6 +165,14 @@ def test_a_symbol_that_is_never_left_does_not_pass():
     np.testing.assert_array_equal(found.hazard.value, 0)
 
 
+def test_a_network_that_explodes_once_does_not_pass():
+    symbols = np.repeat(make_symbols(np.random.default_rng(0), (0.1, 0.1))[None], 3, axis=0)
+    symbols[2, 0, -1] = UNBOUNDED
+    options = {"hazard_margin": 1.25, "occupancy_margin": 0.05, "n_resamples": 50}
+    found = compare_with_intact(symbols, [(0, 1), (1, 0)], 2, **options, rng=np.random.default_rng(0))
+    assert found.verdict == ["within", "outside"]
+
+
 @pytest.mark.parametrize(
     ("verdict", "smallest"),
     [("oww", 2), ("wow", 4), ("www", 1), ("wwu", np.nan), ("ooo", np.nan)],

@@ -255,12 +255,12 @@ def test_a_hidden_integrator_tells_more_than_readout_and_first_neurons():
 
 
 def test_the_interval_of_a_gain_is_over_trajectories():
-    """All pairs of one trajectory are won and of the other lost: resampling the two gives 0 and 1."""
-    wins = np.zeros((2, 2, 2))
-    wins[1] = [[1.0, 0.5], [0.5, 0.0]]
-    found = Discrimination(wins, np.ones((2, 2)), np.array([0.0, 0.5]))
+    """Half of the pairs of one trajectory are gained, none of the other: resampling both gives 0 and ½."""
+    wins = np.full((2, 2, 2), 0.25)
+    wins[1] += [[0.5, 0.25], [0.25, 0.0]]
+    found = Discrimination(wins, np.ones((2, 2)), np.array([0.25, 0.5]))
     gain = found.bound_gain(n_resamples=400, confidence=0.95, rng=np.random.default_rng(0))
-    assert (float(gain.value), float(gain.low), float(gain.high)) == (0.5, 0.0, 1.0)
+    assert (float(gain.value), float(gain.low), float(gain.high)) == (0.25, 0.0, 0.5)
 
 
 def test_random_sets_are_as_large_and_hold_no_members():
