@@ -193,7 +193,7 @@ def test_a_cell_of_ones_own_can_be_held_and_miss_noise():
     [
         ({"gain": {6: 0.0}}, "`gain` must name neurons by whole numbers from 0 to 5, got 6"),
         ({"ablate": [-1]}, "`ablate` must name neurons by whole numbers from 0 to 5, got -1"),
-        ({"clamp": {1.5: 0.0}}, "got 1.5"),
+        ({"clamp": {True: 0.0}}, "whole numbers from 0 to 5, got True"),
         ({"gain": {1: -0.5}}, "`gain` must be ≥ 0, got -0.5"),
         ({"input_gain": {1: float("inf")}}, "`input_gain` must be finite, got inf"),
         ({"clamp": {1: float("nan")}}, "`clamp` must be finite, got nan"),

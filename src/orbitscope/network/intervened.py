@@ -25,7 +25,7 @@ def intervene(
     input_gain: PerNeuron | None = None,
     clamp: PerNeuron | None = None,
     ablate: Iterable[int] = (),
-    project_noise: Float[np.ndarray, "input direction"] | None = None,
+    project_noise: np.ndarray | None = None,
     noise_gain: float = 0.0,
 ) -> NoiseRNN:
     """A network under an intervention. It is a network: rollouts and every analysis run on it unchanged.
@@ -123,7 +123,7 @@ def _require_neurons(neurons: Iterable[int], name: str, size: int) -> None:
 
 
 def _build_filter(
-    basis: Float[np.ndarray, "input direction"] | None, noise_gain: float, n_inputs: int, like: Tensor
+    basis: np.ndarray | None, noise_gain: float, n_inputs: int, like: Tensor
 ) -> Float[Tensor, "input input"]:
     """Matrix that scales the noise in a subspace."""
     identity = torch.eye(n_inputs).to(like)
