@@ -32,7 +32,7 @@ def result():
         energy=Estimate(2.6, 2.2, 3.0),
         swapped=Null("switches and controls exchanged", 0.3, 0.01),
         length=np.array(2.0),
-        deciding=np.eye(2, 4),
+        deciding=np.eye(2, 5),
         leading=np.eye(5)[0],
         projection=Estimate(projection, projection - 0.1, projection + 0.1),
         pair=np.array(["0 ↔ 2"]),
