@@ -80,7 +80,7 @@ PAIRS_AT_KICK = {gain: at(f"interventions.critical_pairs_kick[kick,{gain}]") for
 """Critical pairs at kick states of the intact network, kick neurons under a gain."""
 
 SUBSETS_FIRST = at("interventions.trapping_subsets[first_20,one_way]")
-SUBSETS_ALL = at("interventions.trapping_subsets[all_that_differ,one_way]")
+SUBSETS_ALL = at("interventions.trapping_subsets[all_that_vary,one_way]")
 
 VERDICT = emulation("verdict")
 GAP = size(emulation("cross_entropy_gap"))

@@ -138,7 +138,7 @@ def make_row(objective="sequences", seed=0, *, process="linear-2", pace=8.0, **c
         "interventions.critical_pairs_kick[kick,1]": number(0.8, 0.7, 0.9),
         "interventions.critical_pairs_kick[kick,2]": number(0.7, 0.6, 0.8),
         "interventions.trapping_subsets[first_20,one_way]": number(0.6, 0.4, 0.8),
-        "interventions.trapping_subsets[all_that_differ,one_way]": number(0.1, 0.0, 0.3),
+        "interventions.trapping_subsets[all_that_vary,one_way]": number(0.1, 0.0, 0.3),
     }
     quantities = {key: found for key, found in (quantities | changes).items() if found is not None}
     return {

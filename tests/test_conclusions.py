@@ -66,7 +66,7 @@ def test_nothing_computed_nothing_said():
         (
             make_traps(noise="both ways", first="one way", kick="no"),
             "Without the leading direction of the noise switching all but ends, in every direction; without "
-            "the first neurons by effect it all but ends in some directions only, so a state is lost; "
+            "the first neurons by effect it all but ends in some directions and goes on in others; "
             "without the neurons that fit the published signature best it goes on.",
         ),
         (make_traps(first="no", kick="no"), "Without the first neurons by effect or the neurons that fit"),
@@ -157,6 +157,13 @@ def test_what_was_not_dated_or_drawn_is_passed_over():
     nan = float("nan")
     assert conclude(make(LAG, nan, nan, nan)) == []
     assert conclude(make_rotation((nan, nan), (nan, nan))) == []
+
+
+def test_noise_that_cannot_be_told_from_chance_ends_nothing():
+    noise = make("noise_kernel.rank", 0.0) | make("noise_kernel.replay[leading]", float("nan"))
+    assert conclude(make_traps(noise="both ways", kick="no") | noise)[-1] == (
+        "Without the neurons that fit the published signature best switching goes on."
+    )
 
 
 def test_one_plane_alone_is_not_called_both():

@@ -162,6 +162,8 @@ def _say_causes(q: Quantities) -> str:
     ends: dict[str, list[str]] = {"both ways": [], "one way": [], "no": []}
     for name, words in _TARGETS.items():
         verdict = q.get(f"interventions.trapped[{name},0]")
+        if name.startswith("noise") and _is_undecided(q):
+            continue
         if verdict is not None and verdict.word in ends:
             ends[verdict.word].append(words)
     found = [(words, _ENDS[verdict]) for verdict, words in ends.items() if words]
@@ -173,9 +175,15 @@ def _say_causes(q: Quantities) -> str:
     return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
+def _is_undecided(q: Quantities) -> bool:
+    """Whether no direction of the noise before switches can be told from chance."""
+    rank = q.get("noise_kernel.rank")
+    return rank is not None and int(float(rank.estimate)) == 0
+
+
 _ENDS = {
     "both ways": "all but ends, in every direction",
-    "one way": "all but ends in some directions only, so a state is lost",
+    "one way": "all but ends in some directions and goes on in others",
     "no": "goes on",
 }
 """What becomes of switching, by the verdict on a target."""

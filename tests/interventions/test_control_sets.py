@@ -19,10 +19,13 @@ def test_matched_sets_stand_beside_their_own_target():
     assert null.p_value[2] == pytest.approx(2 / 3)
 
 
-def test_an_undefined_set_leaves_its_target_without_a_null():
+def test_a_set_that_diverges_counts_as_one_that_falls_as_much():
     a = Target("a", (0,))
-    null = ControlSets([[a, a]], {}).compare_falls(np.array([0.5]), np.array([0.1, np.nan]))
-    assert np.isnan(null.quantile[0])
+    null = ControlSets([[a, a, a]], {}).compare_falls(np.array([0.5]), np.array([0.1, np.nan, 0.2]))
+    assert null.p_value[0] == pytest.approx(2 / 4)
+    lost = ControlSets([[a, a]], {}).compare_falls(np.array([0.5]), np.array([0.1, np.nan]))
+    assert np.isnan(lost.quantile[0])
+    assert np.isnan(lost.p_value[0])
 
 
 def test_shares_of_subsets_have_the_limits_of_wilson():

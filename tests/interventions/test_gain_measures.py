@@ -5,17 +5,17 @@ import torch
 from orbitscope.circuit.noise_subspaces import UNBOUNDED
 from orbitscope.interventions.common_noise_runs import CommonNoiseRuns
 from orbitscope.interventions.critical_pairs import bound_means
-from orbitscope.interventions.gain_measures import judge_traps, measure_gains
+from orbitscope.interventions.gain_measures import _widen_rare, judge_traps, measure_gains
 from orbitscope.statistics import Estimate
 
 PAIRS = [(0, 1), (1, 0)]
 
 
-def make_runs(*symbols, radius=None):
-    """Four trajectories of each network, all alike."""
-    symbol = np.stack([np.tile(np.array(each), (4, 1)) for each in symbols])
+def make_runs(*symbols, radius=None, n=4):
+    """Trajectories of each network, all alike."""
+    symbol = np.stack([np.tile(np.array(each), (n, 1)) for each in symbols])
     radius = np.ones(symbol.shape[:2]) if radius is None else np.array(radius)
-    return CommonNoiseRuns(symbol, radius, torch.zeros(len(symbol), 4, 2, 3))
+    return CommonNoiseRuns(symbol, radius, torch.zeros(len(symbol), n, 2, 3))
 
 
 def measure(runs):
@@ -24,28 +24,55 @@ def measure(runs):
 
 def test_hazards_are_counted_by_hand():
     """Intact: 0 → 1 once in four steps in 0, 1 → 0 once in three. Then twice in four, twice in three."""
-    found = measure(make_runs([0, 0, 0, 1, 1, 1, 0, 0], [0, 0, 1, 0, 1, 1, 0, 0]))
+    found = measure(make_runs([0, 0, 0, 1, 1, 1, 0, 0], [0, 0, 1, 0, 1, 1, 0, 0], n=40))
     np.testing.assert_allclose(found.hazard.value[0], [(2 / 4) / (1 / 4), (2 / 3) / (1 / 3)])
     np.testing.assert_allclose(found.rate.value, [2.0])
     np.testing.assert_allclose(found.occupancy.value, [5 / 8])
     assert found.trapped.tolist() == ["no"]
 
 
+def test_directions_that_are_rare_in_the_intact_network_are_not_judged():
+    found = measure(make_runs([0, 0, 0, 1, 1, 1, 0, 0], [0, 0, 1, 0, 1, 1, 0, 0], n=29))
+    assert found.is_judged.tolist() == [False, False]
+    assert found.trapped.tolist() == ["undefined"]
+
+
 def test_a_zero_says_no_more_than_its_steps_can():
     """Without a switch in n steps the limit is −log(.025) / (hazard n), not 0."""
     intact, quiet = [0, 1] * 5, [0] * 10
-    found = measure(make_runs(intact, quiet))
+    found = measure(make_runs(intact, quiet, n=40))
     assert found.hazard.value[0, 0] == 0
-    assert found.hazard.high[0, 0] == pytest.approx(-np.log(0.025) / (4 * 9))
+    assert found.hazard.high[0, 0] == pytest.approx(-np.log(0.025) / (40 * 9))
     assert np.isnan(found.hazard.value[0, 1])  # symbol 1 is not visited
-    assert found.trapped.tolist() == ["one way"]
+    assert found.trapped.tolist() == ["undefined"]
+
+
+def test_one_switch_excludes_less_than_none():
+    """Limits of 0, 1, 2 switches in equal numbers of steps are those of Poisson counts: 3.7, 5.6, 7.2."""
+    n_expected = 40.0
+    for n_switches, limit in ((0, 3.689), (1, 5.572), (2, 7.225)):
+        hazard = Estimate(*np.zeros((3, 2, 1)))
+        totals = np.array([[[n_expected], [100.0]], [[n_switches], [100.0]]])
+        found = _widen_rare(hazard, totals, confidence=0.95)
+        assert found.high[1, 0] == pytest.approx(limit / n_expected, rel=1e-3)
+    wide = Estimate(*np.full((3, 2, 1), 9.0))
+    assert _widen_rare(wide, totals, confidence=0.95).high[1, 0] == 9.0
+    many = np.array([[[n_expected], [100.0]], [[6.0], [100.0]]])
+    assert _widen_rare(hazard, many, confidence=0.95).high[1, 0] == 0.0
 
 
 def test_few_steps_do_not_make_a_trap():
     slow = [0] * 9 + [1]
     found = measure(make_runs(slow, [0] * 10))
     assert found.hazard.high[0, 0] > 0.2
-    assert found.trapped.tolist() == ["no"]
+    assert found.trapped.tolist() == ["undefined"]
+
+
+def test_the_rate_counts_switches_that_the_intact_network_does_not_make():
+    """Symbol 2 appears under the gain alone: in no hazard, but in the rate."""
+    runs = make_runs([0, 1] * 4, [0, 2] * 4)
+    found = measure_gains(runs, PAIRS, 3, rng=np.random.default_rng(0), n_resamples=20)
+    np.testing.assert_array_equal(found.rate.value, [1.0])
 
 
 def test_what_has_no_bound_has_no_numbers():
@@ -70,17 +97,25 @@ def test_means_over_trajectories():
     assert np.isnan(bound_means(values[:1], rng=np.random.default_rng(0)).value).all()
 
 
+ENDED, GOES_ON, OPEN, UNKNOWN = (0.0, 0.1), (0.5, 1.2), (0.1, 0.3), (np.nan, np.nan)
+
+
 @pytest.mark.parametrize(
-    ("high", "word"),
+    ("limits", "rate", "word"),
     [
-        ([0.1, 0.1], "both ways"),
-        ([0.1, 1.2], "one way"),
-        ([0.1, np.nan], "one way"),
-        ([0.3, 1.2], "no"),
-        ([np.nan, 1.2], "no"),
-        ([np.nan, np.nan], "undefined"),
+        ([ENDED, ENDED], 0.1, "both ways"),
+        ([ENDED, ENDED], 0.5, "undefined"),
+        ([ENDED, ENDED], np.nan, "undefined"),
+        ([ENDED, GOES_ON], 0.5, "one way"),
+        ([ENDED, UNKNOWN], 0.1, "undefined"),
+        ([ENDED, OPEN], 0.1, "undefined"),
+        ([ENDED, OPEN, GOES_ON], 0.1, "one way"),
+        ([GOES_ON, GOES_ON], 0.9, "no"),
+        ([GOES_ON, OPEN], 0.9, "undefined"),
+        ([UNKNOWN, UNKNOWN], np.nan, "undefined"),
+        ([], 0.1, "undefined"),
     ],
 )
-def test_traps(high, word):
-    values = np.array([high])
-    assert judge_traps(Estimate(0.9 * values, 0.5 * values, values)) == [word]
+def test_traps(limits, rate, word):
+    low, high = np.array(limits, dtype=float).reshape(1, -1, 2).transpose(2, 0, 1)
+    assert judge_traps(Estimate(low, low, high), Estimate(*np.full((3, 1), rate))) == [word]

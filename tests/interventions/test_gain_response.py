@@ -20,7 +20,7 @@ from orbitscope.results import load_result, save_result
 from orbitscope.statistics import Estimate
 from orbitscope.subject import Subject
 
-SIZES = {"n_trajectories": 60, "n_steps": 200, "burn_in": 150, "n_resamples": 100}
+SIZES = {"n_trajectories": 60, "n_steps": 300, "burn_in": 50, "n_resamples": 100}
 SIZES |= {"n_matched": 0, "n_subsets": 0}
 UP, DOWN = Target("up", (3,)), Target("down", (4,))
 BOTH = Target("both", (3, 4))
@@ -49,15 +49,16 @@ def relays():
 
 
 def test_a_relay_traps_one_way_and_both_relays_both_ways(relays):
-    """Without the relay up the latch falls and stays; without both it stays wherever it is."""
+    """Without the relay up the latch falls once and stays; without both it stays wherever it is."""
     assert relays.trapped[:, 0].tolist() == ["one way", "one way", "both ways", "no", "one way", "one way"]
+    assert relays.trapped[:, 1].tolist() == ["no"] * 6
     up, down = relays.direction.tolist().index("0 → 1"), relays.direction.tolist().index("1 → 0")
-    for t, (ended, shown) in enumerate(((up, 0), (down, 1))):
+    for t, (ended, goes_on) in enumerate(((up, down), (down, up))):
         assert relays.hazard.value[t, 0, ended] == 0
         assert relays.hazard.high[t, 0, ended] < 0.02
-        assert relays.occupancy.value[t, 0] > 0.95
-        assert relays.rate.value[t, 0] < 0.02
-        assert shown in (0, 1)
+        assert relays.hazard.low[t, 0, goes_on] > 0.5
+        assert relays.occupancy.value[t, 0] > 0.9
+        assert relays.rate.value[t, 0] < 0.1
     np.testing.assert_array_equal(relays.hazard.value[2, 0], 0)
     assert relays.rate.value[2, 0] == 0
     assert relays.occupancy.value[2, 0] < 0.75
@@ -125,10 +126,10 @@ def test_a_louder_network_overshoots_as_much_as_it_is_louder():
     noise = Target("noise", basis=np.eye(2), source="noise directions")
     found = run(make_rotation(0.8, 0.5), [noise], [0.0, 1.0, 2.0], n_steps=500, n_trajectories=100)
     radius = np.sqrt(np.pi / 2)
-    np.testing.assert_allclose(found.overshoot.value[0], [-radius, 0, radius], atol=0.05)
-    np.testing.assert_array_equal(
-        found.hazard.value[0, 2], 1
-    )  # a louder linear network shows the same symbols
+    # The first steps forget the start (.02), and the unit is that of another sample (.03).
+    np.testing.assert_allclose(found.overshoot.value[0], [-radius, 0, radius], atol=0.1)
+    # Once it has forgotten its start, a louder linear network shows the same symbols.
+    np.testing.assert_allclose(found.hazard.value[0, 2], 1, atol=0.02)
 
 
 def test_critical_pairs_of_a_rotation_end_without_it():
@@ -163,7 +164,7 @@ def make_growing():
 def test_a_network_that_explodes_under_gain_says_so():
     """At gain 2 the loop is 1.8: activity has no bound."""
     found = run(make_growing(), [Target("loop", (2,))], [0.0, 1.0, 2.0])
-    assert found.trapped[0].tolist() == ["no", "diverges"]
+    assert found.trapped[0].tolist() == ["no", "no", "diverges"]
     assert np.isnan(found.hazard.value[0, 2]).all()
     assert np.isnan(found.overshoot.value[0, 2])
     assert np.isnan(found.critical_pairs.value[0, 2])
@@ -195,5 +196,6 @@ def test_quantities_and_files(relays, tmp_path):
     assert judged.word == "one way"
     assert str(judged.beside[0]).startswith("hazard 0 → 1 0 [0, 0.00")
     assert float(quantities["interventions.rate[both,0]"].estimate) == 0
+    assert loaded.list_extremes() == [0.0]
     assert "interventions.hazard[up,0,0-1]" in quantities
     assert float(quantities["interventions.fall[up]"].estimate) == 1

@@ -158,4 +158,5 @@ def test_a_gain_of_one_is_the_network_itself():
 def test_targets_in_words():
     assert describe_target("first:0→2", 12) == "first by effect 0→2 (12)"
     assert describe_target("noise:1", 1) == "leading noise (1)"
-    assert describe_target("neurons:3,5", 2) == "neurons (2)"
+    assert describe_target("neurons:3,5", 2) == "neurons 3,5 (2)"
+    assert describe_target(f"neurons:{','.join(map(str, range(50)))}", 50) == "neurons (50)"

@@ -10,7 +10,7 @@ from orbitscope.cli.main import run as run_command
 from orbitscope.errors import InputError
 from orbitscope.interventions.gain_response import GainResponse
 from orbitscope.results import load_result
-from orbitscope.workflows.intervene_run import intervene_run
+from orbitscope.workflows.intervene_run import _name_file, intervene_run
 
 
 @pytest.fixture(scope="module")
@@ -29,16 +29,17 @@ def test_a_what_if_on_neurons_needs_no_other_part_than_switches(here, capsys):
     command = ["intervene", "zoo:linear-2", "--on", "neurons:28,62", "--gain", "0,1,2", "--quick"]
     assert run_command(command) == 0
     shown = capsys.readouterr().out
-    assert shown.strip().startswith("With gain 0 on neurons (2) ")
+    assert shown.strip().startswith("With gain 0 on neurons 28,62 (2) ")
     for words in ("Hazard 0 → 2", "All switches", "Largest occupancy", "First look", "Next"):
         assert words in shown
     folder = here / "runs" / "zoo-linear-2"
     assert sorted(file.name for file in (folder / "results" / "quick").glob("*.nc")) == ["switches.nc"]
-    found = load_result(folder / "results/quick/interventions/neurons-28-62.nc", GainResponse)
+    (file,) = (folder / "results/quick/interventions").glob("neurons-28-62-*.nc")
+    found = load_result(file, GainResponse)
     assert found.gain.tolist() == [0, 1, 2]
     np.testing.assert_array_equal(found.hazard.value[0, 1], 1)
     assert found.settings["network"] == "zoo:linear-2"
-    drawn = folder / "figures/analysis/quick/interventions/neurons-28-62"
+    drawn = folder / "figures/analysis/quick/interventions" / file.stem
     assert {"gain_response.svg", "gain_response.png", "captions.md"} == {
         file.name for file in drawn.iterdir()
     }
@@ -93,6 +94,14 @@ def test_targets_that_were_found_by_other_parts(here):
     assert found.result.target.tolist() == ["first:0→2", "noise:1"]
     assert found.result.target_size.tolist() == [12, 1]
     assert np.isfinite(found.result.matched.p_value[0])
+
+
+def test_files_have_short_names_that_tell_gains_apart():
+    names = [f"neurons:{','.join(map(str, range(100)))}"]
+    one, other = _name_file(names, [0.0]), _name_file(names, [0.0, 2.0])
+    assert len(one) < 100
+    assert one != other
+    assert _name_file(["carriers:0→2", "noise:1"], [0.0]).startswith("carriers-0to2-noise-1-")
 
 
 @pytest.mark.parametrize(

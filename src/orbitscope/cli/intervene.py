@@ -1,5 +1,6 @@
 """``orbitscope intervene``."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from ..errors import InputError
+from ..number_format import format_number
 from .options import Json
 
 if TYPE_CHECKING:
@@ -102,9 +104,7 @@ def describe_what_if(run: Path, found: "WhatIf") -> dict[str, Any]:
             {
                 "target": str(name),
                 "size": int(result.target_size[t]),
-                "trapped": dict(
-                    zip((f"{gain:g}" for gain in result.extreme), result.trapped[t].tolist(), strict=True)
-                ),
+                "trapped": result.trapped[t].tolist(),
                 "fall": float(result.fall[t]),
                 "p_beside_matched": float(result.matched.p_value[t]),
                 "gain": result.gain.tolist(),
@@ -133,12 +133,23 @@ def print_what_if(run: Path, found: "WhatIf") -> None:
     columns = ("Target", "Gain", *(f"Hazard {name}" for name in result.direction.tolist()))
     print_table((*columns, "All switches", "Largest occupancy"), _list_rows(found))
     print_blank()
+    for line in _list_matched(found):
+        print_facts({"Matched sets": line})
     notes = ["hazards and rates are over those of the intact network, on the same noise"]
     print_facts({"Note": "; ".join([*notes, *result.status.get("notes", [])])})
     for folder in dict.fromkeys(file.parent for file in found.files):
         print_facts({"Figures" if "figures" in folder.parts else "Results": folder})
     print_blank()
-    print_facts({"Next": f"orbitscope analyse {run} --only interventions compares targets with matched sets"})
+    print_facts({"Next": f"orbitscope analyse {run} --only interventions tries all targets that were found"})
+
+
+def _list_matched(found: "WhatIf") -> Iterator[str]:
+    """Largest fall of a hazard at gain 0 beside matched sets, where there are some."""
+    result = found.result
+    for t, name in enumerate(result.target.tolist()):
+        if math.isfinite(result.matched.p_value[t]):
+            fall = format_number(float(result.fall[t]))
+            yield f"without {name} the largest fall of a hazard is {fall}; {result.matched[t]}"
 
 
 def _list_sentences(found: "WhatIf") -> Iterator[str]:

@@ -56,30 +56,36 @@ def run_on_common_noise(
     noise_std: float,
     generator: torch.Generator,
 ) -> CommonNoiseRuns:
-    """Drive networks with the same noise, from silence.
+    """Drive networks with the same noise, each from where the intact one has come to.
 
     Parameters
     ----------
     networks : sequence of NoiseRNN
-        Interventions on one network: of the same sizes. One that comes twice runs once.
+        The intact network, then interventions on it. One that comes twice runs once.
     plane : OrbitPlane
         That of the intact network.
-    n_trajectories, n_steps, burn_in : int
+    n_trajectories, n_steps : int
+    burn_in : int
+        Steps of the intact network, from silence, before the others part from it.
     noise_std : float
     generator
     """
-    followed = {
-        id(network): _Followed(network, plane, n_trajectories, n_steps, burn_in) for network in networks
-    }
-    example = next(iter(followed.values())).state
-    for first in range(0, burn_in + n_steps, _CHUNK_STEPS):
-        steps = min(_CHUNK_STEPS, burn_in + n_steps - first)
-        noise = example.new_empty(steps, n_trajectories, networks[0].input_size)
-        draw_noise_(noise, noise_std, generator)
+    intact, size = networks[0], networks[0].input_size
+    start = intact.initial_state(n_trajectories)
+
+    def draw(n_done: int, n_all: int) -> Tensor:
+        steps = min(_CHUNK_STEPS, n_all - n_done)
+        return draw_noise_(start.new_empty(steps, n_trajectories, size), noise_std, generator)
+
+    for first in range(0, burn_in, _CHUNK_STEPS):
+        start = intact.unroll(start, draw(first, burn_in))[-1].clone()
+    followed = {id(network): _Followed(network, plane, start, n_steps) for network in networks}
+    for first in range(0, n_steps, _CHUNK_STEPS):
+        noise = draw(first, n_steps)
         map_parallel(lambda each, noise=noise: each.advance(noise), list(followed.values()))
     found = [followed[id(network)] for network in networks]
     return CommonNoiseRuns(
-        torch.stack([torch.cat(each.symbols)[burn_in:].T for each in found]).cpu().numpy(),
+        torch.stack([torch.cat(each.symbols).T for each in found]).cpu().numpy(),
         torch.stack([each.radius / each.n_looked_at for each in found]).numpy(),
         torch.stack([torch.stack([*each.looks, each.state], dim=1) for each in found]),
     )
@@ -88,15 +94,16 @@ def run_on_common_noise(
 class _Followed:
     """One network on its way, and what is kept of it."""
 
-    def __init__(self, network: NoiseRNN, plane: OrbitPlane, n_trajectories: int, n_steps: int, burn_in: int):
-        self.network, self.plane = network, plane
+    def __init__(
+        self, network: NoiseRNN, plane: OrbitPlane, start: Float[Tensor, "trajectory state"], n_steps: int
+    ):
+        self.network, self.plane, self.state = network, plane, start
         self.scale = torch.from_numpy(np.sqrt(plane.variances[: len(plane.components)]))
-        self.burn_in, self.middle = burn_in, burn_in + (n_steps + 1) // 2
-        self.state = network.initial_state(n_trajectories)
+        self.middle = (n_steps + 1) // 2
         self.n_done, self.n_looked_at = 0, 0
         self.symbols: list[Tensor] = []
         self.looks: list[Tensor] = []
-        self.radius = torch.zeros(n_trajectories, dtype=torch.float64)
+        self.radius = torch.zeros(len(start), dtype=torch.float64)
 
     @torch.no_grad()
     def advance(self, noise: Float[Tensor, "time trajectory input"]) -> None:
@@ -107,7 +114,7 @@ class _Followed:
         shown = self.network.compute_logits(states).argmax(-1).to(torch.int16)
         self.symbols.append(torch.where(is_bounded, shown, UNBOUNDED))
 
-        looked_at = states[max(0, self.burn_in - self.n_done) :: _STRIDE]
+        looked_at = states[::_STRIDE]
         position = self.plane.project(self.network.show_hidden(looked_at)).cpu() / self.scale
         self.radius += position.norm(dim=-1).sum(0)
         self.n_looked_at += len(looked_at)

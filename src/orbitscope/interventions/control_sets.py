@@ -10,11 +10,12 @@ from scipy.stats import binomtest
 from ..circuit.influence import draw_matched_sets
 from ..dynamics.driving.driven_states import DrivenPath
 from ..network import NoiseRNN
-from ..statistics import Estimate, Null
+from ..statistics import Estimate, Null, compute_permutation_p_value
+from ..statistics.null import LEVEL
 from ..subject import Subject
 from .targets import Target
 
-POOLS = ("first 20", "all that differ")
+POOLS = ("first 20", "all that vary")
 """What random subsets are drawn from: the first twenty neurons by effect, and all whose activity varies."""
 
 _N_FIRST = 20
@@ -47,15 +48,22 @@ class ControlSets:
         return sum(len(group) for group in self.matched)
 
     def compare_falls(self, fall: Float[np.ndarray, " target"], of_sets: Float[np.ndarray, " set"]) -> Null:
-        """Null of the largest falls of hazards, from those of the matched sets in the order of all sets."""
+        """Null of the largest falls of hazards, from those of the matched sets in the order of all sets.
+
+        A set without a number, such as one that diverges, counts as one that falls as much. There is no null
+        where more than half are such.
+        """
         draws = np.full((max(map(len, self.matched), default=0), len(fall)), np.nan)
         first = 0
         for t, group in enumerate(self.matched):
             draws[: len(group), t] = of_sets[first : first + len(group)]
             first += len(group)
-        is_known = np.isfinite(draws).all(0) & np.isfinite(fall) & (len(draws) > 0)
-        found = Null.of_draws("matched sets", np.nan_to_num(fall), np.nan_to_num(draws))
-        quantile, p_value = (np.where(is_known, x, np.nan) for x in (found.quantile, found.p_value))
+        is_known = np.isfinite(fall) & (np.isfinite(draws).sum(0) > len(draws) / 2)
+        quantile, p_value = np.full(len(fall), np.nan), np.full(len(fall), np.nan)
+        for t in np.flatnonzero(is_known):
+            quantile[t] = np.nanquantile(draws[:, t], LEVEL)
+            as_large = np.where(np.isnan(draws[:, t]), np.inf, draws[:, t])
+            p_value[t] = compute_permutation_p_value(fall[t], as_large)
         return Null("matched sets", quantile, p_value, draws)
 
     def find_shares(self, trapped: Shaped[np.ndarray, " subset"], ways: Sequence[str]) -> Estimate:

@@ -9,21 +9,25 @@ DEFINITIONS = define(
     Definition(
         key="trapped",
         label="does switching end with {}?",
-        meaning="Whether switching ends when the target has this gain: in every direction, in some, or in "
-        "none. It ends in a direction where the upper limit of its hazard ratio is below .2.",
-        equation="high(hazard_ab(μ) / hazard_ab(1)) < .2",
-        reading='"both ways": the target gates switches. "one way": the network stays in what it cannot '
-        "leave, so a state is lost. Hazards of all directions stand beside.",
+        meaning="Whether switching all but ends when the target has this gain: in every direction, in some, "
+        "or in none. It has ended in a direction where the upper limit of its hazard ratio is below .2, and "
+        "goes on where the lower one is not. Directions that the intact network takes 30 times or more.",
+        equation="high(hazard_ab(g) / hazard_ab(1)) < .2",
+        reading='"both ways": in every direction, and the rate of all switches, too. "one way": it has ended '
+        "in some and goes on in others; `occupancy` tells whether a symbol is lost. Else it cannot be told. "
+        "Hazards of all directions stand beside. That the target decides "
+        "switches is not said: patches do.",
         test=f"{_TESTS}::test_a_relay_traps_one_way_and_both_relays_both_ways",
         source="own construction, on the experiment of Torre et al. 2025",
     ),
     Definition(
         key="fall",
         label="largest fall of a hazard without {}",
-        meaning="1 minus the smallest hazard ratio of all directions when the target has gain 0.",
+        meaning="1 minus the smallest hazard ratio when the target has gain 0, of the directions that the "
+        "intact network takes 30 times or more.",
         equation="1 − min_ab hazard_ab(0) / hazard_ab(1)",
-        reading="1 where switches of a direction end, 0 where none becomes rarer. Matched sets are of as "
-        "many other neurons, near in mean activity and in readout.",
+        reading="1 where a direction ends. The smallest of several is below 1 by chance. Matched sets are of "
+        "as many other neurons, near in mean activity and in readout.",
         test=f"{_TESTS}::test_a_relay_stands_out_from_matched_sets",
     ),
     Definition(
@@ -32,7 +36,7 @@ DEFINITIONS = define(
         meaning="Hazard of a direction of switching when the target is under a gain, over that of the intact "
         "network on the same noise. A gain on neurons scales what they receive from neurons, or from the "
         "noise; one on the noise scales some of its directions.",
-        equation="hazard_ab(μ) / hazard_ab(1), hazard_ab = n(a → b) / n(steps in a)",
+        equation="hazard_ab(g) / hazard_ab(1), hazard_ab = n(a → b) / n(steps in a)",
         reading="1 where nothing changes, 0 where switches in this direction end. Read it for each "
         "direction: a total rate of 0 may be a network that has left one symbol for good. With two symbols, "
         "1 over it is the ratio of mean dwell times.",
@@ -43,8 +47,9 @@ DEFINITIONS = define(
     Definition(
         key="rate",
         label="rate of all switches, {}",
-        meaning="Switches per step of any direction, over that of the intact network on the same noise.",
-        equation="n(switches; μ) / n(switches; 1)",
+        meaning="Changes of the most probable symbol per step, of any kind, over that of the intact network "
+        "on the same noise.",
+        equation="n(switches; g) / n(switches; 1)",
         reading="The number that the paper shows. It hides which direction is gone.",
         test=f"{_TESTS}::test_a_relay_traps_one_way_and_both_relays_both_ways",
         source=_PAPER,
@@ -65,7 +70,7 @@ DEFINITIONS = define(
         label="overshoot, {}",
         meaning="Mean distance of activity from the centre of the orbit plane of the intact network, in "
         "standard deviations of its axes, minus that of the intact network.",
-        equation="E[|z(μ)|] − E[|z(1)|], z_i = (h − mean) · axis_i / sd_i",
+        equation="E[|z(g)|] − E[|z(1)|], z_i = (h − mean) · axis_i / sd_i",
         reading="Above 0: orbits are wider.",
         test=f"{_TESTS}::test_a_louder_network_overshoots_as_much_as_it_is_louder",
         unit="sd",
@@ -76,7 +81,7 @@ DEFINITIONS = define(
         label="critical pairs, {}",
         meaning="Critical pairs of the noise-free map under the intervention, mean over the states that "
         "the network then visits.",
-        equation="E_h[#{pairs: Im z > .06, |Re z| < .1}], z = (λ − 1)/(λ + 1), λ of ∂F_μ/∂h",
+        equation="E_h[#{pairs: Im z > .06, |Re z| < .1}], z = (λ − 1)/(λ + 1), λ of ∂F_g/∂h",
         reading="Over all steps: around switches does not exist where nothing switches. 30 times this is "
         "what a window of 30 steps adds up to.",
         test=f"{_TESTS}::test_critical_pairs_of_a_rotation_end_without_it",
@@ -88,7 +93,7 @@ DEFINITIONS = define(
         label="critical pairs at kick states, {}",
         meaning="The same at states in kick regions of the intact network, under the Jacobian of the "
         "intervention.",
-        equation="E_{h in kick, μ = 1}[#{pairs of ∂F_μ/∂h}]",
+        equation="E_{h in kick, g = 1}[#{pairs of ∂F_g/∂h}]",
         reading="What the intervention does to the map, without where it makes the network go.",
         test=f"{_TESTS}::test_critical_pairs_of_a_rotation_end_without_it",
         is_main=False,
@@ -100,7 +105,7 @@ DEFINITIONS = define(
         "some.",
         equation="n(subsets that trap) / n(subsets)",
         reading="Subsets of the first twenty neurons by effect stand beside subsets of all that differ: if "
-        "both trap as often, it is not these neurons that gate.",
+        "both trap as often, there is no evidence that these matter more.",
         test=f"{_TESTS}::test_subsets_that_hold_a_relay_trap",
         unit="share",
         is_main=False,

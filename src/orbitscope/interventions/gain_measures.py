@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
+from scipy.stats import chi2
 
 from ..circuit.noise_trials import count_steps, count_switches
+from ..circuit.switches import FEWEST_EVENTS
 from ..statistics import Estimate, bootstrap_statistic
 from .common_noise_runs import CommonNoiseRuns
 
@@ -15,7 +17,10 @@ TRAPPED = 0.2
 """Hazard ratio below which switching in a direction has ended."""
 
 WAYS = ("both ways", "one way", "no", "diverges", "undefined")
-"""In which directions switching has ended: all, some, none; or activity has no bound."""
+"""In which directions switching has ended: all, some, none; or there is no bound, or it cannot be told."""
+
+_MOST_RARE = 5
+"""Switches up to which the limit is at least that of a Poisson count: a bootstrap of few is too narrow."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class GainMeasures:
     rate, occupancy, overshoot : Estimate, (run,)
     trapped : (run,)
         One of ``WAYS``.
+    is_judged : (direction,)
+        Whether the intact network switches so often in a direction that it is judged.
     """
 
     hazard: Estimate
@@ -36,6 +43,7 @@ class GainMeasures:
     occupancy: Estimate
     overshoot: Estimate
     trapped: Shaped[np.ndarray, " run"]
+    is_judged: Bool[np.ndarray, " direction"]
 
 
 def measure_gains(
@@ -48,17 +56,17 @@ def measure_gains(
 ) -> GainMeasures:
     """Compare runs on common noise with the first of them; intervals over trajectories.
 
-    A direction without a switch has the limit of a Poisson count of 0 (Hanley & Lippman-Hand 1983) in the
-    place of an interval without width.
+    The upper limit of up to five switches is at least that of a Poisson count (for none:
+    Hanley & Lippman-Hand 1983).
     """
     options = {"rng": rng, **resampling}
     counts = np.stack([count_switches(each, pairs) for each in runs.symbol], axis=1)
     steps = np.stack([count_steps(each, n_symbols) for each in runs.symbol], axis=1)
     over = runs.radius.T - runs.radius.T[:, :1]
     hazard = _bound(counts, _compare_hazards, options)
-    confidence = resampling.get("confidence", 0.95)
-    hazard = _widen_zeros(hazard, counts.sum(0), limit=-np.log((1 - confidence) / 2))
-    rate = _bound(counts[:, :, 0].sum(2), _divide_by_first, options)
+    hazard = _widen_rare(hazard, counts.sum(0), confidence=resampling.get("confidence", 0.95))
+    changes = np.stack([_count_changes(each) for each in runs.symbol], axis=1)
+    rate = _bound(changes, _divide_by_first, options)
     occupancy = _bound(steps, _find_largest_share, options)
     overshoot = _bound(over, lambda sums: sums / len(over), options)
     known = {
@@ -70,27 +78,37 @@ def measure_gains(
             ("overshoot", overshoot),
         )
     }
-    trapped = np.where(runs.is_unbounded[1:], "diverges", judge_traps(known["hazard"]))
-    return GainMeasures(**known, trapped=trapped)
+    is_judged = counts[:, 0, 0].sum(0) >= FEWEST_EVENTS
+    words = judge_traps(known["hazard"][:, is_judged], known["rate"])
+    trapped = np.where(runs.is_unbounded[1:], "diverges", words)
+    return GainMeasures(**known, trapped=trapped, is_judged=is_judged)
 
 
-def judge_traps(hazard: Estimate) -> list[str]:
-    """One of ``WAYS`` for each run, by the upper limits of its hazard ratios (run, direction).
+def judge_traps(hazard: Estimate, rate: Estimate) -> list[str]:
+    """One of ``WAYS`` for each run, by the limits of its hazard ratios (run, direction).
 
-    A direction whose hazard is undefined, because its symbol is not visited any more, counts as ended if
-    another one has: the network has left that symbol for good.
+    Switching has ended in a direction where the upper limit is below ``TRAPPED``, and goes on where the lower
+    one is not. "both ways": it has ended in every direction, and so has the rate of all switches (run,), also
+    in others. "one way": it has ended in some and goes on in some. "no": it goes on in all. What is neither
+    cannot be told.
     """
-    is_known = np.isfinite(hazard.high)
-    has_ended = is_known & (hazard.high < TRAPPED)
+    is_ended = np.isfinite(hazard.high) & (hazard.high < TRAPPED)
+    goes_on = np.isfinite(hazard.low) & (hazard.low >= TRAPPED)
+    is_still = np.isfinite(rate.high) & (rate.high < TRAPPED)
     words = []
-    for known, ended in zip(is_known, has_ended, strict=True):
-        if not known.any():
-            words.append("undefined")
-        elif not ended.any():
-            words.append("no")
+    for ended, going, still in zip(is_ended, goes_on, is_still, strict=True):
+        if len(ended) and ended.all() and still:
+            words.append("both ways")
+        elif ended.any() and going.any():
+            words.append("one way")
         else:
-            words.append("both ways" if ended.all() else "one way")
+            words.append("no" if len(going) and going.all() else "undefined")
     return words
+
+
+def _count_changes(symbols: Int[np.ndarray, "trajectory time"]) -> Float[np.ndarray, " trajectory"]:
+    """Changes of the symbol of any kind."""
+    return (symbols[:, 1:] != symbols[:, :-1]).sum(1).astype(float)
 
 
 def _bound(
@@ -122,13 +140,17 @@ def _find_largest_share(sums: Float[np.ndarray, "batch run symbol"]) -> Float[np
     return sums.max(2) / sums.sum(2)
 
 
-def _widen_zeros(hazard: Estimate, totals: Float[np.ndarray, "run 2 direction"], *, limit: float) -> Estimate:
-    """Upper limits of hazard ratios of 0: what the steps in the symbol can exclude."""
+def _widen_rare(
+    hazard: Estimate, totals: Float[np.ndarray, "run 2 direction"], *, confidence: float
+) -> Estimate:
+    """Upper limits of hazard ratios from few switches: what the steps in the symbol can exclude."""
     switches, steps = totals[:, 0], totals[:, 1]
     with np.errstate(invalid="ignore", divide="ignore"):
         expected = steps * (switches[0] / steps[0])
-        high = np.where((switches == 0) & (steps > 0), limit / expected, hazard.high)
-    return Estimate(hazard.value, hazard.low, np.where(np.isfinite(hazard.value), high, np.nan))
+        limit = chi2.ppf((1 + confidence) / 2, 2 * (switches + 1)) / 2 / expected
+    is_rare = (switches <= _MOST_RARE) & (steps > 0) & np.isfinite(hazard.value)
+    high = np.where(is_rare, np.fmax(hazard.high, limit), hazard.high)
+    return Estimate(hazard.value, hazard.low, high)
 
 
 def _leave_out(found: Estimate, is_unbounded: np.ndarray) -> Estimate:

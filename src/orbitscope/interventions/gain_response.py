@@ -26,7 +26,7 @@ from .gain_measures import TRAPPED, WAYS, measure_gains
 from .targets import Target, list_targets
 
 EXTREMES = (0.0, 2.0)
-"""Gains at which a target is judged."""
+"""Gains whose numbers are quoted."""
 
 
 class InterventionSettings(Drive, Resampling):
@@ -57,8 +57,9 @@ class GainResponse(Result):
     hazard : Estimate, (target, gain, direction)
         Ratio to the intact network; NaN where the symbol before is hardly visited.
     rate, occupancy, overshoot : Estimate, (target, gain)
-    extreme : (extreme,)
-    trapped : (target, extreme)
+    is_judged : (direction,)
+        1 for directions that the intact network takes often enough for a verdict.
+    trapped : (target, gain)
         "both ways", "one way", "no", "diverges" or "undefined".
     fall : (target,)
         1 − smallest hazard ratio at gain 0.
@@ -85,9 +86,11 @@ class GainResponse(Result):
     overshoot: Estimate = estimates(
         "target", "gain", unit="sd", description="radius beyond that of the intact"
     )
-    extreme: Float[np.ndarray, " extreme"] = axes("extreme", description="gain at which a target is judged")
-    trapped: Shaped[np.ndarray, "target extreme"] = axes(
-        "target", "extreme", description="in which directions switching ends"
+    is_judged: Int[np.ndarray, " direction"] = axes(
+        "direction", description="1 for directions that are judged"
+    )
+    trapped: Shaped[np.ndarray, "target gain"] = axes(
+        "target", "gain", description="in which directions switching ends"
     )
     fall: Float[np.ndarray, " target"] = axes("target", description="1 − smallest hazard ratio at gain 0")
     matched: Null = nulls("matched sets", "target", description="the same of matched sets of neurons")
@@ -108,8 +111,7 @@ class GainResponse(Result):
         """Whether each target traps; hazards, rate, occupancy, overshoot, critical pairs; subsets."""
         quantities = []
         for t in range(len(self.target)):
-            for e in range(len(self.extreme)):
-                quantities.append(self._judge(t, e))
+            quantities += [self._judge(t, gain) for gain in self.list_extremes()]
             quantities += self._list_of_target(t)
         for p, pool in enumerate(self.pool.tolist()):
             for w, way in enumerate(self.way.tolist()):
@@ -122,9 +124,12 @@ class GainResponse(Result):
         """Index of the gain nearest to a gain."""
         return int(np.abs(self.gain - gain).argmin())
 
-    def _judge(self, t: int, e: int) -> Quantity:
-        """Whether a target traps at an extreme, beside all hazards."""
-        gain = float(self.extreme[e])
+    def list_extremes(self) -> list[float]:
+        """Gains of 0 and 2, where they are among those that were tried."""
+        return [gain for gain in EXTREMES if gain in self.gain.tolist()]
+
+    def _judge(self, t: int, gain: float) -> Quantity:
+        """Whether a target traps at a gain, beside all hazards."""
         hazards = self.hazard[t, self.find_gain(gain)]
         beside = tuple(
             Reference(f"hazard {name}", hazards[d])
@@ -134,7 +139,7 @@ class GainResponse(Result):
         return DEFINITIONS["trapped"].measure(
             index=f"{self._index(t)},{gain:g}",
             name=f"gain {gain:g} on {self.target[t]}",
-            word=str(self.trapped[t, e]),
+            word=str(self.trapped[t, self.find_gain(gain)]),
             beside=beside,
         )
 
@@ -142,7 +147,7 @@ class GainResponse(Result):
         name, index = str(self.target[t]), self._index(t)
         null = (self.matched[t],) if np.isfinite(self.matched.quantile[t]) else ()
         found = [DEFINITIONS["fall"].measure(float(self.fall[t]), index, name=name, beside=null)]
-        for gain in self.extreme.tolist():
+        for gain in self.list_extremes():
             at, words, place = self.find_gain(gain), f"gain {gain:g} on {name}", f"{index},{gain:g}"
             for d, direction in enumerate(self.direction.tolist()):
                 key = f"{place},{self.origin[d]}-{self.target_symbol[d]}"
@@ -235,12 +240,11 @@ def respond(
     measures = measure_gains(runs, pairs, network.n_symbols, rng=rng, **settings.resampling)
 
     shape = (len(targets), len(gains))
-    judged = [gain for gain in EXTREMES if gain in gains]
-    at = [list(gains).index(gain) for gain in judged]
     hazard = _shape(measures.hazard[: len(scaled)], (*shape, len(pairs)))
-    fall = find_fall(hazard.value[:, at[0]]) if has_zero else np.full(len(targets), np.nan)
+    falls = find_fall(measures.hazard.value[:, measures.is_judged])
+    unknown = np.full(len(targets), np.nan)
+    fall = falls[: len(scaled)].reshape(shape)[:, list(gains).index(0)] if has_zero else unknown
     first_subset = len(scaled) + controls.n_matched
-    of_matched = find_fall(measures.hazard.value[len(scaled) : first_subset])
     critical = [i for i, (_, gain) in enumerate(scaled, 1) if gain in CRITICAL_GAINS]
     return GainResponse(
         settings=subject.record(settings) | {"trapped": TRAPPED},
@@ -256,10 +260,10 @@ def respond(
         rate=_shape(measures.rate[: len(scaled)], shape),
         occupancy=_shape(measures.occupancy[: len(scaled)], shape),
         overshoot=_shape(measures.overshoot[: len(scaled)], shape),
-        extreme=np.array(judged),
-        trapped=measures.trapped[: len(scaled)].reshape(shape)[:, at],
+        is_judged=measures.is_judged.astype(int),
+        trapped=measures.trapped[: len(scaled)].reshape(shape),
         fall=fall,
-        matched=controls.compare_falls(fall, of_matched),
+        matched=controls.compare_falls(fall, falls[len(scaled) : first_subset]),
         critical_gain=np.array([gain for gain in CRITICAL_GAINS if gain in gains]),
         **_count_pairs(subject, runs, networks, critical, len(targets), rng, generator, settings),
         pool=np.array(list(controls.subsets)),

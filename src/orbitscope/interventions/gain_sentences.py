@@ -16,14 +16,15 @@ def say_what_if(result: GainResponse, t: int, gain: float) -> str:
         if result.hazard[t, at, d].value == result.hazard[t, at, d].value
     ]
     numbers = f" ({', '.join(hazards)})" if hazards else ""
-    known = dict(zip(result.extreme.tolist(), result.trapped[t].tolist(), strict=True))
-    return f"With gain {gain:g} on {what} {_VERDICTS[known.get(gain, 'no')]}{numbers}."
+    share = result.occupancy[t, at]
+    where = "" if share.value != share.value else f" Most frequent symbol: {share:%} of the steps."
+    return f"With gain {gain:g} on {what} {_VERDICTS[str(result.trapped[t, at])]}{numbers}.{where}"
 
 
 _VERDICTS: Mapping[str, str] = {
     "both ways": "switching all but ends, in every direction",
-    "one way": "switching all but ends in some directions only, so that a state is lost",
+    "one way": "switching all but ends in some directions, and goes on in others",
     "no": "the network goes on switching",
     "diverges": "activity has no bound",
-    "undefined": "too few steps are left to tell",
+    "undefined": "it cannot be told whether switching ends",
 }

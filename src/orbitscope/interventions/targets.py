@@ -27,6 +27,9 @@ _WORDS = {
 }
 """Kinds of targets in words."""
 
+_LONGEST_LIST = 24
+"""Letters of a list of neurons that is named."""
+
 
 @dataclass(frozen=True, eq=False)
 class Target:
@@ -174,4 +177,5 @@ def describe_target(name: str, size: int) -> str:
     kind, _, rest = name.partition(":")
     if kind == "noise" and rest == "1":
         return f"leading noise ({size})"
-    return " ".join([_WORDS.get(kind, kind), *([rest] if rest and kind != "neurons" else []), f"({size})"])
+    words = rest if kind != "neurons" or len(rest) <= _LONGEST_LIST else ""
+    return " ".join([_WORDS.get(kind, kind), *([words] if words else []), f"({size})"])

@@ -1,5 +1,6 @@
 """A single what-if: gains on targets of a run's network, with files and figures."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,9 @@ from ..system.threads import use_threads
 from .analyse import choose_threads
 from .analyse_run import analyse_run, open_subject
 from .analysis_folder import AnalysisFolder
+
+_LONGEST_NAME = 80
+"""Letters of the name of a file, before six that tell targets and gains apart."""
 
 LARGEST_GAIN = 10.0
 """Beyond it a gain is surely a mistake."""
@@ -86,8 +90,11 @@ def intervene_run(
     for name in names:
         require_target_name(name, size)
     analysis = analyse_run(path, only=_list_parts(names), quick=quick, threads=threads, progress=progress)
-    if "switches" not in analysis.results:
-        raise UndefinedAnalysisError(f"Nothing to compare: {analysis.outcomes[0].reason}")
+    for outcome in analysis.outcomes:
+        if outcome.status == "undefined":
+            raise UndefinedAnalysisError(
+                f"`{outcome.part}` must be there for this target, but is undefined: {outcome.reason}"
+            )
     progress(Progress("intervene", 0.0, 1.0, "gains", {}))
     with use_threads(choose_threads(threads)), folder.lock():
         subject, files = open_subject(folder), AnalysisFolder.of_run(folder, quick=quick)
@@ -95,16 +102,23 @@ def intervene_run(
         targets = [find_target(subject, name) for name in names]
         settings = InterventionSettings(**(dict(PART.quick) if quick else {}) | {"n_subsets": 0})
         result = respond(subject, targets, gains, settings, compared=targets)
-        saved = _save(result, files, "+".join(names))
+        saved = _save(result, files, _name_file(names, gains))
     progress(Progress("intervene", 1.0, 1.0, "done", {}))
     return WhatIf(files.network, quick, saved[0], saved[1])
 
 
+def _name_file(names: Iterable[str], gains: Sequence[float]) -> str:
+    """Name without signs, short, and another one for other gains."""
+    text = "+".join(names).replace("→", "to")
+    plain = "".join(c if c.isalnum() else "-" for c in text)[:_LONGEST_NAME]
+    digest = hashlib.sha256(f"{text} {list(gains)}".encode()).hexdigest()[:6]
+    return f"{plain}-{digest}"
+
+
 def _save(result: GainResponse, files: AnalysisFolder, name: str) -> tuple[GainResponse, list[Path]]:
-    """Write the result and its figures under a name without signs."""
-    plain = "".join(c if c.isalnum() else "-" for c in name.replace("→", "to"))
+    """Write the result and its figures."""
     labelled = replace(result, settings=result.settings | files.label | {"commit": find_commit()})
-    path = files.results / "interventions" / f"{plain}.nc"
+    path = files.results / "interventions" / f"{name}.nc"
     save_result(labelled, path)
     drawings = [drawing for drawing in list_drawings([PART.name]) if drawing.name == "gain_response"]
     found = {PART.name: labelled}
@@ -115,7 +129,7 @@ def _save(result: GainResponse, files: AnalysisFolder, name: str) -> tuple[GainR
         )
         for drawing in drawings
     }
-    return labelled, [path, *save_figures(figures, files.figures / "interventions" / plain)]
+    return labelled, [path, *save_figures(figures, files.figures / "interventions" / name)]
 
 
 def _list_parts(names: Iterable[str]) -> list[str]:

@@ -46,7 +46,7 @@ def plot_gain_response(result: GainResponse) -> Figure:
     for ax in axes[len(shown) :]:
         ax.set_axis_off()
     first = axes[0]
-    first.set(xlim=(0, 2), ylim=(0, _find_top(result, shown)))
+    first.set(xlim=(result.gain.min(), result.gain.max()), ylim=(0, _find_top(result)))
     figure.supxlabel("gain")
     figure.supylabel("hazard over that of the intact network")
     handles, labels = first.get_legend_handles_labels()
@@ -71,17 +71,19 @@ def plot_target(result: GainResponse, t: int, *, ax: Axes | None = None) -> Axes
 
 
 def list_shown(result: GainResponse) -> list[int]:
-    """Targets of all directions together; of a single target, that one."""
+    """All targets if they are few; else those of all directions together."""
     names = result.target.tolist()
+    if len(names) <= _MOST_PANELS:
+        return list(range(len(names)))
     found = [names.index(name) for name in _SHOWN if name in names]
     if "noise" in names and len(found) > _MOST_PANELS:
         found.remove(names.index("noise:1"))
-    return found[:_MOST_PANELS] if found else list(range(min(len(names), _MOST_PANELS)))
+    return (found or list(range(len(names))))[:_MOST_PANELS]
 
 
-def _find_top(result: GainResponse, shown: Sequence[int]) -> float:
+def _find_top(result: GainResponse) -> float:
     """End of the axis: the largest value that is shown, within limits."""
-    values = result.hazard.value[list(shown)]
+    values = result.hazard.value[list_shown(result)]
     largest = float(np.nanmax(values, initial=1.0))
     return float(np.clip(1.1 * largest, 1.5, _TOP))
 
@@ -109,7 +111,7 @@ def plot_falls(result: GainResponse, *, ax: Axes | None = None) -> Axes:
         ax.plot(result.fall[t], row, "o", color=NETWORK_COLOR, markersize=4.5, zorder=3)
     ax.set_yticks(range(len(shown)), [str(result.target[t]) for t in shown])
     ax.axvline(0, color=MUTED_COLOR, linewidth=0.6, zorder=0)
-    ax.set(xlabel="largest fall of a hazard, gain 0", xlim=(min(-0.1, *_list_falls(result, shown)), 1.05))
+    ax.set(xlabel="largest fall of a hazard, gain 0", xlim=(min([-0.1, *_list_falls(result, shown)]), 1.05))
     ax.invert_yaxis()
     return ax
 
@@ -181,7 +183,8 @@ def describe_gain_response(result: GainResponse) -> str:
         "Dotted: rate of all switches, over that of the intact network; grey: share of the steps in the most "
         "frequent symbol. In brackets: neurons, or directions of the noise.",
         "Missing: symbols that are hardly visited then, or activity without bound.",
-        f"Bands: {100 * settings['confidence']:.0f} %, bootstrap over trajectories. Axes end at {_TOP:g}.",
+        f"Bands: {100 * settings['confidence']:.0f} %, bootstrap over trajectories. Axes end at "
+        f"{_find_top(result):.2g}.",
     )
 
 
@@ -201,33 +204,39 @@ def describe_intervention_controls(result: GainResponse) -> str:
 
 def _say_traps(result: GainResponse) -> str:
     """At gain 0, which targets end switching in which directions."""
-    if 0.0 not in result.extreme.tolist():
+    if 0.0 not in result.gain.tolist():
         return "Hazards of switching under gains."
-    at = result.extreme.tolist().index(0.0)
-    words = {way: [] for way in ("both ways", "one way", "no")}
+    at = result.find_gain(0.0)
+    words: dict[str, list[str]] = {way: [] for way in _ENDS}
     for t in list_shown(result):
-        words.get(str(result.trapped[t, at]), []).append(str(result.target[t]))
-    parts = []
-    if words["both ways"]:
-        parts.append(f"switching all but ends in all directions without {_join(words['both ways'])}")
-    if words["one way"]:
-        parts.append(f"in some directions only without {_join(words['one way'])}, so a state is lost")
-    if not parts:
-        return "No target that is shown ends switching at gain 0."
-    text = "; ".join(parts)
-    text = text if words["both ways"] else f"switching all but ends {text}"
-    return f"{text[0].upper()}{text[1:]}."
+        words[str(result.trapped[t, at])].append(str(result.target[t]))
+    parts = [f"{what} without {_join(words[way])}" for way, what in _ENDS.items() if words[way]]
+    return f"Switching {'; it '.join(parts)}."
+
+
+_ENDS = {
+    "both ways": "all but ends in all directions",
+    "one way": "all but ends in some directions and goes on in others",
+    "no": "goes on",
+    "diverges": "cannot be looked at, since activity has no bound,",
+    "undefined": "may end or not",
+}
+"""What becomes of switching, by the verdict on a target."""
 
 
 def _say_stands_out(result: GainResponse) -> str:
     """How many targets of neurons make some hazard fall more than matched sets do."""
     tested = [t for t in list_shown(result) if np.isfinite(result.matched.p_value[t])]
     if not tested:
-        return "No target has matched sets."
+        return "No target that is shown has matched sets."
+    n_sets = len(result.matched.draws)
+    if 1 / (n_sets + 1) > 0.05:
+        return f"{n_sets} matched sets are too few to tell which targets stand out."
     beyond = [str(result.target[t]) for t in tested if result.matched.p_value[t] <= 0.05]
+    tests = f"{len(tested)} tests, p ≤ .05 without correction"
     if not beyond:
-        return "Without no target does a hazard fall further than without matched sets of neurons."
-    return f"Beyond matched sets of neurons, a hazard falls without {_join(beyond)}."
+        return f"No target makes a hazard fall further than matched sets of neurons do ({tests})."
+    return f"Beyond matched sets of neurons, a hazard falls without {_join(beyond)} ({tests})."
 
 
 def _join(names: list[str]) -> str:
