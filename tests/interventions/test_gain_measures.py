@@ -77,7 +77,8 @@ def test_the_rate_counts_switches_that_the_intact_network_does_not_make():
 
 def test_what_has_no_bound_has_no_numbers():
     lost = [0, 1, 0, 1, UNBOUNDED, UNBOUNDED]
-    found = measure(make_runs([0, 1, 0, 1, 0, 1], lost))
+    radius = [[1.0] * 4, [1.0, np.inf, np.nan, 1e300]]
+    found = measure(make_runs([0, 1, 0, 1, 0, 1], lost, radius=radius))
     assert found.trapped.tolist() == ["diverges"]
     for each in (found.hazard, found.rate, found.occupancy, found.overshoot):
         assert np.isnan(each.value).all()

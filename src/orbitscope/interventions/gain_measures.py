@@ -62,7 +62,8 @@ def measure_gains(
     options = {"rng": rng, **resampling}
     counts = np.stack([count_switches(each, pairs) for each in runs.symbol], axis=1)
     steps = np.stack([count_steps(each, n_symbols) for each in runs.symbol], axis=1)
-    over = runs.radius.T - runs.radius.T[:, :1]
+    radius = np.where(runs.is_unbounded[:, None], 0.0, runs.radius).T  # left out below
+    over = radius - radius[:, :1]
     hazard = _bound(counts, _compare_hazards, options)
     hazard = _widen_rare(hazard, counts.sum(0), confidence=resampling.get("confidence", 0.95))
     changes = np.stack([_count_changes(each) for each in runs.symbol], axis=1)

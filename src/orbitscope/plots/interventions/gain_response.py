@@ -196,7 +196,7 @@ def describe_intervention_controls(result: GainResponse) -> str:
         "a, Largest fall of a hazard of any direction at gain 0 (red), and that of sets of as many other "
         "neurons, matched in mean activity and in readout (grey).",
         f"b, Share of random subsets of {settings['subset_size']} neurons whose gain of 0 ends switching in "
-        "all directions or in some, of the first twenty by effect and of all that differ.",
+        "all directions or in some, of the first twenty by effect and of all that vary.",
         "c, Critical pairs of the noise-free map at the states that the network visits (filled) and at kick "
         "states of the intact network (open).",
     )
