@@ -42,3 +42,4 @@ def test_shares_of_subsets_have_the_limits_of_wilson():
 def test_the_fall_is_that_of_the_direction_that_falls_most():
     hazard = np.array([[0.2, 1.5], [np.nan, 0.9], [np.nan, np.nan]])
     np.testing.assert_allclose(find_fall(hazard), [0.8, 0.1, np.nan])
+    assert np.isnan(find_fall(hazard[:, :0])).all()

@@ -183,6 +183,15 @@ def test_an_intact_network_that_explodes_is_undefined():
         respond(subject, loop, [0.0], InterventionSettings(**SIZES), compared=loop)
 
 
+def test_without_a_frequent_direction_nothing_is_judged():
+    few = {"n_trajectories": 2, "n_steps": 20, "burn_in": 20, "n_matched": 2}
+    found = run(make_relayed_latch(), [UP], [0.0, 1.0, 2.0], **few)
+    assert found.is_judged.sum() == 0
+    assert (found.trapped == "undefined").all()
+    assert np.isnan(found.fall).all()
+    assert PART.summarise(found)
+
+
 def test_without_targets_there_is_nothing_to_do():
     with pytest.raises(UndefinedAnalysisError, match="none was found"):
         compute_interventions(observe(make_relayed_latch()), InterventionSettings(**SIZES))

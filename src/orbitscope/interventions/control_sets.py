@@ -102,7 +102,7 @@ def draw_control_sets(
 
 def find_fall(hazard: Float[np.ndarray, "run direction"]) -> Float[np.ndarray, " run"]:
     """1 − smallest hazard ratio of the directions in which it is known; NaN without one."""
-    smallest = np.where(np.isfinite(hazard), hazard, np.inf).min(1)
+    smallest = np.where(np.isfinite(hazard), hazard, np.inf).min(1, initial=np.inf)
     return np.where(np.isfinite(smallest), 1.0 - smallest, np.nan)
 
 
