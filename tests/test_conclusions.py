@@ -65,7 +65,7 @@ def test_nothing_computed_nothing_said():
         ),
         (
             make_traps(noise="both ways", first="one way", kick="no"),
-            "Without the leading direction of the noise switching all but ends, in every direction; without "
+            "Without the leading direction of the noise switching all but ends in every direction; without "
             "the first neurons by effect it all but ends in some directions and goes on in others; "
             "without the neurons that fit the published signature best it goes on.",
         ),

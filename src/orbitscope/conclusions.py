@@ -7,6 +7,7 @@ in ``statistics/verdicts.py``.
 import math
 from collections.abc import Callable, Mapping
 
+from .interventions.trap_verdicts import SWITCHING
 from .quantity import Quantity, Reference
 from .statistics import Null, judge_agreement, judge_direction, judge_lag, judge_nulls
 
@@ -166,7 +167,7 @@ def _say_causes(q: Quantities) -> str:
             continue
         if verdict is not None and verdict.word in ends:
             ends[verdict.word].append(words)
-    found = [(words, _ENDS[verdict]) for verdict, words in ends.items() if words]
+    found = [(words, SWITCHING[verdict]) for verdict, words in ends.items() if words]
     parts = [
         f"without {' or '.join(words)} {'it' if i else 'switching'} {what}"
         for i, (words, what) in enumerate(found)
@@ -180,13 +181,6 @@ def _is_undecided(q: Quantities) -> bool:
     rank = q.get("noise_kernel.rank")
     return rank is not None and int(float(rank.estimate)) == 0
 
-
-_ENDS = {
-    "both ways": "all but ends, in every direction",
-    "one way": "all but ends in some directions and goes on in others",
-    "no": "goes on",
-}
-"""What becomes of switching, by the verdict on a target."""
 
 _TARGETS = {
     "noise:1": "the leading direction of the noise",

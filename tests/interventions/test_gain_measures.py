@@ -31,6 +31,15 @@ def test_hazards_are_counted_by_hand():
     assert found.trapped.tolist() == ["no"]
 
 
+def test_the_share_of_the_most_frequent_symbol_lies_in_its_interval():
+    """Half of the trajectories are in each symbol: the largest share of each resample would be above ½."""
+    runs = make_runs([0, 1] * 4, [0, 1] * 4, n=20)
+    runs.symbol[:, :10], runs.symbol[:, 10:] = 0, 1
+    found = measure(runs)
+    assert found.occupancy.value[0] == 0.5
+    assert found.occupancy.low[0] < 0.5 < found.occupancy.high[0]
+
+
 def test_directions_that_are_rare_in_the_intact_network_are_not_judged():
     found = measure(make_runs([0, 0, 0, 1, 1, 1, 0, 0], [0, 0, 1, 0, 1, 1, 0, 0], n=29))
     assert found.is_judged.tolist() == [False, False]

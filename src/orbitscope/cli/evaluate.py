@@ -124,7 +124,7 @@ def print_next(run: Path, emulation: "Emulation") -> None:
     from .display import print_facts
 
     settings = RunFolder(run).read_settings()
-    steps = {f"orbitscope analyse {run}": "look inside the network (about a minute)"}
+    steps = {f"orbitscope analyse {run}": "look inside the network (some minutes)"}
     if emulation.verdict != "emulates" and settings.recipe in ("fast", "published"):
         better = f"orbitscope train {settings.process} --recipe faithful"
         steps[better] = "closer to the process, by another loss"

@@ -16,9 +16,6 @@ from .common_noise_runs import CommonNoiseRuns
 TRAPPED = 0.2
 """Hazard ratio below which switching in a direction has ended."""
 
-WAYS = ("both ways", "one way", "no", "diverges", "undefined")
-"""In which directions switching has ended: all, some, none; or there is no bound, or it cannot be told."""
-
 _MOST_RARE = 5
 """Switches up to which the limit is at least that of a Poisson count: a bootstrap of few is too narrow."""
 
@@ -33,7 +30,7 @@ class GainMeasures:
         Over that of the intact network; NaN where the symbol is hardly visited or activity has no bound.
     rate, occupancy, overshoot : Estimate, (run,)
     trapped : (run,)
-        One of ``WAYS``.
+        A verdict of ``trap_verdicts``.
     is_judged : (direction,)
         Whether the intact network switches so often in a direction that it is judged.
     """
@@ -68,7 +65,8 @@ def measure_gains(
     hazard = _widen_rare(hazard, counts.sum(0), confidence=resampling.get("confidence", 0.95))
     changes = np.stack([_count_changes(each) for each in runs.symbol], axis=1)
     rate = _bound(changes, _divide_by_first, options)
-    occupancy = _bound(steps, _find_largest_share, options)
+    chosen = steps.sum(0).argmax(1)  # not anew in each resample, whose largest is larger
+    occupancy = _bound(steps, lambda sums: _find_share(sums, chosen), options)
     overshoot = _bound(over, lambda sums: sums / len(over), options)
     known = {
         name: _leave_out(found, runs.is_unbounded)[1:]
@@ -86,7 +84,7 @@ def measure_gains(
 
 
 def judge_traps(hazard: Estimate, rate: Estimate) -> list[str]:
-    """One of ``WAYS`` for each run, by the limits of its hazard ratios (run, direction).
+    """Verdict of ``trap_verdicts`` for each run, by the limits of its hazard ratios (run, direction).
 
     Switching has ended in a direction where the upper limit is below ``TRAPPED``, and goes on where the lower
     one is not. "both ways": it has ended in every direction, and so has the rate of all switches (run,), also
@@ -137,8 +135,11 @@ def _divide_by_first(values: Float[np.ndarray, "batch run *rest"]) -> Float[np.n
     return np.where(values[:, :1] > 0, values / values[:, :1], np.nan)
 
 
-def _find_largest_share(sums: Float[np.ndarray, "batch run symbol"]) -> Float[np.ndarray, "batch run"]:
-    return sums.max(2) / sums.sum(2)
+def _find_share(
+    sums: Float[np.ndarray, "batch run symbol"], chosen: Int[np.ndarray, " run"]
+) -> Float[np.ndarray, "batch run"]:
+    """Share of one symbol of each run."""
+    return sums[:, np.arange(len(chosen)), chosen] / sums.sum(2)
 
 
 def _widen_rare(

@@ -22,8 +22,9 @@ from .common_noise_runs import CommonNoiseRuns, run_on_common_noise
 from .control_sets import draw_control_sets, find_fall
 from .critical_pairs import CRITICAL_GAINS, bound_means, count_critical_pairs, draw_kick_states
 from .gain_definitions import DEFINITIONS
-from .gain_measures import TRAPPED, WAYS, measure_gains
+from .gain_measures import TRAPPED, measure_gains
 from .targets import Target, list_targets
+from .trap_verdicts import WAYS
 
 EXTREMES = (0.0, 2.0)
 """Gains whose numbers are quoted."""
@@ -203,7 +204,7 @@ def respond(
         With its ``switches``, and ``carriers`` if subsets of the first neurons are wanted.
     targets : sequence of Target
     gains : sequence of float
-        Gains; 0 and 2 are judged where they are among them, critical pairs are counted at ``CRITICAL_GAINS``.
+        Critical pairs are counted at those of ``CRITICAL_GAINS`` that are among them.
     settings : InterventionSettings
     compared : sequence of Target
         Those that stand beside matched sets, if 0 is among the gains.

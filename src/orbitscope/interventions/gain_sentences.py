@@ -1,9 +1,8 @@
-"""What interventions do to switching, in sentences: one place for captions, conclusions and commands."""
-
-from collections.abc import Mapping
+"""What a single intervention does to switching, in a sentence."""
 
 from .gain_response import GainResponse
 from .targets import describe_target
+from .trap_verdicts import SWITCHING
 
 
 def say_what_if(result: GainResponse, t: int, gain: float) -> str:
@@ -18,13 +17,4 @@ def say_what_if(result: GainResponse, t: int, gain: float) -> str:
     numbers = f" ({', '.join(hazards)})" if hazards else ""
     share = result.occupancy[t, at]
     where = "" if share.value != share.value else f" Most frequent symbol: {share:%} of the steps."
-    return f"With gain {gain:g} on {what} {_VERDICTS[str(result.trapped[t, at])]}{numbers}.{where}"
-
-
-_VERDICTS: Mapping[str, str] = {
-    "both ways": "switching all but ends, in every direction",
-    "one way": "switching all but ends in some directions, and goes on in others",
-    "no": "the network goes on switching",
-    "diverges": "activity has no bound",
-    "undefined": "it cannot be told whether switching ends",
-}
+    return f"With gain {gain:g} on {what} switching {SWITCHING[str(result.trapped[t, at])]}{numbers}.{where}"

@@ -148,7 +148,7 @@ def test_subsets_and_pairs(result):
 
 def test_captions_say_what_ends_switching(result):
     assert describe_gain_response(result).startswith(
-        "**Switching all but ends in all directions without noise:1 and noise; it all but ends in some "
+        "**Switching all but ends in every direction without noise:1 and noise; it all but ends in some "
         "directions and goes on in others without first; it goes on without first:0→2 and kick.**"
     )
     assert "Axes end at 1.5." in describe_gain_response(result)
@@ -157,8 +157,8 @@ def test_captions_say_what_ends_switching(result):
 
 def test_a_what_if_is_said_for_its_own_gain(result):
     assert say_what_if(result, 1, 0.0) == (
-        "With gain 0 on first by effect (16) switching all but ends in some directions, and goes on in "
+        "With gain 0 on first by effect (16) switching all but ends in some directions and goes on in "
         "others (0 → 2 × 0 [−0.1, 0.1]). Most frequent symbol: 50 [40, 60] % of the steps."
     )
     assert "activity has no bound" in say_what_if(result, 1, 2.0)
-    assert "goes on switching" in say_what_if(result, 0, 1.0)
+    assert "switching goes on (" in say_what_if(result, 0, 1.0)

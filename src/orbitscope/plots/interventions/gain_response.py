@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ...interventions.gain_response import GainResponse
 from ...interventions.targets import describe_target
+from ...interventions.trap_verdicts import SWITCHING
 from ..circuit.direction_looks import find_line
 from ..drawing import Drawing
 from ..sentences import begin_with
@@ -207,21 +208,11 @@ def _say_traps(result: GainResponse) -> str:
     if 0.0 not in result.gain.tolist():
         return "Hazards of switching under gains."
     at = result.find_gain(0.0)
-    words: dict[str, list[str]] = {way: [] for way in _ENDS}
+    words: dict[str, list[str]] = {way: [] for way in SWITCHING}
     for t in list_shown(result):
         words[str(result.trapped[t, at])].append(str(result.target[t]))
-    parts = [f"{what} without {_join(words[way])}" for way, what in _ENDS.items() if words[way]]
+    parts = [f"{what} without {_join(words[way])}" for way, what in SWITCHING.items() if words[way]]
     return f"Switching {'; it '.join(parts)}."
-
-
-_ENDS = {
-    "both ways": "all but ends in all directions",
-    "one way": "all but ends in some directions and goes on in others",
-    "no": "goes on",
-    "diverges": "cannot be looked at, since activity has no bound,",
-    "undefined": "may end or not",
-}
-"""What becomes of switching, by the verdict on a target."""
 
 
 def _say_stands_out(result: GainResponse) -> str:
