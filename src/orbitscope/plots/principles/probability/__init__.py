@@ -1,0 +1,1 @@
+"""Figures of how switching gets its probabilities."""

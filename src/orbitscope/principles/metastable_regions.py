@@ -1,0 +1,1 @@
+"""Regions that activity keeps to, found without looking at symbols, and their cores."""

@@ -1,0 +1,1 @@
+"""From mechanism to probability: thresholds of filtered noise, committors, the chain of regions."""
