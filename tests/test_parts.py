@@ -49,6 +49,7 @@ ENOUGH = {
         "n_splits": 1,
         "n_reclustered": 4,
     },
+    "metastable_regions": {"n_microstates": 4, "max_clusters": 3, "n_splits": 1},
     "noise_sensitivity": {"max_states": 200},
     "switches": {"n_trajectories": 40, "n_steps": 100},
     "noise_kernel": {

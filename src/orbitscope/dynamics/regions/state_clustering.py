@@ -30,7 +30,7 @@ class ClusterRule(PartSettings):
 
     n_microstates: int = Field(default=50, ge=3, description="places that k-means looks for")
     lag: int = Field(
-        default=1, ge=1, description="a transfer leads from a slow state to the lag-th next of its trajectory"
+        default=1, ge=1, description="a transfer leads from a state to the lag-th next one of its trajectory"
     )
     max_clusters: int = Field(default=8, ge=2, description="most clusters, fewer than microstates")
     min_gap: float = Field(
@@ -240,7 +240,7 @@ def _find_microstates(points: np.ndarray, rule: ClusterRule, rng: np.random.Gene
     centres = centres[np.bincount(vq(points, centres)[0], minlength=len(centres)) >= LEAST_MEMBERS]
     if len(centres) <= rule.max_clusters:
         raise TooFewStatesError(
-            f"slow states must lie in > {rule.max_clusters} different places, got {len(centres)}. Lower "
+            f"states must lie in > {rule.max_clusters} different places, got {len(centres)}. Lower "
             "`max_clusters`, or look at the states: they hardly vary."
         )
     return centres
