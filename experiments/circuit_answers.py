@@ -5,10 +5,12 @@ from collections.abc import Iterable
 import numpy as np
 from circuit_measures import COMPARED, GAP, RISE, VERDICT, Compared
 from circuit_pairs import Difference, Pair, compare, correlate, find_range, select
-from circuit_rules import FAILS, HOLDS, INCONCLUSIVE, MISSING
-from circuit_statements import FEWEST_NETWORKS, LEVEL, MOST, STATEMENTS, Statement, is_judged, judge
+from circuit_statements import FEWEST_NETWORKS, LEVEL, MOST, STATEMENTS, is_judged, judge
 from paired_losses import OBJECTIVES
-from row_cells import Row, render_head, render_line, show_interval, show_number
+from row_cells import Row, read_quantities, render_head, render_line, show_interval, show_number
+
+from orbitscope.claims.claim import Claim
+from orbitscope.claims.conditions import FAILS, HOLDS, INCONCLUSIVE
 
 LOSS_NAMES: dict[str, str] = dict(zip(OBJECTIVES, ("the published loss", "the loss on words"), strict=True))
 
@@ -37,7 +39,7 @@ def render(rows: list[Row], pairs: list[Pair]) -> str:
         *(render_counts(rows, objective) for objective in OBJECTIVES),
         f"**What differs with the loss, and is it the pace?** {ACCOUNT_TEXT}\n",
         _list(describe_differences(rows, pairs)),
-        "**Rules**, fixed before the rows were looked at.\n",
+        "**Rules**\n",
         render_rules(),
     ]
     return "\n".join(parts)
@@ -59,7 +61,8 @@ def describe_emulation(rows: list[Row]) -> str:
     """How many networks of each loss emulate their process, by the verdict of their evaluation."""
     clauses = []
     for objective in OBJECTIVES:
-        words = [VERDICT(row).get("word") for row in select(rows, objective=objective) if VERDICT(row)]
+        found = [VERDICT(read_quantities(row)) for row in select(rows, objective=objective)]
+        words = [quantity.word for quantity in found if quantity is not None]
         clauses.append(f"{words.count('emulates')} of {len(words)} with {LOSS_NAMES[objective]}")
     return f"All judged measures of emulation are within their margins in {' and '.join(clauses)}."
 
@@ -75,14 +78,14 @@ def describe_gap(process: str, pairs: list[Pair]) -> str:
     )
 
 
-def describe_statement(statement: Statement, rows: list[Row]) -> str:
+def describe_statement(statement: Claim, rows: list[Row]) -> str:
     """What becomes of a statement with each loss."""
     clauses = [_describe_loss(statement, select(rows, objective=objective)) for objective in OBJECTIVES]
     named = [f"with {LOSS_NAMES[name]} {text}" for name, text in zip(OBJECTIVES, clauses, strict=True)]
     return f"*{statement.name}, {statement.text}*: {'; '.join(named)}."
 
 
-def _describe_loss(statement: Statement, rows: list[Row]) -> str:
+def _describe_loss(statement: Claim, rows: list[Row]) -> str:
     """Verdict over networks: holds or fails in most of them, or is mixed."""
     counts = count_verdicts(statement, rows)
     n = sum(counts.values())
@@ -94,7 +97,7 @@ def _describe_loss(statement: Statement, rows: list[Row]) -> str:
     return f"it **{verdict}** ({numbers} of {n})"
 
 
-def count_verdicts(statement: Statement, rows: list[Row]) -> dict[str, int]:
+def count_verdicts(statement: Claim, rows: list[Row]) -> dict[str, int]:
     """How many networks have each verdict; those without the number do not count."""
     verdicts = [judge(statement, row) for row in rows]
     return {name: verdicts.count(name) for name in (HOLDS, FAILS, INCONCLUSIVE)}
@@ -108,7 +111,7 @@ def render_counts(rows: list[Row], objective: str) -> str:
     for statement in STATEMENTS:
         groups = [chosen, *([row for row in chosen if row["process"] == name] for name in processes)]
         counts = [count_verdicts(statement, group).values() for group in groups]
-        cells = [" / ".join(map(str, count)) if sum(count) else MISSING for count in counts]
+        cells = [" / ".join(map(str, count)) if sum(count) else "-" for count in counts]
         lines.append(render_line([f"{statement.name}: {statement.text}", *cells]))
     return "\n".join(lines) + "\n"
 
@@ -197,9 +200,9 @@ def _size(name: str, found: Difference) -> str:
 
 
 def render_rules() -> str:
-    """Statements with their rules."""
-    lines = [render_head(["statement", "", "holds if"])]
-    lines += [render_line([item.name, item.text, item.rule]) for item in STATEMENTS]
+    """Claims with their rules, and what was known when these were written."""
+    lines = [render_head(["claim", "", "holds if", "rule written"])]
+    lines += [render_line([item.name, item.text, item.rule, item.set_on]) for item in STATEMENTS]
     share = f"{MOST:.0%} of at least {FEWEST_NETWORKS} networks"
     note = (
         "A rule fails where the interval lies wholly on the other side, else it is inconclusive. With a loss "

@@ -13,13 +13,14 @@ import circuit_table
 import numpy as np
 import paired_losses
 import rows as table
-from circuit_finders import read_limits, read_value
 from circuit_measures import COMPARED, GAP, Compared
 from circuit_pairs import Difference, Pair, compare, find_pairs
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from row_cells import show_number
+from row_cells import read_quantities, show_number
 
+from orbitscope.claims.conditions import read_limits
+from orbitscope.claims.finders import read_value
 from orbitscope.plots.style import EXACT_COLOR, FLOOR_COLOR, SMALL, WIDTH, build_figure, with_style
 from orbitscope.system.atomic_files import replace_file
 
@@ -73,7 +74,7 @@ def plot_measure(pairs: list[Pair], measure: Compared, *, ax: Axes) -> Axes:
 
 
 def _draw_pair(pair: Pair, measure: Compared, place: float, ax: Axes) -> None:
-    found = [measure.find(row) for row in pair.rows]
+    found = [measure.find(read_quantities(row)) for row in pair.rows]
     values, limits = [read_value(entry) for entry in found], [read_limits(entry) for entry in found]
     x = np.array([place, place + 1])
     ax.plot(x, values, color=FLOOR_COLOR, linewidth=0.7, marker="o", markersize=2.2, zorder=2)

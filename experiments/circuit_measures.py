@@ -6,8 +6,10 @@ A new measure is one line in `LINES` (tables of the zoo), and in `COMPARED` if p
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from circuit_finders import Find, at, beside, each, emulation, largest, null_beside, ratio, size, smallest
 from row_cells import Entry, show_interval
+
+from orbitscope.claims.circuit_claims import PAIRS_AT_KICK, REMOVAL_DECIDING, REPLAY_DECIDING, TRAP_NOISE
+from orbitscope.claims.finders import Find, at, beside, each, largest, null_beside, ratio, size, smallest
 
 RATE = at("switches.rate")
 HALF_LEAD = at("commitment.half_lead[all]")
@@ -18,14 +20,10 @@ LENGTH_OVER_RISE = ratio(LENGTH, RISE)
 RANK = at("noise_kernel.rank")
 
 REPLAY = at("noise_kernel.replay[leading]")
-REPLAY_DECIDING = at("noise_kernel.replay[all_deciding]", "noise_kernel.replay[leading]")
-"""Where one direction decides, it is the leading one, and there is no key of all."""
-
 REPLAY_REST = at("noise_kernel.replay[rest]")
 """All but the leading direction, also where more than one decides."""
 
 REMOVAL = each("noise_kernel.removal[leading,")
-REMOVAL_DECIDING = each("noise_kernel.removal[all_deciding,", "noise_kernel.removal[leading,")
 
 PAIR_COSINE = each("noise_kernel.pair_cosine[")
 
@@ -49,10 +47,6 @@ WITHIN, OPPOSING = (
     {kind: at(f"connectivity.weight[{kind},{relation}]") for kind in ("first", "sides")}
     for relation in ("within", "opposing")
 )
-WITHIN_BEYOND, OPPOSING_BEYOND = (
-    {kind: at(f"connectivity.beyond_matched[{kind},{relation}]") for kind in ("first", "sides")}
-    for relation in ("within", "opposing")
-)
 """Of the first neurons by effect, and of these by the symbol that they hold."""
 
 PATTERN_NULL = "relabelled weights"
@@ -66,9 +60,6 @@ SMALLEST_RANK = at("low_rank.smallest_rank")
 TRAP_POPULATION = at("interventions.trapped[population,0]")
 FALL_POPULATION = at("interventions.fall[population]")
 
-TRAP_NOISE = at("interventions.trapped[noise,0]", "interventions.trapped[noise:1,0]")
-"""Of all deciding directions; where one decides, there is no key of all."""
-
 TRAP_FIRST = at("interventions.trapped[first,0]")
 TRAP_KICK = at("interventions.trapped[kick,0]")
 FALL_FIRST = at("interventions.fall[first]")
@@ -76,14 +67,11 @@ FALL_KICK = at("interventions.fall[kick]")
 RATE_KICK = at("interventions.rate[kick,0]")
 RATE_CONTROL = at("interventions.rate[kick-control,0]")
 OVERSHOOT_KICK = at("interventions.overshoot[kick,2]")
-PAIRS_AT_KICK = {gain: at(f"interventions.critical_pairs_kick[kick,{gain}]") for gain in (0, 1, 2)}
-"""Critical pairs at kick states of the intact network, kick neurons under a gain."""
-
 SUBSETS_FIRST = at("interventions.trapping_subsets[first_20,one_way]")
 SUBSETS_ALL = at("interventions.trapping_subsets[all_that_vary,one_way]")
 
-VERDICT = emulation("verdict")
-GAP = size(emulation("cross_entropy_gap"))
+VERDICT = at("emulation.verdict")
+GAP = size(at("evaluation.cross_entropy_gap"))
 EQUAL = "equal drive"
 
 

@@ -6,13 +6,14 @@ from itertools import groupby
 import circuit_answers
 import numpy as np
 import rows as table
-from circuit_finders import is_defined, read_value
 from circuit_measures import COMPARED, LINES, Compared, Measure, show
-from circuit_pairs import Difference, Pair, compare, correlate, find_pairs, select
+from circuit_pairs import Difference, Pair, compare, correlate, find_pairs, read_measure, select
 from circuit_statements import STATEMENTS, is_judged, judge
 from paired_losses import OBJECTIVES
-from row_cells import Row, render_head, render_line, show_interval, show_number
+from row_cells import Row, make_entry, read_quantities, render_head, render_line, show_interval, show_number
 
+from orbitscope.claims.claim import Claim
+from orbitscope.claims.conditions import MISSING
 from orbitscope.hmm import list_presets
 
 SETS = ("zoo", "pairs", "seeds")
@@ -113,8 +114,9 @@ def _render_measure(measure: Measure, rows: list[Row]) -> str:
 
 def _show_both(measure: Measure, row: Row) -> tuple[str, str]:
     """A number and what stands beside it; no dash where nothing can."""
-    beside = show_interval(measure.beside(row)) if measure.name_beside else ""
-    return measure.show(measure.find(row)), beside
+    found = read_quantities(row)
+    beside = show_interval(make_entry(measure.beside(found))) if measure.name_beside else ""
+    return measure.show(make_entry(measure.find(found))), beside
 
 
 def render_pairs(rows: list[Row], pairs: list[Pair]) -> str:
@@ -140,7 +142,7 @@ def render_values(pairs: list[Pair]) -> str:
     lines = [render_head(["process", "seed", "loss", *(measure.heading for measure in COMPARED)])]
     for pair in pairs:
         for row in () if pair.dropped else pair.rows:
-            cells = [show(measure.find(row)) for measure in COMPARED]
+            cells = [show(make_entry(measure.find(read_quantities(row)))) for measure in COMPARED]
             lines.append(render_line([pair.process, str(pair.seed), row["objective"], *cells]))
     return "\n".join(lines) + "\n"
 
@@ -208,7 +210,7 @@ def _list_left_out(rows: list[Row]) -> str:
 
 def _show_spread(rows: list[Row], measure: Compared) -> str:
     """Median and range; how many seeds have the measure, if not all do."""
-    values = [read_value(found) for row in rows if is_defined(found := measure.find(row))]
+    values = [value for row in rows if not np.isnan(value := read_measure(row, measure.find))]
     if not values:
         return "-"
     middle, low, high = (show_number(number) for number in (np.median(values), min(values), max(values)))
@@ -220,11 +222,17 @@ def render_verdicts(rows: list[Row]) -> str:
     heads = ["network", "set", "loss", "phase", *(statement.name for statement in STATEMENTS), "commit"]
     lines = [render_head(heads)]
     for row in rows:
-        verdicts = [judge(statement, row) if is_judged(row) else "-" for statement in STATEMENTS]
+        verdicts = [_judge(statement, row) for statement in STATEMENTS]
         cells = [row["network"], row["set"], row["objective"], row["phase"], *verdicts, str(row["commit"])]
         lines.append(render_line(cells))
     reasons = [f"- {row['network']}: {text}" for row in rows for text in _list_undefined(row)]
     return "\n".join([f"{VERDICT_TEXT}\n", *lines, "", *reasons]).rstrip() + "\n"
+
+
+def _judge(claim: Claim, row: Row) -> str:
+    """Verdict of one network; - where it has none, or lacks the number."""
+    word = judge(claim, row) if is_judged(row) else MISSING
+    return "-" if word == MISSING else word
 
 
 def _list_undefined(row: Row) -> Iterator[str]:

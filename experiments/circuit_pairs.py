@@ -1,15 +1,16 @@
 """Pairs of networks that differ in the loss alone: which survive, and how a measure differs within them."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from circuit_finders import Find, read_value
 from circuit_statements import is_judged
 from paired_losses import OBJECTIVES
-from row_cells import Row
+from row_cells import Row, read_quantities
 from scipy import stats
+
+from orbitscope.claims.finders import Find, read_value
 
 WHY_DROPPED = {"diverged": "diverged", "on_plateau": "is on the plateau"}
 """Phases of training that drop a network, in words."""
@@ -81,7 +82,7 @@ def _find_reason(key: tuple[str, int, str], phases: dict, analysed: dict) -> str
 
 def compare(pairs: Iterable[Pair], measure: Find) -> Difference:
     """Difference of a measure, published loss minus words, over the pairs that survive."""
-    values = [[read_value(measure(row)) for row in pair.rows] for pair in pairs if not pair.dropped]
+    values = [[read_measure(row, measure) for row in pair.rows] for pair in pairs if not pair.dropped]
     table = np.array(values).reshape(-1, len(OBJECTIVES))
     table = table[np.isfinite(table).all(axis=1)]
     differences = table[:, 0] - table[:, 1]
@@ -118,7 +119,7 @@ class Correlation:
 
 def correlate(rows: Iterable[Row], measure: Find, other: Find) -> Correlation:
     """Rank correlation of two measures over networks; NaN with fewer than four, or without spread."""
-    values = np.array([[read_value(find(row)) for find in (measure, other)] for row in rows]).reshape(-1, 2)
+    values = np.array([[read_measure(row, find) for find in (measure, other)] for row in rows]).reshape(-1, 2)
     values = values[np.isfinite(values).all(axis=1)]
     if len(values) < 4 or (np.ptp(values, axis=0) == 0).any():
         return Correlation(math.nan, math.nan, len(values))
@@ -131,7 +132,12 @@ def select(rows: Iterable[Row], **wanted: str) -> list[Row]:
     return [row for row in rows if is_judged(row) and all(row[key] == value for key, value in wanted.items())]
 
 
-def find_range(rows: Iterable[Row], measure: Callable[[Row], dict]) -> tuple[float, float]:
+def find_range(rows: Iterable[Row], measure: Find) -> tuple[float, float]:
     """Smallest and largest value over networks; NaN without any."""
-    values = [value for row in rows if np.isfinite(value := read_value(measure(row)))]
+    values = [value for row in rows if np.isfinite(value := read_measure(row, measure))]
     return (min(values), max(values)) if values else (math.nan, math.nan)
+
+
+def read_measure(row: Row, measure: Find) -> float:
+    """Value of a measure of a network; NaN where it has none."""
+    return read_value(measure(read_quantities(row)))

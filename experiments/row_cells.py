@@ -1,12 +1,15 @@
 """Quantities of an analysis: what a row of a table holds of them, and the cells that show them."""
 
+import json
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import rows as table
 
 from orbitscope.quantity import Quantity
+from orbitscope.system.plain_json import make_plain
 
 Row = dict[str, Any]
 Entry = dict[str, Any]
@@ -20,6 +23,31 @@ def list_plain(quantities: Iterable[Quantity]) -> dict[str, Entry]:
     """What a row holds of quantities, by key."""
     plain = [quantity.to_plain() for quantity in quantities]
     return {entry["key"]: {name: entry[name] for name in KEPT} for entry in plain}
+
+
+def read_quantities(row: Row) -> dict[str, Quantity]:
+    """Quantities of a row by key, with the verdict on its emulation and what its evaluation says."""
+    return _parse(json.dumps(row["quantities"]), json.dumps(row.get("emulation")))
+
+
+@lru_cache(maxsize=256)
+def _parse(quantities: str, emulation: str) -> dict[str, Quantity]:
+    """From text, which can be remembered."""
+    entries = json.loads(quantities)
+    for name, section in (("verdict", "emulation"), ("cross_entropy_gap", "evaluation")):
+        if found := (json.loads(emulation) or {}).get(name):
+            entries[f"{section}.{name}"] = found
+    return {key: _read_quantity(key, entry) for key, entry in entries.items()}
+
+
+def _read_quantity(key: str, entry: Entry) -> Quantity:
+    unknown = {"label": key, "unit": "1", "beside": (), "word": None, "is_main": True}
+    return Quantity.from_plain(unknown | entry | {"key": key})
+
+
+def make_entry(found: Quantity | None) -> Entry:
+    """A quantity as cells show it; empty if there is none."""
+    return {} if found is None else make_plain(found.to_plain())
 
 
 def find(row: Row, key: str) -> Entry:

@@ -71,6 +71,25 @@ Beside = Null | Reference | Margin
 """What may stand beside a quantity."""
 
 
+def read_estimate(plain: Mapping[str, Any]) -> Estimate:
+    """A single number with its limits from its JSON form: None is undefined, "inf" infinite."""
+    return Estimate(*(_read_number(plain.get(name)) for name in ("value", "low", "high")))
+
+
+def read_beside(plain: Mapping[str, Any]) -> Beside:
+    """What stands beside a quantity, from its JSON form."""
+    if plain["kind"] == "null":
+        return Null(plain["name"], _read_number(plain["quantile"]), _read_number(plain["p_value"]))
+    if plain["kind"] == "margin":
+        size, target = (_read_number(plain[name]) for name in ("size", "target"))
+        return Margin(size, target, read_estimate(plain["test"]), plain["verdict"])
+    return Reference(plain["name"], read_estimate(plain), plain["unit"])
+
+
+def _read_number(value: float | str | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
 def known_value(name: str, value: float | int) -> tuple[Reference]:
     """What a quantity would be under a condition, as the ``beside`` of a quantity."""
     return (Reference(name, Estimate(value)),)
@@ -109,6 +128,19 @@ class Quantity:
 
     def __str__(self) -> str:
         return self.word or format_with_unit(self.estimate, self.unit)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "Quantity":
+        """The quantity of a JSON form; nulls lack their draws."""
+        return cls(
+            key=plain["key"],
+            label=plain["label"],
+            estimate=read_estimate(plain),
+            unit=plain["unit"],
+            beside=tuple(map(read_beside, plain["beside"])),
+            word=plain["word"] or "",
+            is_main=plain["is_main"],
+        )
 
     @property
     def margin(self) -> Margin | None:

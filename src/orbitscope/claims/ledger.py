@@ -1,0 +1,38 @@
+"""The ledger: all claims in their order, and the verdicts on one network."""
+
+from ..errors import unknown_name
+from .circuit_claims import CARRIER_CLAIMS, NOISE_CLAIMS
+from .claim import Claim, Verdict
+from .dynamics_claims import DYNAMICS_CLAIMS
+from .finders import Quantities
+
+CLAIMS: tuple[Claim, ...] = (*DYNAMICS_CLAIMS, *CARRIER_CLAIMS, *NOISE_CLAIMS)
+
+
+def judge_claims(quantities: Quantities) -> list[Verdict]:
+    """Verdict on every claim for the network that has these quantities.
+
+    Parameters
+    ----------
+    quantities : mapping
+        By key, as ``Analysis.quantities`` has them, with those of the evaluation.
+
+    Examples
+    --------
+    >>> judge_claims(osc.analyse(network).quantities)[0].word
+    """
+    return [claim.judge(quantities) for claim in CLAIMS]
+
+
+def find_claim(name: str) -> Claim:
+    """A claim by its name.
+
+    Raises
+    ------
+    InputError
+        If there is no such claim.
+    """
+    known = {claim.name: claim for claim in CLAIMS}
+    if name not in known:
+        raise unknown_name("claim", name, known)
+    return known[name]
