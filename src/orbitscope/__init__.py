@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .claims.ledger import judge_claims as judge_claims
     from .errors import InputError as InputError
     from .errors import OrbitscopeError as OrbitscopeError
     from .errors import RunFolderError as RunFolderError
@@ -59,12 +60,14 @@ if TYPE_CHECKING:
     from .workflows.evaluate_run import load_evaluation as load_evaluation
     from .workflows.import_network import import_run as import_run
     from .workflows.intervene_run import intervene_run as intervene_run
+    from .workflows.judge_run import judge_run as judge_run
     from .workflows.train_run import TrainedRun as TrainedRun
     from .workflows.train_run import resume_run as resume_run
     from .workflows.train_run import train_run as train_run
 
 _NAMES = {
     "workflows.analyse": "Analysis PartOutcome analyse",
+    "claims.ledger": "judge_claims",
     "errors": "InputError OrbitscopeError RunFolderError",
     "evaluation": "EvaluationResult evaluate_network",
     "hmm": "HMM Preset build_fully_connected build_linear_chain build_random build_ring fit_baum_welch "
@@ -75,6 +78,7 @@ _NAMES = {
     "network": "NoiseRNN build_network intervene iterate_rollout rollout sample_symbols",
     "workflows.draw_run": "draw_epsilon_choice draw_run_figures",
     "workflows.evaluate_run": "evaluate_run load_evaluation",
+    "workflows.judge_run": "judge_run",
     "workflows.train_run": "TrainedRun resume_run train_run",
     "process": "RecordedSequences",
     "progress": "Progress",

@@ -1,11 +1,11 @@
 """A claim, the rule that decides it, and its verdict on one network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ..quantity import Null, Quantity
-from .conditions import HOLDS, IDENTITY, MISSING, Condition, combine
+from .conditions import HOLDS, IDENTITY, MISSING, Condition, Finding, combine
 from .finders import Quantities
 
 _MOST_NUMBERS = 3
@@ -48,9 +48,9 @@ class Claim:
         word = combine(finding.verdict for finding in findings)
         if word != MISSING and self.is_identity is not None and self.is_identity(quantities):
             word = IDENTITY
-        numbers = [quantity for finding in findings for quantity in finding.quantities]
-        decisive = [q for finding in findings if finding.verdict == word for q in finding.quantities]
-        return Verdict(self, word, tuple(numbers), tuple(decisive or numbers))
+        numbers = _list_once(findings)
+        decisive = _list_once(finding for finding in findings if finding.verdict == word)
+        return Verdict(self, word, numbers, decisive or numbers)
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,16 @@ class Verdict:
             return "The numbers that the rule needs were not measured, or are undefined in this network."
         if self.word == IDENTITY:
             return "It follows from the kind of network: a bias-free ReLU network scales with its noise."
-        numbers = [_show(quantity) for quantity in self.decisive[:_MOST_NUMBERS]]
-        more = len(self.decisive) - len(numbers)
-        listed = "; ".join(numbers) + (f"; and {more} more" if more else "")
-        return (
-            f"{listed[0].upper()}{listed[1:]}."
-            if self.word == HOLDS
-            else f"{listed[0].upper()}{listed[1:]}. Rule: {self.claim.rule}."
-        )
+        numbers = self.numbers
+        sentence = f"{numbers[0].upper()}{numbers[1:]}."
+        return sentence if self.word == HOLDS else f"{sentence} Rule: {self.claim.rule}."
+
+    @property
+    def numbers(self) -> str:
+        """The numbers that decided, the first few of them."""
+        shown = [_show(quantity) for quantity in self.decisive[:_MOST_NUMBERS]]
+        more = len(self.decisive) - len(shown)
+        return "; ".join(shown) + (f"; and {more} more" if more else "")
 
     def to_plain(self) -> dict[str, Any]:
         """JSON form."""
@@ -101,6 +103,11 @@ class Verdict:
             "set_on": self.claim.set_on,
             "quantities": [quantity.to_plain() for quantity in self.quantities],
         }
+
+
+def _list_once(findings: Iterable[Finding]) -> tuple[Quantity, ...]:
+    """Numbers of several findings, each of them once."""
+    return tuple({q.key: q for finding in findings for q in finding.quantities}.values())
 
 
 def _show(quantity: Quantity) -> str:

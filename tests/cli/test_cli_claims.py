@@ -1,0 +1,83 @@
+"""`orbitscope claims`."""
+
+import shutil
+
+import pytest
+from command_line import read_json
+
+import orbitscope
+from orbitscope.cli.main import run as run_command
+from orbitscope.errors import RunFolderError
+from orbitscope.results import save_result
+from orbitscope.runs.zoo import open_run
+
+NOISE_FREE = {"noise_free_growth": {"n_states": 20}, "fixed_points": {"n_states": 20, "max_steps": 5}}
+
+
+@pytest.fixture
+def judged(tmp_path):
+    """A folder with two copies of a network of the zoo: one of them with results of two parts."""
+    runs = [tmp_path / "runs" / name for name in ("looked_at", "plain")]
+    for run in runs:
+        shutil.copytree(open_run("zoo:linear-2-faithful").path, run)
+    network = orbitscope.load_network("zoo:linear-2-faithful")
+    found = orbitscope.analyse(network, only=list(NOISE_FREE), settings=NOISE_FREE)
+    for name, result in found.results.items():
+        save_result(result, runs[0] / "results" / f"{name}.nc")
+    return runs
+
+
+def test_one_run_has_a_line_for_each_claim(judged, capsys):
+    assert run_command(["claims", str(judged[0])]) == 0
+    shown = capsys.readouterr().out
+    first = shown.strip().splitlines()[0]
+    assert first.startswith("Of ")
+    assert "follows from the kind of network" in first
+    assert "Emulates: all 8 measures are within their margins." in shown
+    lines = {line.split("  ")[0].strip(): line for line in shown.splitlines()}
+    assert " holds " in lines["C1"]
+    assert " identity " in lines["C2"]
+    assert " holds " in lines["C2 decay"]
+    assert " not measured " in lines["C17"]
+    assert f"orbitscope analyse {judged[0]}" in shown
+
+
+def test_json_has_the_numbers_that_a_verdict_rests_on(judged, capsys):
+    assert run_command(["claims", str(judged[0]), "--json"]) == 0
+    (run,) = read_json(capsys)["runs"]
+    claims = {claim["claim"]: claim for claim in run["claims"]}
+    assert claims["C2 decay"]["verdict"] == "holds"
+    assert claims["C2 decay"]["quantities"][0]["key"] == "noise_free_growth.verdict"
+    assert claims["C16"]["verdict"] == "not measured"
+    assert run["emulation"]["verdict"] == "emulates"
+
+
+def test_a_folder_of_runs_has_a_table_with_counts(judged, capsys):
+    assert run_command(["claims", str(judged[0].parent)]) == 0
+    shown = capsys.readouterr().out
+    assert "looked_at" in shown
+    lines = {line.split("  ")[0].strip(): line.split() for line in shown.splitlines() if line}
+    assert lines["C1"][-5:] == ["2", "0", "0", "holds", "holds"]
+    assert lines["C2 decay"][-5:] == ["1", "0", "0", "holds", "-"]
+    assert run_command(["claims", *map(str, judged), "--json"]) == 0
+    document = read_json(capsys)
+    assert document["counts"]["C2 decay"] == {"holds": 1, "not measured": 1}
+    assert [run["network"] for run in document["runs"]] == ["looked_at", "plain"]
+
+
+def test_rules_are_listed_without_a_run(capsys):
+    assert run_command(["claims", "--rules"]) == 0
+    assert "half-lead: lower limit ≥ 2 steps" in capsys.readouterr().out
+    assert run_command(["claims", "--rules", "--json"]) == 0
+    claims = read_json(capsys)["claims"]
+    assert claims[0]["name"] == "C1"
+    assert set(claims[0]) == {"name", "text", "rule", "source", "set_on"}
+
+
+def test_without_runs_or_results_there_is_a_remedy(capsys, tmp_path):
+    assert run_command(["claims"]) == 2
+    assert "Name run folders" in capsys.readouterr().err
+    shutil.copytree(open_run("zoo:linear-2").path, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "results")
+    with pytest.raises(RunFolderError, match="must have results to judge, but has none. Make them with"):
+        orbitscope.judge_run(tmp_path / "run")
