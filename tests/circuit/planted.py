@@ -106,6 +106,17 @@ def make_majority(n_members, *, delay=1, n_distractors=0, flip=0.03):
     return start_saturated(network), members.tolist()
 
 
+def reverse_neurons(network, members):
+    """The same network with its neurons in reverse order: what comes first among equals comes last."""
+    start = network.initial_state
+    with torch.no_grad():
+        network.cell.w_hh.copy_(network.cell.w_hh.flip(0, 1))
+        network.cell.w_ih.copy_(network.cell.w_ih.flip(0))
+        network.w_out.copy_(network.w_out.flip(1))
+    network.initial_state = lambda n_trajectories: start(n_trajectories).flip(1)
+    return network, sorted(network.hidden_size - 1 - member for member in members)
+
+
 def find_share_of_majority(n_patched, n_members, *, flip=0.03):
     """Effect of patching some members, over that of all: a chain of two states forgets the rest of it."""
     threshold = float(norm.ppf(1 - flip))

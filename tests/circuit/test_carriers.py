@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 import torch
 from latches import GAIN
-from planted import FIRING, build_partly, find_share_of_majority, make_majority, make_triggered_latch
+from planted import (
+    FIRING,
+    build_partly,
+    find_share_of_majority,
+    make_majority,
+    make_triggered_latch,
+    reverse_neurons,
+)
 
 from orbitscope.circuit import carrier_measures as measures
 from orbitscope.circuit import carriers, commitment, concentration, noise_kernel, switches
@@ -144,8 +151,11 @@ def test_a_slowed_copy_is_patched_twice_as_far_ahead_and_has_the_same_number():
 
 
 def test_neurons_that_follow_are_not_carriers():
-    """The outcome is that of the latch four steps before it; six steps before the switch it is as it was."""
-    network, members = make_majority(3, delay=4, n_distractors=10)
+    """The outcome is that of the latch four steps before it; six steps before the switch it is as it was.
+
+    There no neuron has an effect, and the first of equal ones are others.
+    """
+    network, members = reverse_neurons(*make_majority(3, delay=4, n_distractors=10))
     found = run(network, n_together=3, n_shuffles=0)  # a shuffled copy may be a majority, too
     for limits in found.effect.low:
         assert np.flatnonzero(limits > 0.1).tolist() == members

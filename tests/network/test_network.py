@@ -569,7 +569,7 @@ def test_a_shuffled_network_has_the_same_weights_in_other_places():
     assert (found != before).float().mean() > 0.9
     for axis in (0, 1):  # not rows or columns as a whole
         was, now = (weights.sum(axis).sort().values for weights in (before, found))
-        assert (was - now).abs().min() > 1e-3
+        assert (was - now).abs().max() > 1e-2
     np.testing.assert_array_equal(network.cell.w_hh.detach(), before)
     for name in ("w_out", "cell.w_ih"):
         np.testing.assert_array_equal(
