@@ -35,6 +35,8 @@ REGISTRY = {
     "populations": "circuit.weights.populations:PART",
     "low_rank": "circuit.weights.low_rank:PART",
     "interventions": "interventions.gain_response:PART",
+    "dwell": "principles.dwell.dwell:PART",
+    "coherence": "principles.dwell.coherence:PART",
     "training_evolution": "dynamics.over_training.training_evolution:PART",
 }
 """Where each part is, as ``module:name``. Its figures are ``FIGURES`` of the plots module of this path."""

@@ -8,16 +8,19 @@ MARGIN = 0.1
 """Change of the CV, as a share, that counts as none."""
 
 SHAPES = {
-    "falls": "CV falls with the noise",
-    "rises": "CV rises with the noise",
-    "minimum": "CV is smallest at the noise as it is",
-    "maximum": "CV is largest at the noise as it is",
-    "level": "CV does not depend on the noise",
-    "identity": "CV does not depend on the noise: an identity",
-    "undecided": "undecided",
-    "undefined": "undefined",
+    "falls": "falls",
+    "rises": "rises",
+    "minimum": "is smallest at the noise as it is",
+    "maximum": "is largest at the noise as it is",
+    "level": "stays as it is",
+    "identity": "cannot change (an identity)",
+    "undecided": "changes in a way that cannot be told",
+    "undefined": "is not known",
 }
-"""Words, and what they say. Self-induced stochastic resonance would show as *falls* or *minimum*."""
+"""Words, and what the CV does under more noise.
+
+Self-induced stochastic resonance would show as *falls* or *minimum*.
+"""
 
 
 def judge_shape(lower: Estimate, higher: Estimate, *, margin: float = MARGIN) -> str:

@@ -15,7 +15,7 @@ from ...part import Part
 from ...part_settings import Drive, Resampling
 from ...quantity import Quantity, Reference, known_value
 from ...results import Result, axes, estimates, nulls
-from ...statistics import Estimate, Null
+from ...statistics import Estimate, Null, judge_nulls
 from ...subject import Subject
 from .dwell_definitions import DEFINITIONS
 from .dwell_laws import bin_hazard, choose_age_bins, compare_ages, compute_survival, measure_moments
@@ -122,6 +122,12 @@ class DwellResult(Result):
     peak_height: Estimate = estimates(description="highest power away from 0 over the lowest frequencies")
     peak_null: Null = nulls("samples of the process", description="the same of the process")
     peak_frequency: Estimate = estimates(unit="1/step", description="where it is")
+
+    @property
+    def has_rhythm(self) -> bool:
+        """Whether the spectrum has a peak of its own: inside, above the lowest power, and beyond the process."""
+        is_peak = bool(np.isfinite(self.peak_frequency.value) and self.peak_height.low > 1)
+        return is_peak and judge_nulls([float(self.peak_null.p_value)]) == "yes"
 
     def list_quantities(self) -> list[Quantity]:
         """Law of dwells beside that of the process, runs of symbols, time scales, and the spectral peak."""

@@ -109,7 +109,7 @@ DEFINITIONS = define(
         label="spectral peak of symbols",
         meaning="Highest smoothed power of the symbols away from frequency 0 over that at the lowest ones.",
         equation="max_f S(f) / S(f → 0)",
-        reading="Above the quantile of the process there is a rhythm. Below 1 power is highest at low "
+        reading="Above 1 and above the quantile of the process there is a rhythm. Below 1 power is highest at low "
         "frequencies, as in a process without one.",
         test=f"{_TESTS}/test_spectra.py::test_a_clock_has_a_peak_at_its_frequency",
     ),

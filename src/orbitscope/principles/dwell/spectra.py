@@ -12,8 +12,11 @@ from ...statistics import Estimate, Null, bootstrap_statistic
 N_LOWEST = 2
 """Frequencies above 0 whose mean power is the unit of a peak."""
 
-N_SMOOTHED = 5
+N_SMOOTHED = 3
 """Neighbouring frequencies that are averaged before a peak is looked for."""
+
+_AT_A_LINE = 1e-9
+"""Distance from a line of the spectrum below which there is no density."""
 
 _BATCH = 2000
 """Trajectories whose spectra are taken at once."""
@@ -34,9 +37,9 @@ def measure_spectra(
     Returns
     -------
     frequency : (frequency,)
-        In cycles per step, 0 left out.
+        In cycles per step, without 0.
     power : (trajectory, frequency)
-        One-sided densities.
+        One-sided densities, twice the two-sided ones.
 
     Notes
     -----
@@ -44,7 +47,10 @@ def measure_spectra(
     """
     indicators = (symbols[..., None] == np.arange(n_symbols)).astype(np.float32)
     frequency, power = signal.welch(indicators, nperseg=segment, axis=1)
-    return frequency[1:], power[:, 1:].sum(-1, dtype=np.float64)
+    total = power.sum(-1, dtype=np.float64)
+    if segment % 2 == 0:
+        total[:, -1] *= 2  # the highest frequency has no counterpart: as if it had
+    return frequency[1:], total[:, 1:]
 
 
 def measure_exact_spectrum(
@@ -64,12 +70,14 @@ def measure_exact_spectrum(
     variance = float((frequencies * (1 - frequencies)).sum())
     weights = stationary[:, None] * emissions
     turn = np.exp(-2j * np.pi * frequency)
-    power = np.full(len(frequency), variance)
-    for i, z in enumerate(turn):
-        later = np.linalg.solve(np.eye(hmm.n_states) - z * decaying, z * (decaying @ emissions))
+    # Eigenvalues of size 1 are those of a periodic chain, which has lines in its spectrum.
+    is_line = (np.abs(1 - turn[:, None] * np.linalg.eigvals(decaying)) < _AT_A_LINE).any(1)
+    power = np.where(is_line, np.nan, variance)
+    for i in np.flatnonzero(~is_line):
+        resolvent = np.eye(hmm.n_states) - turn[i] * decaying
+        later = np.linalg.solve(resolvent, turn[i] * (decaying @ emissions))
         power[i] += 2 * float((weights * later).sum().real)
-    # One-sided, but for the highest frequency, which has no counterpart.
-    return np.where(np.isclose(frequency, 0.5), 1.0, 2.0) * power
+    return 2 * power
 
 
 def find_peak(
@@ -148,8 +156,16 @@ def look_for_rhythm(
         exact_power=measure_exact_spectrum(hmm, frequency),
         height=height,
         peak_frequency=Estimate(np.nan) if is_falling else peak,
-        null=Null.of_draws("samples of the process", height.value, find_peak(draws)[0]),
+        null=_compare(float(height.value), find_peak(draws)[0]),
     )
+
+
+def _compare(height: float, draws: Float[np.ndarray, " draw"]) -> Null:
+    """Peak beside those of samples of the process; without a value where either has a single symbol."""
+    name, known = "samples of the process", draws[np.isfinite(draws)]
+    if np.isnan(height) or not len(known):
+        return Null(name, np.nan, draws=known)
+    return Null.of_draws(name, height, known)
 
 
 def _draw_spectra(
