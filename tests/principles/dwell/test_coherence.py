@@ -218,7 +218,7 @@ def test_without_an_hmm_runs_of_symbols_remain():
 
 def test_doses_without_enough_dwells_have_no_cv():
     """Half of the noise hardly ever flips the latch."""
-    found = run(make_loud(make_latch(flip=0.005)), TELEGRAPH)
+    found = run(make_loud(make_latch(flip=0.01)), TELEGRAPH)
     assert found.n_dwells[0, 0, ARGMAX] < 30 < found.n_dwells[0, 1, ARGMAX]
     assert np.isnan(found.cv.value[0, 0]).all()
     assert np.isnan(found.cv_ratio.value[0, 0]).all()
@@ -257,5 +257,3 @@ def test_a_network_without_bound_is_refused_and_a_dose_without_bound_is_named(mo
 def test_a_trained_network_falls_by_temperature_and_not_by_its_regions():
     found = run(load_network("zoo:linear-2"), load_preset("linear-2").hmm, n_trajectories=60, n_steps=600)
     assert found.shape[0].tolist() == ["falls", "identity"]
-
-

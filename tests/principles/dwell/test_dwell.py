@@ -50,7 +50,7 @@ def telegraph():
 
 @pytest.fixture(scope="module")
 def clock():
-    return run(make_clock(8), make_telegraph(0.125), segment=200)
+    return run(make_clock(8), make_telegraph(0.125), segment=200, n_null=39)
 
 
 def index_quantities(result):
@@ -86,7 +86,7 @@ def test_a_clock_is_more_regular_than_its_process(clock):
     assert clock.argmax_cv.value == pytest.approx(0)
     assert clock.has_rhythm
     assert float(clock.peak_frequency.value) == pytest.approx(1 / 16, abs=0.011)
-    assert float(clock.peak_null.p_value) == pytest.approx(1 / 20)
+    assert float(clock.peak_null.p_value) == pytest.approx(1 / 40)
     assert clock.beyond.value[0].tolist() == [0, 0, 0]
     np.testing.assert_allclose(clock.survival.value[0, 0, :10], [1] * 8 + [0] * 2)
 

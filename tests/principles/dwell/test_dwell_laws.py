@@ -173,9 +173,7 @@ def test_cv_ratios_have_resamples_of_both():
     rng = np.random.default_rng(6)
     regular = draw_renewals(60, 300, lambda size: 5 + rng.geometric(0.2, size))
     memoryless = draw_renewals(60, 300, lambda size: rng.geometric(0.1, size))
-    laws = [
-        resample_dwells(states, 2, 100, rng=rng, n_resamples=400) for states in (regular, memoryless)
-    ]
+    laws = [resample_dwells(states, 2, 100, rng=rng, n_resamples=400) for states in (regular, memoryless)]
     ratio = compare_cv(*laws)
     values = [find_cv(law.sums.estimate) for law in laws]
     np.testing.assert_allclose(ratio.value, values[0] / values[1])

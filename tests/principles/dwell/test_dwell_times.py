@@ -12,9 +12,7 @@ def list_dwells(states):
     for trajectory, row in enumerate(states.tolist()):
         runs = [(state, len(list(group))) for state, group in itertools.groupby(row)]
         found += [
-            (trajectory, state, length, i < len(runs) - 1)
-            for i, (state, length) in enumerate(runs)
-            if i > 0
+            (trajectory, state, length, i < len(runs) - 1) for i, (state, length) in enumerate(runs) if i > 0
         ]
     return found
 

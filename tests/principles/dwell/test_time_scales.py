@@ -24,7 +24,10 @@ def make_regions(n=40, duration=4):
     return SimpleNamespace(label=label, symbol=symbol)
 
 
-def make_found(exponent=Estimate(-0.25, -0.5, -0.2)):
+CONTRACTS = Estimate(-0.25, -0.5, -0.2)
+
+
+def make_found(exponent=CONTRACTS):
     mean = Estimate.stack([Estimate(1.0, 0.9, 1.1), exponent])
     return {
         "regional_exponents": SimpleNamespace(region=np.array(["kick", "slow"]), mean_exponent=mean),

@@ -1,4 +1,4 @@
-"""Coherence: are dwells more regular under more noise, or under more of a part of it?"""
+"""Coherence: whether dwells are more regular under more noise, or under more of a part of it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +46,9 @@ class CoherenceSettings(Drive, Resampling):
     n_steps: int = Field(default=1000, ge=3, description="steps of each trajectory")
     burn_in: int = Field(default=200, ge=0, description="steps before these")
     horizon: int = Field(default=500, ge=1, description="steps at which dwells are cut, for mean and CV")
-    margin: float = Field(default=MARGIN, gt=0, description="change of the CV that counts as none, as a share")
+    margin: float = Field(
+        default=MARGIN, gt=0, description="change of the CV that counts as none, as a share"
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -151,9 +153,9 @@ def compute_coherence(subject: Subject, settings: CoherenceSettings) -> Coherenc
 
     Notes
     -----
-    Self-induced stochastic resonance (Muratov, Vanden-Eijnden & E 2005) makes switching regular by noise. In a
-    network that scales with its noise, runs of the most probable symbol do not depend on the scale of all of
-    it: an identity. Decoded symbols do, because noise acts on them as a temperature.
+    Self-induced stochastic resonance (Muratov, Vanden-Eijnden & E 2005) makes switching regular by noise. In
+    a network that scales with its noise, runs of the most probable symbol do not depend on the scale of all
+    of it: an identity. Decoded symbols do, because noise acts on them as an inverse temperature.
     """
     require_trajectories(settings.n_trajectories, "coherence.n_trajectories")
     generator = subject.start_generator("coherence")
@@ -173,7 +175,9 @@ def compute_coherence(subject: Subject, settings: CoherenceSettings) -> Coherenc
         for d, dose in enumerate(DOSES):
             try:
                 is_intact = d == _INTACT
-                counted[p, d] = intact if is_intact else counter.count(_emit(subject, part, dose, settings, seed))
+                counted[p, d] = (
+                    intact if is_intact else counter.count(_emit(subject, part, dose, settings, seed))
+                )
             except NoStationaryRegimeError as error:
                 counted[p, d] = counter.count_nothing(settings.n_trajectories)
                 missing.append(f"{NAMES[part.name]} × {dose:g}: {error}")

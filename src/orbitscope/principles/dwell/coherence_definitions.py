@@ -10,8 +10,10 @@ DEFINITIONS = define(
         label="{}: CV over the dose",
         meaning="How the CV of dwells changes when a part of the noise is halved or doubled, as a word.",
         equation="from CV(½)/CV(1) and CV(2)/CV(1): within 1 ± margin level, else above or below 1",
-        reading="*falls* or *minimum*: noise makes dwells regular, as self-induced stochastic resonance would. "
-        "*identity*: it cannot change them. Decoded dwells may also fall because all noise sharpens drawn symbols.",
+        reading="*falls* or *minimum*: noise makes dwells regular, as self-induced stochastic resonance "
+        "would. "
+        "*identity*: it cannot change them. Decoded dwells may also fall because all noise sharpens drawn "
+        "symbols.",
         test=f"{_TESTS}::test_the_shape_follows_from_both_sides",
     ),
     Definition(

@@ -1,4 +1,4 @@
-"""Dwell regularity: is the network more regular than the process that it emulates?"""
+"""Dwell regularity: whether the network is more regular than the process that it emulates."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -91,7 +91,9 @@ class DwellResult(Result):
 
     source: Shaped[np.ndarray, " source"] = axes("source", description="whose dwells")
     group: Shaped[np.ndarray, " group"] = axes("group", description="all states, or one")
-    n_dwells: Int[np.ndarray, "source group"] = axes("source", "group", description="dwells whose end is seen")
+    n_dwells: Int[np.ndarray, "source group"] = axes(
+        "source", "group", description="dwells whose end is seen"
+    )
     age: Int[np.ndarray, " age"] = axes("age", unit="steps", description="steps since a dwell began")
     survival: Estimate = estimates("source", "group", "age", description="share that outlasts an age")
     bin_first: Int[np.ndarray, " bin"] = axes("bin", unit="steps", description="first age of a bin")
@@ -125,16 +127,14 @@ class DwellResult(Result):
 
     @property
     def has_rhythm(self) -> bool:
-        """Whether the spectrum has a peak of its own: inside, above the lowest power, and beyond the process."""
+        """Whether the spectrum has a peak: inside, above the lowest power, and beyond the process."""
         is_peak = bool(np.isfinite(self.peak_frequency.value) and self.peak_height.low > 1)
         return is_peak and judge_nulls([float(self.peak_null.p_value)]) == "yes"
 
     def list_quantities(self) -> list[Quantity]:
         """Law of dwells beside that of the process, runs of symbols, time scales, and the spectral peak."""
         dwells = [quantity for g in range(len(self.group)) for quantity in self._list_group(g)]
-        runs = [
-            self._beside_exact(f"argmax_{key}", unit) for key, unit in (("mean", "steps"), ("cv", "1"))
-        ]
+        runs = [self._beside_exact(f"argmax_{key}", unit) for key, unit in (("mean", "steps"), ("cv", "1"))]
         times = [
             DEFINITIONS["time"].measure(self.time[i], name.replace(" ", "_"), name=name)
             for i, name in enumerate(self.time_scale.tolist())
@@ -168,9 +168,7 @@ class DwellResult(Result):
             ]
             if np.isfinite(found.value[0, g]):
                 quantities.append(
-                    DEFINITIONS[f"{prefix}{key}"].measure(
-                        found[0, g], index, name=name, beside=tuple(beside)
-                    )
+                    DEFINITIONS[f"{prefix}{key}"].measure(found[0, g], index, name=name, beside=tuple(beside))
                 )
         if np.isfinite(self.cv_ratio.value[g]):
             alike = known_value("if alike", 1.0)
@@ -220,7 +218,12 @@ def compute_dwell(subject: Subject, settings: DwellSettings) -> DwellResult:
         untold.append("spectral peak: the network emits a single symbol")
     return DwellResult(
         settings=subject.record(settings)
-        | {"horizon": horizon, "segment": segment, "fewest_dwells": FEWEST_DWELLS, "most_regular": MOST_REGULAR},
+        | {
+            "horizon": horizon,
+            "segment": segment,
+            "fewest_dwells": FEWEST_DWELLS,
+            "most_regular": MOST_REGULAR,
+        },
         status={"notes": [*notes, *untold, *missing]},
         **_describe_laws(hmm, laws, horizon),
         **runs,

@@ -12,7 +12,8 @@ _LAW = (
         label="mean dwell",
         meaning="Mean number of steps that a decoded state lasts, by Kaplan and Meier.",
         equation="Σ_{t < L} S(t),  S(t) = Π_{s ≤ t} (1 − ended_s / at risk_s)",
-        reading="Cut at the horizon L for network and process alike. Beside it a sample of the process, decoded "
+        reading="Cut at the horizon L for network and process alike. Beside it a sample of the process, "
+        "decoded "
         "alike, and the exact value of its hidden states.",
         test=f"{_TESTS}/test_dwell.py::test_a_telegraph_has_a_flat_hazard_and_a_known_cv",
         unit="steps",
@@ -22,7 +23,8 @@ _LAW = (
         label="CV of dwells",
         meaning="Standard deviation of the dwells over their mean, from the same law.",
         equation="√(Σ_{t < L} (2t + 1) S(t) − mean²) / mean",
-        reading="0 for a clock, √(1 − p) for a state that ends with probability p in every step. Compare with "
+        reading="0 for a clock, √(1 − p) for a state that ends with probability p in every step. Compare "
+        "with "
         "the sample of the process: decoding changes the law of dwells.",
         test=f"{_TESTS}/test_dwell.py::test_a_telegraph_has_a_flat_hazard_and_a_known_cv",
     ),
@@ -39,7 +41,8 @@ _LAW = (
         label="late over early hazard",
         meaning="Probability per step that a dwell ends, above the median dwell over that up to it.",
         equation="hazard(age > median) / hazard(age ≤ median)",
-        reading="1 where the past of a dwell does not matter. Above 1 it ends the sooner the longer it has lasted.",
+        reading="1 where the past of a dwell does not matter. Above 1 it ends the sooner the longer it "
+        "has lasted.",
         test=f"{_TESTS}/test_dwell_laws.py::test_hazards_are_compared_at_the_median",
     ),
     Definition(
@@ -55,9 +58,7 @@ _LAW = (
 )
 
 _OF_STATE = tuple(
-    replace(
-        definition, key=f"state_{definition.key}", label=f"{{}}: {definition.label}", is_main=False
-    )
+    replace(definition, key=f"state_{definition.key}", label=f"{{}}: {definition.label}", is_main=False)
     for definition in _LAW
 )
 
@@ -69,7 +70,8 @@ DEFINITIONS = define(
         label="runs of the most probable symbol: mean",
         meaning="Mean number of steps that the most probable symbol of the network lasts.",
         equation="Σ_{t < L} S(t)",
-        reading="Beside it the exact law of the symbols of the process. It is no dwell of a state where states "
+        reading="Beside it the exact law of the symbols of the process. It is no dwell of a state where "
+        "states "
         "share symbols.",
         test=f"{_TESTS}/test_dwell.py::test_runs_of_symbols_stand_beside_their_exact_law",
         unit="steps",
@@ -80,14 +82,16 @@ DEFINITIONS = define(
         label="runs of the most probable symbol: CV",
         meaning="Standard deviation over mean of the steps that the most probable symbol lasts.",
         equation="√(Σ_{t < L} (2t + 1) S(t) − mean²) / mean",
-        reading="Most probable symbols do not flicker as drawn ones do. Decoded dwells are the fair comparison.",
+        reading="Most probable symbols do not flicker as drawn ones do. Decoded dwells are the fair "
+        "comparison.",
         test=f"{_TESTS}/test_dwell.py::test_runs_of_symbols_stand_beside_their_exact_law",
         is_main=False,
     ),
     Definition(
         key="time",
         label="{}",
-        meaning="Relaxation: −1 over the mean exponent in slow regions. Noise kernel: lags of nine tenths of its "
+        meaning="Relaxation: −1 over the mean exponent in slow regions. Noise kernel: lags of nine tenths "
+        "of its "
         "energy. Rise time: of the margin at a switch. Transition: from the last slow state of one symbol to "
         "the first of another.",
         equation="−1/λ_slow; length; rise time; ⟨τ_first slow of b − τ_last slow of a⟩",
@@ -109,7 +113,8 @@ DEFINITIONS = define(
         label="spectral peak of symbols",
         meaning="Highest smoothed power of the symbols away from frequency 0 over that at the lowest ones.",
         equation="max_f S(f) / S(f → 0)",
-        reading="Above 1 and above the quantile of the process there is a rhythm. Below 1 power is highest at low "
+        reading="Above 1 and above the quantile of the process there is a rhythm. Below 1 power is "
+        "highest at low "
         "frequencies, as in a process without one.",
         test=f"{_TESTS}/test_spectra.py::test_a_clock_has_a_peak_at_its_frequency",
     ),

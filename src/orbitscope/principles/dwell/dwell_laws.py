@@ -28,8 +28,8 @@ def compute_survival(sums: Sums) -> Float[np.ndarray, "*batch age_from_0"]:
 
     Notes
     -----
-    S(t) = Π_{s ≤ t} (1 − ended_s / at risk_s); Kaplan & Meier 1958. Beyond the last dwell that is seen S stays
-    as it is: what is left is counted as lasting to the horizon.
+    S(t) = Π_{s ≤ t} (1 − ended_s / at risk_s); Kaplan & Meier 1958. Beyond the last dwell that is seen S
+    stays as it is: what is left is counted as lasting to the horizon.
     """
     lasting = np.cumprod(1 - compute_hazard(sums), axis=-1)
     return np.concatenate([np.ones((*lasting.shape[:-1], 1)), lasting], axis=-1)

@@ -60,8 +60,8 @@ def measure_exact_spectrum(
 
     Notes
     -----
-    The covariances are Σ_s (π ∘ e_s) P^τ e_s − (π · e_s)², so their sum over τ is a resolvent of P without its
-    stationary part. In a reversible chain they are Σ_k w_k λ_k^|τ| with w_k ≥ 0 and real λ_k: a sum of
+    The covariances are Σ_s (π ∘ e_s) P^τ e_s − (π · e_s)², so their sum over τ is a resolvent of P without
+    its stationary part. In a reversible chain they are Σ_k w_k λ_k^|τ| with w_k ≥ 0 and real λ_k: a sum of
     Lorentzians. Where every λ_k is ≥ 0 each of them, and so the spectrum, only falls with frequency.
     """
     stationary, emissions = compute_stationary_probs(hmm), hmm.emission_probs
@@ -137,7 +137,7 @@ def look_for_rhythm(
     n_resamples: int = 1000,
     confidence: float = 0.95,
 ) -> Rhythm:
-    """Spectrum and peak of symbols beside samples of an HMM, started as it is, of the same number and length."""
+    """Spectrum and peak of symbols beside samples of an HMM of the same number and length."""
     frequency, spectra = measure_spectra(symbols, hmm.n_symbols, segment)
     resampling = {"rng": rng, "n_resamples": n_resamples, "confidence": confidence}
     resampled = bootstrap_statistic(spectra, lambda sums: sums / len(spectra), **resampling)

@@ -11,7 +11,7 @@ from ...dynamics.regions.region_labels import REGIONS
 from ...statistics import BootstrapResult, Estimate, bootstrap_statistic, divide_sums
 
 TIME_SCALES = ("dwell", "relaxation", "noise kernel", "rise time", "transition")
-"""Decoded dwell; relaxation in slow regions; lags of the noise that decides; rise of the margin; way between."""
+"""Dwell; relaxation in slow regions; lags of the noise that decides; rise of the margin; way between."""
 
 
 def find_crossings(
@@ -88,9 +88,13 @@ def _measure_relaxation(found: Mapping[str, Any]) -> tuple[Estimate, list[str]]:
         return Estimate(np.nan), ["relaxation: the part `regional_exponents` was not computed"]
     exponent = part.mean_exponent[part.region.tolist().index("slow")]
     if not exponent.value < 0:
-        return Estimate(np.nan), ["relaxation: activity does not contract in slow regions, or was not seen to"]
+        return Estimate(np.nan), [
+            "relaxation: activity does not contract in slow regions, or was not seen to"
+        ]
     if not exponent.high < 0:
-        return Estimate(-1 / exponent.value), ["relaxation: its interval has no upper limit, so none is given"]
+        return Estimate(-1 / exponent.value), [
+            "relaxation: its interval has no upper limit, so none is given"
+        ]
     return Estimate(*(-1 / limit for limit in (exponent.value, exponent.low, exponent.high))), []
 
 

@@ -17,7 +17,6 @@ from ...style import (
     NETWORK_COLOR,
     WIDTH,
     build_figure,
-    format_ticks,
     get_axes,
     label_panels,
     set_log_y,
@@ -104,7 +103,10 @@ def describe_coherence(result: CoherenceResult) -> str:
 def _say_seen(result: CoherenceResult) -> str:
     """What all noise does to both kinds of dwells."""
     decoded, argmax = (SHAPES[word] for word in result.shape[0].tolist())
-    return f"Under more noise the CV of decoded dwells {decoded}; that of runs of the most probable symbol {argmax}."
+    return (
+        f"Under more noise the CV of decoded dwells {decoded}; that of runs of the most probable symbol "
+        f"{argmax}."
+    )
 
 
 def _say_parts(result: CoherenceResult) -> str:
@@ -123,11 +125,14 @@ def _say_identity(result: CoherenceResult) -> str:
     if not result.status["is_identity"]:
         return ""
     text = (
-        "The network scales with its noise. So all noise cannot change its most probable symbols, and acts on "
+        "The network scales with its noise. So all noise cannot change its most probable symbols, and "
+        "acts on "
         "drawn ones as an inverse temperature."
     )
     if {"deciding", "rest"} <= set(result.noise_part.tolist()):
-        text += " For the same reason doubling the deciding directions is halving all others in panels b and d."
+        text += (
+            " For the same reason doubling the deciding directions is halving all others in panels b and d."
+        )
     return text
 
 

@@ -116,14 +116,21 @@ def describe_dwell(result: DwellResult) -> str:
     late = result.late_over_early[:, 0]
     return begin_with(
         _say_seen(result),
-        "States are decoded from drawn symbols by the HMM of the process, for the network and for a sample of "
+        "States are decoded from drawn symbols by the HMM of the process, for the network and for a "
+        "sample of "
         f"the process alike. There are {n_network} dwells of the network and {n_process} of the process.",
-        f"a, Share of dwells of any state that last longer (Kaplan and Meier). Mean {result.mean[0, 0]} steps; "
+        f"a, Share of dwells of any state that last longer (Kaplan and Meier). Mean {result.mean[0, 0]} "
+        "steps; "
         f"process sample {result.mean[1, 0]}.",
         "b, Probability per step that a dwell ends, by its age. Above the median over up to the median: "
-        f"{late[0]}; process sample {late[1]}." if np.isfinite(late.value).all() else "b, The same as hazard.",
-        f"c, CV of all dwells and by state. Bars: hidden states, exact. Runs of the most probable symbol have "
-        f"the CV {result.argmax_cv}." if np.isfinite(result.argmax_cv.value) else "c, CV of dwells by state.",
+        f"{late[0]}; process sample {late[1]}."
+        if np.isfinite(late.value).all()
+        else "b, The same as hazard.",
+        "c, CV of all dwells and by state. Bars: hidden states, exact. Runs of the most probable symbol "
+        "have "
+        f"the CV {result.argmax_cv}."
+        if np.isfinite(result.argmax_cv.value)
+        else "c, CV of dwells by state.",
         f"Windows of {settings['n_steps']} steps; the first dwell is left out, the last one cut. Mean and CV "
         f"are of dwells cut at {settings['horizon']} steps.",
         f"Bands and bars: {100 * settings['confidence']:.0f} %, bootstrap over trajectories.",

@@ -39,7 +39,13 @@ def plot_spectra(result: DwellResult, *, ax: Axes | None = None) -> Axes:
     ax = get_axes(ax)
     band, found = result.process_power, result.power
     ax.fill_between(
-        result.frequency, band.low, band.high, color=FLOOR_COLOR, alpha=0.45, linewidth=0, label="process samples"
+        result.frequency,
+        band.low,
+        band.high,
+        color=FLOOR_COLOR,
+        alpha=0.45,
+        linewidth=0,
+        label="process samples",
     )
     ax.plot(result.frequency, result.exact_power, ":", color=EXACT_COLOR, label="process, exact")
     ax.fill_between(result.frequency, found.low, found.high, color=NETWORK_COLOR, alpha=0.2, linewidth=0)
@@ -76,11 +82,14 @@ def describe_dwell_rhythm(result: DwellResult) -> str:
     return begin_with(
         _say_seen(result),
         "a, Power spectrum of the indicators of drawn symbols, summed over symbols (Welch, segments of "
-        f"{settings['segment']} steps). Grey: central 95 % of samples of the process. Dotted: the process, exact.",
-        "A reversible process has a sum of Lorentzians. Its spectrum only falls if none of its eigenvalues is "
+        f"{settings['segment']} steps). Grey: central 95 % of samples of the process. Dotted: the "
+        "process, exact.",
+        "A reversible process has a sum of Lorentzians. Its spectrum only falls if none of its "
+        "eigenvalues is "
         "negative.",
         "b, Highest smoothed power away from frequency 0 over that at the two lowest frequencies. Bar: 95 % "
-        f"quantile of {len(null.draws)} samples of the process (p = {format_number(float(null.p_value), digits=2)}).",
+        f"quantile of {len(null.draws)} samples of the process (p = "
+        f"{format_number(float(null.p_value), digits=2)}).",
         f"Peaks of periods above {settings['segment'] // 5} steps are not looked for.",
         f"Red band and bar: {100 * settings['confidence']:.0f} %, bootstrap over trajectories.",
     )
@@ -90,7 +99,8 @@ def _say_seen(result: DwellResult) -> str:
     if result.has_rhythm:
         period = format_number(1 / float(result.peak_frequency.value))
         return (
-            f"The symbols keep a rhythm of about {period} steps: its power is {result.peak_height} times that "
+            f"The symbols keep a rhythm of about {period} steps: its power is {result.peak_height} times "
+            "that "
             "at the lowest frequencies, beyond samples of the process."
         )
     if np.isnan(result.peak_height.value):

@@ -6,7 +6,15 @@ from matplotlib.figure import Figure
 
 from ....principles.dwell.dwell import DwellResult
 from ...sentences import begin_with
-from ...style import MUTED_COLOR, NETWORK_COLOR, WIDTH_SINGLE, build_figure, format_ticks, get_axes, with_style
+from ...style import (
+    MUTED_COLOR,
+    NETWORK_COLOR,
+    WIDTH_SINGLE,
+    build_figure,
+    format_ticks,
+    get_axes,
+    with_style,
+)
 
 _LABELS = {
     "dwell": "decoded dwell",
@@ -38,7 +46,9 @@ def plot_time_scales(result: DwellResult, *, ax: Axes | None = None) -> Axes:
     ax.set_yticks(places, [_LABELS[name] for name in result.time_scale[known].tolist()])
     ax.tick_params(axis="y", length=0)
     ax.set_xscale("log")
-    limits = np.concatenate([found.value, *(values[np.isfinite(values)] for values in (found.low, found.high))])
+    limits = np.concatenate(
+        [found.value, *(values[np.isfinite(values)] for values in (found.low, found.high))]
+    )
     low, high = limits.min() / 1.6, limits.max() * 1.6
     ax.set(xlabel="time (steps)", xlim=(low, high), ylim=(-0.6, len(known) - 0.4))
     marks = [step * 10.0**power for power in range(-1, 6) for step in (1, 2, 5)]
@@ -55,9 +65,11 @@ def describe_dwell_time_scales(result: DwellResult) -> str:
         seen = f"A dwell lasts {result.separation} times as long as the way between slow regions."
     words = {
         "relaxation": "Relaxation: −1 over the mean exponent of paths that start in slow regions.",
-        "noise kernel": "Noise that decides: lags with nine tenths of the energy of the noise before switches.",
+        "noise kernel": "Noise that decides: lags with nine tenths of the energy of the noise before "
+        "switches.",
         "rise time": "Rise of the margin: from a tenth to nine tenths of its way at a switch.",
-        "transition": "Way between slow regions: from the last slow state of one symbol to the first slow state "
+        "transition": "Way between slow regions: from the last slow state of one symbol to the first slow "
+        "state "
         "of another.",
     }
     known = [name for name in result.time_scale.tolist() if np.isfinite(_find(result, name))]
