@@ -78,6 +78,11 @@ def test_dwells_to_a_threshold_have_their_closed_cv(draw):
     assert error < 0.02
 
 
+def test_rounding_gives_no_negative_variance():
+    nearly = np.array([1.0, 1 - 1e-16, 1 - 1e-16, 0.0])
+    assert measure_moments(nearly)[1] == 0.0
+
+
 def test_a_clock_has_no_spread():
     states = draw_renewals(5, 50, lambda size: np.full(size, 7))
     mean, cv = measure_moments(compute_survival(count(states, 40)))
@@ -118,6 +123,13 @@ def test_hazards_are_compared_at_the_median():
     assert compare_ages(flat) == pytest.approx(1.0)
     batch = compare_ages(np.stack([sums, flat]))
     np.testing.assert_allclose(batch, [3.0, 1.0])
+
+
+def test_the_age_by_which_half_have_ended_is_early():
+    """Two of four end at 2: the median, though no fewer than half outlast it."""
+    assert compare_ages(np.array([[0.0, 2.0, 1.0, 1.0], [4.0, 4.0, 2.0, 1.0]])) == pytest.approx(
+        2 / 3 / (2 / 8)
+    )
 
 
 def test_a_clock_has_no_late_hazard():
@@ -181,6 +193,19 @@ def test_cv_ratios_have_resamples_of_both():
     width = np.log(ratio.high / ratio.low) / 2 / 1.96
     np.testing.assert_allclose(width, np.hypot(*logs), rtol=0.15)
     assert (ratio.high < 0.9).all()
+
+
+def test_a_ratio_needs_enough_dwells_of_both():
+    rng = np.random.default_rng(8)
+    many, few = (
+        resample_dwells(
+            draw_renewals(n, 60, lambda size: rng.geometric(0.2, size)), 2, 50, rng=rng, n_resamples=5
+        )
+        for n in (40, 3)
+    )
+    assert np.isfinite(compare_cv(many, many).value).all()
+    assert np.isnan(compare_cv(many, few).value[1:]).all()
+    assert np.isnan(compare_cv(few, many).value[1:]).all()
 
 
 @pytest.mark.slow

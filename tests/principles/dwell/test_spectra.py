@@ -23,6 +23,14 @@ def test_a_telegraph_has_a_lorentzian():
     np.testing.assert_allclose(measure_exact_spectrum(SWITCH, FREQUENCY), expected, rtol=1e-10)
 
 
+def test_the_exact_spectrum_is_that_of_the_stationary_process():
+    moves, emits = [[0.6, 0.4], [0.1, 0.9]], [[0.8, 0.2], [0.3, 0.7]]
+    started, settled = (HMM(start, moves, emits) for start in ([1.0, 0.0], [0.2, 0.8]))
+    found = measure_exact_spectrum(started, FREQUENCY)
+    np.testing.assert_allclose(found, measure_exact_spectrum(settled, FREQUENCY))
+    assert found.mean() == pytest.approx(4 * 0.4 * 0.6, rel=0.02)  # twice the variance of both indicators
+
+
 @pytest.mark.parametrize("name", ["linear-3", "cyclic-4"])
 @pytest.mark.parametrize("segment", [100, 101])
 def test_spectra_of_samples_are_those_of_the_process(name, segment):
@@ -72,7 +80,7 @@ def test_a_periodic_chain_has_lines_instead():
 
 def test_a_peak_is_looked_for_away_from_zero():
     power = np.full((2, 30), 1.0)
-    power[0, :N_LOWEST] = 4.0
+    power[0, :N_LOWEST] = 3.0, 5.0
     power[0, 20] = 6.0
     power[1, :N_LOWEST] = 0.0
     height, index = find_peak(power)

@@ -332,7 +332,7 @@ def _follow_mean(law: ResampledDwells) -> Any:
     """Mean dwell of all states, with its resamples."""
     values, samples = (find_mean(sums[..., 0, :, :]) for sums in (law.sums.estimate, law.sums.samples))
     tail = (1 - law.sums.confidence) / 2
-    low, high = np.quantile(samples, [tail, 1 - tail])
+    low, high = map(np.array, np.quantile(samples, [tail, 1 - tail]))
     return replace(law.sums, estimate=np.array(values), low=low, high=high, samples=samples)
 
 

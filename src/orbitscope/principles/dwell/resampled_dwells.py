@@ -67,12 +67,12 @@ def resample_dwells(
 
 def find_mean(sums: Float[np.ndarray, "*batch 2 age"]) -> Float[np.ndarray, "*batch"]:
     """Mean dwell in steps, cut at the horizon."""
-    return measure_moments(compute_survival(sums))[..., 0]
+    return np.asarray(measure_moments(compute_survival(sums))[..., 0])
 
 
 def find_cv(sums: Float[np.ndarray, "*batch 2 age"]) -> Float[np.ndarray, "*batch"]:
     """CV of a dwell, cut at the horizon."""
-    return measure_moments(compute_survival(sums))[..., 1]
+    return np.asarray(measure_moments(compute_survival(sums))[..., 1])
 
 
 def compare_cv(network: ResampledDwells, process: ResampledDwells) -> Estimate:

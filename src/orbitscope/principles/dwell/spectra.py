@@ -96,7 +96,7 @@ def find_peak(
     kernel = np.lib.stride_tricks.sliding_window_view(power[..., N_LOWEST:], N_SMOOTHED, axis=-1)
     smooth = kernel.mean(-1)
     height = np.divide(smooth.max(-1), lowest, out=np.full(lowest.shape, np.nan), where=lowest > 0)
-    return height, smooth.argmax(-1) + N_LOWEST + N_SMOOTHED // 2
+    return height, np.asarray(smooth.argmax(-1) + N_LOWEST + N_SMOOTHED // 2)
 
 
 LEAST_SEGMENT = 2 * (N_LOWEST + N_SMOOTHED) + 2
