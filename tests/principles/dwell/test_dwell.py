@@ -91,6 +91,19 @@ def test_a_clock_is_more_regular_than_its_process(clock):
     np.testing.assert_allclose(clock.survival.value[0, 0, :10], [1] * 8 + [0] * 2)
 
 
+def test_states_are_decoded_from_drawn_symbols():
+    """The other symbol is drawn in one of ten steps, and the decoder takes every symbol for a state."""
+    network = start_saturated(make_latch(flip=0.02))
+    with torch.no_grad():
+        network.w_out.mul_(np.log(9) / 2)
+    found = run(network, make_telegraph(0.1))
+    error = 5 / np.sqrt(found.n_dwells[0, 0])
+    often = 2 * 0.1 * 0.9  # of symbols drawn from the same state
+    changes = often + 0.02 * (1 - 2 * often)
+    assert found.mean.value[0, 0] == pytest.approx(1 / changes, rel=error + 0.01)
+    assert float(found.argmax_mean) == pytest.approx(50, rel=0.25)
+
+
 def test_runs_of_symbols_stand_beside_their_exact_law():
     hmm = load_preset("linear-3").hmm
     found = run(load_network("zoo:linear-3"), hmm, n_trajectories=20, n_steps=300, horizon=50)

@@ -96,6 +96,8 @@ def test_few_crossings_have_no_duration():
     time, separation, notes = collect(found)
     assert np.isnan(time.value[4])
     assert np.isnan(separation.value)
+    enough = collect(found | {"regions": make_regions(30)})
+    assert float(enough[0][4]) == 4.0
     assert notes == ["transition: 29 ways between slow regions were seen, and 30 are needed"]
 
 
