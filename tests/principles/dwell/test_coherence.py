@@ -226,6 +226,31 @@ def test_doses_without_enough_dwells_have_no_cv():
     assert found.shape[0].tolist() == ["undefined", "undefined"]
 
 
+def test_a_dose_is_a_factor_of_the_noise_of_the_subject():
+    subject = Subject(make_loud(make_latch(flip=0.02)), TELEGRAPH, noise_std=1.6)
+    found = PART.run(subject, CoherenceSettings(**SIZES))
+    flip = norm.cdf(norm.ppf(0.02) / 1.6)
+    assert found.mean.value[0, 1, ARGMAX] == pytest.approx(
+        1 / flip, rel=5 / np.sqrt(found.n_dwells[0, 1, ARGMAX])
+    )
+
+
+def test_a_telegraph_that_flips_often_is_more_regular_the_more_often():
+    """CV √(1 − p): .92, .84 and .78 at half, all and double the noise."""
+    found = run(make_loud(make_latch(flip=0.3)), TELEGRAPH, margin=0.02)
+    assert found.shape[0].tolist() == ["falls", "falls"]
+
+
+def test_ratios_need_dwells_under_the_noise_as_it_is():
+    """A decoder that believes in long stays sees dwells of the slow latch only."""
+    sticky = HMM([0.5, 0.5], [[1 - 1e-6, 1e-6], [1e-6, 1 - 1e-6]], [[0.7, 0.3], [0.3, 0.7]])
+    found = run(make_loud(make_latch(flip=0.2)), sticky)
+    assert found.n_dwells[0, 1, DECODED] < 30 < found.n_dwells[0, 0, DECODED]
+    assert np.isfinite(found.cv.value[0, 0, DECODED])
+    assert np.isnan(found.cv_ratio.value[0, :, DECODED]).all()
+    assert np.isfinite(found.cv_ratio.value[0, :, ARGMAX]).all()
+
+
 def test_a_network_that_stays_is_refused():
     with pytest.raises(UndefinedAnalysisError, match="≥ 30 dwells whose begin and end are seen, got 0"):
         run(make_loud(make_latch(flip=1e-9)), TELEGRAPH)

@@ -12,7 +12,7 @@ SLOW, KICK, TRANSITION = 0, 1, 2
 
 def make_dwell(mean=20.0, spread=1.0):
     samples = mean + spread * np.random.default_rng(0).standard_normal(200)
-    low, high = np.quantile(samples, [0.05, 0.95])
+    low, high = map(np.array, np.quantile(samples, [0.05, 0.95]))
     return BootstrapResult(np.array(mean), low, high, samples, 0.9, 50)
 
 
