@@ -62,6 +62,8 @@ ENOUGH = {
     },
     "commitment": {"n_events": 60, "max_lead": 3, "n_labelled": 5},
     "interventions": {"n_trajectories": 10, "n_gains": 3, "n_matched": 2, "n_subsets": 2},
+    "dwell": {"n_trajectories": 20, "n_steps": 300},
+    "coherence": {"n_trajectories": 20, "n_steps": 200},
     "carriers": {
         "n_twins": 120,
         "apart": 1,
