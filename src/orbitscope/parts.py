@@ -35,6 +35,7 @@ REGISTRY = {
     "populations": "circuit.weights.populations:PART",
     "low_rank": "circuit.weights.low_rank:PART",
     "interventions": "interventions.gain_response:PART",
+    "hazard": "principles.probability.switch_hazards:PART",
     "training_evolution": "dynamics.over_training.training_evolution:PART",
 }
 """Where each part is, as ``module:name``. Its figures are ``FIGURES`` of the plots module of this path."""

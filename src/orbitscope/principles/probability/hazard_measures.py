@@ -1,0 +1,225 @@
+"""What is measured of hazards and threshold models, with intervals over trajectories."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from ...statistics import BootstrapResult, Estimate
+from ...subject import Subject
+from .dose_response import DoseRuns, compare_doses, count_doses, judge_dose, judge_doses, run_doses
+from .filtered_noise import find_at_risk
+from .hazard_ages import choose_edges, count_by_age, find_ages, find_process_hazards
+from .hazard_fit import Study
+from .hazard_result import HazardSettings
+from .held_out import (
+    N_DECILES,
+    choose_deciles,
+    compare_deciles,
+    judge_equal_drive,
+    sum_deciles,
+)
+from .threshold_model import fit_probit, measure_auc, measure_tail
+
+Resample = Callable[..., BootstrapResult]
+"""A bootstrap over trajectories with the settings of the part: of sums per trajectory and a statistic."""
+
+
+def measure_ages(
+    subject: Subject, study: Study, settings: HazardSettings, resample: Resample
+) -> dict[str, Any]:
+    """Hazards by age, counted and predicted, beside those of the process."""
+    steps, ages = study.steps, find_ages(study.steps)
+    edges = choose_edges(ages)
+    split = np.array([1, settings.young + 1, max(int(ages.max()), settings.young + 1) + 1])
+    kinds = _list_kinds(study)
+    by_age, by_half = (
+        np.stack([count_by_age(ages, each, values) for values in kinds], axis=1) for each in (edges, split)
+    )
+    found = resample(by_age, _divide_kinds).as_estimate()
+    ratios = resample(by_half, _compare_young).as_estimate()
+    process, process_ratio = find_process_hazards(subject.hmm, study.pairs, edges, settings.young)
+    return {
+        "age": edges[:-1],
+        "age_end": edges[1:] - 1,
+        "hazard": found[0],
+        "model_hazard": found[1],
+        "process_hazard": process,
+        "age_ratio": ratios[0],
+        "model_age_ratio": ratios[1],
+        "age_error": ratios[2],
+        "process_age_ratio": process_ratio,
+    }
+
+
+def _list_kinds(study: Study) -> list[list[Float[np.ndarray, "trajectory step"]]]:
+    """Steps at risk, switches, and their probabilities: of any switch, then of each direction."""
+    steps = study.steps
+    rows = []
+    for (origin, target), found in zip(study.pairs, study.held_out, strict=True):
+        is_in = find_at_risk(steps, origin)
+        rows.append([is_in * 1.0, is_in * (steps.after == target), is_in * found.probability])
+    every = np.ones(steps.before.shape)
+    probability = sum((row[2] for row in rows), np.zeros_like(every)) if rows else np.full_like(every, np.nan)
+    return [[every, (steps.after != steps.before) * 1.0, probability], *rows]
+
+
+def _divide_kinds(sums: Float[np.ndarray, "batch kind 3 age"]) -> Float[np.ndarray, "batch 2 kind age"]:
+    """Hazards, counted and predicted; NaN where there are no steps."""
+    steps = np.where(sums[:, :, 0] > 0, sums[:, :, 0], np.nan)
+    return np.stack([sums[:, :, 1] / steps, sums[:, :, 2] / steps], axis=1)
+
+
+def _compare_young(sums: Float[np.ndarray, "batch kind 3 2"]) -> Float[np.ndarray, "batch 3 kind"]:
+    """Young over later hazard, counted and predicted, and the second ratio over the first."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        hazards = _divide_kinds(sums)
+        ratios = hazards[..., 0] / hazards[..., 1]
+        found = np.concatenate([ratios, ratios[:, 1:] / ratios[:, :1]], axis=1)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def measure_scores(
+    study: Study, settings: HazardSettings, subject: Subject, resample: Resample, rng: np.random.Generator
+) -> dict[str, Any]:
+    """How well filtered noise tells switches, its hazards by tenths, and random subspaces beside."""
+    n_leads = len(settings.leads)
+    columns: dict[str, list[Estimate]] = {}
+    scores = []
+    for found in study.held_out:
+        auc = resample(found.tables, measure_auc)
+        gain = auc.derive(lambda values: values[..., _find_first(settings)] - values[..., n_leads])
+        pieces = {"auc": auc.as_estimate()[:n_leads], "norm_gain": gain}
+        pieces |= {"auc_unscaled": auc.as_estimate()[n_leads], "auc_size": auc.as_estimate()[n_leads + 1]}
+        if not study.is_scaled:
+            pieces |= {key: Estimate(np.nan) for key in ("norm_gain", "auc_unscaled", "auc_size")}
+
+        sums = sum_deciles(found, choose_deciles(found.tables[:, 0, 0].sum(0)))
+        tenths = resample(sums, compare_deciles).as_estimate()
+        pieces |= {"counted": tenths[:N_DECILES], "predicted": tenths[N_DECILES : 2 * N_DECILES]}
+        pieces |= {"top_share": tenths[-2], "calibration": tenths[-1]}
+        total = sums.sum(0)
+        scores.append(total[3] / np.maximum(total[0], 1))
+        for key, piece in pieces.items():
+            columns.setdefault(key, []).append(piece)
+
+    empty = {"auc": (n_leads,), "counted": (N_DECILES,), "predicted": (N_DECILES,)}
+    keys = (
+        "auc",
+        "norm_gain",
+        "auc_unscaled",
+        "auc_size",
+        "counted",
+        "predicted",
+        "top_share",
+        "calibration",
+    )
+    stacked = {key: _stack(columns.get(key, []), empty.get(key, ())) for key in keys}
+    stacked["auc"] = Estimate(*(np.moveaxis(part, 0, 1) for part in _list_parts(stacked["auc"])))
+    return {
+        **stacked,
+        "score": np.array(scores).reshape(-1, N_DECILES),
+        "auc_equal": _measure_equal(study, settings, subject, rng),
+    }
+
+
+def _find_first(settings: HazardSettings) -> int:
+    """Place of the smallest lead."""
+    return int(np.argmin(settings.leads))
+
+
+def _measure_equal(
+    study: Study, settings: HazardSettings, subject: Subject, rng: np.random.Generator
+) -> Float[np.ndarray, "control lead direction"]:
+    """AUC of random subspaces of equal drive; none without input weights, nor without other directions."""
+    shape = (0, len(settings.leads), len(study.pairs))
+    weights = subject.network.cell.find_input_weights()
+    if weights is None or not study.pairs or study.filters[0].basis.shape[1] == subject.network.input_size:
+        return np.empty(shape)
+    w_ih = weights.double().cpu().numpy()
+    options = {"w_ih": w_ih, "leads": settings.leads, "is_scaled": study.is_scaled, "rng": rng}
+    given = (study.steps, study.kernels, study.filters, study.pairs)
+    return np.stack([judge_equal_drive(*given, **options) for _ in range(settings.n_controls)])
+
+
+def measure_tails(study: Study, resample: Resample) -> dict[str, Any]:
+    """Threshold, softness and tail of each direction, and whether filtered noise is Gaussian."""
+    found, hazards = [], []
+    for each in study.held_out:
+        table = each.tables[:, 0]
+        steps, events = table.sum(0)
+        fit = fit_probit(steps[None], events[None])
+        start = float(fit.intercept[0]), float(fit.slope[0])
+        found.append(resample(table, lambda sums, start=start: measure_tail(sums, start=start)).as_estimate())
+        hazards.append(float(events.sum() / steps.sum()))
+    stacked = _stack(found, (4,))
+    keys = ("threshold", "softness", "tail", "kurtosis")
+    return {key: stacked[:, i] for i, key in enumerate(keys)} | {"mean_hazard": np.array(hazards)}
+
+
+def measure_doses(
+    subject: Subject, study: Study, settings: HazardSettings, resample: Resample, generator: torch.Generator
+) -> tuple[dict[str, Any], list[str]]:
+    """Hazards under scaled noise, predicted and counted, with the verdicts; and what could not be run."""
+    n_doses = len(settings.doses)
+    runs = DoseRuns([], [])
+    if study.pairs:
+        runs = run_doses(
+            subject.network,
+            settings.doses,
+            study.filters[-1].basis,
+            n_trajectories=settings.n_trajectories,
+            n_steps=settings.n_steps,
+            burn_in=settings.burn_in,
+            first=study.steps.first,
+            scales=study.scales,
+            noise_std=subject.noise_std,
+            generator=generator,
+        )
+    found, verdicts = [], []
+    for model, pair in zip(study.models, study.pairs, strict=True):
+        is_in = find_at_risk(study.steps, pair[0])
+        hazard = float((study.steps.after == pair[1])[is_in].mean())
+        counts = count_doses(runs, model, pair, hazard)
+        compared = resample(counts, compare_doses).as_estimate()
+        found.append(compared)
+        verdicts.append(_judge(compared, float(np.log(settings.margin))))
+    stacked = _stack(found, (5, n_doses))
+    keys = ("dose_counted", "dose_predicted", "dose_ratio", "dose_constant")
+    by_key = {key: Estimate(*(part[:, i].T for part in _list_parts(stacked))) for i, key in enumerate(keys)}
+    for key in ("dose_ratio", "dose_constant"):  # from logarithms
+        by_key[key] = Estimate(*(np.exp(part) for part in _list_parts(by_key[key])))
+    is_test = [dose != 1 for dose in settings.doses]
+    overall = [judge_doses([v for v, is_in in zip(row, is_test, strict=True) if is_in]) for row in verdicts]
+    return {
+        "dose": np.array(settings.doses),
+        **by_key,
+        "dose_verdict": np.array(verdicts, dtype=str).reshape(len(verdicts), n_doses).T,
+        "verdict": np.array(overall, dtype=str),
+    }, runs.notes
+
+
+def _judge(compared: Estimate, margin: float) -> list[str]:
+    """Verdict on each dose."""
+    _, _, model, constant, expected = (compared[i] for i in range(5))
+    return [
+        judge_dose(
+            float(model.low[i]),
+            float(model.high[i]),
+            (float(constant.low[i]), float(constant.high[i])),
+            float(expected.value[i]),
+            margin,
+        )
+        for i in range(len(expected.value))
+    ]
+
+
+def _list_parts(estimate: Estimate) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return estimate.value, estimate.low, estimate.high
+
+
+def _stack(estimates: Sequence[Estimate], shape: tuple[int, ...]) -> Estimate:
+    """Estimates of each direction, one below the other; of this shape each, if there are none."""
+    return Estimate.stack(estimates) if estimates else Estimate(*np.empty((3, 0, *shape)))
