@@ -53,7 +53,8 @@ DEFINITIONS = define(
     Definition(
         key="threshold",
         label="{}: threshold in sd of the filtered noise",
-        meaning="Filtered noise at which a switch is as likely as none, in standard deviations above its mean.",
+        meaning="Filtered noise at which a switch is as likely as none, in standard deviations from "
+        "its mean.",
         equation="θ = (−α/β − E z)/sd(z), fitted to z that is held out",
         reading="Large for rare switches. Undefined where more noise does not make more switches.",
         test=f"{_TESTS}::test_the_threshold_of_a_latch_is_found",
@@ -62,9 +63,11 @@ DEFINITIONS = define(
     Definition(
         key="softness",
         label="{}: noise at the threshold that the filter does not see",
-        meaning="Standard deviation of what decides beside the filtered noise, in units of that of the latter.",
+        meaning="Standard deviation of what decides beside the filtered noise, in units of that of "
+        "the noise.",
         equation="1/(β sd(z))",
-        reading="0 for a threshold that sees this noise alone. At 1 the rest is as large as the filtered noise.",
+        reading="0 for a threshold that sees this noise alone. At 1 the rest is as large as the "
+        "filtered noise.",
         test=f"{_TESTS}::test_the_threshold_of_a_latch_is_found",
         unit="sd",
         is_main=False,
@@ -106,7 +109,8 @@ DEFINITIONS = define(
         label="{}: hazard under scaled noise",
         meaning="Whether the model predicts the hazard at all doses but 1, by a margin fixed before looking.",
         equation="|log(predicted/counted)| < log 1.5 with its whole interval",
-        reading="predicts, fails (the interval of some dose is outside), undecided, or no test: a hazard that "
+        reading="predicts, fails (the interval of some dose is outside), undecided, or no test: a "
+        "hazard that "
         "does not depend on the noise would do as well. Doses with too few switches have no say.",
         test=f"{_TESTS}::test_a_latch_under_scaled_noise_is_predicted",
     ),
@@ -125,7 +129,8 @@ DEFINITIONS = define(
         meaning="The same ratio of the hazards that the model predicts, over that of the network. Every "
         "trajectory is predicted by the model of the other half.",
         equation="ratio(predicted) / ratio(counted)",
-        reading="1: filtered noise explains how the hazard depends on age. Above 1 it leaves a wait unexplained.",
+        reading="1: filtered noise explains how the hazard depends on age. Above 1 it leaves a wait "
+        "unexplained.",
         test=f"{_TESTS}::test_a_latch_has_a_flat_hazard",
     ),
 )

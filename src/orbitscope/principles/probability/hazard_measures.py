@@ -31,7 +31,7 @@ def measure_ages(
     subject: Subject, study: Study, settings: HazardSettings, resample: Resample
 ) -> dict[str, Any]:
     """Hazards by age, counted and predicted, beside those of the process."""
-    steps, ages = study.steps, find_ages(study.steps)
+    ages = find_ages(study.steps)
     edges = choose_edges(ages)
     split = np.array([1, settings.young + 1, max(int(ages.max()), settings.young + 1) + 1])
     kinds = _list_kinds(study)

@@ -178,7 +178,8 @@ class HazardResult(Result):
             yield DEFINITIONS[key].measure(getattr(self, key)[j], index, name=name)
         hazard = (Reference("hazard", Estimate(self.mean_hazard[j]), "1/step"),)
         yield DEFINITIONS["tail"].measure(self.tail[j], index, name=name, beside=hazard)
-        yield DEFINITIONS["dose_verdict"].measure(None, index, name=name, word=str(self.verdict[j]))
+        word, beside = str(self.verdict[j]), self._count_verdicts(j)
+        yield DEFINITIONS["dose_verdict"].measure(None, index, name=name, word=word, beside=beside)
         yield from self._list_doses(j, index, name)
         for i, lead in enumerate(self.lead.tolist()):
             words = f"{name}: filtered noise {lead}"
@@ -192,6 +193,13 @@ class HazardResult(Result):
             beside: tuple[Beside, ...] = (Margin(self.settings["margin"], 0.0, ratio, verdict), constant)
             words = f"{name} at {dose:g} of the deciding noise"
             yield DEFINITIONS["dose"].measure(ratio, f"{dose:g},{index}", name=words, beside=beside)
+
+    def _count_verdicts(self, j: int) -> tuple[Reference, ...]:
+        """Doses that the model predicts, and all that are a test."""
+        verdicts = self.dose_verdict[self.dose != 1, j].tolist()
+        n_tests = sum(verdict in ("predicts", "fails", "undecided") for verdict in verdicts)
+        known = (("doses predicted", verdicts.count("predicts")), ("doses that are a test", n_tests))
+        return tuple(Reference(name, Estimate(number)) for name, number in known)
 
     def _compare(self, ratio: Estimate) -> Margin:
         """A ratio beside the factor within which a prediction holds."""

@@ -1,4 +1,4 @@
-"""Threshold models fitted to one half of the trajectories and judged on the other, then the other way round."""
+"""Threshold models fitted to one half of the trajectories and judged on the other, both ways round."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
