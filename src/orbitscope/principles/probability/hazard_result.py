@@ -67,7 +67,7 @@ class HazardResult(Result):
     is_scaled : ()
         Whether filtered noise is divided by the size of the state.
     n_window : (fit,)
-        Steps of noise of the filter.
+        Steps of noise of the filters of even, odd and all trajectories; 0 without a model.
     intercept, slope : (fit, direction)
         Of the models of even, odd and all trajectories.
     lead : (lead,)

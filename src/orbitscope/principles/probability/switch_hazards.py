@@ -44,7 +44,7 @@ def compute_hazard(subject: Subject, settings: HazardSettings) -> HazardResult:
         target=np.array([b for _, b in study.pairs], dtype=int),
         direction=np.array(study.names, dtype=str),
         is_scaled=np.array(study.is_scaled),
-        n_window=np.array([each.weights.shape[1] for each in study.filters], dtype=int),
+        n_window=np.array([each.weights.shape[1] for each in study.filters] or [0] * N_FITS),
         intercept=np.array([[fit.intercept for fit in row] for row in fits]).reshape(-1, N_FITS).T,
         slope=np.array([[fit.slope for fit in row] for row in fits]).reshape(-1, N_FITS).T,
         lead=np.array(settings.leads, dtype=int),

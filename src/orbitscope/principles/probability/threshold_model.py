@@ -14,13 +14,14 @@ LARGEST_SCORE = 8.0
 N_BINS = 320
 """Bins of scores: a twentieth of a standard deviation each."""
 
-RIDGE = 1.0
+RIDGE = 0.01
 """Penalty ½ β² on the slope, in units of sd(z): without it a perfect threshold has no finite slope."""
 
 _EDGES = np.linspace(-LARGEST_SCORE, LARGEST_SCORE, N_BINS + 1)
 CENTRES = (_EDGES[1:] + _EDGES[:-1]) / 2
 
-_LARGEST_STEP = 2.0
+_LARGEST_STEP = 5.0
+"""Of intercept and slope at once: from far away Newton's step is too long."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def fit_probit(
     events: Float[np.ndarray, "batch bin"],
     *,
     start: tuple[float, float] | None = None,
-    max_steps: int = 60,
+    max_steps: int = 100,
 ) -> ProbitFit:
     """Fit a Gaussian tail to counts of scores by Newton's method, each row alone.
 

@@ -1,0 +1,332 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from latches import make_driven_latches, make_gated_latch, make_latch, start_saturated
+from scipy.stats import norm
+from synthetic_steps import make_filters, make_threshold_steps
+
+from orbitscope.circuit import noise_kernel, switches
+from orbitscope.errors import UndefinedAnalysisError
+from orbitscope.hmm import HMM
+from orbitscope.principles.probability import hazard_fit
+from orbitscope.principles.probability.hazard_measures import measure_scores
+from orbitscope.principles.probability.hazard_result import HazardResult, HazardSettings
+from orbitscope.principles.probability.held_out import hold_out
+from orbitscope.principles.probability.switch_hazards import PART
+from orbitscope.results import load_result, save_result
+from orbitscope.statistics import bootstrap_statistic
+from orbitscope.subject import Subject
+
+DRIVE = {"n_trajectories": 240, "n_steps": 300, "burn_in": 20, "n_resamples": 20}
+KERNEL = {
+    "n_events": 4000,
+    "n_lags": 8,
+    "n_null": 19,
+    "n_replayed": 30,
+    "replay_steps": 1,
+    "n_rollouts": 1,
+    "n_controls": 1,
+    "n_trajectories": 4,
+    "n_steps": 20,
+    "burn_in": 5,
+    "n_resamples": 20,
+}
+SIZES = {
+    "n_controls": 3,
+    "n_trajectories": 100,
+    "n_steps": 200,
+    "burn_in": 20,
+    "n_resamples": 100,
+    "doses": (0.5, 0.75, 1.0, 1.25, 1.5),
+    "leads": (0, 1, 2, 3),
+}
+FLIP, THRESHOLD = 0.03, -norm.ppf(0.03)
+INPUTS = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))[0]
+TELEGRAPH = HMM([0.5, 0.5], [[1 - FLIP, FLIP], [FLIP, 1 - FLIP]], np.eye(2))
+
+
+def prepare(network, process=None, *, drive=(), kernel=(), noise_std=1.0):
+    subject = Subject(start_saturated(network), process, noise_std=noise_std)
+    subject.found["switches"] = switches.PART.run(subject, switches.SwitchSettings(**DRIVE | dict(drive)))
+    settings = noise_kernel.NoiseKernelSettings(**KERNEL | dict(kernel))
+    subject.found["noise_kernel"] = noise_kernel.PART.run(subject, settings)
+    return subject
+
+
+def run(subject, **settings):
+    return PART.run(subject, HazardSettings(**SIZES | settings))
+
+
+@pytest.fixture(scope="module")
+def latch():
+    return prepare(make_driven_latches(INPUTS[0], flip=FLIP), TELEGRAPH)
+
+
+@pytest.fixture(scope="module")
+def single(latch):
+    return run(latch)
+
+
+@pytest.fixture(scope="module")
+def filtered():
+    """A latch that u = .6 u + v · x flips one step later."""
+    return run(prepare(make_driven_latches(INPUTS[0], flip=FLIP, filter_memory=0.6)))
+
+
+def index(result):
+    return {quantity.key: quantity for quantity in result.list_quantities()}
+
+
+def test_the_noise_that_flips_a_latch_tells_its_switches(single):
+    """All of it: the latch sees nothing else."""
+    assert single.direction.tolist() == ["0 → 1", "1 → 0"]
+    assert single.n_window.tolist() == [1, 1, 1]
+    assert (single.auc.value[0] > 0.995).all()
+    assert (single.auc.low[0] > 0.99).all()
+    np.testing.assert_allclose(single.auc_equal[:, 0], 0.5, atol=0.07)
+    found = index(single)
+    assert float(found["auc[0-1]"].estimate) == single.auc.value[0, 0]
+    equal = found["auc[0-1]"].find_reference("equal drive").estimate
+    assert float(equal.low) == single.auc_equal[:, 0, 0].min()
+    assert not bool(single.is_scaled)
+    assert "norm_gain[0-1]" not in found
+    assert np.isnan(single.norm_gain.value).all()
+
+
+def test_noise_of_one_step_tells_nothing_ahead(single, filtered):
+    """Where the filter is longer, what is left of it has the correlation .6^(ℓ − 1) with the whole."""
+    np.testing.assert_array_equal(single.auc.value[1:], 0.5)
+    np.testing.assert_allclose(filtered.auc.value[1], filtered.auc.value[0], atol=0.03)
+    assert (filtered.auc.value[1] > 0.97).all()
+    assert (np.diff(filtered.auc.value[1:], axis=0) < -0.03).all()
+    assert float(index(filtered)["auc_lead[2,0-1]"].estimate) == filtered.auc.value[2, 0]
+
+
+def test_a_filter_is_as_long_as_the_noise_is_added_up(filtered):
+    """Nine tenths of Σ q^2l have come by the second lag after the first if q < .56.
+
+    Kernels fall faster than the filter, which has q = .6: a switch is a first crossing, before which filtered
+    noise was below the threshold.
+    """
+    assert filtered.n_window.tolist() == [3, 3, 3]
+    assert (filtered.softness.low > 0.2).all()  # what the filter of three steps misses
+
+
+def test_a_threshold_in_units_of_the_state_gains_by_its_size(monkeypatch):
+    """Synthetic steps whose threshold grows with the size of the state, through the part's own measures."""
+    steps = make_threshold_steps(size_spread=0.5)
+    filters, pair = make_filters(), (0, 1)
+    held = hold_out(steps, filters, 0, pair, (2, 0), is_scaled=True)
+    study = hazard_fit.Study(steps, np.ones(3), True, [pair], ["0 → 1"], [], [], filters, [held], [], "")
+    subject = Subject(make_driven_latches(INPUTS[0]))
+    monkeypatch.setattr(subject.network.cell, "find_input_weights", lambda: None)
+    settings = HazardSettings(leads=(2, 0), n_resamples=200)
+    rng = np.random.default_rng(0)
+
+    def resample(sums, statistic):
+        return bootstrap_statistic(sums, statistic, rng=rng, n_resamples=200)
+
+    found = measure_scores(study, settings, subject, resample, rng)
+    assert found["norm_gain"].low[0] > 0.01
+    first = found["auc"].value[1, 0] - found["auc_unscaled"].value[0]  # lead 0 comes second here
+    assert float(found["norm_gain"].value[0]) == pytest.approx(first)
+    assert found["auc_size"].low[0] > 0.55
+    assert found["auc_equal"].shape == (0, 2, 1)
+
+
+def test_hazards_by_tenths_are_those_of_a_tail(single, filtered):
+    """A tenth holds Φ(−1.28): all switches of a latch, each predicted."""
+    np.testing.assert_allclose(single.top_share.value, 1, atol=0.005)
+    np.testing.assert_allclose(single.counted.value[:, :-1], 0, atol=2e-3)
+    np.testing.assert_allclose(single.counted.value[:, -1], 10 * FLIP, atol=0.04)
+    np.testing.assert_allclose(single.calibration.value, 1, atol=0.1)
+    np.testing.assert_allclose(single.predicted.value, single.counted.value, atol=0.02)
+    np.testing.assert_allclose(filtered.calibration.value, 1, atol=0.15)
+    assert (np.diff(single.score, axis=1) > 0).all()
+    # The mean of a Gaussian beyond its ninth tenth is 1.755.
+    np.testing.assert_allclose(single.score[:, -1], 1.755, atol=0.03)
+    found = index(single)["calibration[1-0]"]
+    assert float(found.estimate) == single.calibration.value[1]
+    assert found.margin.verdict == "within"
+
+
+def test_the_threshold_of_a_latch_is_found(single):
+    """1.88 standard deviations, beyond which a Gaussian has .03; the rest is what the direction misses."""
+    np.testing.assert_allclose(single.threshold.value, THRESHOLD, atol=0.06)
+    assert (single.softness.value < 0.25).all()  # the direction is known within some degrees
+    np.testing.assert_allclose(single.tail.value, FLIP, atol=0.004)
+    error = np.sqrt(FLIP / (300 * 120))
+    np.testing.assert_allclose(single.mean_hazard, FLIP, atol=5 * error)
+    assert (single.threshold.low < single.threshold.value).all()
+    assert (single.threshold.value < single.threshold.high).all()
+    hazard = index(single)["tail[0-1]"].find_reference("hazard")
+    assert float(hazard.estimate) == single.mean_hazard[0]
+
+
+def test_filtered_noise_of_a_latch_is_gaussian(single):
+    """Every step is at risk, whatever came before: standard error √(24/35000) = .026."""
+    np.testing.assert_allclose(single.kurtosis.value, 0, atol=0.13)
+    assert (single.kurtosis.low < 0.05).all()
+
+
+def test_a_latch_under_scaled_noise_is_predicted(single):
+    """At dose c it flips with probability Φ(−1.88/c); the model knows the latch at dose 1 alone."""
+    expected = norm.sf(THRESHOLD / single.dose)
+    steps = 100 * 192 / 2
+    for i, value in enumerate(expected):
+        error = np.sqrt(value / steps)
+        np.testing.assert_allclose(single.dose_counted.value[i], value, atol=6 * error)  # half the steps vary
+        np.testing.assert_allclose(single.dose_predicted.value[i], value, rtol=0.2, atol=5e-4)
+    verdicts = single.dose_verdict.tolist()
+    assert verdicts[0] == ["too few"] * 2  # 8 × 10⁻⁵
+    assert verdicts[1] == verdicts[3] == verdicts[4] == ["predicts"] * 2
+    assert single.verdict.tolist() == ["predicts"] * 2
+    np.testing.assert_allclose(np.log(single.dose_constant.value[-1]), np.log(FLIP / expected[-1]), atol=0.12)
+    found = index(single)
+    assert found["dose_verdict[0-1]"].word == "predicts"
+    assert [float(item.estimate) for item in found["dose_verdict[0-1]"].beside] == [3, 3]
+    assert float(found["dose[1.5,1-0]"].estimate) == single.dose_ratio.value[4, 1]
+    assert found["dose[1.5,1-0]"].margin.verdict == "predicts"
+
+
+def test_the_dose_of_the_intact_network_is_no_evidence(latch):
+    """With dose 1 alone there is nothing to predict."""
+    found = run(latch, doses=(1.0,), n_controls=1)
+    assert found.verdict.tolist() == ["undefined"] * 2
+    assert np.log(found.dose_ratio.value[0]) == pytest.approx(0, abs=0.2)
+
+
+def test_a_model_of_a_direction_that_does_not_decide_fails(latch, monkeypatch):
+    """Its filter looks along another input: it tells nothing, predicts no change, and the hazard changes."""
+    fit = hazard_fit.fit_filters
+
+    def look_elsewhere(kernels, n_kept):
+        found = fit(kernels, n_kept)
+        assert found is not None
+        turned = np.einsum("slo,io->sli", found.weights @ INPUTS[:1].T, INPUTS[1:2].T)
+        return dataclasses.replace(found, weights=turned)
+
+    monkeypatch.setattr(hazard_fit, "fit_filters", look_elsewhere)
+    found = run(latch, n_controls=1)
+    np.testing.assert_allclose(found.auc.value[0], 0.5, atol=0.06)
+    np.testing.assert_allclose(found.dose_predicted.value, FLIP, rtol=0.15)
+    assert found.verdict.tolist() == ["fails"] * 2
+
+
+def test_scaling_noise_that_does_not_decide_is_no_test(latch, monkeypatch):
+    """Filter and doses along another input: nothing changes, and that is no success."""
+    fit = hazard_fit.fit_filters
+
+    def look_elsewhere(kernels, n_kept):
+        found = fit(kernels, n_kept)
+        assert found is not None
+        turned = np.einsum("slo,io->sli", found.weights @ INPUTS[:1].T, INPUTS[1:2].T)
+        return dataclasses.replace(found, basis=INPUTS[1:2].T, weights=turned)
+
+    monkeypatch.setattr(hazard_fit, "fit_filters", look_elsewhere)
+    found = run(latch, n_controls=1)
+    np.testing.assert_allclose(found.dose_counted.value, found.dose_counted.value[:1].repeat(5, 0))
+    assert found.verdict.tolist() == ["no test"] * 2
+
+
+def test_a_latch_has_a_flat_hazard(single):
+    """So has its process, and the model says so, too."""
+    n_young = 5
+    error = np.sqrt(1 / (FLIP * 35000 * (1 - 0.97**n_young)))  # of the log hazard of young ages
+    for found in (single.age_ratio, single.model_age_ratio):
+        np.testing.assert_allclose(found.value, 1, atol=5 * error)
+    np.testing.assert_allclose(single.process_age_ratio, 1)
+    np.testing.assert_allclose(single.process_hazard, FLIP)
+    np.testing.assert_allclose(single.hazard.value[0, :6], FLIP, atol=0.02)
+    np.testing.assert_allclose(single.model_hazard.value, single.hazard.value, atol=0.015)
+    found = index(single)
+    assert float(found["age_ratio[all]"].find_reference("process").estimate) == pytest.approx(1)
+    assert found["age_model[all]"].margin.verdict == "within"
+    assert float(found["age_model[0-1]"].estimate) == single.age_error.value[1]
+
+
+def test_a_latch_with_a_filter_waits_after_a_switch(filtered):
+    """The noise that made the switch is still there, and holds the new symbol: the model knows some of it."""
+    assert (filtered.age_ratio.high < 0.8).all()
+    np.testing.assert_allclose(filtered.hazard.value[:, 0], 0, atol=2e-3)
+    np.testing.assert_allclose(filtered.model_hazard.value[:, 0], 0, atol=4e-3)
+    assert (filtered.model_age_ratio.value > filtered.age_ratio.value).all()
+
+
+def test_the_true_filter_explains_the_wait(monkeypatch):
+    """With weights .6^(l − 1), l ≥ 1, hazards by age are those of the latch.
+
+    At risk are steps before which filtered noise was below the threshold: it varies less, about a lower mean.
+    """
+    fit, lags = hazard_fit.fit_filters, np.r_[0, 0.6 ** np.arange(7)]
+
+    def know(kernels, n_kept):
+        found = fit(kernels, n_kept)
+        assert found is not None
+        signs = np.sign((found.weights @ INPUTS[0]).sum(1))
+        return dataclasses.replace(found, weights=signs[:, None, None] * lags[:, None] * INPUTS[0])
+
+    monkeypatch.setattr(hazard_fit, "fit_filters", know)
+    found = run(prepare(make_driven_latches(INPUTS[0], flip=FLIP, filter_memory=0.6)), n_controls=1)
+    assert (found.auc.value[0] > 0.998).all()
+    assert (found.softness.value < 0.2).all()  # one flip in a hundred begins a step before it is seen
+    assert ((found.threshold.low > THRESHOLD) & (found.threshold.high < THRESHOLD + 0.25)).all()
+    np.testing.assert_allclose(found.model_age_ratio.value, found.age_ratio.value, atol=0.08)
+    np.testing.assert_allclose(found.model_hazard.value, found.hazard.value, atol=0.012)
+    assert found.verdict.tolist() == ["predicts"] * 2
+
+
+def test_two_directions_are_filtered_as_they_decide():
+    """Noise along one input sets the latch, along another one it resets it."""
+    three = HMM([1 / 3] * 3, np.full((3, 3), 1 / 3), np.full((3, 2), 0.5))
+    found = run(
+        prepare(
+            make_gated_latch(INPUTS[0], INPUTS[1], flips=(0.03, 0.06)), three, drive={"n_trajectories": 120}
+        ),
+        n_controls=1,
+    )
+    assert (found.auc.value[0] > 0.97).all()
+    assert (found.auc_equal < 0.65).all()
+
+
+def test_noise_is_in_units_that_cancel(latch):
+    """Twice the noise through half the weights is the same network."""
+    network = make_driven_latches(INPUTS[0], flip=FLIP)
+    with torch.no_grad():
+        network.cell.w_ih.mul_(0.5)
+    found = run(prepare(network, noise_std=2.0), n_controls=1)
+    np.testing.assert_allclose(found.threshold.value, THRESHOLD, atol=0.06)
+    assert found.verdict.tolist() == ["predicts"] * 2
+
+
+def test_a_single_input_has_no_equal_drive():
+    found = run(prepare(make_latch(flip=FLIP), drive={"n_trajectories": 60}))
+    assert found.auc_equal.shape == (0, 4, 2)
+    assert (found.auc.value[0] > 0.998).all()
+    assert index(found)["auc[0-1]"].find_reference("equal drive") is None
+
+
+def test_few_switches_leave_the_hazard_by_age():
+    """Enough for a kernel, too few for a model."""
+    subject = prepare(make_driven_latches(INPUTS[0], flip=0.007), drive={"n_trajectories": 60})
+    found = run(subject, n_resamples=50)
+    assert found.status["few"] == ["0 → 1", "1 → 0"]
+    assert found.status["notes"] == [
+        "no model: no direction has ≥ 30 switches in even and in odd trajectories"
+    ]
+    assert len(found.direction) == 0
+    assert found.n_window.tolist() == [0, 0, 0]
+    assert found.dose_verdict.shape == (5, 0)
+    assert np.isfinite(found.hazard.value[0]).any()
+    assert [quantity.key for quantity in found.list_quantities()] == ["age_ratio[all]"]
+
+
+def test_results_come_back_and_a_single_trajectory_has_none(single, latch, tmp_path):
+    save_result(single, tmp_path / "hazard.nc")
+    assert load_result(tmp_path / "hazard.nc", HazardResult) == single
+    keys = [quantity.key for quantity in single.list_quantities()]
+    assert len(set(keys)) == len(keys)
+    with pytest.raises(UndefinedAnalysisError, match="`hazard.n_trajectories` must be ≥ 2, got 1"):
+        run(latch, n_trajectories=1)
