@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from known_networks import change_units, make_slow_ring
 from latches import make_driven_latches, make_gated_latch, make_latch, start_saturated
 from scipy.stats import norm
 from synthetic_steps import make_filters, make_threshold_steps
@@ -299,6 +300,38 @@ def test_noise_is_in_units_that_cancel(latch):
     found = run(prepare(network, noise_std=2.0), n_controls=1)
     np.testing.assert_allclose(found.threshold.value, THRESHOLD, atol=0.06)
     assert found.verdict.tolist() == ["predicts"] * 2
+
+
+RING_DRIVE = {"n_trajectories": 40, "n_steps": 250, "burn_in": 40, "n_resamples": 20}
+
+
+def run_ring(network, *, streams_of, noise_std=1.0):
+    """A part of a network that scales with its noise, on the random numbers of another one."""
+    subject = Subject(network, noise_std=noise_std, streams_of=streams_of)
+    subject.found["switches"] = switches.PART.run(subject, switches.SwitchSettings(**RING_DRIVE))
+    kernel = noise_kernel.NoiseKernelSettings(**KERNEL | {"n_lags": 6, "replay_steps": 5, "n_rollouts": 5})
+    subject.found["noise_kernel"] = noise_kernel.PART.run(subject, kernel)
+    return run(subject, n_trajectories=10, n_steps=60, n_controls=1, n_resamples=50)
+
+
+def test_a_network_that_scales_with_its_noise_does_so_in_all_numbers():
+    """Twice the noise, or other units of activity: the same hazards, scores and verdicts."""
+    ring = make_slow_ring()
+    found = run_ring(ring, streams_of=ring)
+    assert bool(found.is_scaled)
+    assert len(found.direction) >= 2
+    assert np.isfinite(found.norm_gain.value).all()
+    assert (found.auc.value[0] > 0.6).all()
+    loud = run_ring(ring, streams_of=ring, noise_std=2.0)
+    other = run_ring(change_units(ring), streams_of=ring)
+    for name, array in found.list_arrays().items():
+        for again in (loud, other):
+            if array.dtype.kind == "f":
+                np.testing.assert_allclose(
+                    again.list_arrays()[name], array, rtol=1e-6, atol=1e-6, err_msg=name
+                )
+            else:
+                np.testing.assert_array_equal(again.list_arrays()[name], array, err_msg=name)
 
 
 def test_a_single_input_has_no_equal_drive():

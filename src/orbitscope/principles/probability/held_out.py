@@ -153,9 +153,13 @@ def sum_deciles(
 
 
 def compare_deciles(sums: Float[np.ndarray, "batch 4 decile"]) -> Float[np.ndarray, "batch value"]:
-    """Hazards counted and predicted by tenth; share of switches in the last, predicted over counted there."""
+    """Hazards counted and predicted by tenth; share of switches in the last, predicted over counted there.
+
+    NaN where there are no steps or no switches.
+    """
     steps, events, predicted, _ = np.moveaxis(sums, 1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         counted, expected = events / steps, predicted / steps
         top = np.stack([events[:, -1] / events.sum(1), predicted[:, -1] / events[:, -1]], axis=1)
-    return np.concatenate([counted, expected, top], axis=1)
+    found = np.concatenate([counted, expected, top], axis=1)
+    return np.where(np.isfinite(found), found, np.nan)

@@ -192,16 +192,17 @@ def measure_tail(
     Gaussian with mean m and standard deviation s, that has the probability Φ((α + β m)/√(1 + β² s²)).
     """
     steps, events = tables[:, 0], tables[:, 1]
-    total = steps.sum(1)
-    mean = steps @ CENTRES / total
-    offsets = CENTRES - mean[:, None]
-    variance = (steps * offsets**2).sum(1) / total
-    kurtosis = (steps * offsets**4).sum(1) / total / variance**2 - 3
     fit = fit_probit(steps, events, start=start)
-    spread = np.sqrt(variance)
     with np.errstate(invalid="ignore", divide="ignore"):
-        is_rising = fit.slope > 0
+        total = steps.sum(1)
+        mean = steps @ CENTRES / total
+        offsets = CENTRES - mean[:, None]
+        variance = (steps * offsets**2).sum(1) / total
+        kurtosis = (steps * offsets**4).sum(1) / total / variance**2 - 3
+
+        spread, is_rising = np.sqrt(variance), fit.slope > 0
         threshold = np.where(is_rising, (-fit.intercept / fit.slope - mean) / spread, np.nan)
         softness = np.where(is_rising, 1 / (fit.slope * spread), np.nan)
-    tail = ndtr((fit.intercept + fit.slope * mean) / np.sqrt(1 + fit.slope**2 * variance))
-    return np.stack([threshold, softness, tail, kurtosis], axis=1)
+        tail = ndtr((fit.intercept + fit.slope * mean) / np.sqrt(1 + fit.slope**2 * variance))
+    found = np.stack([threshold, softness, tail, kurtosis], axis=1)
+    return np.where(np.isfinite(found), found, np.nan)
