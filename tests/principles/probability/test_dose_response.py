@@ -84,7 +84,7 @@ def test_a_run_without_bound_is_named(latch):
     runs = run(network, (1.0,), INPUTS[:1].T)
     assert runs.steps == [None]
     assert runs.notes == ["dose 1: activity has no bound"]
-    counts = count_doses(runs, make_model(INPUTS[0], threshold=1, softness=1), (0, 1), 0.1)
+    counts = count_doses(runs, make_model(INPUTS[0], threshold=1.0, softness=1.0), (0, 1), 0.1)
     assert np.isnan(counts).all()
 
 
@@ -114,15 +114,15 @@ def test_ratios_are_logarithms_of_predictions_over_counts():
 @pytest.mark.parametrize(
     ("low", "high", "rival", "n", "verdict"),
     [
-        (-0.1, 0.2, (1.0, 2.0), 50, "predicts"),
-        (-0.1, 0.2, (-0.3, 0.3), 50, "no test"),
-        (-0.1, 0.2, (-0.3, 0.5), 50, "predicts"),
-        (0.5, 0.9, (-0.3, 0.3), 50, "fails"),
-        (-0.9, -0.5, (1.0, 2.0), 50, "fails"),
-        (0.3, 0.5, (1.0, 2.0), 50, "undecided"),
-        (-2.0, 2.0, (1.0, 2.0), 50, "undecided"),
+        (-0.1, 0.2, (1.0, 2.0), 50.0, "predicts"),
+        (-0.1, 0.2, (-0.3, 0.3), 50.0, "no test"),
+        (-0.1, 0.2, (-0.3, 0.5), 50.0, "predicts"),
+        (0.5, 0.9, (-0.3, 0.3), 50.0, "fails"),
+        (-0.9, -0.5, (1.0, 2.0), 50.0, "fails"),
+        (0.3, 0.5, (1.0, 2.0), 50.0, "undecided"),
+        (-2.0, 2.0, (1.0, 2.0), 50.0, "undecided"),
         (0.0, 0.0, (1.0, 2.0), FEWEST_COUNTED - 0.1, "too few"),
-        (0.0, 0.0, (1.0, 2.0), FEWEST_COUNTED, "predicts"),
+        (0.0, 0.0, (1.0, 2.0), float(FEWEST_COUNTED), "predicts"),
         (np.nan, np.nan, (np.nan, np.nan), np.nan, "undefined"),
     ],
 )

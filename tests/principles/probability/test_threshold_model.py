@@ -79,7 +79,7 @@ def test_counts_without_an_event_or_a_step_have_finite_fits():
 
 def test_scores_are_counted_by_trajectory_and_bin():
     rng = np.random.default_rng(1)
-    score = standardise(rng.standard_normal((3, 40)) * 4, 0, 1)
+    score = standardise(rng.standard_normal((3, 40)) * 4, 0.0, 1.0)
     is_in, is_event = rng.random((3, 40)) < 0.7, rng.random((3, 40)) < 0.3
     other = rng.random((3, 40))
     found = count_scores(score, is_in, is_event, other)
@@ -89,7 +89,7 @@ def test_scores_are_counted_by_trajectory_and_bin():
         expected[i, :, place] += [1, is_event[i, t], other[i, t]]
     np.testing.assert_allclose(found, expected, atol=1e-12)
     assert found[:, 0].sum() == is_in.sum()
-    edge = count_scores(standardise(np.array([[1e9, -1e9]]), 0, 1), *np.ones((2, 1, 2), dtype=bool))
+    edge = count_scores(standardise(np.array([[1e9, -1e9]]), 0.0, 1.0), *np.ones((2, 1, 2), dtype=bool))
     assert (edge[0, 0, 0], edge[0, 0, -1]) == (1, 1)
 
 

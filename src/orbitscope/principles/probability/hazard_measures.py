@@ -60,7 +60,8 @@ def _list_kinds(study: Study) -> list[list[Float[np.ndarray, "trajectory step"]]
     rows = []
     for (origin, target), found in zip(study.pairs, study.held_out, strict=True):
         is_in = find_at_risk(steps, origin)
-        rows.append([is_in * 1.0, is_in * (steps.after == target), is_in * found.probability])
+        is_event = is_in & (steps.after == target)
+        rows.append([is_in * 1.0, is_event * 1.0, is_in * found.probability])
     every = np.ones(steps.before.shape)
     probability = sum((row[2] for row in rows), np.zeros_like(every)) if rows else np.full_like(every, np.nan)
     return [[every, (steps.after != steps.before) * 1.0, probability], *rows]

@@ -178,7 +178,7 @@ def measure_auc(tables: Float[np.ndarray, "*batch channel bin"]) -> Float[np.nda
     others = tables[..., 0, :] - events
     below = np.cumsum(others, axis=-1) - others / 2
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (events * below).sum(-1) / (events.sum(-1) * others.sum(-1))
+        return np.asarray((events * below).sum(-1) / (events.sum(-1) * others.sum(-1)))
 
 
 def measure_tail(
