@@ -6,13 +6,13 @@ import pytest
 from orbitscope.plots.principles.probability.switch_hazards import (
     FIGURES,
     describe_hazard_ages,
-    describe_hazard_doses,
+    describe_hazard_gains,
     describe_held_out,
     plot_ages,
     plot_calibration,
-    plot_doses,
+    plot_gains,
     plot_hazard_ages,
-    plot_hazard_doses,
+    plot_hazard_gains,
     plot_held_out,
     plot_leads,
 )
@@ -26,7 +26,7 @@ def spread(values, share=0.1):
 
 
 def make_result(n_directions=2, **changes):
-    """Two directions of switching (or none), five doses, three leads, four bins of ages."""
+    """Two directions of switching (or none), five gains, three leads, four bins of ages."""
     d = n_directions
     fields = {
         "settings": {"confidence": 0.95, "margin": 1.5, "young": 5, "symbol_names": ["sun", "rain"]},
@@ -53,7 +53,7 @@ def make_result(n_directions=2, **changes):
         "auc_equal": np.full((2, 3, d), 0.51),
         "auc_unscaled": spread(np.full(d, 0.85), 0.02),
         "auc_size": spread(np.full(d, 0.58), 0.02),
-        "norm_gain": spread(np.full(d, 0.05)),
+        "auc_added": spread(np.full(d, 0.05)),
         "score": np.tile(np.linspace(-1.7, 1.7, 10), (d, 1)),
         "counted": spread(np.tile(np.r_[0, np.geomspace(1e-3, 0.3, 9)], (d, 1))),
         "predicted": spread(np.tile(np.geomspace(1e-4, 0.3, 10), (d, 1))),
@@ -64,12 +64,12 @@ def make_result(n_directions=2, **changes):
         "tail": spread(np.full(d, 0.03)),
         "kurtosis": spread(np.full(d, 0.3)),
         "mean_hazard": np.full(d, 0.03),
-        "dose": np.array([0.0, 0.5, 1.0, 1.25, 1.5]),
-        "dose_counted": spread(np.tile([[0.0], [0.01], [0.03], [0.04], [0.06]], (1, d))),
-        "dose_predicted": spread(np.tile([[0.001], [0.012], [0.03], [0.04], [0.05]], (1, d))),
-        "dose_ratio": spread(np.ones((5, d))),
-        "dose_constant": spread(np.full((5, d), 2.0)),
-        "dose_verdict": np.tile([["too few"], ["predicts"], ["no test"], ["no test"], ["fails"]], (1, d)),
+        "gain": np.array([0.0, 0.5, 1.0, 1.25, 1.5]),
+        "gain_counted": spread(np.tile([[0.0], [0.01], [0.03], [0.04], [0.06]], (1, d))),
+        "gain_predicted": spread(np.tile([[0.001], [0.012], [0.03], [0.04], [0.05]], (1, d))),
+        "gain_ratio": spread(np.ones((5, d))),
+        "gain_constant": spread(np.full((5, d), 2.0)),
+        "gain_verdict": np.tile([["too few"], ["predicts"], ["no test"], ["no test"], ["fails"]], (1, d)),
         "verdict": np.array(["fails", "predicts"][:d], dtype=str),
     }
     return HazardResult(**fields | changes)
@@ -146,20 +146,20 @@ def test_the_caption_of_scores_names_their_range(result):
     assert "Too few switches for a model: rain → sun." in describe_held_out(make_result(1))
 
 
-def test_doses_are_filled_where_there_is_a_verdict(result):
-    ax = plot_doses(result, 0)
+def test_gains_are_filled_where_there_is_a_verdict(result):
+    ax = plot_gains(result, 0)
     filled, hollow = find_line(ax, "network"), find_line(ax, "network, no verdict")
     np.testing.assert_allclose(filled.get_ydata(), [np.nan, 0.01, np.nan, np.nan, 0.06])
     np.testing.assert_allclose(hollow.get_ydata(), [np.nan, np.nan, 0.03, 0.04, np.nan])  # none was counted
     np.testing.assert_allclose(
-        find_line(ax, "threshold model").get_ydata(), result.dose_predicted.value[:, 0]
+        find_line(ax, "threshold model").get_ydata(), result.gain_predicted.value[:, 0]
     )
     band = ax.collections[0].get_paths()[0].vertices
     assert band[:, 1].max() == pytest.approx(0.05 * 1.5)
     assert ax.get_title(loc="left") == "sun → rain: fails"
-    figure = plot_hazard_doses(result)
+    figure = plot_hazard_gains(result)
     assert figure.axes[0].get_yscale() == "log"
-    caption = describe_hazard_doses(result)
+    caption = describe_hazard_gains(result)
     assert "predicts the hazard of 1 of 2 directions of switching and fails in 1.**" in caption
     assert "times or over 1.5" in caption
 
@@ -172,7 +172,7 @@ def test_no_model_is_said():
         drawing.draw(found).canvas.draw()
         assert drawing.describe(found).endswith(".")
     assert describe_held_out(none) == "**No threshold model could be fitted.** Missing: no model: why."
-    assert describe_hazard_doses(none).startswith("**No threshold model could be fitted.**")
+    assert describe_hazard_gains(none).startswith("**No threshold model could be fitted.**")
 
 
 def test_six_directions_have_two_rows_of_panels(result):

@@ -40,7 +40,7 @@ SIZES = {
     "n_steps": 200,
     "burn_in": 20,
     "n_resamples": 100,
-    "doses": (0.5, 0.75, 1.0, 1.25, 1.5),
+    "gains": (0.5, 0.75, 1.0, 1.25, 1.5),
     "leads": (0, 1, 2, 3),
 }
 FLIP, THRESHOLD = 0.03, -norm.ppf(0.03)
@@ -92,8 +92,8 @@ def test_the_noise_that_flips_a_latch_tells_its_switches(single):
     equal = found["auc[0-1]"].find_reference("equal drive").estimate
     assert float(equal.low) == single.auc_equal[:, 0, 0].min()
     assert not bool(single.is_scaled)
-    assert "norm_gain[0-1]" not in found
-    assert np.isnan(single.norm_gain.value).all()
+    assert "auc_added[0-1]" not in found
+    assert np.isnan(single.auc_added.value).all()
 
 
 def test_noise_of_one_step_tells_nothing_ahead(single, filtered):
@@ -130,9 +130,9 @@ def test_a_threshold_in_units_of_the_state_gains_by_its_size(monkeypatch):
         return bootstrap_statistic(sums, statistic, rng=rng, n_resamples=200)
 
     found = measure_scores(study, settings, subject, resample, rng)
-    assert found["norm_gain"].low[0] > 0.01
+    assert found["auc_added"].low[0] > 0.01
     first = found["auc"].value[1, 0] - found["auc_unscaled"].value[0]  # lead 0 comes second here
-    assert float(found["norm_gain"].value[0]) == pytest.approx(first)
+    assert float(found["auc_added"].value[0]) == pytest.approx(first)
     assert found["auc_size"].low[0] > 0.55
     assert found["auc_equal"].shape == (0, 2, 1)
 
@@ -173,30 +173,30 @@ def test_filtered_noise_of_a_latch_is_gaussian(single):
 
 
 def test_a_latch_under_scaled_noise_is_predicted(single):
-    """At dose c it flips with probability Φ(−1.88/c); the model knows the latch at dose 1 alone."""
-    expected = norm.sf(THRESHOLD / single.dose)
+    """At gain c it flips with probability Φ(−1.88/c); the model knows the latch at gain 1 alone."""
+    expected = norm.sf(THRESHOLD / single.gain)
     steps = 100 * 192 / 2
     for i, value in enumerate(expected):
         error = np.sqrt(value / steps)
-        np.testing.assert_allclose(single.dose_counted.value[i], value, atol=6 * error)  # half the steps vary
-        np.testing.assert_allclose(single.dose_predicted.value[i], value, rtol=0.2, atol=5e-4)
-    verdicts = single.dose_verdict.tolist()
+        np.testing.assert_allclose(single.gain_counted.value[i], value, atol=6 * error)  # half the steps vary
+        np.testing.assert_allclose(single.gain_predicted.value[i], value, rtol=0.2, atol=5e-4)
+    verdicts = single.gain_verdict.tolist()
     assert verdicts[0] == ["too few"] * 2  # 8 × 10⁻⁵
     assert verdicts[1] == verdicts[3] == verdicts[4] == ["predicts"] * 2
     assert single.verdict.tolist() == ["predicts"] * 2
-    np.testing.assert_allclose(np.log(single.dose_constant.value[-1]), np.log(FLIP / expected[-1]), atol=0.12)
+    np.testing.assert_allclose(np.log(single.gain_constant.value[-1]), np.log(FLIP / expected[-1]), atol=0.12)
     found = index(single)
-    assert found["dose_verdict[0-1]"].word == "predicts"
-    assert [float(item.estimate) for item in found["dose_verdict[0-1]"].beside] == [3, 3]
-    assert float(found["dose[1.5,1-0]"].estimate) == single.dose_ratio.value[4, 1]
-    assert found["dose[1.5,1-0]"].margin.verdict == "predicts"
+    assert found["gain_verdict[0-1]"].word == "predicts"
+    assert [float(item.estimate) for item in found["gain_verdict[0-1]"].beside] == [3, 3]
+    assert float(found["gain[1.5,1-0]"].estimate) == single.gain_ratio.value[4, 1]
+    assert found["gain[1.5,1-0]"].margin.verdict == "predicts"
 
 
-def test_the_dose_of_the_intact_network_is_no_evidence(latch):
-    """With dose 1 alone there is nothing to predict."""
-    found = run(latch, doses=(1.0,), n_controls=1)
+def test_the_gain_of_the_intact_network_is_no_evidence(latch):
+    """With gain 1 alone there is nothing to predict."""
+    found = run(latch, gains=(1.0,), n_controls=1)
     assert found.verdict.tolist() == ["undefined"] * 2
-    assert np.log(found.dose_ratio.value[0]) == pytest.approx(0, abs=0.2)
+    assert np.log(found.gain_ratio.value[0]) == pytest.approx(0, abs=0.2)
 
 
 def test_a_model_of_a_direction_that_does_not_decide_fails(latch, monkeypatch):
@@ -212,12 +212,12 @@ def test_a_model_of_a_direction_that_does_not_decide_fails(latch, monkeypatch):
     monkeypatch.setattr(hazard_fit, "fit_filters", look_elsewhere)
     found = run(latch, n_controls=1)
     np.testing.assert_allclose(found.auc.value[0], 0.5, atol=0.06)
-    np.testing.assert_allclose(found.dose_predicted.value, FLIP, rtol=0.15)
+    np.testing.assert_allclose(found.gain_predicted.value, FLIP, rtol=0.15)
     assert found.verdict.tolist() == ["fails"] * 2
 
 
 def test_scaling_noise_that_does_not_decide_is_no_test(latch, monkeypatch):
-    """Filter and doses along another input: nothing changes, and that is no success."""
+    """Filter and gains along another input: nothing changes, and that is no success."""
     fit = hazard_fit.fit_filters
 
     def look_elsewhere(kernels, n_kept):
@@ -228,7 +228,7 @@ def test_scaling_noise_that_does_not_decide_is_no_test(latch, monkeypatch):
 
     monkeypatch.setattr(hazard_fit, "fit_filters", look_elsewhere)
     found = run(latch, n_controls=1)
-    np.testing.assert_allclose(found.dose_counted.value, found.dose_counted.value[:1].repeat(5, 0))
+    np.testing.assert_allclose(found.gain_counted.value, found.gain_counted.value[:1].repeat(5, 0))
     assert found.verdict.tolist() == ["no test"] * 2
 
 
@@ -320,7 +320,7 @@ def test_a_network_that_scales_with_its_noise_does_so_in_all_numbers():
     found = run_ring(ring, streams_of=ring)
     assert bool(found.is_scaled)
     assert len(found.direction) >= 2
-    assert np.isfinite(found.norm_gain.value).all()
+    assert np.isfinite(found.auc_added.value).all()
     assert (found.auc.value[0] > 0.6).all()
     loud = run_ring(ring, streams_of=ring, noise_std=2.0)
     other = run_ring(change_units(ring), streams_of=ring)
@@ -351,7 +351,7 @@ def test_few_switches_leave_the_hazard_by_age():
     ]
     assert len(found.direction) == 0
     assert found.n_window.tolist() == [0, 0, 0]
-    assert found.dose_verdict.shape == (5, 0)
+    assert found.gain_verdict.shape == (5, 0)
     assert np.isfinite(found.hazard.value[0]).any()
     assert [quantity.key for quantity in found.list_quantities()] == ["age_ratio[all]"]
 

@@ -25,7 +25,7 @@ DEFINITIONS = define(
         is_main=False,
     ),
     Definition(
-        key="norm_gain",
+        key="auc_added",
         label="{}: AUC gained by the size of the state",
         meaning="AUC of filtered noise over the size of the state, minus that of filtered noise alone.",
         equation="AUC(Σ k x/‖h‖) − AUC(Σ k x)",
@@ -94,24 +94,24 @@ DEFINITIONS = define(
         is_main=False,
     ),
     Definition(
-        key="dose",
+        key="gain",
         label="predicted over counted hazard, {}",
         meaning="Hazard that the model predicts when the noise along the deciding directions is scaled, over "
         "the hazard counted in these runs. The model is that of the intact network.",
         equation="Σ Φ(α + β z_t) / n(switches), noise x + (c − 1) U Uᵀ x, half a switch added to both",
-        reading="1 if the model is right. At dose 1 it is no evidence: the model is fitted to that hazard. "
+        reading="1 if the model is right. At gain 1 it is no evidence: the model is fitted to that hazard. "
         "Beside it a hazard that does not depend on the noise.",
         test=f"{_TESTS}::test_a_latch_under_scaled_noise_is_predicted",
         is_main=False,
     ),
     Definition(
-        key="dose_verdict",
+        key="gain_verdict",
         label="{}: hazard under scaled noise",
-        meaning="Whether the model predicts the hazard at all doses but 1, by a margin fixed before looking.",
+        meaning="Whether the model predicts the hazard at all gains but 1, by a margin fixed before looking.",
         equation="|log(predicted/counted)| < log 1.5 with its whole interval",
-        reading="predicts, fails (the interval of some dose is outside), undecided, or no test: a "
+        reading="predicts, fails (for some gain the interval is outside), undecided, or no test: a "
         "hazard that "
-        "does not depend on the noise would do as well. Doses with too few switches have no say.",
+        "does not depend on the noise would do as well. Gains with too few switches have no say.",
         test=f"{_TESTS}::test_a_latch_under_scaled_noise_is_predicted",
     ),
     Definition(

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from ...statistics import BootstrapResult, Estimate
 from ...subject import Subject
-from .dose_response import DoseRuns, compare_doses, count_doses, judge_dose, judge_doses, run_doses
+from .scaled_noise import GainRuns, compare_gains, count_gains, judge_gain, judge_gains, run_gains
 from .filtered_noise import find_at_risk
 from .hazard_ages import choose_edges, count_by_age, find_ages, find_process_hazards
 from .hazard_fit import Study
@@ -92,10 +92,10 @@ def measure_scores(
     for found in study.held_out:
         auc = resample(found.tables, measure_auc)
         gain = auc.derive(lambda values: values[..., _find_first(settings)] - values[..., n_leads])
-        pieces = {"auc": auc.as_estimate()[:n_leads], "norm_gain": gain}
+        pieces = {"auc": auc.as_estimate()[:n_leads], "auc_added": gain}
         pieces |= {"auc_unscaled": auc.as_estimate()[n_leads], "auc_size": auc.as_estimate()[n_leads + 1]}
         if not study.is_scaled:
-            pieces |= {key: Estimate(np.nan) for key in ("norm_gain", "auc_unscaled", "auc_size")}
+            pieces |= {key: Estimate(np.nan) for key in ("auc_added", "auc_unscaled", "auc_size")}
 
         sums = sum_deciles(found, choose_deciles(found.tables[:, 0, 0].sum(0)))
         tenths = resample(sums, compare_deciles).as_estimate()
@@ -109,7 +109,7 @@ def measure_scores(
     empty = {"auc": (n_leads,), "counted": (N_DECILES,), "predicted": (N_DECILES,)}
     keys = (
         "auc",
-        "norm_gain",
+        "auc_added",
         "auc_unscaled",
         "auc_size",
         "counted",
@@ -160,16 +160,16 @@ def measure_tails(study: Study, resample: Resample) -> dict[str, Any]:
     return {key: stacked[:, i] for i, key in enumerate(keys)} | {"mean_hazard": np.array(hazards)}
 
 
-def measure_doses(
+def measure_gains(
     subject: Subject, study: Study, settings: HazardSettings, resample: Resample, generator: torch.Generator
 ) -> tuple[dict[str, Any], list[str]]:
     """Hazards under scaled noise, predicted and counted, with the verdicts; and what could not be run."""
-    n_doses = len(settings.doses)
-    runs = DoseRuns([], [])
+    n_gains = len(settings.gains)
+    runs = GainRuns([], [])
     if study.pairs:
-        runs = run_doses(
+        runs = run_gains(
             subject.network,
-            settings.doses,
+            settings.gains,
             study.filters[-1].basis,
             n_trajectories=settings.n_trajectories,
             n_steps=settings.n_steps,
@@ -183,30 +183,30 @@ def measure_doses(
     for model, pair in zip(study.models, study.pairs, strict=True):
         is_in = find_at_risk(study.steps, pair[0])
         hazard = float((study.steps.after == pair[1])[is_in].mean())
-        counts = count_doses(runs, model, pair, hazard)
-        compared = resample(counts, compare_doses).as_estimate()
+        counts = count_gains(runs, model, pair, hazard)
+        compared = resample(counts, compare_gains).as_estimate()
         found.append(compared)
         verdicts.append(_judge(compared, float(np.log(settings.margin))))
-    stacked = _stack(found, (5, n_doses))
-    keys = ("dose_counted", "dose_predicted", "dose_ratio", "dose_constant")
+    stacked = _stack(found, (5, n_gains))
+    keys = ("gain_counted", "gain_predicted", "gain_ratio", "gain_constant")
     by_key = {key: Estimate(*(part[:, i].T for part in _list_parts(stacked))) for i, key in enumerate(keys)}
-    for key in ("dose_ratio", "dose_constant"):  # from logarithms
+    for key in ("gain_ratio", "gain_constant"):  # from logarithms
         by_key[key] = Estimate(*(np.exp(part) for part in _list_parts(by_key[key])))
-    is_test = [dose != 1 for dose in settings.doses]
-    overall = [judge_doses([v for v, is_in in zip(row, is_test, strict=True) if is_in]) for row in verdicts]
+    is_test = [gain != 1 for gain in settings.gains]
+    overall = [judge_gains([v for v, is_in in zip(row, is_test, strict=True) if is_in]) for row in verdicts]
     return {
-        "dose": np.array(settings.doses),
+        "gain": np.array(settings.gains),
         **by_key,
-        "dose_verdict": np.array(verdicts, dtype=str).reshape(len(verdicts), n_doses).T,
+        "gain_verdict": np.array(verdicts, dtype=str).reshape(len(verdicts), n_gains).T,
         "verdict": np.array(overall, dtype=str),
     }, runs.notes
 
 
 def _judge(compared: Estimate, margin: float) -> list[str]:
-    """Verdict on each dose."""
+    """Verdict on each gain."""
     _, _, model, constant, expected = (compared[i] for i in range(5))
     return [
-        judge_dose(
+        judge_gain(
             float(model.low[i]),
             float(model.high[i]),
             (float(constant.low[i]), float(constant.high[i])),

@@ -20,7 +20,7 @@ ALL = "all"
 """The first kind of switch: any."""
 
 Lead = Annotated[int, Field(ge=0)]
-Dose = Annotated[float, Field(ge=0)]
+Gain = Annotated[float, Field(ge=0)]
 
 
 class HazardSettings(Resampling):
@@ -30,9 +30,9 @@ class HazardSettings(Resampling):
         default=(0, 1, 2, 4, 8),
         description="steps before a switch up to which noise is known; 0 is the first",
     )
-    doses: tuple[Dose, ...] = Field(
+    gains: tuple[Gain, ...] = Field(
         default=(0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5),
-        description="factors of the noise along the deciding directions",
+        description="gains of the noise along the deciding directions",
     )
     margin: float = Field(default=1.5, gt=1, description="factor within which a predicted hazard holds")
     young: int = Field(default=5, ge=1, description="steps after a switch that are compared with later ones")
@@ -74,7 +74,7 @@ class HazardResult(Result):
     auc : Estimate, (lead, direction)
     auc_equal : (control, lead, direction)
         The same of random subspaces of the noise that carry as much drive.
-    auc_unscaled, auc_size, norm_gain : Estimate, (direction,)
+    auc_unscaled, auc_size, auc_added : Estimate, (direction,)
         Without the size, of the size alone, and what the size adds; NaN where it is not used.
     score : (direction, decile)
         Mean score of each tenth of the steps.
@@ -84,14 +84,14 @@ class HazardResult(Result):
     threshold, softness, tail, kurtosis : Estimate, (direction,)
     mean_hazard : (direction,)
         Switches per step in the symbol before.
-    dose : (dose,)
-    dose_counted, dose_predicted : Estimate, (dose, direction)
+    gain : (gain,)
+    gain_counted, gain_predicted : Estimate, (gain, direction)
         Hazards in new runs.
-    dose_ratio, dose_constant : Estimate, (dose, direction)
+    gain_ratio, gain_constant : Estimate, (gain, direction)
         Hazard of the model, and one that does not depend on the noise, over the counted one.
-    dose_verdict : (dose, direction)
+    gain_verdict : (gain, direction)
     verdict : (direction,)
-        On all doses but 1.
+        On all gains but 1.
     """
 
     kind: Shaped[np.ndarray, " kind"] = axes("kind", description="which switches")
@@ -120,7 +120,7 @@ class HazardResult(Result):
     )
     auc_unscaled: Estimate = estimates("direction", description="held-out AUC without the size")
     auc_size: Estimate = estimates("direction", description="held-out AUC of the size alone")
-    norm_gain: Estimate = estimates("direction", description="AUC that the size adds")
+    auc_added: Estimate = estimates("direction", description="AUC that the size adds")
     score: Float[np.ndarray, "direction decile"] = axes(
         "direction", "decile", unit="sd", description="mean score of a tenth"
     )
@@ -133,15 +133,15 @@ class HazardResult(Result):
     tail: Estimate = estimates("direction", unit="1/step", description="Gaussian tail beyond the threshold")
     kurtosis: Estimate = estimates("direction", description="excess kurtosis of the filtered noise")
     mean_hazard: Float[np.ndarray, " direction"] = axes("direction", unit="1/step", description="hazard")
-    dose: Float[np.ndarray, " dose"] = axes("dose", description="factor of the deciding noise")
-    dose_counted: Estimate = estimates("dose", "direction", unit="1/step", description="hazard by dose")
-    dose_predicted: Estimate = estimates("dose", "direction", unit="1/step", description="its prediction")
-    dose_ratio: Estimate = estimates("dose", "direction", description="predicted over counted")
-    dose_constant: Estimate = estimates("dose", "direction", description="constant hazard over counted")
-    dose_verdict: Shaped[np.ndarray, "dose direction"] = axes(
-        "dose", "direction", description="verdict on a dose"
+    gain: Float[np.ndarray, " gain"] = axes("gain", description="factor of the deciding noise")
+    gain_counted: Estimate = estimates("gain", "direction", unit="1/step", description="hazard by gain")
+    gain_predicted: Estimate = estimates("gain", "direction", unit="1/step", description="its prediction")
+    gain_ratio: Estimate = estimates("gain", "direction", description="predicted over counted")
+    gain_constant: Estimate = estimates("gain", "direction", description="constant hazard over counted")
+    gain_verdict: Shaped[np.ndarray, "gain direction"] = axes(
+        "gain", "direction", description="verdict on a gain"
     )
-    verdict: Shaped[np.ndarray, " direction"] = axes("direction", description="verdict on all doses but 1")
+    verdict: Shaped[np.ndarray, " direction"] = axes("direction", description="verdict on all gains but 1")
 
     def list_quantities(self) -> list[Quantity]:
         """How well filtered noise tells and predicts switches, per direction; hazards by age."""
@@ -170,7 +170,7 @@ class HazardResult(Result):
         )
         if self.is_scaled:
             size = (Reference("size alone", self.auc_size[j]),)
-            yield DEFINITIONS["norm_gain"].measure(self.norm_gain[j], index, name=name, beside=size)
+            yield DEFINITIONS["auc_added"].measure(self.auc_added[j], index, name=name, beside=size)
         yield DEFINITIONS["top_share"].measure(self.top_share[j], index, name=name)
         margin = (self._compare(self.calibration[j]),)
         yield DEFINITIONS["calibration"].measure(self.calibration[j], index, name=name, beside=margin)
@@ -179,26 +179,26 @@ class HazardResult(Result):
         hazard = (Reference("hazard", Estimate(self.mean_hazard[j]), "1/step"),)
         yield DEFINITIONS["tail"].measure(self.tail[j], index, name=name, beside=hazard)
         word, beside = str(self.verdict[j]), self._count_verdicts(j)
-        yield DEFINITIONS["dose_verdict"].measure(None, index, name=name, word=word, beside=beside)
-        yield from self._list_doses(j, index, name)
+        yield DEFINITIONS["gain_verdict"].measure(None, index, name=name, word=word, beside=beside)
+        yield from self._list_gains(j, index, name)
         for i, lead in enumerate(self.lead.tolist()):
             words = f"{name}: filtered noise {lead}"
             yield DEFINITIONS["auc_lead"].measure(self.auc[i, j], f"{lead},{index}", name=words)
 
-    def _list_doses(self, j: int, index: str, name: str) -> Iterator[Quantity]:
-        for i, dose in enumerate(self.dose.tolist()):
-            constant = Reference("constant hazard", self.dose_constant[i, j])
-            ratio = self.dose_ratio[i, j]
-            verdict = str(self.dose_verdict[i, j])
+    def _list_gains(self, j: int, index: str, name: str) -> Iterator[Quantity]:
+        for i, gain in enumerate(self.gain.tolist()):
+            constant = Reference("constant hazard", self.gain_constant[i, j])
+            ratio = self.gain_ratio[i, j]
+            verdict = str(self.gain_verdict[i, j])
             beside: tuple[Beside, ...] = (Margin(self.settings["margin"], 0.0, ratio, verdict), constant)
-            words = f"{name} at {dose:g} of the deciding noise"
-            yield DEFINITIONS["dose"].measure(ratio, f"{dose:g},{index}", name=words, beside=beside)
+            words = f"{name} at {gain:g} of the deciding noise"
+            yield DEFINITIONS["gain"].measure(ratio, f"{gain:g},{index}", name=words, beside=beside)
 
     def _count_verdicts(self, j: int) -> tuple[Reference, ...]:
-        """Doses that the model predicts, and all that are a test."""
-        verdicts = self.dose_verdict[self.dose != 1, j].tolist()
+        """Gains that the model predicts, and all that are a test."""
+        verdicts = self.gain_verdict[self.gain != 1, j].tolist()
         n_tests = sum(verdict in ("predicts", "fails", "undecided") for verdict in verdicts)
-        known = (("doses predicted", verdicts.count("predicts")), ("doses that are a test", n_tests))
+        known = (("gains predicted", verdicts.count("predicts")), ("gains that are a test", n_tests))
         return tuple(Reference(name, Estimate(number)) for name, number in known)
 
     def _compare(self, ratio: Estimate) -> Margin:

@@ -11,7 +11,7 @@ from ...statistics import bootstrap_statistic
 from ...subject import Subject
 from .hazard_definitions import DEFINITIONS
 from .hazard_fit import N_FITS, fit_study
-from .hazard_measures import measure_ages, measure_doses, measure_scores, measure_tails
+from .hazard_measures import measure_ages, measure_gains, measure_scores, measure_tails
 from .hazard_result import ALL, HazardResult, HazardSettings
 
 
@@ -34,7 +34,7 @@ def compute_hazard(subject: Subject, settings: HazardSettings) -> HazardResult:
     rng = spawn_rng(generator)
     study = fit_study(subject, settings.leads)
     resample = partial(bootstrap_statistic, rng=rng, **settings.resampling)
-    doses, notes = measure_doses(subject, study, settings, resample, generator)
+    gains, notes = measure_gains(subject, study, settings, resample, generator)
     fits = study.list_fits()
     return HazardResult(
         settings=subject.record(settings) | {"fewest_events": FEWEST_EVENTS},
@@ -51,7 +51,7 @@ def compute_hazard(subject: Subject, settings: HazardSettings) -> HazardResult:
         **measure_ages(subject, study, settings, resample),
         **measure_scores(study, settings, subject, resample, rng),
         **measure_tails(study, resample),
-        **doses,
+        **gains,
     )
 
 

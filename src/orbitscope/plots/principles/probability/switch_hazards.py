@@ -161,41 +161,41 @@ def plot_leads(result: HazardResult, *, ax: Axes | None = None) -> Axes:
 
 
 @with_style
-def plot_hazard_doses(result: HazardResult) -> Figure:
+def plot_hazard_gains(result: HazardResult) -> Figure:
     """Hazard of each direction under scaled noise, predicted and counted."""
     n_directions = len(result.direction)
     figure, axes = _build_grid(max(n_directions, 1))
     for j, ax in enumerate(axes[:n_directions]):
-        plot_doses(result, j, ax=ax)
+        plot_gains(result, j, ax=ax)
     if n_directions:
-        _fit_log_y(axes[0], result.dose_counted.value, result.dose_predicted.value)
+        _fit_log_y(axes[0], result.gain_counted.value, result.gain_predicted.value)
         axes[0].xaxis.set_major_locator(MaxNLocator(4))
     for ax in axes[::_COLUMNS]:
         ax.set_ylabel("hazard (1/step)")
-    figure.supxlabel("factor of the noise along the deciding directions")
+    figure.supxlabel("gain of the noise along the deciding directions")
     _add_legend(figure, axes[0])
     label_panels(axes)
     return figure
 
 
 @with_style
-def plot_doses(result: HazardResult, direction: int, *, ax: Axes | None = None) -> Axes:
-    """Hazard of one direction by dose: counted as dots, predicted with its margin, constant as dots."""
+def plot_gains(result: HazardResult, direction: int, *, ax: Axes | None = None) -> Axes:
+    """Hazard of one direction by gain: counted as dots, predicted with its margin, constant as dots."""
     ax = get_axes(ax)
-    dose, margin = result.dose, result.settings["margin"]
-    counted, predicted = result.dose_counted[:, direction], result.dose_predicted.value[:, direction]
-    ax.fill_between(dose, predicted / margin, predicted * margin, color=BAND_COLOR, label="margin", zorder=0)
-    ax.plot(dose, predicted, color=MODEL_COLOR, linestyle="--", label="threshold model")
+    gain, margin = result.gain, result.settings["margin"]
+    counted, predicted = result.gain_counted[:, direction], result.gain_predicted.value[:, direction]
+    ax.fill_between(gain, predicted / margin, predicted * margin, color=BAND_COLOR, label="margin", zorder=0)
+    ax.plot(gain, predicted, color=MODEL_COLOR, linestyle="--", label="threshold model")
     ax.axhline(result.mean_hazard[direction], color=MUTED_COLOR, linestyle=":", linewidth=0.8)
     lowest = np.where(counted.low > 0, counted.low, counted.high / 100)
-    ax.vlines(dose, lowest, counted.high, color=NETWORK_COLOR, linewidth=1.2)
-    is_told = np.isin(result.dose_verdict[:, direction], _FILLED) & (dose != 1)
+    ax.vlines(gain, lowest, counted.high, color=NETWORK_COLOR, linewidth=1.2)
+    is_told = np.isin(result.gain_verdict[:, direction], _FILLED) & (gain != 1)
     for chosen, face, label in (
         (is_told, NETWORK_COLOR, "network"),
         (~is_told, "white", "network, no verdict"),
     ):
         shown = np.where(chosen & (counted.value > 0), counted.value, np.nan)
-        ax.plot(dose, shown, "o", color=NETWORK_COLOR, markerfacecolor=face, label=label, zorder=3)
+        ax.plot(gain, shown, "o", color=NETWORK_COLOR, markerfacecolor=face, label=label, zorder=3)
     ax.set_title(f"{result.direction[direction]}: {result.verdict[direction]}", fontsize=SMALL)
     return ax
 
@@ -252,8 +252,8 @@ def _say_range(values: np.ndarray) -> str:
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-def describe_hazard_doses(result: HazardResult) -> str:
-    """Caption of :func:`plot_hazard_doses`."""
+def describe_hazard_gains(result: HazardResult) -> str:
+    """Caption of :func:`plot_hazard_gains`."""
     if not len(result.direction):
         return begin_with("No threshold model could be fitted.", _say_notes(result))
     settings = result.settings
@@ -265,7 +265,7 @@ def describe_hazard_doses(result: HazardResult) -> str:
         "New runs on common noise, whose part along the deciding directions is scaled. Band: the prediction "
         f"times or over {settings['margin']:g}, fixed before looking.",
         "Dotted: a hazard that does not depend on the noise. Open dots have no verdict. There this hazard "
-        "would do as well, switches are too few, or the interval leaves it open. Nor has the factor 1: the "
+        "would do as well, switches are too few, or the interval leaves it open. Nor has gain 1: the "
         "model is fitted to that hazard.",
         _say_notes(result),
         _say_intervals(result),
@@ -289,5 +289,5 @@ def _say_intervals(result: HazardResult) -> str:
 FIGURES = (
     Drawing("hazard_ages", plot_hazard_ages, describe_hazard_ages, ("hazard",)),
     Drawing("hazard", plot_held_out, describe_held_out),
-    Drawing("hazard_doses", plot_hazard_doses, describe_hazard_doses, ("hazard",)),
+    Drawing("hazard_gains", plot_hazard_gains, describe_hazard_gains, ("hazard",)),
 )

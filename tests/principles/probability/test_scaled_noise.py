@@ -6,15 +6,15 @@ from scipy.special import ndtr
 from scipy.stats import norm
 from synthetic_steps import DIRECTION, make_threshold_steps
 
-from orbitscope.principles.probability.dose_response import (
+from orbitscope.principles.probability.scaled_noise import (
     FEWEST_COUNTED,
     VERDICTS,
-    DoseRuns,
-    compare_doses,
-    count_doses,
-    judge_dose,
-    judge_doses,
-    run_doses,
+    GainRuns,
+    compare_gains,
+    count_gains,
+    judge_gain,
+    judge_gains,
+    run_gains,
 )
 from orbitscope.principles.probability.filtered_noise import find_at_risk
 from orbitscope.principles.probability.threshold_model import ThresholdModel
@@ -24,10 +24,10 @@ SIZES = {"n_trajectories": 80, "n_steps": 250, "burn_in": 10, "first": 5, "noise
 MARGIN = float(np.log(1.5))
 
 
-def run(network, doses, basis, **options):
+def run(network, gains, basis, **options):
     generator = torch.Generator().manual_seed(0)
     scales = np.ones(network.hidden_size)
-    return run_doses(network, doses, basis, scales=scales, generator=generator, **SIZES | options)
+    return run_gains(network, gains, basis, scales=scales, generator=generator, **SIZES | options)
 
 
 def make_model(direction, *, threshold, softness, network_sign=-1.0):
@@ -42,17 +42,17 @@ def latch():
 
 
 def test_a_latch_under_scaled_noise_has_the_hazards_of_its_tail(latch):
-    """It flips where |v · x| exceeds 1.88, so at dose c with probability Φ(−1.88/c)."""
-    doses = (0.0, 0.75, 1.0, 1.5)
-    runs = run(latch, doses, INPUTS[:1].T)
+    """It flips where |v · x| exceeds 1.88, so at gain c with probability Φ(−1.88/c)."""
+    gains = (0.0, 0.75, 1.0, 1.5)
+    runs = run(latch, gains, INPUTS[:1].T)
     assert runs.notes == []
     threshold = -norm.ppf(0.03)
     model = make_model(INPUTS[0], threshold=threshold, softness=0.02)
     pair = int(runs.steps[2].symbol.max()), int(runs.steps[2].symbol.min())  # down: v · x < −1.88
-    counts = count_doses(runs, model, pair, 0.03)
+    counts = count_gains(runs, model, pair, 0.03)
     steps, events, predicted, constant = counts.sum(0).T
     np.testing.assert_allclose(constant, 0.03 * steps)
-    for c, n, k, p in zip(doses, steps, events, predicted, strict=True):
+    for c, n, k, p in zip(gains, steps, events, predicted, strict=True):
         expected = n * (norm.sf(threshold / c) if c else 0)
         assert k == pytest.approx(expected, abs=5 * np.sqrt(expected) + 1e-9)
         assert p == pytest.approx(k, abs=0.05 * k + 1)  # the very steps
@@ -66,7 +66,7 @@ def test_scaling_another_direction_changes_nothing(latch):
 
 
 def test_the_noise_of_a_run_is_what_reached_the_network(latch):
-    """Outside the subspace it is the same in all runs, inside it is the factor times that at dose 1."""
+    """Outside the subspace it is the same in all runs, inside it is the factor times that at gain 1."""
     runs = run(latch, (0.0, 0.5, 1.0), INPUTS[:2].T)
     none, half, whole = (steps.noise for steps in runs.steps)
     basis = torch.from_numpy(INPUTS[:2].T.copy())
@@ -83,15 +83,15 @@ def test_a_run_without_bound_is_named(latch):
     network.unroll = lambda state, noise: torch.full((len(noise), len(state), 1), torch.inf)
     runs = run(network, (1.0,), INPUTS[:1].T)
     assert runs.steps == [None]
-    assert runs.notes == ["dose 1: activity has no bound"]
-    counts = count_doses(runs, make_model(INPUTS[0], threshold=1.0, softness=1.0), (0, 1), 0.1)
+    assert runs.notes == ["gain 1: activity has no bound"]
+    counts = count_gains(runs, make_model(INPUTS[0], threshold=1.0, softness=1.0), (0, 1), 0.1)
     assert np.isnan(counts).all()
 
 
 def test_counts_are_those_of_steps_at_risk():
     steps = make_threshold_steps(n_trajectories=6, n_steps=60)
     model = make_model(DIRECTION, threshold=1.0, softness=0.7, network_sign=1.0)
-    counts = count_doses(DoseRuns([steps, None], []), model, (0, 1), 0.25)
+    counts = count_gains(GainRuns([steps, None], []), model, (0, 1), 0.25)
     is_in = find_at_risk(steps, 0)
     noise = steps.noise.numpy()[6:].transpose(1, 0, 2) @ DIRECTION
     np.testing.assert_array_equal(counts[:, 0, 0], is_in.sum(1))
@@ -103,7 +103,7 @@ def test_counts_are_those_of_steps_at_risk():
 
 def test_ratios_are_logarithms_of_predictions_over_counts():
     sums = np.array([[[200.0, 9.5, 19.5, 39.5], [100.0, 0.0, 0.0, 2.0]]])
-    counted, predicted, model, constant, expected = compare_doses(sums)[0]
+    counted, predicted, model, constant, expected = compare_gains(sums)[0]
     np.testing.assert_allclose(counted, [0.0475, 0])
     np.testing.assert_allclose(predicted, [0.0975, 0])
     np.testing.assert_allclose(model, [np.log(2), 0])
@@ -126,8 +126,8 @@ def test_ratios_are_logarithms_of_predictions_over_counts():
         (np.nan, np.nan, (np.nan, np.nan), np.nan, "undefined"),
     ],
 )
-def test_a_dose_is_judged_by_the_whole_interval(low, high, rival, n, verdict):
-    assert judge_dose(low, high, rival, n, MARGIN) == verdict
+def test_a_gain_is_judged_by_the_whole_interval(low, high, rival, n, verdict):
+    assert judge_gain(low, high, rival, n, MARGIN) == verdict
     assert verdict in VERDICTS
 
 
@@ -144,4 +144,4 @@ def test_a_dose_is_judged_by_the_whole_interval(low, high, rival, n, verdict):
     ],
 )
 def test_one_failure_is_a_failure(verdicts, word):
-    assert judge_doses(verdicts) == word
+    assert judge_gains(verdicts) == word

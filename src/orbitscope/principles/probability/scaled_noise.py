@@ -14,21 +14,21 @@ from .filtered_noise import DrivenSteps, find_at_risk, follow_steps
 from .threshold_model import ThresholdModel
 
 FEWEST_COUNTED = 10
-"""Switches, counted or predicted, below which a dose says nothing."""
+"""Switches, counted or predicted, below which runs under a gain say nothing."""
 
 VERDICTS = ("predicts", "fails", "undecided", "no test", "too few", "undefined")
-"""Of one dose, or of all: no test is where a hazard that does not depend on the noise would do as well."""
+"""Of one gain, or of all: no test is where a hazard that does not depend on the noise would do as well."""
 
 _WORDS = {"equivalent": "predicts", "different": "fails", "inconclusive": "undecided"}
 
 
 @dataclass(frozen=True)
-class DoseRuns:
+class GainRuns:
     """Runs on common noise, of which a part is scaled.
 
     Attributes
     ----------
-    steps : DrivenSteps or None, one for each dose
+    steps : DrivenSteps or None, one for each gain
         None where there is nothing to look at.
     notes : list of str
         Why.
@@ -38,9 +38,9 @@ class DoseRuns:
     notes: list[str]
 
 
-def run_doses(
+def run_gains(
     network: NoiseRNN,
-    doses: Sequence[float],
+    gains: Sequence[float],
     basis: Float[np.ndarray, "input direction"],
     *,
     n_trajectories: int,
@@ -50,13 +50,13 @@ def run_doses(
     scales: Float[np.ndarray, " neuron"],
     noise_std: float,
     generator: torch.Generator,
-) -> DoseRuns:
-    """Drive a network on common noise, with its part in a subspace times each dose.
+) -> GainRuns:
+    """Drive a network on common noise, with its part in a subspace times each gain.
 
     Parameters
     ----------
     network : NoiseRNN
-    doses : sequence of float >= 0
+    gains : sequence of float >= 0
         0 takes the noise in the subspace away, 1 leaves it as it is.
     basis : (input, direction)
         Orthonormal columns.
@@ -71,21 +71,21 @@ def run_doses(
     columns = torch.from_numpy(basis).to(noise)
     inside = (noise @ columns) @ columns.T
 
-    def run(dose: float) -> DrivenSteps | str:
-        changed = intervene(network, project_noise=basis, noise_gain=dose)
-        delivered = noise + (dose - 1.0) * inside
+    def run(gain: float) -> DrivenSteps | str:
+        changed = intervene(network, project_noise=basis, noise_gain=gain)
+        delivered = noise + (gain - 1.0) * inside
         return follow_steps(changed, noise, delivered, burn_in=burn_in, first=first, scales=scales)
 
-    found = map_parallel(run, doses)
-    return DoseRuns(
+    found = map_parallel(run, gains)
+    return GainRuns(
         [None if isinstance(each, str) else each for each in found],
-        [f"dose {c:g}: {each}" for c, each in zip(doses, found, strict=True) if isinstance(each, str)],
+        [f"gain {c:g}: {each}" for c, each in zip(gains, found, strict=True) if isinstance(each, str)],
     )
 
 
-def count_doses(
-    runs: DoseRuns, model: ThresholdModel, pair: tuple[int, int], hazard: float
-) -> Float[np.ndarray, "trajectory dose 4"]:
+def count_gains(
+    runs: GainRuns, model: ThresholdModel, pair: tuple[int, int], hazard: float
+) -> Float[np.ndarray, "trajectory gain 4"]:
     """Steps before which the symbol was the first of a pair, switches to the second, and two predictions.
 
     The predictions are sums of probabilities: those of the model, and a hazard that is always the same.
@@ -104,7 +104,7 @@ def count_doses(
     return np.stack([empty if row is None else row for row in rows], axis=1).astype(float)
 
 
-def compare_doses(sums: Float[np.ndarray, "batch dose 4"]) -> Float[np.ndarray, "batch 5 dose"]:
+def compare_gains(sums: Float[np.ndarray, "batch gain 4"]) -> Float[np.ndarray, "batch 5 gain"]:
     """Counted and predicted hazards, log ratios of model and of a constant to the count, expected switches.
 
     Half a switch is added to either side of a ratio: without any switch it has no logarithm.
@@ -115,8 +115,8 @@ def compare_doses(sums: Float[np.ndarray, "batch dose 4"]) -> Float[np.ndarray, 
         return np.stack([events / steps, model / steps, *log_ratios, np.maximum(events, model)], axis=1)
 
 
-def judge_dose(low: float, high: float, rival: tuple[float, float], n_expected: float, margin: float) -> str:
-    """Verdict on one dose from the interval of log(predicted/counted), by rules fixed before looking.
+def judge_gain(low: float, high: float, rival: tuple[float, float], n_expected: float, margin: float) -> str:
+    """Verdict on the runs under one gain from the interval of log(predicted/counted), by rules fixed before looking.
 
     Parameters
     ----------
@@ -138,10 +138,10 @@ def judge_dose(low: float, high: float, rival: tuple[float, float], n_expected: 
     return "no test" if verdict == "predicts" and is_trivial else verdict
 
 
-def judge_doses(verdicts: Sequence[str]) -> str:
-    """Verdict on all doses but that of the intact network: one failure is a failure.
+def judge_gains(verdicts: Sequence[str]) -> str:
+    """Verdict on all gains but 1: one failure is a failure.
 
-    Doses at which there are too few switches have no say.
+    Gains at which there are too few switches have no say.
     """
     for word in ("fails", "undecided", "predicts", "no test", "too few"):
         if word in verdicts:
