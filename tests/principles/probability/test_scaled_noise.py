@@ -6,6 +6,7 @@ from scipy.special import ndtr
 from scipy.stats import norm
 from synthetic_steps import DIRECTION, make_threshold_steps
 
+from orbitscope.principles.probability.filtered_noise import find_at_risk
 from orbitscope.principles.probability.scaled_noise import (
     FEWEST_COUNTED,
     VERDICTS,
@@ -16,7 +17,6 @@ from orbitscope.principles.probability.scaled_noise import (
     judge_gains,
     run_gains,
 )
-from orbitscope.principles.probability.filtered_noise import find_at_risk
 from orbitscope.principles.probability.threshold_model import ThresholdModel
 
 INPUTS = np.linalg.qr(np.random.default_rng(0).standard_normal((4, 4)))[0]

@@ -119,11 +119,11 @@ def test_a_threshold_in_units_of_the_state_gains_by_its_size(monkeypatch):
     """Synthetic steps whose threshold grows with the size of the state, through the part's own measures."""
     steps = make_threshold_steps(size_spread=0.5)
     filters, pair = make_filters(), (0, 1)
-    held = hold_out(steps, filters, 0, pair, (2, 0), is_scaled=True)
+    held = hold_out(steps, filters, 0, pair, (0, 2), is_scaled=True)
     study = hazard_fit.Study(steps, np.ones(3), True, [pair], ["0 → 1"], [], [], filters, [held], [], "")
     subject = Subject(make_driven_latches(INPUTS[0]))
     monkeypatch.setattr(subject.network.cell, "find_input_weights", lambda: None)
-    settings = HazardSettings(leads=(2, 0), n_resamples=200)
+    settings = HazardSettings(leads=(2,), n_resamples=200)  # 0 is always there
     rng = np.random.default_rng(0)
 
     def resample(sums, statistic):
@@ -131,7 +131,7 @@ def test_a_threshold_in_units_of_the_state_gains_by_its_size(monkeypatch):
 
     found = measure_scores(study, settings, subject, resample, rng)
     assert found["auc_added"].low[0] > 0.01
-    first = found["auc"].value[1, 0] - found["auc_unscaled"].value[0]  # lead 0 comes second here
+    first = found["auc"].value[0, 0] - found["auc_unscaled"].value[0]
     assert float(found["auc_added"].value[0]) == pytest.approx(first)
     assert found["auc_size"].low[0] > 0.55
     assert found["auc_equal"].shape == (0, 2, 1)
@@ -361,5 +361,7 @@ def test_results_come_back_and_a_single_trajectory_has_none(single, latch, tmp_p
     assert load_result(tmp_path / "hazard.nc", HazardResult) == single
     keys = [quantity.key for quantity in single.list_quantities()]
     assert len(set(keys)) == len(keys)
+    with pytest.raises(UndefinedAnalysisError, match="`hazard.n_steps` must be > 8, .* got 8"):
+        run(latch, n_steps=8)
     with pytest.raises(UndefinedAnalysisError, match="`hazard.n_trajectories` must be ≥ 2, got 1"):
         run(latch, n_trajectories=1)

@@ -9,7 +9,6 @@ from jaxtyping import Float
 
 from ...statistics import BootstrapResult, Estimate
 from ...subject import Subject
-from .scaled_noise import GainRuns, compare_gains, count_gains, judge_gain, judge_gains, run_gains
 from .filtered_noise import find_at_risk
 from .hazard_ages import choose_edges, count_by_age, find_ages, find_process_hazards
 from .hazard_fit import Study
@@ -21,6 +20,7 @@ from .held_out import (
     judge_equal_drive,
     sum_deciles,
 )
+from .scaled_noise import GainRuns, compare_gains, count_gains, judge_gain, judge_gains, run_gains
 from .threshold_model import fit_probit, measure_auc, measure_tail
 
 Resample = Callable[..., BootstrapResult]
@@ -86,12 +86,12 @@ def measure_scores(
     study: Study, settings: HazardSettings, subject: Subject, resample: Resample, rng: np.random.Generator
 ) -> dict[str, Any]:
     """How well filtered noise tells switches, its hazards by tenths, and random subspaces beside."""
-    n_leads = len(settings.leads)
+    n_leads = len(settings.known_leads)
     columns: dict[str, list[Estimate]] = {}
     scores = []
     for found in study.held_out:
         auc = resample(found.tables, measure_auc)
-        gain = auc.derive(lambda values: values[..., _find_first(settings)] - values[..., n_leads])
+        gain = auc.derive(lambda values: values[..., 0] - values[..., n_leads])
         pieces = {"auc": auc.as_estimate()[:n_leads], "auc_added": gain}
         pieces |= {"auc_unscaled": auc.as_estimate()[n_leads], "auc_size": auc.as_estimate()[n_leads + 1]}
         if not study.is_scaled:
@@ -126,21 +126,16 @@ def measure_scores(
     }
 
 
-def _find_first(settings: HazardSettings) -> int:
-    """Place of the smallest lead."""
-    return int(np.argmin(settings.leads))
-
-
 def _measure_equal(
     study: Study, settings: HazardSettings, subject: Subject, rng: np.random.Generator
 ) -> Float[np.ndarray, "control lead direction"]:
     """AUC of random subspaces of equal drive; none without input weights, nor without other directions."""
-    shape = (0, len(settings.leads), len(study.pairs))
+    shape = (0, len(settings.known_leads), len(study.pairs))
     weights = subject.network.cell.find_input_weights()
     if weights is None or not study.pairs or study.filters[0].basis.shape[1] == subject.network.input_size:
         return np.empty(shape)
     w_ih = weights.double().cpu().numpy()
-    options = {"w_ih": w_ih, "leads": settings.leads, "is_scaled": study.is_scaled, "rng": rng}
+    options = {"w_ih": w_ih, "leads": settings.known_leads, "is_scaled": study.is_scaled, "rng": rng}
     given = (study.steps, study.kernels, study.filters, study.pairs)
     return np.stack([judge_equal_drive(*given, **options) for _ in range(settings.n_controls)])
 

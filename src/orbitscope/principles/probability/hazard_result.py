@@ -28,7 +28,7 @@ class HazardSettings(Resampling):
 
     leads: tuple[Lead, ...] = Field(
         default=(0, 1, 2, 4, 8),
-        description="steps before a switch up to which noise is known; 0 is the first",
+        description="steps before a switch up to which noise is known, beside 0",
     )
     gains: tuple[Gain, ...] = Field(
         default=(0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5),
@@ -40,6 +40,11 @@ class HazardSettings(Resampling):
     n_trajectories: Trajectories = 100
     n_steps: Steps = 400
     burn_in: BurnIn = 200
+
+    @property
+    def known_leads(self) -> tuple[int, ...]:
+        """Leads in their order, 0 the first."""
+        return tuple(sorted({0, *self.leads}))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -161,9 +166,8 @@ class HazardResult(Result):
 
     def _list_direction(self, j: int) -> Iterator[Quantity]:
         index, name = f"{self.origin[j]}-{self.target[j]}", str(self.direction[j])
-        first = int(np.argmin(self.lead))
         yield DEFINITIONS["auc"].measure(
-            self.auc[first, j],
+            self.auc[0, j],
             index,
             name=name,
             beside=(*self._refer_to_equal(j), *known_value("chance", 0.5)),
@@ -210,8 +214,8 @@ class HazardResult(Result):
         return Margin(margin, 0.0, ratio, verdict if np.isfinite(float(ratio)) else "undefined")
 
     def _refer_to_equal(self, j: int) -> tuple[Reference, ...]:
-        """Range of the random subspaces at the first lead, where there are any."""
-        known = self.auc_equal[:, int(np.argmin(self.lead)), j]
+        """Range of the random subspaces at lead 0, where there are any."""
+        known = self.auc_equal[:, 0, j]
         known = known[np.isfinite(known)]
         if not len(known):
             return ()

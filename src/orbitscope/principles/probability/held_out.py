@@ -65,7 +65,7 @@ def hold_out(
         Of the direction of switching among theirs.
     pair : (origin, target)
     leads : ints
-        Noise up to so many steps before the switch.
+        Noise up to so many steps before the switch; 0 comes first.
     is_scaled : bool
         Whether filtered noise is divided by the size of the state before it.
     """

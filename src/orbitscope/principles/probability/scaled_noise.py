@@ -116,7 +116,7 @@ def compare_gains(sums: Float[np.ndarray, "batch gain 4"]) -> Float[np.ndarray, 
 
 
 def judge_gain(low: float, high: float, rival: tuple[float, float], n_expected: float, margin: float) -> str:
-    """Verdict on the runs under one gain from the interval of log(predicted/counted), by rules fixed before looking.
+    """Verdict on the runs under one gain, by a rule fixed before looking.
 
     Parameters
     ----------

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from ...circuit.switches import FEWEST_EVENTS, require_trajectories
+from ...errors import UndefinedAnalysisError
 from ...network import spawn_rng
 from ...part import Part
 from ...statistics import bootstrap_statistic
@@ -30,9 +31,14 @@ def compute_hazard(subject: Subject, settings: HazardSettings) -> HazardResult:
     trajectories and are judged on the other; those of all trajectories are judged in new runs.
     """
     require_trajectories(settings.n_trajectories, "hazard.n_trajectories")
+    n_lags = subject.found["noise_kernel"].settings["n_lags"]
+    if settings.n_steps <= n_lags:
+        raise UndefinedAnalysisError(
+            f"`hazard.n_steps` must be > {n_lags} (`noise_kernel.n_lags`), got {settings.n_steps}. Use 400."
+        )
     generator = subject.start_generator("hazard")
     rng = spawn_rng(generator)
-    study = fit_study(subject, settings.leads)
+    study = fit_study(subject, settings.known_leads)
     resample = partial(bootstrap_statistic, rng=rng, **settings.resampling)
     gains, notes = measure_gains(subject, study, settings, resample, generator)
     fits = study.list_fits()
@@ -47,7 +53,7 @@ def compute_hazard(subject: Subject, settings: HazardSettings) -> HazardResult:
         n_window=np.array([each.weights.shape[1] for each in study.filters] or [0] * N_FITS),
         intercept=np.array([[fit.intercept for fit in row] for row in fits]).reshape(-1, N_FITS).T,
         slope=np.array([[fit.slope for fit in row] for row in fits]).reshape(-1, N_FITS).T,
-        lead=np.array(settings.leads, dtype=int),
+        lead=np.array(settings.known_leads),
         **measure_ages(subject, study, settings, resample),
         **measure_scores(study, settings, subject, resample, rng),
         **measure_tails(study, resample),

@@ -230,8 +230,7 @@ def describe_held_out(result: HazardResult) -> str:
     """Caption of :func:`plot_held_out`."""
     if not len(result.direction):
         return begin_with("No threshold model could be fitted.", _say_notes(result))
-    first = int(np.argmin(result.lead))
-    aucs = result.auc.value[first]
+    aucs = result.auc.value[0]
     low, high = (format_number(float(x)) for x in (aucs.min(), aucs.max()))
     over = "over the size of the state before it" if result.is_scaled else "without a norm"
     return begin_with(
