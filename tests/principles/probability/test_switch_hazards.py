@@ -39,7 +39,7 @@ SIZES = {
     "n_trajectories": 100,
     "n_steps": 200,
     "burn_in": 20,
-    "n_resamples": 100,
+    "n_resamples": 60,
     "gains": (0.5, 0.75, 1.0, 1.25, 1.5),
     "leads": (0, 1, 2, 3),
 }
@@ -98,10 +98,14 @@ def test_the_noise_that_flips_a_latch_tells_its_switches(single):
 
 def test_noise_of_one_step_tells_nothing_ahead(single, filtered):
     """Where the filter is longer, what is left of it has the correlation .6^(ℓ − 1) with the whole."""
-    np.testing.assert_array_equal(single.auc.value[1:], 0.5)
+    assert np.isnan(single.auc.value[1:]).all()
+    assert np.isnan(single.auc_equal[:, 1:]).all()
+    assert "auc_lead[0,0-1]" in index(single)
+    assert "auc_lead[1,0-1]" not in index(single)
     np.testing.assert_allclose(filtered.auc.value[1], filtered.auc.value[0], atol=0.03)
     assert (filtered.auc.value[1] > 0.97).all()
-    assert (np.diff(filtered.auc.value[1:], axis=0) < -0.03).all()
+    assert (filtered.auc.value[2] < filtered.auc.value[1] - 0.03).all()
+    assert np.isnan(filtered.auc.value[3]).all()  # three steps, leads 0 to 2
     assert float(index(filtered)["auc_lead[2,0-1]"].estimate) == filtered.auc.value[2, 0]
 
 
@@ -279,6 +283,7 @@ def test_the_true_filter_explains_the_wait(monkeypatch):
     assert found.verdict.tolist() == ["predicts"] * 2
 
 
+@pytest.mark.slow
 def test_two_directions_are_filtered_as_they_decide():
     """Noise along one input sets the latch, along another one it resets it."""
     three = HMM([1 / 3] * 3, np.full((3, 3), 1 / 3), np.full((3, 2), 0.5))
@@ -289,7 +294,7 @@ def test_two_directions_are_filtered_as_they_decide():
         n_controls=1,
     )
     assert (found.auc.value[0] > 0.97).all()
-    assert (found.auc_equal < 0.65).all()
+    np.testing.assert_allclose(found.auc_equal[:, :2], 0.5, atol=0.1)
 
 
 def test_noise_is_in_units_that_cancel(latch):
@@ -297,8 +302,8 @@ def test_noise_is_in_units_that_cancel(latch):
     network = make_driven_latches(INPUTS[0], flip=FLIP)
     with torch.no_grad():
         network.cell.w_ih.mul_(0.5)
-    found = run(prepare(network, noise_std=2.0), n_controls=1)
-    np.testing.assert_allclose(found.threshold.value, THRESHOLD, atol=0.06)
+    found = run(prepare(network, noise_std=2.0, drive={"n_trajectories": 120}), n_controls=1)
+    np.testing.assert_allclose(found.threshold.value, THRESHOLD, atol=0.09)
     assert found.verdict.tolist() == ["predicts"] * 2
 
 
@@ -315,23 +320,19 @@ def run_ring(network, *, streams_of, noise_std=1.0):
 
 
 def test_a_network_that_scales_with_its_noise_does_so_in_all_numbers():
-    """Twice the noise, or other units of activity: the same hazards, scores and verdicts."""
+    """Twice the noise, in other units of activity: the same hazards, scores and verdicts."""
     ring = make_slow_ring()
     found = run_ring(ring, streams_of=ring)
     assert bool(found.is_scaled)
     assert len(found.direction) >= 2
     assert np.isfinite(found.auc_added.value).all()
     assert (found.auc.value[0] > 0.6).all()
-    loud = run_ring(ring, streams_of=ring, noise_std=2.0)
-    other = run_ring(change_units(ring), streams_of=ring)
+    other = run_ring(change_units(ring), streams_of=ring, noise_std=2.0).list_arrays()
     for name, array in found.list_arrays().items():
-        for again in (loud, other):
-            if array.dtype.kind == "f":
-                np.testing.assert_allclose(
-                    again.list_arrays()[name], array, rtol=1e-6, atol=1e-6, err_msg=name
-                )
-            else:
-                np.testing.assert_array_equal(again.list_arrays()[name], array, err_msg=name)
+        if array.dtype.kind == "f":
+            np.testing.assert_allclose(other[name], array, rtol=1e-6, atol=1e-6, err_msg=name)
+        else:
+            np.testing.assert_array_equal(other[name], array, err_msg=name)
 
 
 def test_a_single_input_has_no_equal_drive():
@@ -361,7 +362,7 @@ def test_results_come_back_and_a_single_trajectory_has_none(single, latch, tmp_p
     assert load_result(tmp_path / "hazard.nc", HazardResult) == single
     keys = [quantity.key for quantity in single.list_quantities()]
     assert len(set(keys)) == len(keys)
-    with pytest.raises(UndefinedAnalysisError, match="`hazard.n_steps` must be > 8, .* got 8"):
+    with pytest.raises(UndefinedAnalysisError, match="`hazard.n_steps` must be > 8 .* got 8"):
         run(latch, n_steps=8)
     with pytest.raises(UndefinedAnalysisError, match="`hazard.n_trajectories` must be ≥ 2, got 1"):
         run(latch, n_trajectories=1)

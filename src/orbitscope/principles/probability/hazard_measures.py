@@ -15,6 +15,7 @@ from .hazard_fit import Study
 from .hazard_result import HazardSettings
 from .held_out import (
     N_DECILES,
+    HeldOut,
     choose_deciles,
     compare_deciles,
     judge_equal_drive,
@@ -87,43 +88,51 @@ def measure_scores(
 ) -> dict[str, Any]:
     """How well filtered noise tells switches, its hazards by tenths, and random subspaces beside."""
     n_leads = len(settings.known_leads)
-    columns: dict[str, list[Estimate]] = {}
-    scores = []
-    for found in study.held_out:
-        auc = resample(found.tables, measure_auc)
-        gain = auc.derive(lambda values: values[..., 0] - values[..., n_leads])
-        pieces = {"auc": auc.as_estimate()[:n_leads], "auc_added": gain}
-        pieces |= {"auc_unscaled": auc.as_estimate()[n_leads], "auc_size": auc.as_estimate()[n_leads + 1]}
-        if not study.is_scaled:
-            pieces |= {key: Estimate(np.nan) for key in ("auc_added", "auc_unscaled", "auc_size")}
+    rows = [_judge_scores(study, found, n_leads, resample) for found in study.held_out]
+    shapes = dict.fromkeys(_SCORES, ()) | {"auc": (n_leads,)}
+    shapes |= dict.fromkeys(("counted", "predicted"), (N_DECILES,))
+    stacked = {key: _stack([row[key] for row in rows], shape) for key, shape in shapes.items()}
 
-        sums = sum_deciles(found, choose_deciles(found.tables[:, 0, 0].sum(0)))
-        tenths = resample(sums, compare_deciles).as_estimate()
-        pieces |= {"counted": tenths[:N_DECILES], "predicted": tenths[N_DECILES : 2 * N_DECILES]}
-        pieces |= {"top_share": tenths[-2], "calibration": tenths[-1]}
-        total = sums.sum(0)
-        scores.append(total[3] / np.maximum(total[0], 1))
-        for key, piece in pieces.items():
-            columns.setdefault(key, []).append(piece)
-
-    empty = {"auc": (n_leads,), "counted": (N_DECILES,), "predicted": (N_DECILES,)}
-    keys = (
-        "auc",
-        "auc_added",
-        "auc_unscaled",
-        "auc_size",
-        "counted",
-        "predicted",
-        "top_share",
-        "calibration",
-    )
-    stacked = {key: _stack(columns.get(key, []), empty.get(key, ())) for key in keys}
-    stacked["auc"] = Estimate(*(np.moveaxis(part, 0, 1) for part in _list_parts(stacked["auc"])))
+    # Beyond the length of a filter none of its noise is left.
+    least = min((each.weights.shape[1] for each in study.filters[:2]), default=0)
+    is_left = np.array(settings.known_leads) < least
+    auc = [np.where(is_left[:, None], part.T, np.nan) for part in _list_parts(stacked["auc"])]
+    equal = _measure_equal(study, settings, subject, rng)
     return {
         **stacked,
-        "score": np.array(scores).reshape(-1, N_DECILES),
-        "auc_equal": _measure_equal(study, settings, subject, rng),
+        "auc": Estimate(*auc),
+        "auc_equal": np.where(is_left[:, None], equal, np.nan),
+        "score": np.array([_average_scores(found) for found in study.held_out]).reshape(-1, N_DECILES),
     }
+
+
+_SCORES = (
+    *("auc", "auc_added", "auc_unscaled", "auc_size"),
+    *("counted", "predicted", "top_share", "calibration"),
+)
+
+
+def _judge_scores(study: Study, found: HeldOut, n_leads: int, resample: Resample) -> dict[str, Estimate]:
+    """AUC of each score of one direction, and hazards by tenths of the first."""
+    auc = resample(found.tables, measure_auc)
+    known = auc.as_estimate()
+    pieces = {"auc": known[:n_leads], "auc_unscaled": known[n_leads], "auc_size": known[n_leads + 1]}
+    pieces["auc_added"] = auc.derive(lambda values: values[..., 0] - values[..., n_leads])
+    if not study.is_scaled:
+        pieces |= dict.fromkeys(("auc_added", "auc_unscaled", "auc_size"), Estimate(np.nan))
+    tenths = resample(sum_deciles(found, _find_deciles(found)), compare_deciles).as_estimate()
+    pieces |= {"counted": tenths[:N_DECILES], "predicted": tenths[N_DECILES : 2 * N_DECILES]}
+    return pieces | {"top_share": tenths[-2], "calibration": tenths[-1]}
+
+
+def _find_deciles(found: HeldOut) -> Float[np.ndarray, "decile bin"]:
+    return choose_deciles(found.tables[:, 0, 0].sum(0))
+
+
+def _average_scores(found: HeldOut) -> Float[np.ndarray, " decile"]:
+    """Mean score of each tenth of the steps."""
+    steps, _, _, scores = sum_deciles(found, _find_deciles(found)).sum(0)
+    return scores / np.maximum(steps, 1)
 
 
 def _measure_equal(

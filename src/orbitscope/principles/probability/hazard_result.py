@@ -77,6 +77,7 @@ class HazardResult(Result):
         Of the models of even, odd and all trajectories.
     lead : (lead,)
     auc : Estimate, (lead, direction)
+        NaN where no noise of the filter is left.
     auc_equal : (control, lead, direction)
         The same of random subspaces of the noise that carry as much drive.
     auc_unscaled, auc_size, auc_added : Estimate, (direction,)
@@ -185,7 +186,8 @@ class HazardResult(Result):
         word, beside = str(self.verdict[j]), self._count_verdicts(j)
         yield DEFINITIONS["gain_verdict"].measure(None, index, name=name, word=word, beside=beside)
         yield from self._list_gains(j, index, name)
-        for i, lead in enumerate(self.lead.tolist()):
+        for i in np.flatnonzero(np.isfinite(self.auc.value[:, j])).tolist():
+            lead = int(self.lead[i])
             words = f"{name}: filtered noise {lead}"
             yield DEFINITIONS["auc_lead"].measure(self.auc[i, j], f"{lead},{index}", name=words)
 
