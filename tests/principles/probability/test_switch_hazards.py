@@ -11,10 +11,11 @@ from synthetic_steps import make_filters, make_threshold_steps
 from orbitscope.circuit import noise_kernel, switches
 from orbitscope.errors import UndefinedAnalysisError
 from orbitscope.hmm import HMM
-from orbitscope.principles.probability import hazard_fit
+from orbitscope.principles.probability import hazard_fit, hazard_measures
 from orbitscope.principles.probability.hazard_measures import measure_scores
 from orbitscope.principles.probability.hazard_result import HazardResult, HazardSettings
 from orbitscope.principles.probability.held_out import hold_out
+from orbitscope.principles.probability.scaled_noise import GainRuns
 from orbitscope.principles.probability.switch_hazards import PART
 from orbitscope.results import load_result, save_result
 from orbitscope.statistics import bootstrap_statistic
@@ -250,6 +251,41 @@ def test_a_latch_has_a_flat_hazard(single):
     assert float(found["age_ratio[all]"].find_reference("process").estimate) == pytest.approx(1)
     assert found["age_model[all]"].margin.verdict == "within"
     assert float(found["age_model[0-1]"].estimate) == single.age_error.value[1]
+
+
+def test_young_and_later_hazards_are_counted_by_hand(single, latch):
+    """The first five steps of a run against the later ones, from the ninth step on."""
+    symbol, sums = latch.found["switches"].symbol, np.zeros((2, 2))
+    for row in symbol.tolist():
+        age = None  # unknown in the first run
+        for t in range(1, len(row)):
+            age = 1 if row[t - 1] != row[t - 2] and t >= 2 else age and age + 1
+            if t >= 8 and age:
+                sums[int(age > 5)] += [row[t] != row[t - 1], 1]
+    (young, later) = sums[:, 0] / sums[:, 1]
+    assert float(single.age_ratio.value[0]) == pytest.approx(young / later, rel=1e-12)
+
+
+def test_runs_under_gains_go_by_all_trajectories(latch, monkeypatch):
+    """Directions and filters of every trajectory, and as many first steps left out as a kernel is long."""
+    given = {}
+
+    def look(network, gains, basis, **options):
+        given.update(options, basis=basis)
+        return GainRuns([None] * len(gains), ["not run"])
+
+    monkeypatch.setattr(hazard_measures, "run_gains", look)
+    found = run(latch, n_controls=1)
+    deciding = latch.found["noise_kernel"].deciding
+    np.testing.assert_allclose(np.abs(deciding @ given["basis"]), np.eye(1), atol=1e-9)
+    assert given["first"] == 8
+    assert found.status["notes"] == ["not run"]
+    assert found.verdict.tolist() == ["undefined"] * 2
+    assert np.isnan(found.gain_counted.value).all()
+    study = hazard_fit.fit_study(latch, (0,))
+    kernel = latch.found["noise_kernel"].kernel[:, :1]
+    for place, model in enumerate(study.models):
+        np.testing.assert_allclose(model.weights, kernel[place] @ deciding.T @ deciding, atol=1e-6)
 
 
 def test_a_latch_with_a_filter_waits_after_a_switch(filtered):
