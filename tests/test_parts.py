@@ -61,6 +61,7 @@ ENOUGH = {
         "n_trajectories": 10,
     },
     "commitment": {"n_events": 60, "max_lead": 3, "n_labelled": 5},
+    "hazard": {"n_trajectories": 10, "n_steps": 60, "n_controls": 2},
     "interventions": {"n_trajectories": 10, "n_gains": 3, "n_matched": 2, "n_subsets": 2},
     "dwell": {"n_trajectories": 20, "n_steps": 300},
     "coherence": {"n_trajectories": 20, "n_steps": 200},

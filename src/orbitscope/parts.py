@@ -38,6 +38,7 @@ REGISTRY = {
     "metastable_regions": "principles.metastable_regions:PART",
     "dwell": "principles.dwell.dwell:PART",
     "coherence": "principles.dwell.coherence:PART",
+    "hazard": "principles.probability.switch_hazards:PART",
     "training_evolution": "dynamics.over_training.training_evolution:PART",
 }
 """Where each part is, as ``module:name``. Its figures are ``FIGURES`` of the plots module of this path."""

@@ -211,9 +211,9 @@ def test_before_a_switch_there_is_as_much_noise_as_is_looked_at():
 
 
 def test_the_length_is_the_lag_by_which_nine_tenths_have_come():
-    assert noise_kernel._find_length(np.array([6.0, 2.0, 1.0, 1.0])) == 2
-    assert noise_kernel._find_length(np.array([19.0, 0.5, 0.5])) == 0
-    assert np.isnan(noise_kernel._find_length(np.array([1.0, -2.0])))
+    assert noise_kernel.find_length(np.array([6.0, 2.0, 1.0, 1.0])) == 2
+    assert noise_kernel.find_length(np.array([19.0, 0.5, 0.5])) == 0
+    assert np.isnan(noise_kernel.find_length(np.array([1.0, -2.0])))
 
 
 def test_opposite_switches_have_opposite_noise(single):

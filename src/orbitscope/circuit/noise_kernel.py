@@ -312,7 +312,7 @@ def compute_noise_kernel(subject: Subject, settings: NoiseKernelSettings) -> Noi
         lag_energy=energies,
         energy=kernels.bound_energy(settings.confidence),
         swapped=swapped,
-        length=np.array(_find_length(energies)),
+        length=np.array(find_length(energies)),
         leading=leading,
         deciding=whole.named[1].T,
         projection=kernels.project_across(1, rng=rng, **settings.resampling).as_estimate()[0, ..., 0],
@@ -410,7 +410,7 @@ def _gather_noise(
     return noise[steps, torch.from_numpy(trajectory)[:, None]].cpu().numpy()
 
 
-def _find_length(energies: Float[np.ndarray, " lag"]) -> float:
+def find_length(energies: Float[np.ndarray, " lag"]) -> float:
     """Lag by which nine tenths of the energy have come; NaN where there is none."""
     total = energies.sum()
     if not total > 0:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .presets import load_process as load_process
     from .presets import parse_process_name as parse_process_name
     from .runs import RunLengthLaw as RunLengthLaw
+    from .runs import compute_run_ends_by_target as compute_run_ends_by_target
     from .runs import compute_run_length_law as compute_run_length_law
     from .runs import compute_windowed_run_law as compute_windowed_run_law
     from .sampling import SampledSequences as SampledSequences
@@ -68,7 +69,7 @@ _NAMES = {
     "estimate_block_entropy estimate_kl_rate pad_sequences",
     "perturbations": "mix_emissions scale_rarest_symbol scale_switching",
     "presets": "Preset list_presets load_preset load_process parse_process_name",
-    "runs": "RunLengthLaw compute_run_length_law compute_windowed_run_law",
+    "runs": "RunLengthLaw compute_run_ends_by_target compute_run_length_law compute_windowed_run_law",
     "sampling": "SampledSequences sample_sequences",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -89,6 +89,42 @@ def compute_run_length_law(hmm: HMM, *, max_length: int) -> RunLengthLaw:
     return _build_law(starts.sum(axis=1), probs, lasting, _sum_stationary_moments(hmm, starts), n_steps=None)
 
 
+def compute_run_ends_by_target(
+    hmm: HMM, *, max_length: int
+) -> tuple[Float[np.ndarray, "symbol target length"], Float[np.ndarray, "symbol length"]]:
+    """How runs of the stationary process end, by length and by the symbol that comes after.
+
+    Parameters
+    ----------
+    hmm : HMM
+    max_length : int >= 1      longest run in the tables
+
+    Returns
+    -------
+    ends                       (symbol, target, length), rate per step of runs that end so
+    lasting                    (symbol, length), rate per step of runs that last at least so long
+
+    Raises
+    ------
+    InputError                 no unique stationary distribution
+
+    Notes
+    -----
+    ends / lasting is the hazard of a switch to the target. Summed over targets, and over the rate of runs of
+    the symbol, both are what :func:`compute_run_length_law` has.
+    """
+    check_count("max_length", max_length, minimum=1)
+    inside = _compute_run_starts(hmm, compute_stationary_probs(hmm))
+    next_probs = hmm.transition_matrix @ hmm.emission_probs
+    ends = np.empty((hmm.n_symbols, hmm.n_symbols, max_length))
+    lasting = np.empty((hmm.n_symbols, max_length))
+    for length in range(max_length):
+        lasting[:, length] = inside.sum(axis=1)
+        ends[:, :, length] = (inside @ next_probs) * (1 - np.eye(hmm.n_symbols))
+        inside = (inside @ hmm.transition_matrix) * hmm.emission_probs.T
+    return ends, lasting
+
+
 def compute_windowed_run_law(hmm: HMM, n_steps: int) -> RunLengthLaw:
     """Law of the complete runs seen in a window of `n_steps` steps that starts from `initial_probs`.
 
