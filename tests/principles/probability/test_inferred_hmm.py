@@ -20,7 +20,7 @@ RING = np.array([[0.9, 0.1, 0.0], [0.0, 0.9, 0.1], [0.1, 0.0, 0.9]])
 
 @pytest.mark.parametrize("degree", [1, 2, 20])
 def test_the_root_of_a_power_is_the_matrix(degree):
-    for matrix in (np.array([[0.98, 0.02], [0.03, 0.97]]), load_process("linear-4").transition_matrix):
+    for matrix in (np.array([[0.98, 0.02], [0.03, 0.97]]), load_process("linear-3").transition_matrix):
         power = np.linalg.matrix_power(matrix, degree)
         np.testing.assert_allclose(find_matrix_root(power, degree), matrix, atol=1e-9)
 
@@ -73,7 +73,7 @@ def test_an_hmm_is_compared_in_its_order():
     mixed = HMM(hmm.initial_probs[back], hmm.transition_matrix[np.ix_(back, back)], hmm.emission_probs[back])
     same = compare_with_process(mixed, hmm, order, n_steps=50, seed=0)
     np.testing.assert_allclose(same, 0, atol=1e-12)
-    assert compare_with_process(mixed, hmm, np.arange(3), n_steps=50, seed=0)[1:].min() > 0.3
+    assert compare_with_process(mixed, hmm, np.arange(3), n_steps=50, seed=0)[1:].min() > 0.2
     assert np.isnan(compare_with_process(mixed, hmm, None, n_steps=50, seed=0)[1:]).all()
     changed = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], np.eye(2))
     true = HMM([0.5, 0.5], [[0.95, 0.05], [0.05, 0.95]], np.eye(2))
@@ -89,7 +89,7 @@ def test_groups_share_no_trajectory_and_have_a_student_interval():
     assert [len(rows) for rows in groups] == [4, 3, 3]
     values = np.array([[1.0, np.nan], [2.0, 1.0], [4.0, 1.0]])
     found = average_groups(values, 0.95)
-    half = 4.302653 * np.std([1, 2, 4], ddof=1) / np.sqrt(3)
+    half = 4.30265273 * np.std([1, 2, 4], ddof=1) / np.sqrt(3)
     np.testing.assert_allclose(
         [found.value[0], found.low[0], found.high[0]], [7 / 3, 7 / 3 - half, 7 / 3 + half]
     )

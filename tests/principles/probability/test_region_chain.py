@@ -16,9 +16,16 @@ from orbitscope.principles.probability.region_chain import PART, RegionChainResu
 from orbitscope.results import load_result, save_result
 from orbitscope.subject import Subject
 
-SIZES = {"n_trajectories": 40, "n_steps": 300, "burn_in": 20, "n_resamples": 100, "n_null": 19}
+SIZES = {
+    "n_trajectories": 24,
+    "n_steps": 300,
+    "burn_in": 5,
+    "n_resamples": 100,
+    "n_null": 19,
+    "n_groups": 2,
+}
 
-ROWS = np.array([[0.95, 0.04, 0.01], [0.02, 0.95, 0.03], [0.05, 0.01, 0.94]])
+ROWS = np.array([[0.93, 0.04, 0.03], [0.02, 0.95, 0.03], [0.05, 0.03, 0.92]])
 
 
 def run(matrix, *members, hmm=None, aligned=None, symbol_of=None, **settings):
@@ -74,7 +81,7 @@ def test_the_hmm_of_a_chain_is_inferred_within_its_floor(three):
     quantities = index(three)
     assert list(three.method[:3]) == ["regions", "regions at the longest lag", "symbols"]
     assert (three.kl_rate.value < 0.003).all()
-    assert (three.kl_rate.value[:2] < 5 * three.kl_rate.value[3] + 1e-3).all()
+    assert (three.kl_rate.value[:2] < three.kl_rate.value[3] + 2e-3).all()
     assert (three.transition_error.value < 0.06).all()
     assert (three.emission_error.value < 0.02).all()
     np.testing.assert_allclose(three.refit_transition, ROWS, atol=0.03)
@@ -84,7 +91,7 @@ def test_the_hmm_of_a_chain_is_inferred_within_its_floor(three):
     a, b = order[0], order[1]
     beside = quantities[f"hazard[{a}-{b}]"].beside[0]
     assert (beside.name, float(beside.estimate)) == ("HMM", 0.04)
-    assert float(quantities[f"dwell[{a}]"].beside[0].estimate) == pytest.approx(20)
+    assert float(quantities[f"dwell[{a}]"].beside[0].estimate) == pytest.approx(1 / 0.07)
     assert quantities["kl_rate[regions]"].beside[0].estimate == three.kl_rate[3]
     assert quantities["kl_rate[symbols]"].beside[0].estimate == three.kl_rate[4]
     assert float(quantities["n_merged"].estimate) == 0
@@ -161,9 +168,9 @@ def test_what_is_undefined_is_refused_with_a_reason():
     ):
         run(ROWS, [0], [1], [2], n_steps=100)
     with pytest.raises(
-        UndefinedAnalysisError, match="`region_chain.n_trajectories` must be ≥ 8, two for each"
+        UndefinedAnalysisError, match="`region_chain.n_trajectories` must be ≥ 4, two for each"
     ):
-        run(ROWS, [0], [1], [2], n_trajectories=7)
+        run(ROWS, [0], [1], [2], n_trajectories=3)
     with pytest.raises(UndefinedAnalysisError, match="activity must pass from core to core, but did not in"):
         run(np.eye(2), [0], [1])
     subject = Subject(make_four(1))

@@ -140,4 +140,4 @@ def find_timescales(
     sizes[is_known] = np.sort(np.abs(np.linalg.eigvals(flat[is_known])), axis=1)[:, ::-1]
     sizes = np.minimum(sizes[:, 1:], 1.0).reshape(*matrices.shape[:-2], -1)
     with np.errstate(divide="ignore"):
-        return -lags[:, None] / np.log(sizes)
+        return lags[:, None] / np.abs(np.log(sizes))

@@ -40,6 +40,9 @@ NEAR = 0.15
 MAX_LEAD = 20
 """Steps before the entry over which the committor is kept."""
 
+FEWEST_LABELLED = 10
+"""States on passages that a lead needs for its shares of regions."""
+
 Resample = Callable[..., BootstrapResult]
 """Bootstrap of a statistic of sums over trajectories."""
 
@@ -226,8 +229,16 @@ def share_all_zones(zones: Zones, n_trajectories: int, resample: Resample) -> di
         "state_set": np.array(["at the surface", "outside cores", "all states"]),
         "zone_share": shares.as_estimate(),
         "kick_excess": shares.derive(lambda values: values[..., 0, kick] - values[..., 1, kick]),
-        "zone_along": resample(along, share_zones).as_estimate(),
+        "zone_along": resample(_drop_rare(along), share_zones).as_estimate(),
     }
+
+
+def _drop_rare(
+    sums: Float[np.ndarray, "trajectory lead zone"],
+) -> Float[np.ndarray, "trajectory lead zone"]:
+    """No states at leads with fewer than ``FEWEST_LABELLED``."""
+    is_enough = sums.sum((0, 2)) >= FEWEST_LABELLED
+    return sums * is_enough[:, None]
 
 
 def count_censored(chosen: Chosen, found: Committors, n_trajectories: int, resample: Resample) -> Estimate:
