@@ -37,8 +37,8 @@ def sum_calibration(
     left = is_left.astype(float)
     for sorter, value in ((0, 1), (1, 0)):
         place = np.minimum((halves[sorter] * n_bins).astype(int), n_bins - 1)
-        for row, summand in enumerate((np.ones(len(left)), halves[value], left)):
-            np.add.at(bins, (owner, row, place), summand / 2)
+        summands = np.stack([np.ones(len(left)), halves[value], left], axis=1) / 2
+        np.add.at(bins.swapaxes(1, 2), (owner, place), summands)
     u, w = halves
     terms = np.stack([np.ones(len(left)), left, u, w, left * (u + w) / 2, u * w], axis=1)
     np.add.at(moments, owner, terms)

@@ -122,7 +122,9 @@ DEFINITIONS = define(
         meaning="Share of kick states near the decision surface, minus their share of all states outside "
         "cores.",
         equation="P(kick | |q_a − ½| ≤ .15) − P(kick | outside)",
-        reading="Above 0: the surface lies in kick-zones more than passages do anyway.",
+        reading="Above 0: the surface lies in kick-zones more than passages do anyway. Below 0 is likely "
+        "where dwells are long: of the rollouts from the surface half return and stay, so that the mean "
+        "residency there is long, whatever the mechanism.",
         test=f"{_TESTS}::test_regions_at_the_surface_are_those_of_its_states",
         unit="share",
     ),

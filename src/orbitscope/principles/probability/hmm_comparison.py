@@ -1,5 +1,6 @@
 """HMMs that one would infer from a network, by method and by group of trajectories, beside its process."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -157,26 +158,23 @@ def _infer_all(
     """HMMs by method and group of trajectories; None where a method gives none."""
     states, sampled = sample_like(seen["symbols"], hmm, rng=rng)
 
-    def from_regions(rows: np.ndarray) -> tuple[HMM, HMM | None]:
-        emissions = normalise_rows(seen["emitted"][rows].sum(0))
+    def from_regions(rows: np.ndarray, lag: int) -> HMM | None:
         visits = np.bincount(chain[rows][chain[rows] != OUTSIDE], minlength=n_regions)
-        at_one, at_longest = (
-            normalise_rows(count_pairs(chain[rows], lag, n_regions).sum(0)) for lag in (1, BASE_LAGS[-1])
-        )
-        root = None if np.isnan(at_longest).any() else find_matrix_root(at_longest, BASE_LAGS[-1])
-        rooted = None if root is None else build_region_hmm(root, visits / visits.sum(), emissions)
-        return build_region_hmm(at_one, visits / visits.sum(), emissions), rooted
+        moves = normalise_rows(count_pairs(chain[rows], lag, n_regions).sum(0))
+        root = None if np.isnan(moves).any() else find_matrix_root(moves, lag)
+        moves = moves if lag == 1 else root
+        emissions = normalise_rows(seen["emitted"][rows].sum(0))
+        return None if moves is None else build_region_hmm(moves, visits / visits.sum(), emissions)
 
     def from_symbols(symbols: np.ndarray) -> Any:
         return lambda rows: infer_from_symbols(symbols[rows], hmm, settings.n_window, rng=rng)
 
     n, groups = len(chain), settings.n_groups
-    pairs = infer_by_group(from_regions, n, groups)
     nothing: list[HMM | None] = [None] * groups
     can_refit = hmm.n_states <= MOST_STATES
     return [
-        [each for each, _ in pairs],
-        [rooted for _, rooted in pairs],
+        infer_by_group(partial(from_regions, lag=1), n, groups),
+        infer_by_group(partial(from_regions, lag=BASE_LAGS[-1]), n, groups),
         infer_by_group(from_symbols(seen["symbols"]), n, groups) if can_refit else nothing,
         infer_by_group(lambda rows: infer_from_states(states[rows], sampled[rows], hmm), n, groups),
         infer_by_group(from_symbols(sampled), n, groups) if can_refit else nothing,

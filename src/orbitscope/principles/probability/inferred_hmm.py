@@ -116,9 +116,9 @@ def average_groups(values: Float[np.ndarray, "group ..."], confidence: float) ->
 
 
 def infer_by_group(
-    infer: Callable[[Int[np.ndarray, " trajectory"]], HMM], n_trajectories: int, n_groups: int
-) -> list[HMM]:
-    """An HMM from each of disjoint groups of trajectories."""
+    infer: Callable[[Int[np.ndarray, " trajectory"]], HMM | None], n_trajectories: int, n_groups: int
+) -> list[HMM | None]:
+    """An HMM from each of disjoint groups of trajectories; None where there is none."""
     return [infer(np.arange(group, n_trajectories, n_groups)) for group in range(n_groups)]
 
 

@@ -132,7 +132,7 @@ def plot_calibration(result: CommittorResult, *, ax: Axes | None = None) -> Axes
     ax.plot([0, 1], [0, 1], color=EXACT_COLOR, linewidth=0.8, zorder=0)
     ax.vlines(at, found.low, found.high, color=NETWORK_COLOR, linewidth=1.2)
     ax.plot(at, found.value, "o", color=NETWORK_COLOR, markersize=4)
-    ax.set(xlabel="P(another core is next), rollouts", ylabel="share of the paths", xlim=(-0.03, 1.03))
+    ax.set(xlabel="P(another core is next)", ylabel="share of paths that left", xlim=(-0.03, 1.03))
     ax.set_ylim(-0.03, 1.03)
     return ax
 
@@ -154,8 +154,8 @@ def describe_committor(result: CommittorResult) -> str:
         _say_seen(result),
         f"Rollouts under fresh noise ({settings['n_rollouts']} from each state) tell which core comes next.",
         f"a, Probability that another core than the old one is next, along {result.n_passages[0]} passages "
-        f"between cores, mean {_describe_length(result)}. Pale: quartiles. Dot: the surface, where the "
-        "probability is ½.",
+        f"between cores, of {result.length[0]} steps on average. Pale: quartiles. Dot: mean place of the "
+        "surface, where the probability is ½.",
         f"b, Steps from the surface to the switch of the most probable symbol. {_say_half_lead(result)}",
         "c, Regions by residency of the states on passages. Dashed: the surface.",
         "d, Share of the attempts to leave a core that end in another one. Regions are numbers.",
@@ -166,10 +166,6 @@ def describe_committor(result: CommittorResult) -> str:
         f"Fewer than {settings['fewest_passages']} passages, left out: {few}." if few else "",
         f"Intervals: {100 * settings['confidence']:.0f} %, bootstrap over trajectories.",
     )
-
-
-def _describe_length(result: CommittorResult) -> str:
-    return f"of {result.length[0]} steps"
 
 
 def _say_half_lead(result: CommittorResult) -> str:

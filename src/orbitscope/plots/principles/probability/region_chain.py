@@ -35,7 +35,7 @@ _MOST_SHOWN = 5
 def plot_region_chain(result: RegionChainResult) -> Figure:
     """Probability to be in each region again, beside powers over shorter lags, and the largest deviations."""
     n_shown = min(len(result.region), _MOST_SHOWN)
-    n_columns = 3
+    n_columns = 4 if n_shown == 3 else 3
     n_rows = -(-(n_shown + 1) // n_columns)
     figure = build_figure(WIDTH, 0.6 + 2.0 * n_rows)
     panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
