@@ -78,7 +78,10 @@ def test_the_reach_is_the_largest_value_of_an_attempt():
     np.testing.assert_allclose(reach, [(0.3 + 0.2) / 2, (0.5 + 0.3) / 2])
     same = np.array([[0.1, 0.4, 0.2, 0.3]] * 2)
     np.testing.assert_allclose(measure_reach(same, failures), [0.4, 0.3])
-    assert len(measure_reach(np.empty((2, 0)), make_excursions((0, 0, 1, 0, 1)).select([]))) == 0
+    assert (
+        len(measure_reach(np.empty((2, 0)), make_excursions((0, 0, 1, 0, 1)).select(np.empty(0, dtype=int))))
+        == 0
+    )
     partly = np.array([[np.nan, 0.4, 0.2, 0.3], [0.2, 0.4, 0.1, np.nan]])
     np.testing.assert_allclose(measure_reach(partly, failures), [0.4, np.nan])
 

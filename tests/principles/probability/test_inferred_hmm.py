@@ -57,7 +57,7 @@ def test_an_hmm_is_counted_from_its_states():
 
 def test_an_hmm_is_found_from_its_symbols_in_windows():
     hmm = load_process("linear-2")
-    states, symbols = sample_like(np.empty((60, 210)), hmm, rng=np.random.default_rng(0))
+    states, symbols = sample_like(np.empty((60, 210), dtype=int), hmm, rng=np.random.default_rng(0))
     assert states.shape == symbols.shape == (60, 210)
     found = infer_from_symbols(symbols, hmm, 100, rng=np.random.default_rng(1))
     np.testing.assert_allclose(found.transition_matrix, hmm.transition_matrix, atol=0.02)

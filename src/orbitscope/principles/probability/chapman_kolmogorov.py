@@ -1,7 +1,7 @@
 """Is a chain of regions Markov: T(n τ) beside T(τ)ⁿ, and what a chain that is Markov shows."""
 
 import numpy as np
-from jaxtyping import Float, Int, Integer
+from jaxtyping import Float, Int, Integer, Real
 
 from ..region_cores import OUTSIDE
 
@@ -39,7 +39,7 @@ def count_powers(
 
 
 def normalise_rows(
-    counts: Float[np.ndarray, "*batch region next"] | Int[np.ndarray, "*batch region next"],
+    counts: Real[np.ndarray, "*batch region next"],
 ) -> Float[np.ndarray, "*batch region next"]:
     """Transition matrices from counts; NaN in the row of a region that is never visited."""
     totals = counts.sum(-1, keepdims=True).astype(float)
@@ -47,7 +47,7 @@ def normalise_rows(
 
 
 def compare_powers(
-    counts: Float[np.ndarray, "batch power region next"],
+    counts: Real[np.ndarray, "batch power region next"],
 ) -> Float[np.ndarray, "batch kind compared region next"]:
     """T(n τ), and T(τ)ⁿ, for n of ``POWERS``; NaN in the rows of a region that is never visited."""
     matrices = normalise_rows(counts)

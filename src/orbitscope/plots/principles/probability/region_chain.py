@@ -80,7 +80,7 @@ def plot_stay(result: RegionChainResult, region: int, *, ax: Axes | None = None)
 def plot_deviations(result: RegionChainResult, *, ax: Axes | None = None) -> Axes:
     """Largest |T(n τ) − T(τ)ⁿ| at each base lag, beside chains that are Markov."""
     ax = get_axes(ax)
-    places = np.arange(len(result.base_lag))[::-1]
+    places = np.arange(len(result.base_lag), dtype=float)[::-1]
     for i, place in enumerate(places.tolist()):
         null = result.deviation_null[i]
         draw_null(ax, null.draws, place, float(null.quantile), height=0.5)
