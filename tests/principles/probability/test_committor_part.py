@@ -98,7 +98,7 @@ def test_a_late_readout_switches_after_the_surface():
 def test_rates_are_those_of_transition_path_theory():
     """Flux over the time in which a core was the last one, exact by forward and backward committors."""
     matrix, members = make_one_way_ring(0.3, 0.1), ([0], [3], [6])
-    found = run(matrix, *members, n_trajectories=200, n_rollouts=10, n_points=50, n_labelled=5)
+    found = run(matrix, *members, n_trajectories=120, n_rollouts=4, n_points=50, n_labelled=5)
     probs = find_stationary(matrix)
     forward = solve_committors(matrix, *members)
     backward = solve_committors(probs[None, :] * matrix.T / probs[:, None], *members)
@@ -118,7 +118,7 @@ def test_rates_are_those_of_transition_path_theory():
 
     deeptime = pytest.importorskip("deeptime.markov.msm", reason="a second implementation, if installed")
     walk = make_walk(6, up=0.3, down=0.2)
-    two = run(walk, [0], [5], n_trajectories=200, n_rollouts=10, n_points=50, n_labelled=5)
+    two = run(walk, [0], [5], n_rollouts=4, n_points=50, n_labelled=5)
     flux = deeptime.MarkovStateModel(walk).reactive_flux([0], [5])
     assert_within_five_errors(two.rate[0], flux.rate)
 

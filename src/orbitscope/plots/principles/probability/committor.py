@@ -156,7 +156,8 @@ def describe_committor(result: CommittorResult) -> str:
         f"a, Probability that another core than the old one is next, along {result.n_passages[0]} passages "
         f"between cores, of {result.length[0]} steps on average. Pale: quartiles. Dot: mean place of the "
         "surface, where the probability is ½.",
-        f"b, Steps from the surface to the switch of the most probable symbol. {_say_half_lead(result)}",
+        "b, Steps from the surface to the switch of the most probable symbol.",
+        _say_half_lead(result),
         "c, Regions by residency of the states on passages. Dashed: the surface.",
         "d, Share of the attempts to leave a core that end in another one. Regions are numbers.",
         f"e, Regions by residency of states near the surface (|q − ½| ≤ {settings['near']:g}), of states "
