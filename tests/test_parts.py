@@ -49,7 +49,9 @@ ENOUGH = {
         "n_splits": 1,
         "n_reclustered": 4,
     },
-    "metastable_regions": {"n_microstates": 4, "max_clusters": 3, "n_splits": 1},
+    "metastable_regions": {"n_microstates": 4, "max_clusters": 3, "n_splits": 1, "min_gap": 2.0},
+    "committor": {"n_trajectories": 40, "n_steps": 100, "n_labelled": 5, "n_rollouts": 4},
+    "region_chain": {"n_steps": 160, "n_groups": 2},
     "noise_sensitivity": {"max_states": 200},
     "switches": {"n_trajectories": 40, "n_steps": 100},
     "noise_kernel": {
