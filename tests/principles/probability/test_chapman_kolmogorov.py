@@ -136,17 +136,21 @@ def test_a_markov_chain_passes():
 
 
 def test_null_chains_are_as_many_and_as_long():
-    chain = draw_chain(THREE, 12, 200)
-    chain[:, :50] = OUTSIDE
-    chain[3] = OUTSIDE
-    draws = draw_null_deviations(chain, 1, 3, n_draws=50, rng=np.random.default_rng(0))
-    whole = draw_null_deviations(
-        np.tile(chain[:, 50:], (4, 1)), 1, 3, n_draws=50, rng=np.random.default_rng(0)
-    )
-    assert len(draws) == 50
-    assert np.median(draws) == pytest.approx(2 * np.median(whole), rel=0.35)  # a quarter of the data
-    strided = draw_null_deviations(chain, 10, 3, n_draws=50, rng=np.random.default_rng(0))
-    assert np.median(strided) > 1.5 * np.median(draws)
+    """Steps whose region is unknown do not count: the draws scatter as those of the known steps alone."""
+
+    def draw_middle(chain, lag=1):
+        rng = np.random.default_rng(0)
+        return np.median(draw_null_deviations(chain, lag, 3, n_draws=60, rng=rng))
+
+    chain = draw_chain(THREE, 13, 400)
+    known = chain.copy()
+    known[:, :300] = OUTSIDE
+    known[3] = OUTSIDE
+    alone = draw_middle(np.delete(chain, 3, axis=0)[:, 300:])
+    assert draw_middle(known) == pytest.approx(alone, rel=0.3)
+    assert draw_middle(chain) == pytest.approx(alone / 2, rel=0.3)
+    assert draw_middle(chain, 10) > 1.5 * draw_middle(chain)
+    assert len(draw_null_deviations(chain, 1, 3, n_draws=7, rng=np.random.default_rng(0))) == 7
 
 
 @pytest.mark.slow

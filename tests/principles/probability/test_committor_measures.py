@@ -107,6 +107,14 @@ def test_the_slope_of_a_committor_is_one_however_few_the_rollouts():
     assert (np.diff(predicted) > 0).all()
 
 
+def test_the_slope_is_a_ratio_of_covariances():
+    u, w, y = np.array([[0.1, 0.9, 0.7, 0.2], [0.3, 1.0, 0.8, 0.3], [0, 1, 0, 1]])
+    sums = sum_calibration(np.stack([u, w]), y > 0, np.array([0, 0, 1, 1]), 5, 2)
+    slope, bias = compute_calibration(sums["moments"].sum(0, keepdims=True))[0]
+    assert slope == pytest.approx(np.cov(y, (u + w) / 2)[0, 1] / np.cov(u, w)[0, 1])
+    assert bias == pytest.approx(y.mean() - (u + w).mean() / 2)
+
+
 def test_what_is_no_committor_has_another_slope_or_bias():
     halves, is_left, owner = draw_outcomes(50_000, 10, power=3.0)
     sums = sum_calibration(halves, is_left, owner, 5, 40)
