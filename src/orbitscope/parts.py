@@ -36,6 +36,7 @@ REGISTRY = {
     "low_rank": "circuit.weights.low_rank:PART",
     "interventions": "interventions.gain_response:PART",
     "metastable_regions": "principles.metastable_regions:PART",
+    "primitives": "principles.primitives.primitives:PART",
     "training_evolution": "dynamics.over_training.training_evolution:PART",
 }
 """Where each part is, as ``module:name``. Its figures are ``FIGURES`` of the plots module of this path."""
