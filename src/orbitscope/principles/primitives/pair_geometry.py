@@ -104,13 +104,13 @@ def measure_cosines(
 
 def measure_across(
     loops: Float[np.ndarray, "half *batch loop hidden"],
-) -> tuple[Float[np.ndarray, "half *batch hidden axis"], Float[np.ndarray, "2 *batch"]]:
+) -> tuple[Float[np.ndarray, "half *batch hidden axis"], Float[np.ndarray, "measure ..."]]:
     """Planes of both halves, and what loops of one half look like in the plane of the other.
 
     Returns
     -------
     planes : (half, ..., hidden, axis)
-    measures : (2, ...)
+    measures : (measure, ...)
         Roundness, whose sign is that of the other half, and share of the variance in the plane; means over
         halves.
     """
@@ -209,10 +209,14 @@ def draw_resamples(
     return np.concatenate([np.ones((1, n_trajectories)), drawn])
 
 
-def bound(values: Float[np.ndarray, "resample *shape"], confidence: float) -> Estimate:
-    """The first row, and percentiles of the others; a value may lie outside."""
+def bound(values: Float[np.ndarray, "resample ..."], confidence: float) -> Estimate:
+    """The first row with percentiles of the others, moved by as much as their mean is beside it.
+
+    A mean of resampled paths has the noise of paths twice: shares of variance and the like are lower by it.
+    """
     limits = np.quantile(values[1:], [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
-    return Estimate(values[0], *limits)
+    shift = values[0] - values[1:].mean(0)
+    return Estimate(values[0], *(limits + shift))
 
 
 def describe_paths(

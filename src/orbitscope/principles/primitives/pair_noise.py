@@ -193,11 +193,11 @@ def rank_neurons(
 ) -> Int[np.ndarray, "direction hidden"]:
     """Neurons by falling difference between passages and controls, in units of ``scales``.
 
-    Looked at is the last step before a region is left for good.
+    Looked at is the first step after a region is left for good.
     """
     (trajectory, time), n_directions = controls, int(code.max()) + 1
-    before = hidden[torch.from_numpy(passages.decide - 1), torch.from_numpy(passages.trajectory)]
-    still = hidden[torch.from_numpy(time - 1), torch.from_numpy(trajectory)]
+    before = hidden[torch.from_numpy(passages.decide), torch.from_numpy(passages.trajectory)]
+    still = hidden[torch.from_numpy(time), torch.from_numpy(trajectory)]
     difference = (before - still).double().cpu().numpy() / scales
     means = np.stack([np.abs(difference[code == d].mean(0)) for d in range(n_directions)])
     return np.argsort(-means, axis=1, kind="stable")

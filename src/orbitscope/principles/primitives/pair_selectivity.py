@@ -255,7 +255,7 @@ def measure_selectivity(
     rng: np.random.Generator,
     **resampling,
 ) -> Selectivity:
-    """Selectivity of the targets of each family beside its controls; runs as :func:`list_networks` has them."""
+    """Selectivity of the targets of each family beside its controls; runs as in :func:`list_networks`."""
     n_targets = [len(family.targets) for family in families]
     n_runs, n_pairs = sum(n_targets), counts.shape[3] // 2
     is_known = find_known(counts.sum(0), is_unbounded)
@@ -344,16 +344,17 @@ def judge_pairs(
     """Whether a network is composed, and which pairs are selective: 1, 0, or −1 where it is not known.
 
     A pair is selective if the lower limit is above 0 and the p-value below ``ALPHA``. "composed": every pair
-    is; "not composed": none is; "partly": some are. "one pair only": there is no other pair to spare.
-    "undefined" where a pair that is not known would decide.
+    is; "not composed": none is; "partly": some are. "one pair only": there is no other pair to spare. A pair
+    that is not known counts as one that is not selective: an intervention that ends the visits to a region
+    has taken a state away. "undefined" where no pair is known.
     """
     is_known = np.isfinite(selectivity.low) & np.isfinite(p_value)
     selective = (selectivity.low > 0) & (p_value < ALPHA)
     codes = np.where(is_known, selective, -1).astype(int)
     if len(codes) == 1:
         return "one pair only", codes
-    if (codes == 1).any() and (codes == 0).any():
-        return "partly", codes
-    if (codes == -1).any():
+    if not is_known.any():
         return "undefined", codes
-    return ("composed" if (codes == 1).all() else "not composed"), codes
+    if not (codes == 1).any():
+        return "not composed", codes
+    return ("composed" if (codes == 1).all() else "partly"), codes

@@ -26,7 +26,7 @@ DEFINITIONS = define(
     ),
     Definition(
         key="selectivity",
-        label="selectivity of {}",
+        label="{}: selectivity",
         meaning="Log change of the rates of a pair's own passages under its intervention, minus the mean "
         "change of the passages of other pairs. Of both ways the one that is less selective.",
         equation="SI_ab = |Δ log k_ab| − mean over other pairs |Δ log k|; min over a → b and b → a",
@@ -36,7 +36,7 @@ DEFINITIONS = define(
     ),
     Definition(
         key="way_selectivity",
-        label="selectivity of {}",
+        label="{}: selectivity",
         meaning="The same of one way of a pair: its own log change minus the mean change of the passages of "
         "other pairs.",
         equation="SI_ab = |Δ log k_ab| − mean over other pairs |Δ log k|",
@@ -46,7 +46,7 @@ DEFINITIONS = define(
     ),
     Definition(
         key="change",
-        label="log change of {}",
+        label="{}: log change of the rate",
         meaning="Log change of the rate of passages of one direction under the intervention of its pair, on "
         "common noise. The rate is per step since the first core was the last one.",
         equation="Δ log k = log((n′ + ½)/T′) − log((n + ½)/T)",
@@ -79,7 +79,7 @@ DEFINITIONS = define(
         meaning="Directions of the noise in which the mean noise before passages differs from chance, for "
         "all pairs together.",
         equation="n(singular values of √(n / n̄) u above the 95 % quantile of the largest under the null)",
-        reading="Regions − 1 suffice if regions lie in a simplex. One for each pair would be separate inputs.",
+        reading="Regions − 1 suffice where regions form a simplex. One for each pair: separate inputs.",
         test=f"{_TESTS}/test_pair_noise.py::test_deciding_directions_of_two_inputs_are_apart",
     ),
     Definition(

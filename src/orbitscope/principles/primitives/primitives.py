@@ -1,4 +1,4 @@
-"""Primitives: is a network of many states composed of one two-state mechanism for each pair of states?"""
+"""Primitives: whether a network of many states is composed of one two-state mechanism for each pair."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -66,7 +66,8 @@ from .primitive_definitions import DEFINITIONS
 _KEYS = ("removed", "doubled", "neurons")
 """Families in keys."""
 
-_NOUNS = ("without the noise of {}", "with the noise of {} doubled", "with gain 0 on the first neurons of {}")
+_OWN = ("without its noise", "with its noise doubled", "with gain 0 on its first neurons")
+"""Families in words, after the name of a pair or of a direction."""
 
 
 class PrimitiveSettings(Drive, Resampling):
@@ -80,9 +81,9 @@ class PrimitiveSettings(Drive, Resampling):
     n_around: int = Field(default=2, ge=0, description="steps before and after a passage that belong to it")
     n_lags: int = Field(default=15, ge=1, description="steps before a passage whose noise is looked at")
     n_null: int = Field(default=199, ge=19, description="draws of nulls from recorded paths")
-    n_surrogates: int = Field(default=4, ge=1, description="samples of the Gaussian HMM")
+    n_surrogates: int = Field(default=3, ge=1, description="samples of the Gaussian HMM")
     n_first: int = Field(default=12, ge=1, description="first neurons of a direction that are turned off")
-    n_controls: int = Field(default=24, ge=1, description="random interventions; below 20 p is never < .05")
+    n_controls: int = Field(default=20, ge=1, description="random interventions; with fewer p is never < .05")
     n_runs: int = Field(default=50, ge=2, description="trajectories under each intervention")
     run_steps: int = Field(default=300, ge=2, description="steps of each of these")
 
@@ -222,18 +223,15 @@ class PrimitiveResult(Result):
 
     def _list_selectivities(self) -> list[Quantity]:
         found = []
-        for f, key in enumerate(_KEYS):
+        for f, (key, words) in enumerate(zip(_KEYS, _OWN, strict=True)):
             for p, pair in enumerate(self.pair.tolist()):
                 null = (self.random_sets[f, p],) if np.isfinite(self.random_sets.quantile[f, p]) else ()
-                words = _NOUNS[f].format(f"{pair}: own passages")
+                estimate, name = self.pair_selectivity[f, p], f"{pair} {words}"
                 found.append(
-                    DEFINITIONS["selectivity"].measure(
-                        self.pair_selectivity[f, p], f"{key},{pair}", name=words, beside=null
-                    )
+                    DEFINITIONS["selectivity"].measure(estimate, f"{key},{pair}", name=name, beside=null)
                 )
             for run, d in self.list_own(f):
-                index, words = f"{key},{self.origin[d]}-{self.target[d]}", _NOUNS[f].format(self.run[run])
-                name = f"{self.name_direction(d)} {words}"
+                index, name = f"{key},{self.origin[d]}-{self.target[d]}", f"{self.name_direction(d)} {words}"
                 for kind, values in (("way_selectivity", self.selectivity), ("change", self.change)):
                     found.append(DEFINITIONS[kind].measure(values[run, d], index, name=name))
         return found
@@ -341,7 +339,7 @@ def compute_primitives(subject: Subject, settings: PrimitiveSettings) -> Primiti
     return PrimitiveResult(
         settings=subject.record(settings)
         | {"fewest_passages": FEWEST_PASSAGES, "least_expected": LEAST_EXPECTED},
-        status={"few": few, "notes": measured.notes},
+        status={"few": few, "notes": _list_notes(measured, families, len(pairs))},
         pair=np.array(names),
         origin=np.array([x for a, b in pairs for x in (a, b)]),
         target=np.array([x for a, b in pairs for x in (b, a)]),
@@ -429,6 +427,23 @@ def _gather(
 ) -> PairPaths:
     sizes = {"n_phases": settings.n_phases, "n_around": settings.n_around}
     return gather_paths(hidden, passages, pairs, scales, **sizes)
+
+
+def _list_notes(measured: Selectivity, families: list[Family], n_pairs: int) -> list[str]:
+    """What could not be measured."""
+    notes = list(measured.notes)
+    if n_pairs > 1 and not families[0].controls:
+        notes.append("noise: without weights of several inputs there are no random directions of equal drive")
+    first = 0
+    for family in families:
+        known = np.isfinite(measured.change.value[first : first + len(family.targets)])
+        first += len(family.targets)
+        if not known.all():
+            notes.append(
+                f"{family.name}: {(~known).sum()} of {known.size} rates are not known, their regions are "
+                "hardly visited"
+            )
+    return notes
 
 
 def _draw_surrogates(
