@@ -49,7 +49,17 @@ ENOUGH = {
         "n_splits": 1,
         "n_reclustered": 4,
     },
-    "metastable_regions": {"n_microstates": 4, "max_clusters": 3, "n_splits": 1},
+    "metastable_regions": {"n_microstates": 4, "max_clusters": 3, "n_splits": 1, "min_gap": 2.0},
+    "primitives": {
+        "n_trajectories": 40,
+        "n_steps": 300,
+        "n_lags": 4,
+        "n_first": 3,
+        "n_surrogates": 1,
+        "n_controls": 2,
+        "n_runs": 10,
+        "run_steps": 50,
+    },
     "noise_sensitivity": {"max_states": 200},
     "switches": {"n_trajectories": 40, "n_steps": 100},
     "noise_kernel": {

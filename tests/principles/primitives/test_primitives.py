@@ -4,38 +4,14 @@ import numpy as np
 import pytest
 import torch
 from primitive_networks import make_entangled_latches, make_followed_latches, start_anywhere
+from primitive_subjects import SIZES, find_regions
 from regional_networks import make_cloud, make_wavering_latches
-from test_metastable_regions import SIZES as REGION_SIZES
 
 from orbitscope.errors import UndefinedAnalysisError
 from orbitscope.network import intervene
-from orbitscope.principles.metastable_regions import PART as REGIONS
-from orbitscope.principles.metastable_regions import MetastableSettings
 from orbitscope.principles.primitives.primitives import PART, PrimitiveResult, PrimitiveSettings
 from orbitscope.quantity import Reference
 from orbitscope.results import load_result, save_result
-from orbitscope.subject import Subject
-
-SIZES = {
-    "n_trajectories": 60,
-    "n_steps": 400,
-    "burn_in": 20,
-    "n_lags": 4,
-    "n_first": 1,
-    "n_null": 19,
-    "n_surrogates": 1,
-    "n_runs": 30,
-    "run_steps": 200,
-    "n_resamples": 100,
-}
-
-
-def find_regions(network):
-    subject = Subject(network)
-    subject.found["metastable_regions"] = REGIONS.run(
-        subject, MetastableSettings(**REGION_SIZES | {"n_resamples": 20, "n_splits": 1})
-    )
-    return subject
 
 
 def run(network, **settings):
