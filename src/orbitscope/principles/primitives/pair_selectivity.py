@@ -69,17 +69,18 @@ def build_noise_families(
     rng: np.random.Generator,
 ) -> list[Family]:
     """Noise of each pair without it and doubled; controls carry as much drive as the pair with the most."""
-    source = "noise directions"
-    targets = [
-        Target(name, basis=row[:, None], source=source)
-        for name, row in zip(names, pair_direction, strict=True)
-    ]
+    bases = [row[:, None] for row in pair_direction]
+    targets = [_act_on(name, basis) for name, basis in zip(names, bases, strict=True)]
     controls: list[Target] = []
     if w_ih is not None and w_ih.shape[1] > 1:
-        largest = max((target.basis for target in targets), key=lambda b: measure_drive_share(w_ih, b))
+        largest = max(bases, key=lambda basis: measure_drive_share(w_ih, basis))
         drawn = [draw_equal_drive(w_ih, largest, rng=rng) for _ in range(n_controls)]
-        controls = [Target("control", basis=basis, source=source) for basis in drawn]
+        controls = [_act_on("control", basis) for basis in drawn]
     return [Family(FAMILIES[0], 0.0, targets, controls), Family(FAMILIES[1], 2.0, targets, controls)]
+
+
+def _act_on(name: str, basis: Float[np.ndarray, "input _"]) -> Target:
+    return Target(name, basis=basis, source="noise directions")
 
 
 def build_neuron_family(

@@ -40,7 +40,7 @@ def plot_primitive_planes(result: PrimitiveResult) -> Figure:
     n_columns = min(_N_COLUMNS, max(3, n_pairs))
     heights = [0.5 + 1.9 * math.ceil(n_pairs / n_columns), 2.5]
     figure = build_figure(WIDTH, sum(heights))
-    above, below = figure.subfigures(2, 1, height_ratios=heights)
+    above, below = np.ravel(figure.subfigures(2, 1, height_ratios=heights))
     first = _draw_planes(above, result, n_columns)
     panels = below.subplots(1, 3, width_ratios=[1, 1, 0.5])
     plot_overlaps(result, "network", ax=panels[0])
@@ -160,8 +160,8 @@ def _say_planes(result: PrimitiveResult) -> str:
     n_pairs = len(result.pair)
     n_round = int(((result.roundness.low > 0) & (result.exchanged.p_value < 0.05)).sum())
     if n_pairs == 1:
-        return f"The way back is {'another one than' if n_round else 'the same as'} the way there."
-    paths = f"In {n_round} of {n_pairs} pairs the way back is another one than the way there"
+        return f"The way back differs from the way there{'' if n_round else ' no more than by chance'}."
+    paths = f"In {n_round} of {n_pairs} pairs the way back differs from the way there"
     between = result.overlap.value[~np.eye(n_pairs, dtype=bool)]
     same = np.diag(result.overlap.value)
     low, high = (format_number(float(x), digits=2) for x in (between.min(), between.max()))

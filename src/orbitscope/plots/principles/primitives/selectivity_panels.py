@@ -44,14 +44,16 @@ def plot_primitives(result: PrimitiveResult) -> Figure:
     n_pairs = len(result.pair)
     has_others = n_pairs > 1
     figure = build_figure(WIDTH if has_others else _WIDTH_ALONE, 1.5 + 0.24 * 3 * n_pairs)
-    left, right = figure.subfigures(1, 2, width_ratios=[1.45, 1.0]) if has_others else (figure, None)
-    panels = left.subplots(2, 1, sharex=True, height_ratios=[n_pairs, 2 * n_pairs])
+    parts = [figure]
+    if has_others:
+        parts = list(np.ravel(figure.subfigures(1, 2, width_ratios=[1.45, 1.0])))
+    panels = parts[0].subplots(2, 1, sharex=True, height_ratios=[n_pairs, 2 * n_pairs])
     plot_changes(result, 0, ax=panels[0])
     plot_changes(result, 2, ax=panels[1])
     panels[1].set_xlabel("passages")
     _add_color_bar(panels)
-    if right is not None:
-        panels = [*panels, plot_selectivity(result, ax=right.subplots())]
+    if has_others:
+        panels = [*panels, plot_selectivity(result, ax=parts[1].subplots())]
     label_panels(list(panels))
     return figure
 
@@ -129,8 +131,9 @@ def _draw_pair(ax: Axes, result: PrimitiveResult, family: int, pair: int, place:
         ax.text(0.98, place, "not known", fontsize=SMALL, color=MUTED_COLOR, **right)
         return
     ax.hlines(place, estimate.low, estimate.high, color=NETWORK_COLOR, linewidth=1.4)
-    fill = {"color": NETWORK_COLOR, "markerfacecolor": NETWORK_COLOR if is_selective else "white"}
-    ax.plot(estimate.value, place, _MARKERS[family], markersize=4.5, zorder=4, **fill)
+    fill = NETWORK_COLOR if is_selective else "white"
+    (mark,) = ax.plot(estimate.value, place, _MARKERS[family], color=NETWORK_COLOR, markersize=4.5, zorder=4)
+    mark.set_markerfacecolor(fill)
 
 
 def _draw_random(ax: Axes, result: PrimitiveResult, family: int, place: float) -> None:
