@@ -40,7 +40,8 @@ def plot_primitive_planes(result: PrimitiveResult) -> Figure:
     n_columns = min(_N_COLUMNS, max(3, n_pairs))
     heights = [0.5 + 1.9 * math.ceil(n_pairs / n_columns), 2.5]
     figure = build_figure(WIDTH, sum(heights))
-    above, below = np.ravel(figure.subfigures(2, 1, height_ratios=heights))
+    grid = figure.add_gridspec(2, 1, height_ratios=heights)
+    above, below = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     first = _draw_planes(above, result, n_columns)
     panels = below.subplots(1, 3, width_ratios=[1, 1, 0.5])
     plot_overlaps(result, "network", ax=panels[0])

@@ -44,16 +44,17 @@ def plot_primitives(result: PrimitiveResult) -> Figure:
     n_pairs = len(result.pair)
     has_others = n_pairs > 1
     figure = build_figure(WIDTH if has_others else _WIDTH_ALONE, 1.5 + 0.24 * 3 * n_pairs)
-    parts = [figure]
+    left = right = figure
     if has_others:
-        parts = list(np.ravel(figure.subfigures(1, 2, width_ratios=[1.45, 1.0])))
-    panels = parts[0].subplots(2, 1, sharex=True, height_ratios=[n_pairs, 2 * n_pairs])
+        grid = figure.add_gridspec(1, 2, width_ratios=[1.45, 1.0])
+        left, right = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
+    panels = left.subplots(2, 1, sharex=True, height_ratios=[n_pairs, 2 * n_pairs])
     plot_changes(result, 0, ax=panels[0])
     plot_changes(result, 2, ax=panels[1])
     panels[1].set_xlabel("passages")
     _add_color_bar(panels)
     if has_others:
-        panels = [*panels, plot_selectivity(result, ax=parts[1].subplots())]
+        panels = [*panels, plot_selectivity(result, ax=right.subplots())]
     label_panels(list(panels))
     return figure
 
