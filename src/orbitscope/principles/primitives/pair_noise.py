@@ -15,7 +15,7 @@ from .pair_segments import Passages
 FREE_STEPS = 10
 """Steps that a control stays on after the moment that is compared, that one included."""
 
-Controls = tuple[Int[np.ndarray, " event"], Int[np.ndarray, " event"]]
+Controls = tuple[Int[np.ndarray, " _"], Int[np.ndarray, " _"]]
 """Trajectory and time of each control."""
 
 
