@@ -84,7 +84,7 @@ class PrimitiveSettings(Drive, Resampling):
     n_surrogates: int = Field(default=3, ge=1, description="samples of the Gaussian HMM")
     n_first: int = Field(default=12, ge=1, description="first neurons of a direction that are turned off")
     n_controls: int = Field(default=20, ge=1, description="random interventions; with fewer p is never < .05")
-    n_runs: int = Field(default=50, ge=2, description="trajectories under each intervention")
+    n_runs: int = Field(default=40, ge=2, description="trajectories under each intervention")
     run_steps: int = Field(default=300, ge=2, description="steps of each of these")
 
 

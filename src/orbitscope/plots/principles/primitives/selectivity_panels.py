@@ -88,7 +88,7 @@ def _shorten(name: str) -> str:
 def _print_cells(ax: Axes, changes: np.ndarray) -> None:
     for (row, column), value in np.ndenumerate(changes):
         is_dark = abs(value) > _DARK * _LARGEST_SHOWN
-        text = f"{value:.1f}".replace("-", "−") if np.isfinite(value) else "–"
+        text = f"{round(value, 1) + 0.0:.1f}".replace("-", "−") if np.isfinite(value) else "–"
         color = "white" if is_dark else "black"
         ax.text(column, row, text, ha="center", va="center", fontsize=SMALL, color=color)
 
