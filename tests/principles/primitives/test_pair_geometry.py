@@ -138,7 +138,9 @@ def test_overlaps_and_angles_agree_with_scipy():
 def test_angles_between_pairs_are_those_of_different_halves():
     """Noise alone: the halves of one pair have no plane in common, though each has one with itself."""
     found = make_paths([(np.zeros((N_POINTS, WIDTH)),) * 2], noise=1.0)
-    assert measure_geometry(found).overlap[0, 0, 0] < 0.7
+    geometry = measure_geometry(found)
+    assert geometry.overlap[0, 0, 0] < 0.7
+    assert geometry.plane_share[0, 0] < 0.3  # 2 of 12 axes; it would be .5 in their own plane
 
 
 def test_limits_are_moved_to_the_value():
