@@ -128,9 +128,10 @@ def test_kernels_are_differences_of_the_noise_that_led_there():
 
 def test_neurons_are_ranked_by_what_differs_when_a_region_is_left():
     hidden = torch.zeros(30, 2, 4, dtype=torch.float64)
-    hidden[10, 0] = torch.tensor([1.0, -6.0, 0.0, 99.0], dtype=torch.float64)
+    hidden[10, 0] = torch.tensor([9.0, -6.0, 0.0, 99.0], dtype=torch.float64)
+    hidden[12, 0] = torch.tensor([-9.0, -6.0, 0.0, 99.0], dtype=torch.float64)
     hidden[20, 1] = torch.tensor([0.0, 0.0, -5.0, 0.0], dtype=torch.float64)
-    arrays = ([0, 0], [9, 9], [10, 10], [14, 14], [0, 0], [1, 1], [5, 5])
+    arrays = ([0, 0], [9, 9], [10, 12], [14, 14], [0, 0], [1, 1], [5, 5])
     passages = Passages(*map(np.array, arrays))
     controls = (np.array([1, 1]), np.array([20, 20]))
     scales = np.array([1.0, 2.0, 1.0, np.inf])
