@@ -79,14 +79,14 @@ def test_a_circle_is_round_and_a_path_turned_round_is_not():
 
 
 def test_exchanged_ways_are_exact_under_the_null():
-    """p-values of retraced paths are uniform: their mean over fifty sets is a half."""
+    """p-values of retraced paths are uniform: their mean over 25 sets is a half."""
     p_values = []
-    for seed in range(50):
+    for seed in range(25):
         found = make_paths([make_retraced(make_plane(0, 1))], n_passages=40, seed=seed)
         observed = measure_geometry(found).roundness[0]
         p_values.append(draw_loop_null(found, observed, 39, np.random.default_rng(seed)).p_value[0])
-    assert abs(np.mean(p_values) - 0.5) < 5 * np.sqrt(1 / 12 / 50)
-    assert np.mean(np.array(p_values) <= 0.1) < 0.1 + 5 * np.sqrt(0.1 * 0.9 / 50)
+    assert abs(np.mean(p_values) - 0.5) < 5 * np.sqrt(1 / 12 / 25)
+    assert np.mean(np.array(p_values) <= 0.1) < 0.1 + 5 * np.sqrt(0.1 * 0.9 / 25)
 
 
 def test_planes_and_shares_of_planted_paths():

@@ -102,6 +102,14 @@ def test_a_latch_and_its_follower_go_round_and_gaussian_regions_do_not(composed)
     assert (np.abs(found.roundness_surrogate) < 0.15).all()
 
 
+def test_activity_is_in_standard_deviations_of_each_neuron(composed):
+    """Four neurons waver by .3 beside a latch and a follower of ±1: all six have the same say."""
+    _, found = composed
+    variance = np.square(found.path - found.path.mean((1, 2), keepdims=True)).mean((1, 2)).sum(-1)
+    assert ((found.state_share.value > 0.2) & (found.state_share.value < 2 / 6 + 0.1)).all()
+    assert ((variance > 0.5) & (variance < 2.2)).all()
+
+
 def test_noise_there_and_back_is_opposite_and_that_of_both_latches_apart(composed):
     subject, found = composed
     parallel, apart = find_same(find_flipped(subject, found))
