@@ -41,6 +41,7 @@ REGISTRY = {
     "hazard": "principles.probability.switch_hazards:PART",
     "committor": "principles.probability.committor:PART",
     "region_chain": "principles.probability.region_chain:PART",
+    "primitives": "principles.primitives.primitives:PART",
     "training_evolution": "dynamics.over_training.training_evolution:PART",
 }
 """Where each part is, as ``module:name``. Its figures are ``FIGURES`` of the plots module of this path."""

@@ -1,1 +1,1 @@
-"""Primitives: what switching between each pair of regions shares with that of other pairs."""
+"""Primitives: whether a network of many states is composed of one two-state mechanism for each pair."""

@@ -1,1 +1,1 @@
-"""Figures of primitives."""
+"""Figures of the primitives: what interventions on pairs do, and the planes of pairs."""
