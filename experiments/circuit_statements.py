@@ -11,6 +11,7 @@ STATEMENTS = tuple(
         *("C15", "C15b", "C16", "C17", "C15 one", "C15 sign", "C9", "C9 signature"),
         *("C10", "C10 side", "C11", "C11 signs", "C11 gate"),
         *("C12", "C12 first", "C12 noise", "C12 more", "C12 pairs", "C12 control"),
+        *("C13", "C14", "C14 neurons", "C18", "C19", "C20"),
     )
 )
 

@@ -53,8 +53,9 @@ FOLDERS = {
 PARTS = (
     *("switches", "commitment", "noise_kernel", "carriers"),
     *("connectivity", "populations", "low_rank", "interventions"),
+    *("metastable_regions", "dwell", "coherence", "hazard", "committor", "region_chain", "primitives"),
 )
-"""Parts of the circuit; those that are no part yet are left out."""
+"""Parts of the circuit, its causes and its principles; those that are no part yet are left out."""
 
 
 _MAIN_ALONE = ("connectivity", "populations", "low_rank")

@@ -63,6 +63,28 @@ def test_claims_hold_where_they_must(name):
         ("C8 pairs", {"training_evolution.date[loss_drop]": None}, "not measured"),
         ("C9", {"carriers.n_carriers[2-0]": number(0)}, "inconclusive"),
         ("C9", {f"carriers.n_carriers[{d}]": number(0) for d in ("0-2", "2-0")}, "fails"),
+        ("C13", {"dwell.cv_ratio": number(1.2, 1.1, 1.3)}, "fails"),
+        ("C13", {"dwell.cv_ratio": number(0.88, 0.8, 0.95)}, OPEN),
+        ("C14", {"primitives.verdict[removed]": number(None, word="partly")}, "fails"),
+        ("C14", {"primitives.verdict[removed]": number(None, word="one pair only")}, OPEN),
+        ("C14 neurons", {"primitives.verdict[neurons]": number(None, word="not composed")}, "fails"),
+        ("C18", {"hazard.gain_verdict[2-0]": number(None, word="fails")}, "fails"),
+        ("C18", {"hazard.gain_verdict[2-0]": number(None, word="undecided")}, OPEN),
+        ("C18", {"hazard.gain_verdict[0-2]": number(None, word="no test")}, "not measured"),
+        (
+            "C19",
+            {"region_chain.deviation[5]": number(0.1, beside=[null("Markov chains", 0.04, 0.01)])},
+            OPEN,
+        ),
+        (
+            "C19",
+            {
+                f"region_chain.deviation[{lag}]": number(0.1, beside=[null("Markov chains", 0.04, 0.01)])
+                for lag in (5, 20)
+            },
+            "fails",
+        ),
+        ("C20", {"committor.kick_excess": number(-0.2, -0.3, -0.1)}, "fails"),
         ("C15", {"noise_kernel.replay[leading]": number(0.5, 0.4, 0.6)}, "fails"),
         ("C15", {"noise_kernel.replay[leading]": number(0.65, 0.55, 0.75)}, "inconclusive"),
         ("C15", {"noise_kernel.replay[rest]": number(0.2, 0.15, 0.25)}, "fails"),

@@ -161,6 +161,20 @@ def says(find: Find, word: str, *, open_words: tuple[str, ...] = ("undefined", "
     return judge
 
 
+def all_say(find_all: FindAll, word: str, *, fails: str = "fails", silent: str = "no test") -> Condition:
+    """Holds if every answer that has a say is this word, fails if one is that for failure."""
+
+    def judge(found: Quantities) -> Finding:
+        heard = [quantity for quantity in find_all(found) if quantity.word != silent]
+        words = [quantity.word for quantity in heard]
+        if not words:
+            return Finding(MISSING)
+        verdict = FAILS if fails in words else HOLDS if set(words) == {word} else INCONCLUSIVE
+        return Finding(verdict, tuple(heard))
+
+    return judge
+
+
 def has_sign(find: Find, sign: int) -> Condition:
     """Holds if a number without an interval has this sign, fails if it has not."""
 
@@ -215,6 +229,18 @@ def some_beyond(find_all: FindAll, name: str, share: float) -> Condition:
     p-values are corrected for their number (Holm).
     """
     return _on_nulls(find_all, name, lambda p_values: adjust_holm(p_values) <= ALPHA, share)
+
+
+def unlike_null(find_all: FindAll, name: str) -> Condition:
+    """Holds if no number is beyond its null of this name, fails if all are (Holm): those of a good model."""
+    flipped = {HOLDS: FAILS, FAILS: HOLDS}
+    condition = some_beyond(find_all, name, 1.0)
+
+    def judge(found: Quantities) -> Finding:
+        finding = condition(found)
+        return Finding(flipped.get(finding.verdict, finding.verdict), finding.quantities)
+
+    return judge
 
 
 def on_limits(find: Find, compare: Compare) -> Condition:

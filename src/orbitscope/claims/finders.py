@@ -34,6 +34,13 @@ def each(*prefixes: str) -> FindAll:
     return list_all
 
 
+def each_said(prefix: str) -> FindAll:
+    """Quantities whose keys start so and whose answer is a word."""
+    return lambda found: [
+        quantity for key, quantity in found.items() if key.startswith(prefix) and quantity.word
+    ]
+
+
 def smallest(whose: FindAll) -> Find:
     """The quantity of the smallest value."""
     return lambda found: min(whose(found), key=read_value, default=None)

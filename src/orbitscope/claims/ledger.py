@@ -5,8 +5,16 @@ from .circuit_claims import CARRIER_CLAIMS, NOISE_CLAIMS
 from .claim import Claim, Verdict
 from .dynamics_claims import DYNAMICS_CLAIMS
 from .finders import Quantities
+from .principle_claims import PROBABILITY_CLAIMS, REGULARITY_CLAIMS
 
-CLAIMS: tuple[Claim, ...] = (*DYNAMICS_CLAIMS, *CARRIER_CLAIMS, *NOISE_CLAIMS)
+CLAIMS: tuple[Claim, ...] = (
+    *DYNAMICS_CLAIMS,
+    *CARRIER_CLAIMS,
+    *REGULARITY_CLAIMS,
+    *NOISE_CLAIMS,
+    *PROBABILITY_CLAIMS,
+)
+"""In the order of their numbers."""
 
 
 def judge_claims(quantities: Quantities) -> list[Verdict]:
