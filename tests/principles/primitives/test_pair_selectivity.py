@@ -165,6 +165,21 @@ def test_a_control_that_diverges_counts_as_selective():
     assert np.isnan(lost.null.p_value).all()
 
 
+def test_each_family_stands_beside_its_own_controls():
+    """Runs: intact, two targets of each of two families, controls of the first, those of the second."""
+    base = np.full(4, 0.02)
+    rates = np.tile(base, (1 + 4 + 3 + 3, 1))
+    rates[-3:, :2] /= 10
+    counts, none = make_counts(rates), np.zeros(11, dtype=bool)
+    families = [make_family(2, 3), make_family(2, 3)]
+    rng = np.random.default_rng(0)
+    found = measure_selectivity(families, counts, none, n_controls=3, rng=rng, **OPTIONS)
+    assert (np.abs(found.control_selectivity[0]) < 0.5).all()
+    assert (found.control_selectivity[1, :, :2] > 1.5).all()
+    assert (found.null.draws[:, 1] > 1.5).all()
+    assert (found.null.draws[:, 0] < 0.5).all()
+
+
 def judge(low, p_value):
     low = np.array(low, dtype=float)
     return judge_pairs(Estimate(low + 1, low, low + 2), np.array(p_value))

@@ -169,6 +169,8 @@ def test_a_result_is_kept_and_speaks(composed, tmp_path):
     assert selective.beside[0].p_value == pytest.approx(1 / 21)
     way = f"{found.origin[0]}-{found.target[0]}"
     assert float(quantities[f"primitives.change[removed,{way}]"].estimate) == found.change.value[0, 0]
+    assert found.list_own(2) == [(8 + d, d) for d in range(8)]  # after four pairs twice
+    assert found.list_own(1) == [(4 + d // 2, d) for d in range(8)]
     overlap = quantities[f"primitives.overlap[{pair},{other}]"]
     names = [item.name for item in overlap.beside if isinstance(item, Reference)]
     assert names == ["halves of one pair", "random planes", "Gaussian HMM"]
