@@ -17,7 +17,7 @@ from circuit_measures import COMPARED, GAP, Compared
 from circuit_pairs import Difference, Pair, compare, find_pairs
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from row_cells import read_quantities, show_number
+from row_cells import parse_rows, read_quantities, show_number
 
 from orbitscope.claims.conditions import read_limits
 from orbitscope.claims.finders import read_value
@@ -34,7 +34,7 @@ GROUP_WIDTH = 2.4
 
 def main() -> None:
     """Draw the figure, if there are pairs."""
-    rows, trained = table.read_rows(circuit_table.ROWS), table.read_rows(paired_losses.ROWS)
+    rows, trained = parse_rows(table.read_rows(circuit_table.ROWS)), table.read_rows(paired_losses.ROWS)
     pairs = [pair for pair in find_pairs(rows, trained) if not pair.dropped]
     if pairs:
         with replace_file(circuit_page.FIGURE) as temporary:

@@ -10,7 +10,16 @@ from circuit_measures import COMPARED, LINES, Compared, Measure, show
 from circuit_pairs import Difference, Pair, compare, correlate, find_pairs, read_measure, select
 from circuit_statements import STATEMENTS, is_judged, judge
 from paired_losses import OBJECTIVES
-from row_cells import Row, make_entry, read_quantities, render_head, render_line, show_interval, show_number
+from row_cells import (
+    Row,
+    make_entry,
+    parse_rows,
+    read_quantities,
+    render_head,
+    render_line,
+    show_interval,
+    show_number,
+)
 
 from orbitscope.claims.claim import Claim
 from orbitscope.claims.conditions import MISSING
@@ -70,6 +79,7 @@ def render(rows: list[Row], trained: list[Row]) -> str:
     """
     if not rows:
         return "No rows yet.\n"
+    rows = parse_rows(rows)
     pairs = find_pairs(rows, trained)
     parts = {
         "Answers": circuit_answers.render(rows, pairs),

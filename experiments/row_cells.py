@@ -1,8 +1,6 @@
 """Quantities of an analysis: what a row of a table holds of them, and the cells that show them."""
 
-import json
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,15 +25,18 @@ def list_plain(quantities: Iterable[Quantity]) -> dict[str, Entry]:
 
 def read_quantities(row: Row) -> dict[str, Quantity]:
     """Quantities of a row by key, with the verdict on its emulation and what its evaluation says."""
-    return _parse(json.dumps(row["quantities"]), json.dumps(row.get("emulation")))
+    return row["found"] if "found" in row else _parse(row)
 
 
-@lru_cache(maxsize=256)
-def _parse(quantities: str, emulation: str) -> dict[str, Quantity]:
-    """From text, which can be remembered."""
-    entries = json.loads(quantities)
+def parse_rows(rows: Iterable[Row]) -> list[Row]:
+    """Rows whose quantities are read once and kept with them, under ``found``."""
+    return [row | {"found": _parse(row)} for row in rows]
+
+
+def _parse(row: Row) -> dict[str, Quantity]:
+    entries = dict(row["quantities"])
     for name, section in (("verdict", "emulation"), ("cross_entropy_gap", "evaluation")):
-        if found := (json.loads(emulation) or {}).get(name):
+        if found := (row.get("emulation") or {}).get(name):
             entries[f"{section}.{name}"] = found
     return {key: _read_quantity(key, entry) for key, entry in entries.items()}
 

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ import xarray as xr
 from orbitscope.errors import DamagedFileError, InputError, RunFolderError
 from orbitscope.results import Result, axes, estimates, list_array_fields, load_result, nulls, save_result
 from orbitscope.statistics import Estimate, Null
+from orbitscope.system.sealed_files import append_checksum
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,6 +58,21 @@ def test_a_result_reads_back_equal_with_its_types(tmp_path):
     assert loaded.counts.dtype == np.uint8
     assert np.signbit(loaded.matrix[1, 0])
     assert loaded.settings["nested"]["margins"] == [0.02, 1e-300]
+
+
+def test_arrays_without_entries_are_named_by_an_attribute(tmp_path):
+    """Those of earlier versions are variables with an axis of length 0, and are read all the same."""
+    result = build_example()
+    save_result(result, tmp_path / "new.nc")
+    with xr.open_dataset(tmp_path / "new.nc", engine="h5netcdf") as dataset:
+        dataset.load()
+    assert json.loads(dataset.attrs["empty"]) == {"empty": ["f", 0], "no_names": ["U", 0]}
+    assert "empty" not in dataset.variables
+    old = dataset.assign(empty=("nothing", np.empty(0)), no_names=("nothing", np.empty(0, dtype=object)))
+    old.attrs.pop("empty")
+    old.to_netcdf(tmp_path / "old.nc", engine="h5netcdf", encoding={"no_names": {"dtype": str}})
+    append_checksum(tmp_path / "old.nc")
+    assert load_result(tmp_path / "old.nc", Example) == result
 
 
 def test_an_estimate_is_stored_as_three_arrays_and_read_back_as_one(tmp_path):

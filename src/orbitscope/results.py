@@ -1,7 +1,9 @@
 """Results: frozen arrays with named axes, the settings that made them, and the one codec that stores them.
 
 A result is written as netCDF 4 (by xarray and h5netcdf), which MATLAB, R and Julia read too.
-A checksum of all bytes follows its content.
+A checksum of all bytes follows its content. Arrays without entries are no variables of the file: its
+attribute ``empty`` names them with their shapes. An axis of length 0 would be unlimited, and h5netcdf looks
+through all variables for the length of such an axis each time it is asked for.
 """
 
 import json
@@ -210,8 +212,9 @@ def save_result(result: Result, path: Path) -> None:
         "format_version": FORMAT_VERSION,
         "settings": json.dumps(result.settings, sort_keys=True),
         "status": json.dumps(result.status, sort_keys=True),
+        "empty": json.dumps({name: [a.dtype.kind, *a.shape] for name, a in arrays.items() if a.size == 0}),
     }
-    variables = {name: _label(type(result), name, array) for name, array in arrays.items()}
+    variables = {name: _label(type(result), name, array) for name, array in arrays.items() if array.size}
     dataset = xr.Dataset(variables, attrs=attributes)
     with replace_file(path) as temporary:
         dataset.to_netcdf(temporary, engine="h5netcdf")
@@ -244,7 +247,8 @@ def load_result(path: Path, cls: type[R]) -> R:
         raise RunFolderError(
             f"`{path}` must hold a result `{cls.__name__}`, got `{kind}`. Pass the right file."
         )
-    missing = [name for name in list_array_fields(cls) if name not in dataset.variables]
+    present = {*dataset.variables, *_list_empty(dataset)}
+    missing = [name for name in list_array_fields(cls) if name not in present]
     if missing or int(dataset.attrs.get("format_version", 0)) != FORMAT_VERSION:
         what = f"it lacks {', '.join(missing)}" if missing else "its format version is another"
         raise _damaged(path, what, cls.remedy)
@@ -252,13 +256,25 @@ def load_result(path: Path, cls: type[R]) -> R:
 
 
 def _build(path: Path, cls: type[R], dataset: xr.Dataset) -> R:
-    arrays = {name: _restore(dataset.variables[name].to_numpy()) for name in list_array_fields(cls)}
+    arrays = _list_empty(dataset)
+    stored = (name for name in list_array_fields(cls) if name not in arrays)
+    arrays |= {name: _restore(dataset.variables[name].to_numpy()) for name in stored}
     texts = [str(dataset.attrs.get(key, "")) for key in ("settings", "status")]
     try:
         values = {name: _join(name, metadata, arrays) for name, metadata in _list_declared(cls).items()}
         return cls(settings=json.loads(texts[0]), status=json.loads(texts[1]), **values)
     except (InputError, TypeError) as error:
         raise _damaged(path, str(error)) from None
+
+
+def _list_empty(dataset: xr.Dataset) -> dict[str, np.ndarray]:
+    """Arrays without entries, which an attribute names; files of earlier versions have them as variables."""
+    named = json.loads(str(dataset.attrs.get("empty", "{}")))
+    return {name: np.empty(shape, dtype=_DTYPES[kind]) for name, (kind, *shape) in named.items()}
+
+
+_DTYPES = {"b": bool, "i": int, "u": np.uint8, "f": float, "U": np.str_}
+"""Of arrays without entries, by their kind."""
 
 
 def _join(name: str, metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
