@@ -51,7 +51,7 @@ ENOUGH = {
     },
     "metastable_regions": {"n_microstates": 4, "max_clusters": 3, "n_splits": 1, "min_gap": 2.0},
     "committor": {"n_trajectories": 40, "n_steps": 100, "n_labelled": 5, "n_rollouts": 4},
-    "region_chain": {"n_steps": 160, "n_groups": 2},
+    "region_chain": {"n_steps": 80, "n_groups": 2},
     "primitives": {
         "n_trajectories": 40,
         "n_steps": 300,

@@ -59,7 +59,10 @@ def run(network, *, n_together=2, drive=(), seed=0, lead=None, **settings):
     return carriers.PART.run(subject, CarrierSettings(**SMALL | {"n_together": n_together} | settings))
 
 
-@pytest.mark.parametrize(("n_up", "n_down"), [(1, 1), (2, 1), (3, 3)])
+@pytest.mark.parametrize(
+    ("n_up", "n_down"),
+    [pytest.param(1, 1, marks=pytest.mark.slow), pytest.param(2, 1, marks=pytest.mark.slow), (3, 3)],
+)
 def test_members_of_planted_groups_are_found(n_up, n_down):
     """Of three triggers two flip the latch: each alone does nothing, and is found all the same."""
     network, up, down = make_triggered_latch(n_up, n_down)
@@ -78,6 +81,7 @@ def test_members_of_planted_groups_are_found(n_up, n_down):
         assert share[2] == pytest.approx(0.97, abs=0.08)
 
 
+@pytest.mark.slow
 def test_neurons_that_are_only_read_out_are_no_carriers():
     """Followers differ as much as triggers and are read out, too; only triggers have an effect."""
     network, up, down = make_triggered_latch(2, 2, n_followers=6, n_distractors=6)
@@ -105,6 +109,7 @@ def test_a_switch_may_have_few_carriers_where_all_together_have_many():
     assert float(found.effective_share.value) > 0.6  # of those that differ, each as often as it is effective
 
 
+@pytest.mark.slow
 def test_the_balance_of_matched_sets_is_theirs():
     """Followers are perfect matches; where there are none, what is left hardly differs."""
     network, _, _ = make_triggered_latch(2, 2, n_followers=6, n_distractors=3)
@@ -140,6 +145,7 @@ def test_half_of_a_majority_is_half_of_it():
             assert found.n_half.value[i] == pytest.approx(n_half, abs=1)
 
 
+@pytest.mark.slow
 def test_a_slowed_copy_is_patched_twice_as_far_ahead_and_has_the_same_number():
     fast, slow = (run(make_majority(5, delay=delay)[0], n_together=2, n_shuffles=0) for delay in (2, 4))
     assert (int(fast.lead), int(slow.lead)) == (2, 4)
@@ -356,6 +362,7 @@ def test_no_group_where_the_first_neurons_carry_no_more_than_matched_ones():
     assert not found.is_carrier.any()
 
 
+@pytest.mark.slow
 def test_same_seed_same_result_and_it_comes_back_from_its_file(tmp_path):
     network, _, _ = make_triggered_latch(1, 1)
     first, again = (run(network, n_shuffles=0, n_contexts=20) for _ in range(2))

@@ -141,6 +141,7 @@ def test_shares_are_of_what_all_do_beyond_nothing():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_neurons", [2, 60])
 def test_all_limits_hold_at_once(n_neurons):
     """In 95 % of the draws; limits of single neurons would fail in nearly all of them."""

@@ -76,6 +76,7 @@ def test_the_outcome_is_that_of_the_path_without_noise():
     assert 0 < found.mean() < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise_std", [0.0, 1.0])
 def test_effects_in_context_are_those_of_all_sets(noise_std):
     """All 2⁴ contexts of each neuron, one after the other, under the same noise for every set.

@@ -139,6 +139,7 @@ def test_analyse_shows_main_quantities_and_all_when_asked_for(trained, sizes, ca
     }
 
 
+@pytest.mark.slow
 def test_analyse_json_and_what_is_kept(trained, sizes, one_drawing, capsys):
     assert run_command(["analyse", str(trained), "--only", "regions", *sizes, "--json"]) == 0
     capsys.readouterr()

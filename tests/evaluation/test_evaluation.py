@@ -562,6 +562,7 @@ def test_cross_fitted_distance_does_not_exceed_the_true_one(tilt):
 # ---- the whole
 
 
+@pytest.mark.slow
 def test_a_result_is_reproducible_saved_and_has_quantities(tmp_path):
     network = build_network(3, hidden_size=20, input_size=10, generator=torch.Generator().manual_seed(0))
     seen: list[tuple[float, str]] = []

@@ -87,6 +87,7 @@ def test_hazard_is_a_step_at_the_gain_that_silences_the_relay():
     np.testing.assert_allclose(found.hazard.value[0, :, d], found.gain > 0.5, atol=0.02)
 
 
+@pytest.mark.slow
 def test_a_relay_stands_out_from_matched_sets():
     small = {"n_trajectories": 20, "n_steps": 100, "burn_in": 50}
     found = run(make_relayed_latch(), [BOTH, Target("other", (5, 6))], n_matched=19, **small)
@@ -97,6 +98,7 @@ def test_a_relay_stands_out_from_matched_sets():
     assert np.isnan(most.matched.p_value[0])
 
 
+@pytest.mark.slow
 def test_subsets_that_hold_a_relay_trap():
     """Twenty of the first twenty are all of them: with both relays among them, or with neither."""
     for first, share in ((range(1, 21), 1.0), (range(5, 25), 0.0)):

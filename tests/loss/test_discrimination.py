@@ -136,6 +136,7 @@ def test_choice_is_saved_with_its_figure(choice, tmp_path):
     assert f"Dotted: the ε = {format_number(choice.chosen)} at which" in caption
 
 
+@pytest.mark.slow
 def test_command_prints_what_it_chose(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         "orbitscope.loss.discrimination.choose_epsilon", partial(choose_epsilon, epsilons=(4.0, 9.0))

@@ -186,6 +186,7 @@ def test_identical_batches_have_no_divergence(epsilon, mode):
     torch.testing.assert_close(gradient, torch.zeros_like(gradient), rtol=0, atol=1e-8)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, database=None)
 @given(
     n=st.integers(1, 12),

@@ -121,6 +121,7 @@ def test_regions_do_not_depend_on_the_size_of_the_noise():
     assert (once.core == twice.core).mean() > 0.99
 
 
+@pytest.mark.slow
 def test_a_result_is_kept_with_its_rules(tmp_path):
     subject, found = run(make_four(1))
     save_result(found, tmp_path / "regions.nc")

@@ -39,6 +39,7 @@ def look(network, intact):
     return analyse(network, load_process("linear-3"), only=PARTS, settings=settings, streams_of=intact)
 
 
+@pytest.mark.slow
 def test_gains_are_other_weights_to_every_part(network):
     """On the noise of the intact network, every number is that of a network whose weights are scaled."""
     plain = copy.deepcopy(network)
@@ -65,6 +66,7 @@ def test_held_neurons_and_filtered_noise_pass_through_every_part(network):
     assert np.isfinite(float(found.quantities["exponents.largest"].estimate))
 
 
+@pytest.mark.slow
 def test_an_intervened_network_is_evaluated(network):
     sizes = {"n_symbols_total": 2000, "n_sequences": 100, "n_matched": 20, "n_resamples": 100}
     sizes |= {"n_entropy": 500, "n_refitted": 20, "n_trajectories": 50, "burn_in": 10}

@@ -25,6 +25,7 @@ def here(workplace, monkeypatch):
     return workplace
 
 
+@pytest.mark.slow
 def test_a_what_if_on_neurons_needs_no_other_part_than_switches(here, capsys):
     command = ["intervene", "zoo:linear-2", "--on", "neurons:28,62", "--gain", "0,1,2", "--quick"]
     assert run_command(command) == 0

@@ -117,6 +117,7 @@ def test_the_same_selection_on_a_random_matrix_has_the_published_pattern(n_group
         assert expected == pytest.approx(0.70, abs=0.006)
 
 
+@pytest.mark.slow
 def test_the_null_knows_what_the_rule_selects_for():
     """150 random matrices: p ≤ .05 in one of twenty, however much the rule selects for the pattern."""
     rng, rule = np.random.default_rng(2), make_rule(24, 3)
@@ -295,6 +296,7 @@ def test_a_cell_without_recurrent_weights_has_no_such_part():
         run(subject)
 
 
+@pytest.mark.slow
 def test_a_result_comes_back_from_its_file_and_again(planted, tmp_path):
     save_result(planted, tmp_path / "found.nc")
     assert load_result(tmp_path / "found.nc", PopulationResult) == planted

@@ -267,6 +267,7 @@ def test_the_spread_of_a_reversible_process_is_that_of_its_covariances(c, d, n_s
     assert found == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_trajectories", "n_steps", "scale"), [(30, 100, 0.8), (200, 3, 1.1)])
 def test_the_reversible_null_is_a_network_with_a_symmetric_lagged_covariance(n_trajectories, n_steps, scale):
     """Brute force: the linear network with A_s = sym(AΣ)Σ⁻¹ and the noise that keeps Σ."""

@@ -259,6 +259,7 @@ def test_a_checkpoint_that_explodes_is_left_out_and_named():
     assert np.isfinite(result.date.value[:2]).all()
 
 
+@pytest.mark.slow
 def test_checkpoints_and_controls_are_the_same_side_by_side():
     found = []
     for n_threads in (1, 2):
@@ -316,6 +317,7 @@ def test_too_few_checkpoints_explosions_and_bad_numbers_are_named():
             run(**options)
 
 
+@pytest.mark.slow
 def test_same_seed_same_result_and_it_comes_back_from_its_file(result, tmp_path):
     assert run() == result
     assert run(seed=1) != result

@@ -351,6 +351,7 @@ def test_twins_of_one_direction_have_a_panel_for_each_patch(result):
     assert "to the outcome 4 steps later" in caption
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["result", "without_group", "without_preactivation"])
 def test_sentences_are_short_and_figures_can_be_rendered(name, request):
     found = request.getfixturevalue(name)

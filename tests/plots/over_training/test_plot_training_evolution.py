@@ -103,6 +103,7 @@ def test_orbits_stand_on_one_square_scale_in_the_colours_of_their_symbols(result
         assert (result.orbit[row] < (right, top)).all()
 
 
+@pytest.mark.slow
 def test_the_caption_has_the_dates_their_lag_and_what_is_missing(result):
     caption = describe_training_evolution(result)
     assert "6 checkpoints" in caption

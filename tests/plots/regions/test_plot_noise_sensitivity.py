@@ -139,6 +139,7 @@ def test_the_caption_begins_with_slow_against_transition(result, limits, seen):
     assert describe_noise_sensitivity(replace(result, contrast=contrast)).startswith(f"**{seen}")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_a_network_with_one_region_is_drawn():
     found = compute(readout=0.0)

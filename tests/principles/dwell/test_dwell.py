@@ -156,6 +156,7 @@ def test_quantities_are_those_of_the_result(telegraph):
     assert not found["dwell.state_cv[0]"].is_main
 
 
+@pytest.mark.slow
 def test_a_result_comes_back_from_its_file(telegraph, tmp_path):
     save_result(telegraph, tmp_path / "dwell.nc")
     assert load_result(tmp_path / "dwell.nc", DwellResult) == telegraph

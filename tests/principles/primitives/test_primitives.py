@@ -156,6 +156,7 @@ def test_durations_are_those_of_the_passages(composed):
     assert (found.duration_surrogate > 1).all()
 
 
+@pytest.mark.slow
 def test_a_result_is_kept_and_speaks(composed, tmp_path):
     _, found = composed
     save_result(found, tmp_path / "primitives.nc")

@@ -221,6 +221,7 @@ def test_the_half_lead_stands_beside_if_it_was_found():
     assert find(SimpleNamespace(half_lead=Estimate([np.nan])))["switch_lead[all]"].beside == ()
 
 
+@pytest.mark.slow
 def test_quantities_are_those_of_the_result(tmp_path):
     found = run(make_conveyor(), [0], [7], n_rollouts=10)
     quantities = {quantity.key: quantity for quantity in found.list_quantities()}

@@ -145,6 +145,7 @@ def test_fewer_regions_than_states_are_merged():
     assert any("cannot be told from its symbols" in note for note in found.status["notes"])
 
 
+@pytest.mark.slow
 def test_what_cannot_be_inferred_is_noted(tmp_path):
     closed = HMM([0.5, 0.5], np.eye(2), np.eye(2))
     flips = np.array([[0.1, 0.9], [0.9, 0.1]])

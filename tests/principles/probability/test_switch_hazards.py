@@ -393,6 +393,7 @@ def test_few_switches_leave_the_hazard_by_age():
     assert [quantity.key for quantity in found.list_quantities()] == ["age_ratio[all]"]
 
 
+@pytest.mark.slow
 def test_results_come_back_and_a_single_trajectory_has_none(single, latch, tmp_path):
     save_result(single, tmp_path / "hazard.nc")
     assert load_result(tmp_path / "hazard.nc", HazardResult) == single
