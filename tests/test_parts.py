@@ -49,9 +49,9 @@ ENOUGH = {
         "n_splits": 1,
         "n_reclustered": 4,
     },
-    "metastable_regions": {"n_microstates": 4, "max_clusters": 3, "n_splits": 1, "min_gap": 2.0},
+    "metastable_regions": {"n_microstates": 4, "max_clusters": 3, "n_splits": 1, "min_gap": 1.01},
     "committor": {"n_trajectories": 40, "n_steps": 100, "n_labelled": 5, "n_rollouts": 4},
-    "region_chain": {"n_steps": 80, "n_groups": 2},
+    "region_chain": {"n_steps": 160, "n_groups": 2},
     "primitives": {
         "n_trajectories": 40,
         "n_steps": 300,
@@ -88,7 +88,10 @@ ENOUGH = {
 }
 """Sizes below which a part has nothing to say."""
 
-UNDEFINED = {("slow_clusters", "tanh"): "slow states", ("primitives", "tanh"): "≥ 2 regions"}
+UNDEFINED = {
+    ("slow_clusters", "tanh"): "slow states",
+    **{(name, "tanh"): "≥ 2 regions" for name in ("committor", "region_chain", "primitives")},
+}
 """Parts that such a small network has not."""
 
 

@@ -86,7 +86,7 @@ def read_beside(plain: Mapping[str, Any]) -> Beside:
     return Reference(plain["name"], read_estimate(plain), plain["unit"])
 
 
-def _read_number(value: float | str | None) -> float:
+def _read_number(value: float | int | str | None) -> float:
     return float("nan") if value is None else float(value)
 
 
