@@ -70,6 +70,20 @@ OVERSHOOT_KICK = at("interventions.overshoot[kick,2]")
 SUBSETS_FIRST = at("interventions.trapping_subsets[first_20,one_way]")
 SUBSETS_ALL = at("interventions.trapping_subsets[all_that_vary,one_way]")
 
+SAMPLE = "process sample"
+MEAN_DWELL, CV_RATIO = at("dwell.mean"), at("dwell.cv_ratio")
+LATE_OVER_EARLY = at("dwell.late_over_early")
+N_REGIONS = at("metastable_regions.n_regions")
+AUC_NOISE = smallest(each("hazard.auc["))
+SURFACE, SWITCH_LEAD = at("committor.lead[all]"), at("committor.switch_lead[all]")
+COMMIT = smallest(each("committor.commit["))
+KICK_AT_SURFACE = at("committor.at_surface[kick]")
+DEVIATION, MARKOV = at("region_chain.deviation[20]"), "Markov chains"
+KL_OF_REGIONS = at("region_chain.kl_rate[regions_at_the_longest_lag]")
+KL_OF_SYMBOLS = at("region_chain.kl_rate[symbols]")
+OPPOSITE = largest(each("primitives.opposite["))
+SELECTIVITY = smallest(each("primitives.selectivity[removed,"))
+
 VERDICT = at("emulation.verdict")
 GAP = size(at("evaluation.cross_entropy_gap"))
 EQUAL = "equal drive"
@@ -182,6 +196,36 @@ LINES = (
         "critical pairs at kick states without kick neurons", PAIRS_AT_KICK[0], "intact", PAIRS_AT_KICK[1]
     ),
     Measure("subsets of the first 20 that trap one way", SUBSETS_FIRST, "of all", SUBSETS_ALL),
+    Measure("metastable regions", N_REGIONS, "states", beside(N_REGIONS, "states of the HMM")),
+    Measure("mean decoded dwell (steps)", MEAN_DWELL, SAMPLE, beside(MEAN_DWELL, SAMPLE)),
+    Measure("CV of dwells over that of the process", CV_RATIO),
+    Measure("hazard late over early", LATE_OVER_EARLY, SAMPLE, beside(LATE_OVER_EARLY, SAMPLE)),
+    Measure("argmax dwells, deciding noise scaled", at("coherence.shape[deciding,argmax]")),
+    Measure("argmax dwells, noise of populations scaled", at("coherence.shape[population,argmax]")),
+    Measure("AUC of filtered noise, smallest", AUC_NOISE, EQUAL, beside(AUC_NOISE, EQUAL)),
+    Measure("threshold in sd of filtered noise, largest", largest(each("hazard.threshold["))),
+    Measure("committor ½ before the new core (steps)", SURFACE),
+    Measure("committor ½ before the switch", SWITCH_LEAD, "half-lead", beside(SWITCH_LEAD, "half-lead")),
+    Measure("attempts that succeed, fewest", COMMIT),
+    Measure(
+        "kick at committor ½", KICK_AT_SURFACE, "outside cores", beside(KICK_AT_SURFACE, "outside cores")
+    ),
+    Measure("Chapman-Kolmogorov, 20 steps", DEVIATION, MARKOV, null_beside(DEVIATION, MARKOV)),
+    Measure(
+        "KL rate of the HMM from regions",
+        KL_OF_REGIONS,
+        "floor",
+        beside(KL_OF_REGIONS, "states of the process"),
+    ),
+    Measure(
+        "KL rate of the HMM from symbols",
+        KL_OF_SYMBOLS,
+        "floor",
+        beside(KL_OF_SYMBOLS, "symbols of the process"),
+    ),
+    Measure("composed of primitives, by noise", at("primitives.verdict[removed]")),
+    Measure("selectivity of a pair's noise, smallest", SELECTIVITY),
+    Measure("noise there and back, cosine, largest", OPPOSITE),
 )
 """What the tables of the zoo show, in this order."""
 
@@ -217,5 +261,12 @@ COMPARED = (
     Compared("rate without kick neurons", RATE_KICK),
     Compared("fall of a hazard without the first", FALL_FIRST),
     Compared("subsets of the first 20 that trap", SUBSETS_FIRST),
+    Compared("CV of dwells over that of the process", CV_RATIO),
+    Compared("hazard late over early", LATE_OVER_EARLY),
+    Compared("AUC of filtered noise, smallest", AUC_NOISE),
+    Compared("committor ½ before the new core (steps)", SURFACE, ratio(SURFACE, RISE)),
+    Compared("attempts that succeed, fewest", COMMIT),
+    Compared("kick at committor ½", KICK_AT_SURFACE),
+    Compared("KL rate of the HMM from regions", KL_OF_REGIONS),
 )
 """What pairs are compared in, and seeds summed up."""

@@ -58,7 +58,10 @@ PARTS = (
 """Parts of the circuit, its causes and its principles; those that are no part yet are left out."""
 
 
-_MAIN_ALONE = ("connectivity", "populations", "low_rank")
+_MAIN_ALONE = (
+    *("connectivity", "populations", "low_rank"),
+    *("dwell", "coherence", "hazard", "committor", "region_chain", "primitives"),
+)
 """Parts of which a row holds main quantities, and raw weights."""
 
 

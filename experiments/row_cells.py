@@ -58,7 +58,7 @@ def find(row: Row, key: str) -> Entry:
 
 def find_beside(row: Row, key: str, name: str) -> Entry:
     """What stands beside a quantity under this name; empty if nothing does."""
-    return next((item for item in find(row, key).get("beside", ()) if item["name"] == name), {})
+    return next((item for item in find(row, key).get("beside", ()) if item.get("name") == name), {})
 
 
 def show_number(value: Any, *, scale: float = 1.0) -> str:
