@@ -8,6 +8,7 @@ import pytest
 from orbitscope.errors import InputError
 from orbitscope.quantity import Definition, Margin, Quantity, Reference
 from orbitscope.statistics import Estimate, Null
+from orbitscope.system.plain_json import make_plain
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,24 @@ def test_a_quantity_shows_and_stores_the_same_number():
         "p_value": 0.01,
     }
     assert plain["beside"][1]["value"] == 0.0
+
+
+def test_a_quantity_comes_back_from_its_json_form():
+    """Nulls without their draws; None is undefined, "inf" infinite."""
+    margin = Margin(0.05, 0.5, Estimate(0.6, 0.58, 0.62), "outside")
+    beside = (
+        Null("untrained networks", 0.02, 0.01),
+        Reference("process", Estimate(0.1, 0.0, 0.2), "1/step"),
+        margin,
+    )
+    number = Quantity("a.b[c]", "a number", Estimate(np.inf, 0.1, np.inf), "1/step", beside, is_main=False)
+    word = Quantity("a.word", "an answer", word="decays")
+    for quantity in (number, word):
+        plain = json.loads(json.dumps(make_plain(quantity.to_plain())))
+        again = Quantity.from_plain(plain)
+        assert make_plain(again.to_plain()) == plain
+        assert str(again) == str(quantity)
+    assert Quantity.from_plain(number.to_plain()).margin == margin
 
 
 def test_a_share_is_stored_as_it_is_and_shown_in_percent():

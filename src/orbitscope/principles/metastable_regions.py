@@ -13,12 +13,12 @@ from torch import Tensor
 from ..dynamics.driving.driven_states import DrivenPath, drive
 from ..dynamics.driving.homogeneity import scales_with_noise
 from ..dynamics.driving.points import scale_to_one
-from ..dynamics.orbit.orbit_plane import find_symbol_direction, fit_orbit_plane
+from ..dynamics.orbit.orbit_plane import place_states
 from ..dynamics.regions.cluster_symbols import align_clusters, divide_by_last, sum_probabilities
 from ..dynamics.regions.slow_clusters import STATES_PER_MICROSTATE
 from ..dynamics.regions.state_clustering import ClusterModel, ClusterRule, compare_halves, fit_clusters
 from ..errors import UndefinedAnalysisError
-from ..network import NoiseRNN, spawn_rng
+from ..network import spawn_rng
 from ..part import Part
 from ..part_settings import Drive, Resampling, Steps, Trajectories
 from ..quantity import Quantity, Reference, known_value
@@ -191,7 +191,7 @@ def compute_metastable_regions(subject: Subject, settings: MetastableSettings) -
         region=np.arange(model.n_clusters),
         share=resample(sums[..., -1], _divide_by_total).as_estimate(),
         symbol=probs.argmax(1).reshape(states.shape[:2]).astype(np.int16),
-        position=_place(network, states),
+        position=place_states(network, states).cpu().numpy(),
         **_list_spectrum(model),
         mean_probs=mean_probs.as_estimate(),
         **aligned,
@@ -239,15 +239,6 @@ def _list_spectrum(model: ClusterModel) -> dict[str, Any]:
         "n_candidates": np.arange(2, 2 + len(model.gaps)),
         "gap": model.gaps,
     }
-
-
-def _place(
-    network: NoiseRNN, states: Float[Tensor, "trajectory time state"]
-) -> Float[np.ndarray, "trajectory time component"]:
-    """Coordinates in the orbit plane, in standard deviations of the first."""
-    hidden = network.show_hidden(states)
-    plane = fit_orbit_plane(hidden, find_symbol_direction(network))
-    return (plane.project(hidden) / float(np.sqrt(plane.variances[0]))).cpu().numpy()
 
 
 def _describe_rules(

@@ -108,6 +108,14 @@ def find_symbol_direction(network: NoiseRNN) -> Float[np.ndarray, " hidden"]:
     return rows[-1] - rows[0]
 
 
+def place_states(
+    network: NoiseRNN, states: Float[Tensor, "*batch state"]
+) -> Float[Tensor, "*batch component"]:
+    """Coordinates of states in their own orbit plane, in standard deviations of the first axis."""
+    plane = fit_orbit_plane(network.show_hidden(states), find_symbol_direction(network))
+    return plane.project(states) / float(np.sqrt(plane.variances[0]))
+
+
 def fit_orbit_plane(
     activity: Float[Tensor, "*batch hidden"],
     symbol_direction: Float[np.ndarray, " hidden"],

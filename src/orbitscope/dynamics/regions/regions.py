@@ -7,10 +7,9 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float, Int, Integer, Shaped
 from pydantic import Field
-from torch import Tensor
 
 from ...errors import UndefinedAnalysisError
-from ...network import NoiseRNN, spawn_rng
+from ...network import spawn_rng
 from ...part import Part
 from ...part_settings import Drive, Resampling, Rollouts, SpectralStride, Steps, Trajectories
 from ...quantity import Quantity, Reference, known_value
@@ -18,7 +17,7 @@ from ...results import Result, axes, estimates
 from ...statistics import BootstrapResult, Estimate, bootstrap_statistic, divide_sums
 from ...subject import Subject
 from ..driving.driven_states import DrivenPath, drive
-from ..orbit.orbit_plane import find_symbol_direction, fit_orbit_plane
+from ..orbit.orbit_plane import place_states
 from .region_definitions import DEFINITIONS
 from .region_labels import REGIONS, SLOW_ABOVE, TRANSITION_BELOW, classify_regions, find_uncertain
 from .region_measures import MEASURES, measure_spectra, measure_states
@@ -200,7 +199,7 @@ def compute_regions(subject: Subject, settings: RegionSettings) -> RegionResult:
         residency=values["residency"],
         symbol=values["symbol"],
         logit_sign_changes=values["logit_sign_changes"],
-        position=_place(network, path.states[:-1]),
+        position=place_states(network, path.states[:-1]).transpose(0, 1).cpu().numpy(),
         n_unstable=local["unstable"].astype(np.int16),
         spectral_time=spectral_time,
     )
@@ -227,13 +226,6 @@ def replay_regions(subject: Subject) -> DrivenPath:
             "anew on this machine (`--redo`)."
         )
     return path
-
-
-def _place(network: NoiseRNN, states: Tensor) -> Float[np.ndarray, "trajectory time component"]:
-    """Coordinates in the orbit plane, in standard deviations of the first."""
-    plane = fit_orbit_plane(network.show_hidden(states), find_symbol_direction(network))
-    size = float(np.sqrt(plane.variances[0]))
-    return plane.project(states).transpose(0, 1).cpu().numpy() / size
 
 
 def _name_axes() -> dict[str, np.ndarray]:
