@@ -10,6 +10,7 @@ from scipy.stats import norm
 from orbitscope.dynamics.driving.driven_states import NoStationaryRegimeError
 from orbitscope.errors import UndefinedAnalysisError
 from orbitscope.hmm import HMM, load_preset
+from orbitscope.interventions.targets import Target
 from orbitscope.network import build_network, intervene
 from orbitscope.principles.dwell import coherence
 from orbitscope.principles.dwell.coherence import KINDS, PART, CoherenceResult, CoherenceSettings
@@ -153,10 +154,10 @@ def test_parts_of_the_noise_are_those_of_other_results():
     deciding = np.linalg.qr(np.random.default_rng(1).standard_normal((5, 2)))[0].T
     parts, notes = list_noise_parts(name_kernel(deciding, rank=0) | name_populations([3], [1, 3]))
     assert [part.name for part in parts] == ["all", "deciding", "rest", "population"]
-    assert parts[3].neurons == (1, 3)
-    both = np.concatenate([parts[1].basis, parts[2].basis], axis=1)
+    assert parts[3].target.neurons == (1, 3)
+    both = np.concatenate([parts[1].target.basis, parts[2].target.basis], axis=1)
     np.testing.assert_allclose(both.T @ both, np.eye(5), atol=1e-12)
-    np.testing.assert_array_equal(parts[1].basis, deciding.T)
+    np.testing.assert_array_equal(parts[1].target.basis, deciding.T)
     assert notes == ["deciding directions: none can be told from chance, so the leading ones are scaled"]
 
 
@@ -177,16 +178,18 @@ def test_a_part_is_scaled_by_an_intervention():
     noise = torch.from_numpy(np.random.default_rng(2).standard_normal((4, 8)))
     state = torch.rand(4, 8, generator=torch.Generator().manual_seed(0)).double()
     basis = np.linalg.qr(np.random.default_rng(3).standard_normal((8, 2)))[0]
-    scaled, factor = NoisePart("deciding", basis=basis).scale(network, 2.0)
+    scaled, factor = NoisePart("deciding", Target("deciding", basis=basis)).scale(network, 2.0)
     along = torch.from_numpy(basis @ basis.T)
     torch.testing.assert_close(scaled.step(state, noise), network.step(state, noise + noise @ along))
     assert factor == 1.0
-    scaled, factor = NoisePart("population", neurons=(2,)).scale(network, 0.5)
+    scaled, factor = NoisePart("population", Target("population", (2,), source="noise of neurons")).scale(
+        network, 0.5
+    )
     torch.testing.assert_close(
         scaled.step(state, noise), intervene(network, input_gain={2: 0.5}).step(state, noise)
     )
     assert NoisePart("all").scale(network, 0.5) == (network, 0.5)
-    assert NoisePart("deciding", basis=basis).scale(network, 1.0) == (network, 1.0)
+    assert NoisePart("deciding", Target("deciding", basis=basis)).scale(network, 1.0) == (network, 1.0)
 
 
 def test_quantities_are_those_of_the_result(ring):

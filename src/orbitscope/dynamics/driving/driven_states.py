@@ -83,10 +83,10 @@ def run_driven(
     start = network.initial_state(n_trajectories)
     if burn_in > 0:
         for chunk in iterate_rollout(network, burn_in, start=start, chunk_steps=_CHECK_STEPS, **run):
-            _require_bounded(chunk.states[-1], chunk.first_step + len(chunk.states))
+            require_bounded(chunk.states[-1], chunk.first_step + len(chunk.states))
         start = chunk.states[-1].clone()
     kept = next(iterate_rollout(network, n_steps, start=start, chunk_steps=n_steps, **run))
-    _require_bounded(kept.states[-1], burn_in + n_steps)
+    require_bounded(kept.states[-1], burn_in + n_steps)
     if noise_std > 0 and not bool(kept.states[-1].any()):
         raise NoStationaryRegimeError(
             f"the network must be active under noise, but all {n_trajectories} trajectories are silent after "
@@ -117,7 +117,14 @@ def draw_driven_states(
     return run_driven(subject.network, settings.n_states, 1, burn_in=settings.burn_in, **noise).states[0]
 
 
-def _require_bounded(state: Tensor, step: int) -> None:
+def require_bounded(state: Float[Tensor, "trajectory state"], step: int) -> None:
+    """Check that activity is below ``LARGEST_STATE`` after so many steps.
+
+    Raises
+    ------
+    NoStationaryRegimeError
+        If it is not, or NaN.
+    """
     largest = float(state.abs().max())
     if not largest <= LARGEST_STATE:
         raise NoStationaryRegimeError(

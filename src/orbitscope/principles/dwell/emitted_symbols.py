@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Integer
 
-from ...dynamics.driving.driven_states import LARGEST_STATE, NoStationaryRegimeError, run_driven
+from ...dynamics.driving.driven_states import require_bounded, run_driven
 from ...network import NoiseRNN, fork_generator, iterate_rollout, sample_gumbel
 
 
@@ -70,7 +70,7 @@ def emit_symbols(
     symbol_generator = fork_generator(generator)
     shown = np.empty((2, n_trajectories, n_steps), dtype=np.int16)
     for chunk in iterate_rollout(network, n_steps, start=start, **noise):
-        _require_bounded(chunk.states[-1])
+        require_bounded(chunk.states[-1], burn_in + 1 + chunk.first_step + len(chunk.states))
         logits = network.compute_logits(chunk.states)
         steps = slice(chunk.first_step, chunk.first_step + len(logits))
 
@@ -81,12 +81,3 @@ def emit_symbols(
         for i, values in enumerate((logits + draws.to(logits), logits)):
             shown[i, :, steps] = values.argmax(-1).T.cpu().numpy()
     return EmittedSymbols(*shown)
-
-
-def _require_bounded(state: torch.Tensor) -> None:
-    largest = float(state.abs().max())
-    if not largest <= LARGEST_STATE:  # not NaN either
-        raise NoStationaryRegimeError(
-            f"activity must stay below {LARGEST_STATE:.0e}, but reached {largest:.3g}: the network has no "
-            "stationary regime. Lower the noise, or look at its training window."
-        )

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
-from ...network import NoiseRNN, intervene
+from ...interventions.targets import Target
+from ...network import NoiseRNN
 
 NOISE_PARTS = ("all", "deciding", "rest", "population")
 """In the order of a result."""
@@ -20,30 +22,21 @@ class NoisePart:
     ----------
     name : str
         One of ``NOISE_PARTS``.
-    basis : (input, direction), optional
-        Orthonormal directions of the noise.
-    neurons : tuple of int
-        Neurons whose noise it is.
+    target : Target, optional
+        Directions of the noise, or neurons whose noise it is; None for all noise.
     """
 
     name: str
-    basis: np.ndarray | None = None
-    neurons: tuple[int, ...] = ()
+    target: Target | None = None
 
     @property
     def size(self) -> int:
         """Directions or neurons; 0 for all noise."""
-        return len(self.neurons) if self.basis is None else self.basis.shape[1]
+        return 0 if self.target is None else self.target.size
 
     def scale(self, network: NoiseRNN, dose: float) -> tuple[NoiseRNN, float]:
         """A network in which this part of the noise is scaled, and the factor of all noise."""
-        if dose == 1.0:
-            return network, 1.0
-        if self.basis is not None:
-            return intervene(network, project_noise=self.basis, noise_gain=dose), 1.0
-        if self.neurons:
-            return intervene(network, input_gain=dict.fromkeys(self.neurons, dose)), 1.0
-        return network, dose
+        return (network, dose) if self.target is None else (self.target.scale(network, dose), 1.0)
 
 
 def list_noise_parts(found: Mapping[str, Any]) -> tuple[list[NoisePart], list[str]]:
@@ -62,10 +55,10 @@ def list_noise_parts(found: Mapping[str, Any]) -> tuple[list[NoisePart], list[st
         deciding = kernel.deciding.T
         if int(kernel.rank) == 0:
             notes.append("deciding directions: none can be told from chance, so the leading ones are scaled")
-        parts.append(NoisePart("deciding", basis=deciding))
+        parts.append(_take_directions("deciding", deciding))
         rest = np.linalg.qr(deciding, mode="complete")[0][:, deciding.shape[1] :]
         if rest.shape[1]:
-            parts.append(NoisePart("rest", basis=rest))
+            parts.append(_take_directions("rest", rest))
         else:
             notes.append("rest: every direction of the noise is a deciding one")
     if populations is None:
@@ -74,7 +67,12 @@ def list_noise_parts(found: Mapping[str, Any]) -> tuple[list[NoisePart], list[st
         groups = populations.list_populations().values()
         members = sorted({neuron for members in groups for neuron in members})
         if members:
-            parts.append(NoisePart("population", neurons=tuple(members)))
+            target = Target("population", tuple(members), source="noise of neurons")
+            parts.append(NoisePart("population", target))
         else:
             notes.append("population: no neuron is in one")
     return parts, notes
+
+
+def _take_directions(name: str, basis: Float[np.ndarray, "input direction"]) -> NoisePart:
+    return NoisePart(name, Target(name, basis=basis, source="noise directions"))
