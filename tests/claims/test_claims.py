@@ -117,6 +117,28 @@ def test_claims_hold_where_they_must(name):
             "inconclusive",
         ),
         ("C16", {"commitment.half_lead[all]": number(4.0, 3.0, 5.0)}, "not measured"),
+        (
+            "C16",
+            {
+                "commitment.half_lead[all]": number(
+                    4.0, 3.0, 5.0, beside=[name_beside("process", 2.8, 2.0, 3.6)]
+                )
+            },
+            OPEN,
+        ),
+        (
+            "C9 signature",
+            {
+                f"carriers.signature[{d}]": number(0.2, beside=[null("random sets", 0.1, 0.04)])
+                for d in ("0-2", "2-0")
+            },
+            "fails",
+        ),
+        (
+            "C11 signs",
+            {"populations.pattern[both,mutual]": number(0.0, beside=[null("relabelled weights", 0.1, None)])},
+            OPEN,
+        ),
         ("C17", {"carriers.effective_share": number(0.4, 0.3, 0.5)}, "fails"),
         ("C17", {"carriers.effective_share": number(0.14, 0.12, 0.2)}, "inconclusive"),
         ("C17", {"carriers.advantage": number(0.02, -0.01, 0.05)}, "inconclusive"),

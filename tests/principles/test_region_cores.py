@@ -58,6 +58,17 @@ def test_rules_find_the_best_border_between_blobs():
     assert (told == nearest).mean() > 0.99
 
 
+def test_it_does_not_matter_where_activity_begins():
+    hidden, label = sample_blobs()
+    shift = torch.tensor([30.0, -7.0, 2.0, 0.0, 5.0], dtype=torch.float64)
+    here = fit_cores(hidden, label, core_share=0.5, is_direction=False)
+    there = fit_cores(hidden + shift, label, core_share=0.5, is_direction=False)
+    np.testing.assert_allclose(
+        there.measure_margins(hidden + shift), here.measure_margins(hidden), rtol=1e-4, atol=1e-4
+    )
+    np.testing.assert_array_equal(there.find_regions(hidden + shift), here.find_regions(hidden))
+
+
 @pytest.mark.parametrize("share", [0.3, 0.5, 1.0])
 def test_a_core_holds_its_share_of_each_region(share):
     hidden, label = sample_blobs()

@@ -1,7 +1,8 @@
 """Runs under several interventions on the same noise, and what is kept of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -70,6 +71,61 @@ def run_on_common_noise(
     noise_std : float
     generator
     """
+    found = follow_on_common_noise(
+        networks,
+        lambda network, start: _Followed(network, plane, start, n_steps),
+        n_trajectories=n_trajectories,
+        n_steps=n_steps,
+        burn_in=burn_in,
+        noise_std=noise_std,
+        generator=generator,
+    )
+    return CommonNoiseRuns(
+        torch.stack([torch.cat(each.symbols).T for each in found]).cpu().numpy(),
+        torch.stack([each.radius / each.n_looked_at for each in found]).numpy(),
+        torch.stack([torch.stack([*each.looks, each.state], dim=1) for each in found]),
+    )
+
+
+class Follower(Protocol):
+    """One network on its way."""
+
+    def advance(self, noise: Float[Tensor, "time trajectory input"]) -> None:
+        """Follow the network through a chunk of noise, and keep what is asked for."""
+        ...
+
+
+F = TypeVar("F", bound=Follower)
+
+
+@torch.no_grad()
+def follow_on_common_noise(
+    networks: Sequence[NoiseRNN],
+    build: Callable[[NoiseRNN, Tensor], F],
+    *,
+    n_trajectories: int,
+    n_steps: int,
+    burn_in: int,
+    noise_std: float,
+    generator: torch.Generator,
+) -> list[F]:
+    """Drive networks with the same noise, each from where the first one has come to.
+
+    Parameters
+    ----------
+    networks : sequence of NoiseRNN
+        The intact network, then interventions on it. One that comes twice runs once.
+    build : callable
+        From a network and its states, (trajectory, state), to what follows it.
+    n_trajectories, n_steps, burn_in : int
+    noise_std : float
+    generator
+
+    Returns
+    -------
+    list
+        What has followed each network.
+    """
     intact, size = networks[0], networks[0].input_size
     start = intact.initial_state(n_trajectories)
 
@@ -79,16 +135,11 @@ def run_on_common_noise(
 
     for first in range(0, burn_in, _CHUNK_STEPS):
         start = intact.unroll(start, draw(first, burn_in))[-1].clone()
-    followed = {id(network): _Followed(network, plane, start, n_steps) for network in networks}
+    followed = {id(network): build(network, start) for network in networks}
     for first in range(0, n_steps, _CHUNK_STEPS):
         noise = draw(first, n_steps)
         map_parallel(lambda each, noise=noise: each.advance(noise), list(followed.values()))
-    found = [followed[id(network)] for network in networks]
-    return CommonNoiseRuns(
-        torch.stack([torch.cat(each.symbols).T for each in found]).cpu().numpy(),
-        torch.stack([each.radius / each.n_looked_at for each in found]).numpy(),
-        torch.stack([torch.stack([*each.looks, each.state], dim=1) for each in found]),
-    )
+    return [followed[id(network)] for network in networks]
 
 
 class _Followed:

@@ -12,12 +12,12 @@ from ...circuit.influence import draw_matched_sets
 from ...circuit.noise_subspaces import draw_equal_drive, measure_drive_share
 from ...circuit.symbol_runs import find_switches
 from ...dynamics.driving.driven_states import LARGEST_STATE
+from ...interventions.common_noise_runs import follow_on_common_noise
 from ...interventions.targets import Target
-from ...network import NoiseRNN, draw_noise_
+from ...network import NoiseRNN
 from ...statistics import Estimate, Null, bootstrap_statistic, compute_permutation_p_value
 from ...statistics.null import LEVEL
 from ...statistics.verdicts import ALPHA
-from ...system.threads import map_parallel
 from ..region_cores import OUTSIDE, RegionCores, find_last_core
 
 FAMILIES = ("noise removed", "noise doubled", "first neurons")
@@ -25,9 +25,6 @@ FAMILIES = ("noise removed", "noise doubled", "first neurons")
 
 LEAST_EXPECTED = 5.0
 """Passages at the intact rate that must fit into the steps of a run: else it hardly visits the region."""
-
-_CHUNK_STEPS = 25
-"""Steps whose noise is drawn at once."""
 
 _N_NEAREST = 8
 """Neurons among which the match of each neuron is drawn."""
@@ -129,19 +126,15 @@ def run_passages(
         Passages, and steps since which the core before was the last one.
     is_unbounded : (run,)
     """
-    intact, size = networks[0], networks[0].input_size
-    start = intact.initial_state(n_trajectories)
-
-    def draw(n_done: int, n_all: int) -> Tensor:
-        steps = min(_CHUNK_STEPS, n_all - n_done)
-        return draw_noise_(start.new_empty(steps, n_trajectories, size), noise_std, generator)
-
-    for first in range(0, burn_in, _CHUNK_STEPS):
-        start = intact.unroll(start, draw(first, burn_in))[-1].clone()
-    followed = [_Followed(network, cores, start) for network in networks]
-    for first in range(0, n_steps, _CHUNK_STEPS):
-        noise = draw(first, n_steps)
-        map_parallel(lambda each, noise=noise: each.advance(noise), followed)
+    followed = follow_on_common_noise(
+        networks,
+        lambda network, start: _Followed(network, cores, start),
+        n_trajectories=n_trajectories,
+        n_steps=n_steps,
+        burn_in=burn_in,
+        noise_std=noise_std,
+        generator=generator,
+    )
     counts = [count_passages(each.list_cores(), pairs) for each in followed]
     return np.stack(counts, axis=1), np.array([each.is_unbounded for each in followed])
 
