@@ -12,6 +12,7 @@ from orbitscope.principles.metastable_regions import (
     MetastableRegionResult,
     MetastableSettings,
     drive_regions,
+    judge_rules,
 )
 from orbitscope.principles.region_cores import OUTSIDE
 from orbitscope.results import load_result, save_result
@@ -81,6 +82,17 @@ def test_rules_are_judged_on_trajectories_that_they_were_not_fitted_to():
     path = drive_regions(subject, MetastableSettings(**SIZES))
     told = found.cores.find_regions(path.states.transpose(0, 1)).numpy()
     np.testing.assert_array_equal(told, found.label)
+
+
+def test_rules_for_labels_at_random_tell_nothing():
+    """Of many neurons some fit any labels; on trajectories that were not fitted they are at chance."""
+    rng = np.random.default_rng(0)
+    label = rng.integers(2, size=(100, 10))
+    hidden = torch.from_numpy(rng.standard_normal((1000, 150)))
+    settings = MetastableSettings(core_share=0.5, n_resamples=50)
+    found = judge_rules(hidden, label, 2, settings, "activity", rng=rng)
+    assert float(found["accuracy"]) == pytest.approx(0.5, abs=5 * 0.5 / np.sqrt(500))
+    np.testing.assert_allclose(found["purity"].value, 0.5, atol=5 * 0.5 / np.sqrt(100))
 
 
 def test_halves_agree_on_blobs_and_not_on_a_cloud():

@@ -197,9 +197,7 @@ def compute_metastable_regions(subject: Subject, settings: MetastableSettings) -
         **aligned,
         split_rand=split_rand,
         split_n_regions=split_n_regions,
-        **_describe_rules(
-            hidden, label.reshape(states.shape[:2]), model.n_clusters, settings, metric, rng=rng
-        ),
+        **judge_rules(hidden, label.reshape(states.shape[:2]), model.n_clusters, settings, metric, rng=rng),
     )
 
 
@@ -241,7 +239,7 @@ def _list_spectrum(model: ClusterModel) -> dict[str, Any]:
     }
 
 
-def _describe_rules(
+def judge_rules(
     hidden: Float[Tensor, "point hidden"],
     label: Integer[np.ndarray, "trajectory time"],
     n_regions: int,
