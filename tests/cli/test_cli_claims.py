@@ -65,6 +65,13 @@ def test_a_folder_of_runs_has_a_table_with_counts(judged, capsys):
     assert [run["network"] for run in document["runs"]] == ["looked_at", "plain"]
 
 
+def test_a_damaged_result_counts_as_not_measured(judged, capsys):
+    (judged[0] / "results" / "noise_free_growth.nc").write_bytes(b"cut")
+    assert run_command(["claims", str(judged[0]), "--json"]) == 0
+    claims = {claim["claim"]: claim["verdict"] for claim in read_json(capsys)["runs"][0]["claims"]}
+    assert (claims["C2"], claims["C2 decay"]) == ("identity", "not measured")
+
+
 def test_rules_are_listed_without_a_run(capsys):
     assert run_command(["claims", "--rules"]) == 0
     assert "half-lead: lower limit ≥ 2 steps" in capsys.readouterr().out

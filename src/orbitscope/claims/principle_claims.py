@@ -5,6 +5,7 @@ from .conditions import above, all_say, below, says, unlike_null
 from .finders import at, each, each_said
 
 _OWN = "own construction"
+_FOUR_SEEN = "after linear-2 and -3, fully-connected-3 and cyclic-4 of the zoo were known"
 _THREE_SEEN = "after zoo:linear-2, zoo:linear-2-faithful and zoo:linear-3 were known"
 
 REGULARITY_CLAIMS = (
@@ -21,12 +22,14 @@ REGULARITY_CLAIMS = (
         "removing the deciding noise of a pair is selective for its passages in every pair: lower limit > 0, "
         "p < .05 beside the largest of all pairs under random subspaces; one pair alone is inconclusive",
         (says(at("primitives.verdict[removed]"), "composed", open_words=("one pair only", "undefined")),),
+        set_on=_FOUR_SEEN,
     ),
     Claim(
         "C14 neurons",
         "the neurons of a pair are selective for its passages",
         "the same for the first neurons of each passage, beside matched sets",
         (says(at("primitives.verdict[neurons]"), "composed", open_words=("one pair only", "undefined")),),
+        set_on=_FOUR_SEEN,
     ),
 )
 """C13 and C14."""
