@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -87,6 +87,7 @@ def run_on_common_noise(
     )
 
 
+@runtime_checkable
 class Follower(Protocol):
     """One network on its way."""
 
