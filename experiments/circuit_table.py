@@ -51,12 +51,16 @@ FOLDERS = {
 """Sets of networks beside the zoo, and where they are."""
 
 PARTS = (
+    *("noise_free_growth", "fixed_points", "rotation", "orbit_size", "readout_alignment"),
+    *("regions", "circulation", "noise_sensitivity", "slow_clusters"),
     *("switches", "commitment", "noise_kernel", "carriers"),
     *("connectivity", "populations", "low_rank", "interventions"),
     *("metastable_regions", "dwell", "coherence", "hazard", "committor", "region_chain", "primitives"),
 )
-"""Parts of the circuit, its causes and its principles; those that are no part yet are left out."""
+"""Parts of dynamics that the ledger of claims reads, of the circuit, its causes and its principles."""
 
+EVALUATED = ("cross_entropy_gap", "sinkhorn_loss_excess")
+"""Measures of an evaluation that a row holds beside those with a margin."""
 
 _MAIN_ALONE = (
     *("connectivity", "populations", "low_rank"),
@@ -129,7 +133,7 @@ def fill_row(network: Network, threads: int, *, redo: bool, quick: bool) -> None
 
 def list_missing(parts: dict[str, Any], *, quick: bool) -> list[str]:
     """Parts that a row lacks, or has with other settings."""
-    wanted = select_parts(name for name in PARTS if name in REGISTRY)
+    wanted = select_partsPARTS
     settings = resolve_settings(wanted, {}, quick=quick)
     plain = {part.name: _make_json(settings[part.name].model_dump()) for part in wanted}
     return [name for name in plain if parts.get(name, {}).get("settings") != plain[name]]
@@ -209,14 +213,14 @@ def describe_network(network: Network) -> Row:
 
 
 def describe_emulation(folder: RunFolder) -> dict[str, Entry] | None:
-    """Verdict and cross-entropy gap of the packed evaluation; None without one."""
+    """Verdict of the packed evaluation, and the measures that the ledger of claims reads; None without one."""
     try:
         result = load_result(folder.results / "evaluation.nc", EvaluationResult)
     except RunFolderError:
         return None
     verdict = conclude_emulation(result, loss=folder.read_settings().loss).verdict
-    gap = result.find_quantity("cross_entropy_gap").estimate
-    return {"verdict": {"word": verdict}, "cross_entropy_gap": make_plain(gap.to_plain())}
+    measures = list_plain(q for q in result.list_quantities_from("zero") if q.margin or q.key in EVALUATED)
+    return {"verdict": {"word": verdict}} | measures
 
 
 def add_row(row: Row) -> None:

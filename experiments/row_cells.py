@@ -35,9 +35,8 @@ def parse_rows(rows: Iterable[Row]) -> list[Row]:
 
 def _parse(row: Row) -> dict[str, Quantity]:
     entries = dict(row["quantities"])
-    for name, section in (("verdict", "emulation"), ("cross_entropy_gap", "evaluation")):
-        if found := (row.get("emulation") or {}).get(name):
-            entries[f"{section}.{name}"] = found
+    for name, found in (row.get("emulation") or {}).items():
+        entries[f"{'emulation' if name == 'verdict' else 'evaluation'}.{name}"] = found
     return {key: _read_quantity(key, entry) for key, entry in entries.items()}
 
 
