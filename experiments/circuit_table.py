@@ -133,7 +133,7 @@ def fill_row(network: Network, threads: int, *, redo: bool, quick: bool) -> None
 
 def list_missing(parts: dict[str, Any], *, quick: bool) -> list[str]:
     """Parts that a row lacks, or has with other settings."""
-    wanted = select_partsPARTS
+    wanted = select_parts(PARTS)
     settings = resolve_settings(wanted, {}, quick=quick)
     plain = {part.name: _make_json(settings[part.name].model_dump()) for part in wanted}
     return [name for name in plain if parts.get(name, {}).get("settings") != plain[name]]
@@ -213,7 +213,7 @@ def describe_network(network: Network) -> Row:
 
 
 def describe_emulation(folder: RunFolder) -> dict[str, Entry] | None:
-    """Verdict of the packed evaluation, and the measures that the ledger of claims reads; None without one."""
+    """Verdict and the measures that claims read, of the packed evaluation; None without one."""
     try:
         result = load_result(folder.results / "evaluation.nc", EvaluationResult)
     except RunFolderError:
