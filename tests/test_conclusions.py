@@ -78,7 +78,7 @@ def test_nothing_computed_nothing_said():
             make("commitment.half_lead[all]", 5.0, 4.8, 5.2)
             | make("noise_kernel.rank", 1.0)
             | make("noise_kernel.replay[leading]", 0.7, 0.6, 0.8),
-            "ahead; one direction of the noise alone replays 0.7 [0.6, 0.8] of it.",
+            "ahead; one direction of the noise alone replays 0.7 [0.6, 0.8] of the decision.",
         ),
         (
             make("carriers.n_effective[all]", 35.0, 31.0, 39.0),

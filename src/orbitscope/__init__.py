@@ -61,6 +61,11 @@ if TYPE_CHECKING:
     from .workflows.import_network import import_run as import_run
     from .workflows.intervene_run import intervene_run as intervene_run
     from .workflows.judge_run import judge_run as judge_run
+    from .workflows.pipeline import PipelineResult as PipelineResult
+    from .workflows.pipeline import run_pipeline as run_pipeline
+    from .workflows.targets import ProcessTarget as ProcessTarget
+    from .workflows.targets import RunTarget as RunTarget
+    from .workflows.targets import WeightsTarget as WeightsTarget
     from .workflows.train_run import TrainedRun as TrainedRun
     from .workflows.train_run import resume_run as resume_run
     from .workflows.train_run import train_run as train_run
@@ -79,6 +84,8 @@ _NAMES = {
     "workflows.draw_run": "draw_epsilon_choice draw_run_figures",
     "workflows.evaluate_run": "evaluate_run load_evaluation",
     "workflows.judge_run": "judge_run",
+    "workflows.pipeline": "PipelineResult run_pipeline",
+    "workflows.targets": "ProcessTarget RunTarget WeightsTarget",
     "workflows.train_run": "TrainedRun resume_run train_run",
     "process": "RecordedSequences",
     "progress": "Progress",

@@ -134,28 +134,68 @@ def _say_training(q: Quantities) -> str:
     return f"Critical pairs of eigenvalues set in {when}."
 
 
-def _say_switching(q: Quantities) -> str:
-    """How far ahead switches are decided, by how many directions of the noise, and by how many neurons."""
-    lead, rank = q.get("commitment.half_lead[all]"), q.get("noise_kernel.rank")
-    parts = []
-    if lead is not None and not math.isnan(float(lead.estimate)):
-        process = [item for item in lead.beside if isinstance(item, Reference)]
-        beside = f" ({process[0]})" if process else ""
-        parts.append(f"half of a switch is decided {lead} ahead{beside}")
-    if rank is not None:
-        replay = q["noise_kernel.replay[leading]"]
-        if int(float(rank.estimate)) == 0:
-            parts.append("no direction of the noise before it can be told from chance")
-        elif not math.isnan(float(replay.estimate)):
-            parts.append(f"one direction of the noise alone replays {replay} of it")
+def list_switching(quantities: Quantities) -> list[str]:
+    """How far ahead switches are decided, by how many directions of the noise, and by how many neurons.
+
+    Parameters
+    ----------
+    quantities : mapping
+        By key.
+    """
+    clauses = [_say_lead(quantities), _say_noise(quantities), _say_neurons(quantities)]
+    return [_make_sentence(clause) for clause in clauses if clause]
+
+
+def _say_lead(q: Quantities) -> str:
+    lead = q.get("commitment.half_lead[all]")
+    if lead is None or math.isnan(float(lead.estimate)):
+        return ""
+    process = [item for item in lead.beside if isinstance(item, Reference)]
+    beside = f" ({process[0]})" if process else ""
+    return f"half of a switch is decided {lead} ahead{beside}"
+
+
+def _say_noise(q: Quantities) -> str:
+    if "noise_kernel.rank" not in q:
+        return ""
+    if _is_undecided(q):
+        return "no direction of the noise before it can be told from chance"
+    replay = q["noise_kernel.replay[leading]"]
+    if math.isnan(float(replay.estimate)):
+        return ""
+    return f"one direction of the noise alone replays {replay} of the decision"
+
+
+def _say_neurons(q: Quantities) -> str:
     number = q.get("carriers.n_effective[all]")
-    if number is not None and not math.isnan(float(number.estimate)):
-        once = q.get("carriers.n_effective_once[all]")
-        is_known = once is not None and not math.isnan(float(once.estimate))
-        single = f", within single switches over {once}" if is_known else ""
-        parts.append(f"in effect the decision is spread over {number}{single}")
-    text = "; ".join(parts)
+    if number is None or math.isnan(float(number.estimate)):
+        return ""
+    once = q.get("carriers.n_effective_once[all]")
+    is_known = once is not None and not math.isnan(float(once.estimate))
+    single = f", within single switches over {once}" if is_known else ""
+    return f"in effect the decision is spread over {number}{single}"
+
+
+def _say_switching(q: Quantities) -> str:
+    clauses = [clause for clause in (_say_lead(q), _say_noise(q), _say_neurons(q)) if clause]
+    return _make_sentence("; ".join(clauses))
+
+
+def _make_sentence(text: str) -> str:
+    """Clauses with a capital letter and a full stop; empty if there are none."""
     return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def list_causes(quantities: Quantities) -> list[str]:
+    """What ends switching in every direction, what in some only, and without what it goes on.
+
+    Parameters
+    ----------
+    quantities : mapping
+        By key.
+    """
+    sentence = _say_causes(quantities)
+    return [sentence] if sentence else []
 
 
 def _say_causes(q: Quantities) -> str:
@@ -172,8 +212,7 @@ def _say_causes(q: Quantities) -> str:
         f"without {' or '.join(words)} {'it' if i else 'switching'} {what}"
         for i, (words, what) in enumerate(found)
     ]
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+    return _make_sentence("; ".join(parts))
 
 
 def _is_undecided(q: Quantities) -> bool:
@@ -184,7 +223,7 @@ def _is_undecided(q: Quantities) -> bool:
 
 _TARGETS = {
     "noise:1": "the leading direction of the noise",
-    "noise": "all deciding directions of it",
+    "noise": "all deciding directions of the noise",
     "first": "the first neurons by effect",
     "kick": "the neurons that fit the published signature best",
 }

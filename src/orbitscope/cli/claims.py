@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -15,16 +15,6 @@ if TYPE_CHECKING:
 
 _SHORT = {"not measured": "-"}
 """Verdicts in a table of many runs."""
-
-
-_IN_WORDS = {
-    "holds": ("holds", "hold"),
-    "fails": ("fails", "fail"),
-    "identity": ("follows from the kind of network", "follow from the kind of network"),
-    "inconclusive": ("is inconclusive", "are inconclusive"),
-    "not measured": ("was not measured", "were not measured"),
-}
-"""Verdicts behind a number: of one, and of several."""
 
 
 def claims(
@@ -61,7 +51,7 @@ def claims(
 
     judged = [judge_run(run, quick=quick) for run in find_runs(runs)]
     if json:
-        print_json({"runs": [describe_run(run) for run in judged], "counts": count_all(judged)})
+        print_json({"runs": [run.to_plain() for run in judged], "counts": count_all(judged)})
     elif len(judged) == 1:
         print_run(judged[0], runs[0])
     else:
@@ -80,16 +70,6 @@ def print_rules(*, json: bool) -> None:
         return
     heads = ("Claim", "Statement", "Holds if", "Rule written")
     print_table(heads, [(row["name"], row["text"], row["rule"], row["set_on"]) for row in rows])
-
-
-def describe_run(run: "JudgedRun") -> dict[str, Any]:
-    """JSON form of the verdicts on one network."""
-    return {
-        "network": run.network,
-        "quick": run.quick,
-        "emulation": None if run.emulation is None else run.emulation.to_plain(),
-        "claims": [verdict.to_plain() for verdict in run.verdicts],
-    }
 
 
 def count_all(judged: list["JudgedRun"]) -> dict[str, dict[str, int]]:
@@ -139,9 +119,7 @@ def print_runs(judged: list["JudgedRun"]) -> None:
 
 def _list_sentences(run: "JudgedRun") -> Iterator[str]:
     """How many claims hold, and whether the network emulates its process."""
-    counts = [(run.count(word), *said) for word, said in _IN_WORDS.items()]
-    said = ", ".join(f"{n} {one if n == 1 else many}" for n, one, many in counts if n)
-    yield f"Of {len(run.verdicts)} claims about {run.network} {said}."
+    yield run.list_sentences()[0]
     if run.emulation is not None:
         yield run.emulation.sentences[0]
     if run.quick:

@@ -59,17 +59,19 @@ def import_files(
     if file is None and hmm is None:
         raise UsageError("a file to import is required, got none. Name FILE.pt, or --hmm FILE.")
     known = {"--process": process, "--hmm": hmm, "--sequences": sequences, "--symbol-names": symbol_names}
-    _refuse_two([name for name, value in known.items() if value is not None])
+    refuse_two_processes(known)
     if file is None and hmm is not None:
         _convert(hmm, out, json=json)
     elif file is not None:
-        network = {"cell": _require_cell(cell), "prefix": prefix, "noise_std": noise_std}
-        network |= _read_process(process, hmm, sequences)
+        network = {"cell": require_cell(cell), "prefix": prefix, "noise_std": noise_std}
+        network |= read_known_process(process, hmm, sequences)
         names = [] if symbol_names is None else [name.strip() for name in symbol_names.split(",")]
         _import_network(file, out, network | {"symbol_names": names}, json=json)
 
 
-def _refuse_two(given: list[str]) -> None:
+def refuse_two_processes(options: dict[str, Any]) -> None:
+    """Refuse more than one of the options that name a process or its symbols."""
+    given = [name for name, value in options.items() if value is not None]
     if len(given) > 1:
         raise UsageError(
             "a network must have at most one process, which names its symbols, got "
@@ -77,7 +79,7 @@ def _refuse_two(given: list[str]) -> None:
         )
 
 
-def _read_process(process: str | None, hmm: Path | None, sequences: Path | None) -> dict[str, Any]:
+def read_known_process(process: str | None, hmm: Path | None, sequences: Path | None) -> dict[str, Any]:
     """What the network was trained on, as options of `import_run`; empty where that is not known."""
     from ..importers import import_hmm, load_sequences
 
@@ -88,7 +90,8 @@ def _read_process(process: str | None, hmm: Path | None, sequences: Path | None)
     return {"process": process}
 
 
-def _require_cell(cell: str | None) -> str:
+def require_cell(cell: str | None) -> str:
+    """The cell, which a file with weights does not tell."""
     if cell is None:
         raise UsageError(
             "`--cell` must be relu or tanh, got none. The file does not tell; torch.nn.RNN is tanh unless "

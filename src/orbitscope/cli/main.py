@@ -21,9 +21,9 @@ SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
 _CODES = {"TrainingInterruptedError": INTERRUPTED, "UsageError": USAGE}
 
 _EPILOGUE = (
-    "Start with: orbitscope train linear-2. Every command takes --help (--help-all where it has many "
-    "settings) and --json: one document on standard output, everything else on standard error. Exit codes: "
-    "0 done, 1 error, 2 wrong usage, 130 interrupted."
+    "Start with: orbitscope run zoo:linear-3 --quick. Every command takes --help (--help-all where it has "
+    "many settings) and --json: one document on standard output, everything else on standard error. Exit "
+    "codes: 0 done, 1 error, 2 wrong usage, 130 interrupted."
 )
 
 app = App(
@@ -38,6 +38,7 @@ app = App(
 _COMMANDS = {
     "presets": ("presets:presets", "List the processes that have a name."),
     "zoo": ("zoo:zoo", "List the trained networks that come with the package."),
+    "run": ("run:run", "Do everything for one network: train or load, evaluate, analyse, judge claims."),
     "train": ("train:train", "Train a network to emulate a process, then evaluate it."),
     "evaluate": ("evaluate:evaluate", "Compare a run's network with its process: table and figures."),
     "analyse": ("analyse:analyse", "Look inside a run's network: global and local dynamics, part by part."),

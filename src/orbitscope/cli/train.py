@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from ..runs.naming import name_process, name_run
 from ..system.cores import count_usable_cores
 from .options import Json, UsageError, collect_changes
 from .overrides import TrainOverrides
@@ -65,7 +66,7 @@ def train(
         _refuse_changes(resume, {**given, "out": out, "settings": settings}, overrides or {})
         run = _resume(resume)
     else:
-        run = _start(_resolve(given, settings, overrides), out)
+        run = _start(resolve_settings(given, settings, overrides), out)
     _report(run, evaluate=evaluate, json=json)
 
 
@@ -81,7 +82,25 @@ def _refuse_changes(run: Path, options: dict[str, Any], overrides: dict[str, Any
         )
 
 
-def _resolve(given: dict[str, Any], file: Path | None, overrides: dict[str, Any] | None) -> "RunSettings":
+def resolve_settings(
+    given: dict[str, Any], file: Path | None, overrides: dict[str, Any] | None
+) -> "RunSettings":
+    """Settings of a new run: command line beats settings file beats recipe.
+
+    Parameters
+    ----------
+    given
+        Options that the user gave, of process, recipe, seed, threads and device.
+    file
+        Settings file.
+    overrides
+        Settings on the command line.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of range, or torch cannot use the device here.
+    """
     from ..recipes import build_settings
 
     changes = collect_changes(file, overrides)
@@ -112,11 +131,9 @@ def _check_device(name: str) -> None:
 def _start(settings: "RunSettings", out: Path | None) -> "TrainedRun":
     from .display import ProgressDisplay
 
-    name = Path(settings.process).stem if settings.process.endswith(".toml") else settings.process
-    out = out or Path("runs") / f"{name}-{settings.recipe}-{settings.seed}"
-    with ProgressDisplay(
-        f"Training {name} ({settings.recipe}, seed {settings.seed}) in {out}", quiet_seconds=0
-    ) as progress:
+    out = out or name_run(settings)
+    title = f"Training {name_process(settings)} ({settings.recipe}, seed {settings.seed}) in {out}"
+    with ProgressDisplay(title, quiet_seconds=0) as progress:
         from ..workflows.train_run import train_run
 
         return train_run(settings, out, progress=progress)

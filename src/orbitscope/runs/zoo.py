@@ -121,9 +121,14 @@ def _refuse_bare_name(text: str) -> None:
 def name_network(folder: RunFolder) -> str:
     """Name of a run's network: that of its folder, or that of the zoo if the folder is a copy from there."""
     folder_name = folder.path.resolve().name
+    return PREFIX + folder_name.removeprefix(_COPY_PREFIX) if is_copy(folder) else folder_name
+
+
+def is_copy(folder: RunFolder) -> bool:
+    """Whether a folder is a copy of a network of the zoo, by its name and its weights."""
+    folder_name = folder.path.resolve().name
     name = folder_name.removeprefix(_COPY_PREFIX)
-    is_copy = folder_name != name and PREFIX + name in list_zoo() and _holds_network(folder, name)
-    return PREFIX + name if is_copy else folder_name
+    return folder_name != name and PREFIX + name in list_zoo() and _holds_network(folder, name)
 
 
 def _holds_network(folder: RunFolder, name: str) -> bool:

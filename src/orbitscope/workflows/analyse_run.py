@@ -1,12 +1,10 @@
 """Analyses of run folders: compute the parts that are missing, save each at once, draw them."""
 
-import hashlib
 import json
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,13 +14,14 @@ from ..part_settings import PartSettings
 from ..parts import find_part, resolve_settings, select_parts
 from ..progress import ProgressCallback, ignore_progress
 from ..results import Result, load_result
-from ..runs import RunFolder, digest_code
+from ..runs import RunFolder
 from ..runs.zoo import find_writable_run, open_writable_run
 from ..subject import Subject
 from ..system.installation import find_commit
 from ..system.threads import use_threads
 from .analyse import Analysis, PartOutcome, PartProgress, choose_threads, try_part
 from .analysis_folder import AnalysisFolder
+from .origin import describe_origin
 
 DRAWING_SHARE = 0.15
 """Share of the time of a part that its figures take, for the progress."""
@@ -199,18 +198,9 @@ class _PartAnalysis:
 
 
 def _describe_origin(folder: RunFolder, subject: Subject) -> dict[str, Any]:
-    """What the results of all parts follow from: the code itself, whose commit can change without it."""
-    process = folder.find_process_file()
-    return {
-        "weights": _digest(folder.weights),
-        "process": None if process is None else _digest(process),
+    """What the results of all parts follow from."""
+    return describe_origin(folder) | {
         "symbol_names": list(subject.symbol_names),
         "noise_std": subject.noise_std,
         "seed": subject.seed,
-        "version": version("orbitscope"),
-        "code": digest_code(),
     }
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,6 +1,7 @@
 """Evaluation of run folders: the network against its process, saved."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,11 @@ from ..errors import RunFolderError
 from ..evaluation import EvaluationResult, evaluate_network
 from ..progress import Progress, ProgressCallback, ignore_progress
 from ..results import load_result, save_result
-from ..runs.zoo import open_run, open_writable_run
+from ..runs import RunFolder
+from ..runs.zoo import is_copy, open_run, open_writable_run
+from ..settings import RunSettings
 from ..system.threads import use_threads
+from .origin import describe_origin
 
 
 def evaluate_run(
@@ -47,8 +51,36 @@ def evaluate_run(
             seed=settings.seed,
             progress=lambda done, label: progress(Progress("evaluate", done, 1.0, label, {})),
         )
+        result = replace(result, settings=result.settings | {"source": describe_origin(folder)})
         save_result(result, folder.results / "evaluation.nc")
     return result
+
+
+def find_kept_evaluation(folder: RunFolder) -> EvaluationResult | None:
+    """The saved evaluation if the same code made it from the same weights, process and settings, else None.
+
+    That which a network of the zoo comes with is kept, too: it is what the tables say of it.
+    """
+    try:
+        result = load_result(folder.results / "evaluation.nc", EvaluationResult)
+    except RunFolderError:
+        return None
+    expected = _describe_settings(folder.read_settings())
+    if any(result.settings.get(name) != value for name, value in expected.items()):
+        return None
+    source = result.settings.get("source")
+    is_same = source == describe_origin(folder) or (source is None and is_copy(folder))
+    return result if is_same else None
+
+
+def _describe_settings(settings: RunSettings) -> dict[str, Any]:
+    """What an evaluation records of the settings that it was made with."""
+    return {
+        "evaluation": settings.evaluate.model_dump(),
+        "n_steps": settings.data.n_steps,
+        "noise_std": settings.model.noise_std,
+        "seed": settings.seed,
+    }
 
 
 def load_evaluation(path: str | Path) -> EvaluationResult:

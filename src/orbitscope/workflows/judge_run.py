@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..claims.claim import Verdict
+from ..claims.conditions import FAILS, HOLDS, IDENTITY, INCONCLUSIVE, MISSING
 from ..claims.ledger import judge_claims
 from ..errors import RunFolderError
 from ..evaluation import SECTION, EvaluationResult, conclude_emulation
@@ -15,6 +17,15 @@ from ..results import load_result
 from ..runs import RunFolder
 from ..runs.zoo import find_writable_run, name_network, open_run
 from .analysis_folder import AnalysisFolder
+
+_IN_WORDS = {
+    HOLDS: ("holds", "hold"),
+    FAILS: ("fails", "fail"),
+    IDENTITY: ("follows from the kind of network", "follow from the kind of network"),
+    INCONCLUSIVE: ("is inconclusive", "are inconclusive"),
+    MISSING: ("was not measured", "were not measured"),
+}
+"""Verdicts behind a number: of one, and of several."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,23 @@ class JudgedRun:
     def count(self, word: str) -> int:
         """Claims with this verdict."""
         return sum(verdict.word == word for verdict in self.verdicts)
+
+    def list_sentences(self) -> list[str]:
+        """How many claims have which verdict, and which hold."""
+        counts = [(self.count(word), *said) for word, said in _IN_WORDS.items()]
+        said = ", ".join(f"{n} {one if n == 1 else many}" for n, one, many in counts if n)
+        holding = [verdict.claim.name for verdict in self.verdicts if verdict.word == HOLDS]
+        named = f"What holds: {', '.join(holding)}." if holding else "No claim holds."
+        return [f"Of {len(self.verdicts)} claims about {self.network} {said}.", named]
+
+    def to_plain(self) -> dict[str, Any]:
+        """JSON form."""
+        return {
+            "network": self.network,
+            "quick": self.quick,
+            "emulation": None if self.emulation is None else self.emulation.to_plain(),
+            "claims": [verdict.to_plain() for verdict in self.verdicts],
+        }
 
 
 def judge_run(path: str | Path, *, quick: bool = False) -> JudgedRun:

@@ -1,0 +1,91 @@
+"""`orbitscope run`."""
+
+import pytest
+import torch
+from command_line import EVALUATE, TINY, read_json
+
+from orbitscope.cli.main import run as run_command
+from orbitscope.network import build_network
+from orbitscope.workflows import pipeline
+from orbitscope.workflows.analyse_run import analyse_run
+
+
+@pytest.fixture(autouse=True)
+def _analyse_one_part(monkeypatch):
+    """A whole analysis would take a minute."""
+
+    def analyse_orbit(path, *, only, **options):
+        return analyse_run(path, only=["orbit_size"], **options)
+
+    monkeypatch.setattr(pipeline, "analyse_run", analyse_orbit)
+    monkeypatch.setattr("orbitscope.workflows.draw_run.draw_run_figures", lambda path: None)
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """Weights of an untrained network with three symbols."""
+    network = build_network(3, cell="relu", hidden_size=6, input_size=4, generator=torch.Generator())
+    names = {"rnn.weight_ih_l0": network.cell.w_ih, "rnn.weight_hh_l0": network.cell.w_hh}
+    tensors = {name: weight.detach() for name, weight in (names | {"fc.weight": network.w_out}).items()}
+    torch.save(tensors, tmp_path / "net.pt")
+    return tmp_path / "net.pt"
+
+
+@pytest.mark.slow
+def test_a_preset_ends_with_sentences_and_what_comes_next(capsys):
+    assert run_command(["run", "linear-2", "--quick", *TINY, *EVALUATE]) == 0
+    shown = capsys.readouterr().out
+    sentences = shown.strip().partition("\n\n")[0].splitlines()
+    assert len(sentences) <= 8
+    assert sentences[-1].startswith(("What holds: ", "No claim holds."))
+    for word in (
+        "runs/linear-2-fast-0/results",
+        "orbitscope claims runs/linear-2-fast-0 --quick",
+        "First look",
+    ):
+        assert word in shown
+
+
+def test_a_network_of_the_zoo_has_a_json_document(capsys):
+    assert run_command(["run", "zoo:linear-2", "--quick", "--threads", "1", "--json"]) == 0
+    document = read_json(capsys)
+    assert document["emulation"]["verdict"] == "partly"
+    assert document["sentences"][0].startswith("Emulates partly")
+    assert {claim["claim"]: claim["verdict"] for claim in document["claims"]}["C4"] == "identity"
+    assert [part["part"] for part in document["parts"]] == ["orbit_size"]
+
+
+def test_foreign_weights_run_through_in_one_command(weights, capsys):
+    assert run_command(["run", str(weights), "--cell", "relu", "--quick", "--out", "mine", "--json"]) == 0
+    document = read_json(capsys)
+    assert document["run"] == "mine"
+    assert document["emulation"] is None
+    assert document["sentences"][0].startswith("Whether it emulates cannot be told")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        (["zoo:linear-2", "--seed", "1"], "--seed must go with a process, but the target is a run"),
+        (["zoo:linear-2", "--out", "x"], "--out must go with a process or a file with weights"),
+        (["zoo:linear-2", "--train.epochs", "3"], "--train.epochs must go with a process"),
+        (
+            ["linear-2", "--cell", "relu"],
+            "--cell must go with a file with weights, but the target is a process",
+        ),
+        (
+            ["net.pt", "--recipe", "fast"],
+            "--recipe must go with a process, but the target is a file with weights",
+        ),
+        (["net.pt"], "`--cell` must be relu or tanh, got none"),
+        (["net.pt", "--cell", "relu", "--process", "linear-2", "--hmm", "x.npz"], "at most one process"),
+    ],
+)
+def test_options_that_do_not_fit_the_target_are_refused(weights, capsys, tokens, message):
+    assert run_command(["run", *tokens]) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_target_that_is_nothing_is_named(capsys):
+    assert run_command(["run", "nowhere"]) == 1
+    assert "nowhere" in capsys.readouterr().err
