@@ -4,13 +4,14 @@ from collections.abc import Iterable
 
 import numpy as np
 from circuit_measures import COMPARED, GAP, RISE, VERDICT, Compared
-from circuit_pairs import Difference, Pair, compare, correlate, find_range, select
+from circuit_pairs import Pair, compare, correlate, find_range, select
 from circuit_statements import FEWEST_NETWORKS, LEVEL, MOST, STATEMENTS, is_judged, judge
 from paired_losses import OBJECTIVES
 from row_cells import Row, read_quantities, render_head, render_line, show_interval, show_number
 
 from orbitscope.claims.claim import Claim
 from orbitscope.claims.conditions import FAILS, HOLDS, INCONCLUSIVE
+from orbitscope.statistics import PairedDifference
 
 LOSS_NAMES: dict[str, str] = dict(zip(OBJECTIVES, ("the published loss", "the loss on words"), strict=True))
 
@@ -168,7 +169,7 @@ def _is_beside(measure: Compared) -> bool:
     return measure.find is GAP or measure.find in [item.at_pace for item in COMPARED]
 
 
-def _say_sorted(subject: str, found: list[tuple[str, Difference]]) -> str:
+def _say_sorted(subject: str, found: list[tuple[str, PairedDifference]]) -> str:
     """Sentence on what differs, what does not, and what has too few pairs; empty without any pair."""
     enough = [(name, item) for name, item in found if item.n_pairs >= FEWEST_PAIRS]
     groups = {
@@ -184,17 +185,17 @@ def _say_sorted(subject: str, found: list[tuple[str, Difference]]) -> str:
     return f"{subject}. {'. '.join(clauses)}." if clauses else ""
 
 
-def _differs(found: Difference) -> bool:
+def _differs(found: PairedDifference) -> bool:
     """Whether the sign test says so."""
     return found.p_value < LEVEL
 
 
-def _is_mostly_higher(found: Difference) -> bool:
+def _is_mostly_higher(found: PairedDifference) -> bool:
     """Whether most pairs have the larger value with the published loss."""
     return found.n_higher > found.n_lower
 
 
-def _size(name: str, found: Difference) -> str:
+def _size(name: str, found: PairedDifference) -> str:
     """Measure with its mean difference."""
     return f"{name} {show_interval({'value': found.mean, 'low': found.low, 'high': found.high})}"
 

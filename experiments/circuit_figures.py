@@ -14,7 +14,7 @@ import numpy as np
 import paired_losses
 import rows as table
 from circuit_measures import COMPARED, GAP, Compared
-from circuit_pairs import Difference, Pair, compare, find_pairs
+from circuit_pairs import Pair, compare, find_pairs
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from row_cells import parse_rows, read_quantities, show_number
@@ -22,6 +22,7 @@ from row_cells import parse_rows, read_quantities, show_number
 from orbitscope.claims.conditions import read_limits
 from orbitscope.claims.finders import read_value
 from orbitscope.plots.style import EXACT_COLOR, FLOOR_COLOR, SMALL, WIDTH, build_figure, with_style
+from orbitscope.statistics import PairedDifference
 from orbitscope.system.atomic_files import replace_file
 
 N_COLUMNS = 3
@@ -82,7 +83,7 @@ def _draw_pair(pair: Pair, measure: Compared, place: float, ax: Axes) -> None:
     ax.vlines(x, lows, highs, color=FLOOR_COLOR, linewidth=0.7, alpha=0.6, zorder=1)
 
 
-def _draw_mean(found: Difference, process: str, place: float, ax: Axes) -> None:
+def _draw_mean(found: PairedDifference, process: str, place: float, ax: Axes) -> None:
     """Mean with each loss; process, number of pairs and p-value of the sign test below the axis."""
     if not found.n_pairs:
         return

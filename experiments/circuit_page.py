@@ -7,7 +7,7 @@ import circuit_answers
 import numpy as np
 import rows as table
 from circuit_measures import COMPARED, LINES, Compared, Measure, show
-from circuit_pairs import Difference, Pair, compare, correlate, find_pairs, read_measure, select
+from circuit_pairs import Pair, compare, correlate, find_pairs, read_measure, select
 from circuit_statements import STATEMENTS, is_judged, judge
 from paired_losses import OBJECTIVES
 from row_cells import (
@@ -24,6 +24,7 @@ from row_cells import (
 from orbitscope.claims.claim import Claim
 from orbitscope.claims.conditions import MISSING
 from orbitscope.hmm import list_presets
+from orbitscope.statistics import PairedDifference
 
 SETS = ("zoo", "pairs", "seeds")
 RECIPES = ("fast", "faithful")
@@ -169,7 +170,7 @@ def render_differences(pairs: list[Pair]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _show_difference(found: Difference) -> list[str]:
+def _show_difference(found: PairedDifference) -> list[str]:
     means = map(show_number, found.values.mean(axis=0).tolist())
     entry = {"value": found.mean, "low": found.low, "high": found.high}
     numbers = [f"{found.n_higher} : {found.n_lower}", show_number(found.p_value), str(found.n_pairs)]

@@ -11,6 +11,7 @@ from row_cells import Row, read_quantities
 from scipy import stats
 
 from orbitscope.claims.finders import Find, read_value
+from orbitscope.statistics import PairedDifference, compare_paired
 
 WHY_DROPPED = {"diverged": "diverged", "on_plateau": "is on the plateau"}
 """Phases of training that drop a network, in words."""
@@ -24,32 +25,6 @@ class Pair:
     seed: int
     rows: tuple[Row, ...]
     dropped: str = ""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A measure within pairs: values (pair, loss), mean difference with its interval, sign test."""
-
-    values: np.ndarray
-    mean: float
-    low: float
-    high: float
-    p_value: float
-
-    @property
-    def n_pairs(self) -> int:
-        """Pairs that have the measure in both networks."""
-        return len(self.values)
-
-    @property
-    def n_higher(self) -> int:
-        """Pairs in which it is larger with the published loss."""
-        return int((self.values[:, 0] > self.values[:, 1]).sum())
-
-    @property
-    def n_lower(self) -> int:
-        """Pairs in which it is smaller with the published loss."""
-        return int((self.values[:, 0] < self.values[:, 1]).sum())
 
 
 def find_pairs(rows: Iterable[Row], trained: Iterable[Row]) -> list[Pair]:
@@ -80,32 +55,10 @@ def _find_reason(key: tuple[str, int, str], phases: dict, analysed: dict) -> str
     return "" if phase != "missing" and key in analysed else f"{key[2]} is not there yet"
 
 
-def compare(pairs: Iterable[Pair], measure: Find) -> Difference:
+def compare(pairs: Iterable[Pair], measure: Find) -> PairedDifference:
     """Difference of a measure, published loss minus words, over the pairs that survive."""
     values = [[read_measure(row, measure) for row in pair.rows] for pair in pairs if not pair.dropped]
-    table = np.array(values).reshape(-1, len(OBJECTIVES))
-    table = table[np.isfinite(table).all(axis=1)]
-    differences = table[:, 0] - table[:, 1]
-    mean = differences.mean() if len(differences) else math.nan
-    return Difference(table, float(mean), *_bound_mean(differences), compute_sign_test(differences))
-
-
-def compute_sign_test(differences: np.ndarray) -> float:
-    """Two-sided exact p-value of the signs of paired differences; zeros do not count. NaN without any."""
-    n_positive, n_negative = int((differences > 0).sum()), int((differences < 0).sum())
-    n = n_positive + n_negative
-    if n == 0:
-        return math.nan
-    tail = sum(math.comb(n, k) for k in range(min(n_positive, n_negative) + 1))
-    return min(1.0, 2.0 * tail / 2.0**n)
-
-
-def _bound_mean(differences: np.ndarray) -> tuple[float, float]:
-    """95 % t interval of the mean of paired differences; NaN with fewer than two or without spread."""
-    if len(differences) < 2 or np.ptp(differences) == 0:
-        return math.nan, math.nan
-    interval = stats.ttest_1samp(differences, 0.0).confidence_interval()
-    return float(interval.low), float(interval.high)
+    return compare_paired(np.array(values).reshape(-1, len(OBJECTIVES)))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from claim_numbers import make_numbers, number
 from scipy import stats
@@ -220,17 +219,6 @@ def test_dropped_pairs_are_found_from_their_phase(pairs):
         2: "sequences is on the plateau",
         3: "sequences is not there yet",
     }
-
-
-@pytest.mark.parametrize(("n_higher", "n_lower"), [(6, 0), (0, 6), (5, 1), (3, 3), (7, 1), (2, 9)])
-def test_the_sign_test_is_the_binomial_one(pairs, n_higher, n_lower):
-    signs = np.repeat([1.0, -1.0, 0.0], [n_higher, n_lower, 2])
-    expected = stats.binomtest(n_higher, n_higher + n_lower).pvalue
-    assert pairs.compute_sign_test(signs) == pytest.approx(expected)
-
-
-def test_without_differences_there_is_no_sign_test(pairs):
-    assert np.isnan(pairs.compute_sign_test(np.zeros(3)))
 
 
 def test_a_difference_is_that_of_the_pairs_that_have_the_measure(circuit, pairs):

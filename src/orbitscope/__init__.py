@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from .workflows.analyse import analyse as analyse
     from .workflows.analyse_run import analyse_run as analyse_run
     from .workflows.analyse_run import load_part as load_part
+    from .workflows.collect import collect_runs as collect_runs
+    from .workflows.collect import save_collection as save_collection
     from .workflows.draw_run import draw_epsilon_choice as draw_epsilon_choice
     from .workflows.draw_run import draw_run_figures as draw_run_figures
     from .workflows.evaluate_run import evaluate_run as evaluate_run
@@ -81,6 +83,7 @@ _NAMES = {
     "loss": "SinkhornDivergence WordDivergence sinkhorn_divergence",
     "loss.discrimination": "EpsilonChoice choose_epsilon",
     "network": "NoiseRNN build_network intervene iterate_rollout rollout sample_symbols",
+    "workflows.collect": "collect_runs save_collection",
     "workflows.draw_run": "draw_epsilon_choice draw_run_figures",
     "workflows.evaluate_run": "evaluate_run load_evaluation",
     "workflows.judge_run": "judge_run",

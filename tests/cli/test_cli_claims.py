@@ -56,13 +56,16 @@ def test_a_folder_of_runs_has_a_table_with_counts(judged, capsys):
     assert run_command(["claims", str(judged[0].parent)]) == 0
     shown = capsys.readouterr().out
     assert "looked_at" in shown
-    lines = {line.split("  ")[0].strip(): line.split() for line in shown.splitlines() if line}
-    assert lines["C1"][-5:] == ["2", "0", "0", "holds", "holds"]
-    assert lines["C2 decay"][-5:] == ["1", "0", "0", "holds", "-"]
+    lines = {line.split("  ")[0].strip(): line.rstrip() for line in shown.splitlines() if line}
+    assert " 2 / 0 / 0 holds" in " ".join(lines["C1"].split())
+    assert " ".join(lines["C2 decay"].split()).endswith("1 / 0 / 0 holds -")
     assert run_command(["claims", *map(str, judged), "--json"]) == 0
     document = read_json(capsys)
     assert document["counts"]["C2 decay"] == {"holds": 1, "not measured": 1}
     assert [run["network"] for run in document["runs"]] == ["looked_at", "plain"]
+    assert document["runs"][1]["verdicts"]["C1"] == "holds"
+    assert (document["runs"][1]["process"], document["runs"][1]["seed"]) == ("linear-2", 0)
+    assert document["pairs"] is None
 
 
 def test_a_damaged_result_counts_as_not_measured(judged, capsys):
@@ -88,3 +91,22 @@ def test_without_runs_or_results_there_is_a_remedy(capsys, tmp_path):
     shutil.rmtree(tmp_path / "run" / "results")
     with pytest.raises(RunFolderError, match="must have results to judge, but has none. Make them with"):
         orbitscope.judge_run(tmp_path / "run")
+
+
+def test_runs_are_counted_by_label_and_paired(capsys):
+    tokens = ["claims", "zoo:linear-5", "zoo:linear-5-faithful", "--pair-by", "objective"]
+    assert run_command(tokens) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "C1 the network emulates its process 1 / 1 / 0 0 / 1 / 0 1 / 0 / 0 fails holds" in shown
+    assert "C1 0 1 1 1" in shown
+    assert "Dropped none" in shown
+    assert run_command([*tokens, "--json"]) == 0
+    pairs = read_json(capsys)["pairs"]
+    assert (pairs["first"], pairs["second"]) == ("sequences", "words")
+    assert pairs["pairs"] == [["zoo:linear-5", "zoo:linear-5-faithful"]]
+    assert pairs["claims"]["C1"] == {"n_pairs": 1, "only_first": 0, "only_second": 1, "p_value": 1.0}
+
+
+def test_a_label_that_is_none_is_refused(judged, capsys):
+    assert run_command(["claims", str(judged[0].parent), "--by", "colour"]) == 1
+    assert "label of runs" in capsys.readouterr().err

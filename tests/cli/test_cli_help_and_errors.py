@@ -16,7 +16,15 @@ from orbitscope.settings import RunSettings, Settings
 
 
 @pytest.mark.parametrize(
-    "tokens", [["--help"], ["train", "--help"], ["evaluate", "-h"], ["analyse", "-h"], ["presets", "--json"]]
+    "tokens",
+    [
+        ["--help"],
+        ["run", "-h"],
+        ["train", "--help"],
+        ["evaluate", "-h"],
+        ["analyse", "-h"],
+        ["presets", "--json"],
+    ],
 )
 def test_no_heavy_import_before_there_is_work(tokens):
     heavy = ("torch", "xarray", "matplotlib", "scipy", "h5py")

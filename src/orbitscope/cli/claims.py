@@ -1,26 +1,36 @@
 """``orbitscope claims``."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from ..number_format import format_number
 from .options import Json, UsageError
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from ..claims.claim import Verdict
     from ..workflows.judge_run import JudgedRun
+    from ..workflows.pair_runs import Pairing
 
 _SHORT = {"not measured": "-"}
 """Verdicts in a table of many runs."""
+
+MOST_COLUMNS = 4
+"""Runs that have a column each; of more there are counts alone."""
 
 
 def claims(
     runs: list[Path] | None = None,
     /,
     *,
+    by: str = "recipe",
+    pair_by: str | None = None,
     quick: Annotated[bool, Parameter(negative=())] = False,
     rules: Annotated[bool, Parameter(negative=())] = False,
     json: Json = False,
@@ -34,6 +44,11 @@ def claims(
     ----------
     runs
         Run folders, folders that hold some, or networks of the zoo.
+    by
+        Label that groups several runs for the counts: recipe, process, objective, seed or cell.
+    pair_by
+        Pair the runs that differ in this label alone, and test by signs in which of both a claim holds:
+        objective, recipe, process or cell.
     quick
         Judge the results of a first look (`orbitscope analyse --quick`).
     rules
@@ -46,16 +61,24 @@ def claims(
         return
     if not runs:
         raise UsageError("`RUN` is required. Name run folders, or networks that `orbitscope zoo` lists.")
-    from ..workflows.judge_run import find_runs, judge_run
-    from .display import print_json
+    from ..workflows.collect import collect_runs, find_runs, require_label
+    from ..workflows.judge_run import judge_run
+    from ..workflows.pair_runs import pair_runs
+    from .display import ProgressDisplay, print_json
 
-    judged = [judge_run(run, quick=quick) for run in find_runs(runs)]
+    found = find_runs(runs)
+    if len(found) == 1:
+        judged = judge_run(found[0], quick=quick)
+        print_json({"runs": [judged.to_plain()]}) if json else print_run(judged, runs[0])
+        return
+    with ProgressDisplay("Judging runs") as progress:
+        dataset = collect_runs(found, quick=quick, progress=progress)
+        require_label(by)
+        pairing = None if pair_by is None else pair_runs(dataset, pair_by)
     if json:
-        print_json({"runs": [run.to_plain() for run in judged], "counts": count_all(judged)})
-    elif len(judged) == 1:
-        print_run(judged[0], runs[0])
+        print_json(describe_runs(dataset, pairing))
     else:
-        print_runs(judged)
+        print_runs(dataset, by, pairing)
 
 
 def print_rules(*, json: bool) -> None:
@@ -72,11 +95,36 @@ def print_rules(*, json: bool) -> None:
     print_table(heads, [(row["name"], row["text"], row["rule"], row["set_on"]) for row in rows])
 
 
-def count_all(judged: list["JudgedRun"]) -> dict[str, dict[str, int]]:
-    """Verdicts on each claim over all runs."""
-    names = [verdict.claim.name for verdict in judged[0].verdicts]
-    words = [[run.verdicts[i].word for run in judged] for i in range(len(names))]
-    return {name: dict(Counter(found)) for name, found in zip(names, words, strict=True)}
+def describe_runs(dataset: "xr.Dataset", pairing: "Pairing | None") -> dict[str, Any]:
+    """JSON form of the verdicts on several networks: of each, counts, and within pairs."""
+    from ..workflows.collect import LABELS
+
+    names, runs = dataset["claim"].values.tolist(), []
+    for run in dataset["run"].values.tolist():
+        column = dataset.sel(run=run)
+        labels = {name: column[name].item() for name in LABELS}
+        verdicts = dict(zip(names, column["verdict"].values.tolist(), strict=True))
+        runs.append({"network": run, **labels, "verdicts": verdicts})
+    counts = {name: dict(Counter(dataset["verdict"].sel(claim=name).values.tolist())) for name in names}
+    pairs = None if pairing is None else _describe_pairs(dataset, pairing)
+    return {"runs": runs, "counts": counts, "pairs": pairs}
+
+
+def _describe_pairs(dataset: "xr.Dataset", pairing: "Pairing") -> dict[str, Any]:
+    """Pairs, who was dropped, and in how many pairs a claim holds in one network alone."""
+    from ..workflows.pair_runs import compare_in_pairs
+
+    claims = {}
+    for name in dataset["claim"].values.tolist():
+        found = compare_in_pairs(dataset, pairing, claim=name)
+        claims[name] = {
+            "n_pairs": found.n_pairs,
+            "only_first": found.n_higher,
+            "only_second": found.n_lower,
+            "p_value": found.p_value,
+        }
+    facts = {"by": pairing.by, "first": pairing.values[0], "second": pairing.values[1]}
+    return facts | {"pairs": pairing.pairs, "dropped": pairing.dropped, "claims": claims}
 
 
 def print_run(run: "JudgedRun", path: Path) -> None:
@@ -99,22 +147,55 @@ def print_run(run: "JudgedRun", path: Path) -> None:
     print_facts(facts)
 
 
-def print_runs(judged: list["JudgedRun"]) -> None:
-    """Show a verdict for each claim and run, and how many runs have each."""
+def print_runs(dataset: "xr.Dataset", by: str, pairing: "Pairing | None") -> None:
+    """Show counts of verdicts for each claim, each verdict of a few runs, and what pairs say."""
     from .display import print_blank, print_facts, print_table
 
-    heads = ("Claim", "Statement", "Holds", "Fails", "Open", *(run.network for run in judged))
-    counts = count_all(judged)
+    names, groups = dataset["run"].values.tolist(), _group_runs(dataset, by)
+    few = names if len(names) <= MOST_COLUMNS else []
+    heads = ("Claim", "Statement", *groups, *few)
     rows = []
-    for i, verdict in enumerate(judged[0].verdicts):
-        found = counts[verdict.claim.name]
-        numbers = [str(found.get(word, 0)) for word in ("holds", "fails", "inconclusive")]
-        words = [_SHORT.get(run.verdicts[i].word, run.verdicts[i].word) for run in judged]
-        rows.append((verdict.claim.name, verdict.claim.text, *numbers, *words))
+    for claim in dataset["claim"].values.tolist():
+        words = dict(zip(names, dataset["verdict"].sel(claim=claim).values.tolist(), strict=True))
+        counts = [_count([words[name] for name in group]) for group in groups.values()]
+        verdicts = [_SHORT.get(words[name], words[name]) for name in few]
+        rows.append((claim, dataset["statement"].sel(claim=claim).item(), *counts, *verdicts))
     print_blank()
-    print_table(heads, rows, numbers=heads[2:5])
+    print_table(heads, rows, title="Runs in which a claim holds / fails / is open; identities do not count")
     print_blank()
+    if pairing is not None:
+        print_pairs(dataset, pairing)
+        print_blank()
     print_facts({"Rules": "orbitscope claims --rules", "Next": "orbitscope claims RUN gives the numbers"})
+
+
+def print_pairs(dataset: "xr.Dataset", pairing: "Pairing") -> None:
+    """Show in how many pairs a claim holds in one network alone, and who was dropped."""
+    from .display import print_facts, print_table
+
+    found = _describe_pairs(dataset, pairing)
+    rows = []
+    for name, counts in found["claims"].items():
+        p_value = "" if math.isnan(counts["p_value"]) else format_number(counts["p_value"])
+        rows.append((name, counts["only_first"], counts["only_second"], p_value, counts["n_pairs"]))
+    heads = ("Claim", f"Only {pairing.values[0]}", f"Only {pairing.values[1]}", "p (signs)", "Pairs")
+    print_table(heads, rows, title="Pairs in which a claim holds in one network and fails in the other")
+    print_facts({"Dropped": "; ".join(f"{run} {why}" for run, why in pairing.dropped.items()) or "none"})
+
+
+def _group_runs(dataset: "xr.Dataset", by: str) -> dict[str, list[str]]:
+    """Names of all runs, and of those with each value of a label if there are several."""
+    names, values = dataset["run"].values.tolist(), dataset[by].values.tolist()
+    groups = {
+        str(v): [n for n, x in zip(names, values, strict=True) if x == v] for v in dict.fromkeys(values)
+    }
+    return {"all": names} | (groups if len(groups) > 1 else {})
+
+
+def _count(words: list[str]) -> str:
+    """Holds / fails / open; empty where nothing was measured."""
+    counts = [words.count(word) for word in ("holds", "fails", "inconclusive")]
+    return " / ".join(map(str, counts)) if any(counts) else ""
 
 
 def _list_sentences(run: "JudgedRun") -> Iterator[str]:

@@ -44,6 +44,7 @@ _COMMANDS = {
     "analyse": ("analyse:analyse", "Look inside a run's network: global and local dynamics, part by part."),
     "intervene": ("intervene:intervene", "Ask what becomes of switching when neurons or noise have a gain."),
     "claims": ("claims:claims", "Say which claims hold for a network, by rules written down before."),
+    "compare": ("compare:compare", "Put the numbers of many networks side by side: table, figure, CSV."),
     "explain": ("explain:explain", "Say what a quantity is, and how to read it."),
     "sample": ("sample:sample", "Sample symbol sequences from a run's network or from a process."),
     "import": ("import_files:import_files", "Bring in a PyTorch network, or an HMM of another library."),

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from ..runs.naming import name_process, name_run
 from ..system.cores import count_usable_cores
 from .options import Json, UsageError, collect_changes
 from .overrides import TrainOverrides
@@ -129,6 +128,7 @@ def _check_device(name: str) -> None:
 
 
 def _start(settings: "RunSettings", out: Path | None) -> "TrainedRun":
+    from ..runs.naming import name_process, name_run
     from .display import ProgressDisplay
 
     out = out or name_run(settings)

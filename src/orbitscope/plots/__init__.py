@@ -1,5 +1,7 @@
 """Figures: one file each, drawn from results; nothing is computed, loaded or shown here."""
 
+from .comparison import describe_comparison as describe_comparison
+from .comparison import plot_comparison as plot_comparison
 from .discrimination import describe_epsilon_choice as describe_epsilon_choice
 from .discrimination import plot_epsilon_choice as plot_epsilon_choice
 from .discrimination import plot_loss_ratios as plot_loss_ratios

@@ -40,6 +40,9 @@ SYMBOL_COLORS = (
 REGION_COLORS = {"slow": "#2B4A84", "kick": "#D96C2B", "transition": "#F2D27A", "undefined": "#9A9A9A"}
 
 NETWORK_COLOR = "#C1272D"
+GROUP_COLORS = (NETWORK_COLOR, "#1B7F79", "#7A5195", "#B8860B")
+"""Of groups of networks, such as recipes."""
+
 EXACT_COLOR = "#000000"
 FLOOR_COLOR = "#8A8A8A"
 MUTED_COLOR = "#6E6E6E"

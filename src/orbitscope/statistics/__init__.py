@@ -20,6 +20,9 @@ from .logistic import fit_logistic_regression as fit_logistic_regression
 from .net_share import NetShare as NetShare
 from .net_share import compute_net_share as compute_net_share
 from .null import Null as Null
+from .paired import PairedDifference as PairedDifference
+from .paired import compare_paired as compare_paired
+from .paired import compute_sign_test as compute_sign_test
 from .partitions import compute_adjusted_rand_index as compute_adjusted_rand_index
 from .permutation import adjust_holm as adjust_holm
 from .permutation import compute_permutation_p_value as compute_permutation_p_value

@@ -1,6 +1,5 @@
 """Verdicts on the claims, from what an evaluation and an analysis of a run have left in its folder."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +8,10 @@ from ..claims.claim import Verdict
 from ..claims.conditions import FAILS, HOLDS, IDENTITY, INCONCLUSIVE, MISSING
 from ..claims.ledger import judge_claims
 from ..errors import RunFolderError
-from ..evaluation import SECTION, EvaluationResult, conclude_emulation
+from ..evaluation import conclude_emulation
 from ..evaluation.emulation import Emulation
-from ..parts import REGISTRY, find_part
-from ..quantity import Quantity, add_section
-from ..results import load_result
-from ..runs import RunFolder
 from ..runs.zoo import find_writable_run, name_network, open_run
-from .analysis_folder import AnalysisFolder
+from .saved_quantities import find_evaluation, load_quantities
 
 _IN_WORDS = {
     HOLDS: ("holds", "hold"),
@@ -90,41 +85,14 @@ def judge_run(path: str | Path, *, quick: bool = False) -> JudgedRun:
     >>> judged = judge_run("runs/demo")
     >>> {verdict.claim.name: verdict.word for verdict in judged.verdicts}
     """
-    folder = find_writable_run(path)
-    evaluation = _load_evaluation(folder) or _load_evaluation(open_run(path))
-    quantities = [] if evaluation is None else add_section(SECTION, evaluation.list_quantities())
-    quantities += _list_found(folder, quick=quick)
+    quantities = load_quantities(path, quick=quick)
     if not quantities:
         raise RunFolderError(
             f"`{path}` must have results to judge, but has none. Make them with `orbitscope evaluate {path}` "
             f"and `orbitscope analyse {path}`."
         )
-    verdicts = judge_claims({quantity.key: quantity for quantity in quantities})
+    evaluation, folder = find_evaluation(path), find_writable_run(path)
+    verdicts = judge_claims(quantities)
     loss = open_run(path).read_settings().loss
     emulation = None if evaluation is None else conclude_emulation(evaluation, loss=loss)
     return JudgedRun(name_network(folder), quick, emulation, tuple(verdicts))
-
-
-def find_runs(paths: Iterable[str | Path]) -> list[str | Path]:
-    """Runs that are meant: each path itself, or the runs in it if it is a folder that holds some."""
-    found: list[str | Path] = []
-    for path in paths:
-        inside = sorted(config.parent for config in Path(path).glob("*/config.toml"))
-        is_run = str(path).startswith("zoo:") or (Path(path) / "config.toml").is_file()
-        found += [path] if is_run or not inside else inside
-    return found
-
-
-def _load_evaluation(folder: RunFolder) -> EvaluationResult | None:
-    try:
-        return load_result(folder.results / "evaluation.nc", EvaluationResult)
-    except RunFolderError:
-        return None
-
-
-def _list_found(folder: RunFolder, *, quick: bool) -> list[Quantity]:
-    """Quantities of every part whose result is there."""
-    files = AnalysisFolder.of_run(folder, quick=quick)
-    parts = [find_part(name) for name in REGISTRY if files.find_result(find_part(name)).is_file()]
-    loaded = [(part, files.load(part)) for part in parts]
-    return [quantity for part, result in loaded if result is not None for quantity in part.summarise(result)]
