@@ -15,6 +15,10 @@ from orbitscope.statistics import PairedDifference
 
 LOSS_NAMES: dict[str, str] = dict(zip(OBJECTIVES, ("the published loss", "the loss on words"), strict=True))
 
+OTHERS_TEXT = (
+    "Networks of the zoo informed some of the rules, so the verdicts here are of the others: pairs and seeds."
+)
+
 COUNT_TEXT = (
     "Networks in which the rule of each statement says holds / fails / inconclusive. All networks that "
     "trained count once, of the zoo, pairs and seeds; those that lack the number do not count."
@@ -34,7 +38,7 @@ def render(rows: list[Row], pairs: list[Pair]) -> str:
     """Sentences on statements and differences, with the counts and rules behind them."""
     parts = [
         _list(describe_coverage(rows, pairs)),
-        "**Which statements hold?**\n",
+        f"**Which statements hold?** {OTHERS_TEXT}\n",
         _list(describe_statement(statement, rows) for statement in STATEMENTS),
         f"{COUNT_TEXT}\n",
         *(render_counts(rows, objective) for objective in OBJECTIVES),
@@ -80,8 +84,9 @@ def describe_gap(process: str, pairs: list[Pair]) -> str:
 
 
 def describe_statement(statement: Claim, rows: list[Row]) -> str:
-    """What becomes of a statement with each loss."""
-    clauses = [_describe_loss(statement, select(rows, objective=objective)) for objective in OBJECTIVES]
+    """What becomes of a statement with each loss, in networks that did not inform its rule."""
+    others = [row for row in rows if row["set"] != "zoo"]
+    clauses = [_describe_loss(statement, select(others, objective=objective)) for objective in OBJECTIVES]
     named = [f"with {LOSS_NAMES[name]} {text}" for name, text in zip(OBJECTIVES, clauses, strict=True)]
     return f"*{statement.name}, {statement.text}*: {'; '.join(named)}."
 

@@ -66,7 +66,8 @@ SEED_TEXT = (
 )
 
 VERDICT_TEXT = (
-    "Each network, and the verdict of each statement's rule. -: it has no such number, or none yet."
+    "The verdict of each claim's rule in each network. *identity*: it follows from the kind of network. -: "
+    "the network has no such number, or none yet."
 )
 
 
@@ -229,15 +230,24 @@ def _show_spread(rows: list[Row], measure: Compared) -> str:
 
 
 def render_verdicts(rows: list[Row]) -> str:
-    """A line for each network."""
-    heads = ["network", "set", "loss", "phase", *(statement.name for statement in STATEMENTS), "commit"]
-    lines = [render_head(heads)]
+    """A table for the zoo, and one for each process of the others: a line for each claim."""
+    groups: dict[str, list[Row]] = {}
     for row in rows:
-        verdicts = [_judge(statement, row) for statement in STATEMENTS]
-        cells = [row["network"], row["set"], row["objective"], row["phase"], *verdicts, str(row["commit"])]
-        lines.append(render_line(cells))
+        title = "zoo" if row["set"] == "zoo" else f"{row['set']}, {row['process']}"
+        groups.setdefault(title, []).append(row)
+    tables = [_render_verdicts(title, group) for title, group in groups.items()]
     reasons = [f"- {row['network']}: {text}" for row in rows for text in _list_undefined(row)]
-    return "\n".join([f"{VERDICT_TEXT}\n", *lines, "", *reasons]).rstrip() + "\n"
+    return "\n".join([f"{VERDICT_TEXT}\n", *tables, *reasons]).rstrip() + "\n"
+
+
+def _render_verdicts(title: str, rows: list[Row]) -> str:
+    names = [row["network"].removeprefix("zoo:").removeprefix(f"{row['process']}-") for row in rows]
+    lines = [render_head([title, *names])]
+    for statement in STATEMENTS:
+        lines.append(render_line([statement.name, *(_judge(statement, row) for row in rows)]))
+    lines.append(render_line(["*phase*", *(PHASES.get(row["phase"], "trained") for row in rows)]))
+    lines.append(render_line(["*commits*", *(str(row["commit"]) for row in rows)]))
+    return "\n".join(lines) + "\n"
 
 
 def _judge(claim: Claim, row: Row) -> str:

@@ -3,17 +3,9 @@
 from row_cells import Row, read_quantities
 
 from orbitscope.claims.claim import Claim
-from orbitscope.claims.ledger import find_claim
+from orbitscope.claims.ledger import CLAIMS
 
-STATEMENTS = tuple(
-    find_claim(name)
-    for name in (
-        *("C15", "C15b", "C16", "C17", "C15 one", "C15 sign", "C9", "C9 signature"),
-        *("C10", "C10 side", "C11", "C11 signs", "C11 gate"),
-        *("C12", "C12 first", "C12 noise", "C12 more", "C12 pairs", "C12 control"),
-        *("C13", "C14", "C14 neurons", "C18", "C19", "C20"),
-    )
-)
+STATEMENTS = CLAIMS
 
 FEWEST_NETWORKS = 6
 """Networks with a verdict that a sentence about a loss needs."""

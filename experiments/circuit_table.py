@@ -26,6 +26,7 @@ from typing import Any
 import circuit_page
 import paired_losses
 import rows as table
+from paired_losses import OBJECTIVES
 from row_cells import Entry, Row, list_plain
 
 from orbitscope.errors import RunFolderError
@@ -40,7 +41,8 @@ from orbitscope.system.installation import find_commit
 from orbitscope.system.plain_json import make_plain
 from orbitscope.system.threads import use_threads
 from orbitscope.training import find_transition
-from orbitscope.workflows.analyse import Analysis, analyse
+from orbitscope.workflows.analyse import Analysis, analyse_subject
+from orbitscope.workflows.analyse_run import open_subject
 
 ROWS = table.ROOT / "docs" / "circuit.jsonl"
 QUICK = table.ROOT / "runs" / "circuit-quick"
@@ -59,6 +61,9 @@ PARTS = (
 )
 """Parts of dynamics that the ledger of claims reads, of the circuit, its causes and its principles."""
 
+OVER_TRAINING = ("training_evolution",)
+"""Parts of networks whose checkpoints are looked at."""
+
 EVALUATED = ("cross_entropy_gap", "sinkhorn_loss_excess")
 """Measures of an evaluation that a row holds beside those with a margin."""
 
@@ -76,6 +81,11 @@ class Network:
     name: str
     set: str
     folder: RunFolder
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether its checkpoints are looked at: those of the pairs with the published loss."""
+        return self.set == "pairs" and self.folder.read_settings().loss.objective == OBJECTIVES[0]
 
     @property
     def has_weights(self) -> bool:
@@ -125,15 +135,15 @@ def fill_row(network: Network, threads: int, *, redo: bool, quick: bool) -> None
     facts = describe_network(network)
     if redo or old is None or old["weights"] != facts["weights"]:
         old = facts | {"parts": {}, "quantities": {}}
-    missing = list_missing(old["parts"], quick=quick) if network.has_weights else []
+    missing = list_missing(network, old["parts"], quick=quick) if network.has_weights else []
     if missing or network.name not in {row["network"] for row in table.read_rows(ROWS)}:
         add_row(compute_row(network, old | facts, missing, threads, quick=quick))
         write_page()
 
 
-def list_missing(parts: dict[str, Any], *, quick: bool) -> list[str]:
+def list_missing(network: Network, parts: dict[str, Any], *, quick: bool) -> list[str]:
     """Parts that a row lacks, or has with other settings."""
-    wanted = select_parts(PARTS)
+    wanted = select_parts((*PARTS, *OVER_TRAINING) if network.is_followed else PARTS)
     settings = resolve_settings(wanted, {}, quick=quick)
     plain = {part.name: _make_json(settings[part.name].model_dump()) for part in wanted}
     return [name for name in plain if parts.get(name, {}).get("settings") != plain[name]]
@@ -143,17 +153,8 @@ def compute_row(network: Network, row: Row, missing: list[str], threads: int, *,
     """Row with these parts, and those that they need, computed; without any it only says what it is."""
     if not missing:
         return row
-    settings = network.folder.read_settings()
     with use_threads(threads):
-        found = analyse(
-            network.folder.load_network(),
-            network.folder.read_process(),
-            only=missing,
-            quick=quick,
-            seed=settings.seed,
-            noise_std=settings.model.noise_std,
-            name=network.name,
-        )
+        found = analyse_subject(open_subject(network.folder), only=missing, quick=quick, name=network.name)
     outcomes = found.outcomes
     print(network.name, *(f"{o.part} {o.status} {o.seconds:.0f} s" for o in outcomes), sep="\n  ", flush=True)
     return merge(row, found, describe_parts(found, threads))

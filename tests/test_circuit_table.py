@@ -81,14 +81,14 @@ def make_experiment(n_pairs=6, **changes):
 @pytest.fixture
 def counted(circuit, monkeypatch):
     """Which parts are computed, of a zoo of one network with one part."""
-    calls, analyse = [], circuit.analyse
+    calls, analyse = [], circuit.analyse_subject
 
     def count(*arguments, **options):
         calls.append(options["only"])
         return analyse(*arguments, **options)
 
-    monkeypatch.setattr(circuit, "analyse", count)
-    monkeypatch.setattr(circuit, "PARTS", ("switches", "no_part_yet"))
+    monkeypatch.setattr(circuit, "analyse_subject", count)
+    monkeypatch.setattr(circuit, "PARTS", ("switches",))
     monkeypatch.setattr(circuit, "list_networks", lambda: [find_zoo(circuit)])
     monkeypatch.setattr(sys, "argv", ["circuit_table.py", "--threads", "1"])
     return calls
@@ -157,7 +157,7 @@ def test_a_kill_leaves_whole_rows_only(circuit, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(circuit, "analyse", stop)
+    monkeypatch.setattr(circuit, "analyse_subject", stop)
     networks = [find_zoo(circuit), find_zoo(circuit, "zoo:linear-3")]
     monkeypatch.setattr(circuit, "list_networks", lambda: networks)
     with pytest.raises(KeyboardInterrupt):

@@ -226,9 +226,34 @@ def analyse(
     """
     if process is not None:
         require_same_symbols(network, process)
+    subject = Subject(network, process, noise_std=noise_std, seed=seed, streams_of=streams_of)
+    return analyse_subject(subject, only=only, settings=settings, quick=quick, name=name, progress=progress)
+
+
+def analyse_subject(
+    subject: Subject,
+    *,
+    only: Iterable[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    quick: bool = False,
+    name: str = "network",
+    progress: ProgressCallback = ignore_progress,
+) -> Analysis:
+    """Look inside a network that may have a history and checkpoints (`open_subject`); nothing is saved.
+
+    Parameters
+    ----------
+    subject : Subject
+    only, settings, quick, name, progress
+        As in :func:`analyse`.
+
+    Raises
+    ------
+    InputError
+        If there is no such part or setting, or a value is out of range.
+    """
     parts = select_parts(only)
     chosen = resolve_settings(parts, settings or {}, quick=quick)
-    subject = Subject(network, process, noise_std=noise_std, seed=seed, streams_of=streams_of)
     report = PartProgress(progress, parts)
     outcomes = []
     with use_threads(choose_threads(None)):
