@@ -33,6 +33,7 @@ docs: $(VENV)/.installed
 	$(BIN)/python experiments/emulation_table.py
 	$(BIN)/python experiments/dynamics_table.py --page
 	$(BIN)/python experiments/circuit_figures.py
+	$(BIN)/python experiments/discrete_to_continuous.py
 	$(BIN)/python experiments/circuit_table.py --page
 	$(BIN)/orbitscope explain --page > docs/reference.md
 

@@ -39,6 +39,14 @@ FIGURE_TEXT = (
     "Each grey line is a pair, with the intervals of both networks. Black: mean over pairs. p: sign test."
 )
 
+CHAINS_FIGURE = table.ROOT / "docs" / "figures" / "discrete_to_continuous.png"
+"""Drawn by discrete_to_continuous.py."""
+
+CHAINS_TEXT = (
+    "Chains of two to five states, every network that trained, with its own interval. With more states the "
+    "same span from the first symbol to the last is cut into smaller steps."
+)
+
 ZOO_TEXT = (
     "One network of each process and loss. Beside a number stands what it is to be compared with: the "
     "process or the HMM, or subspaces of the noise that carry as much of the drive (median and range). v is "
@@ -87,6 +95,7 @@ def render(rows: list[Row], trained: list[Row]) -> str:
         "Answers": circuit_answers.render(rows, pairs),
         "Networks of the zoo": render_zoo(rows),
         "Pairs": render_pairs(rows, pairs),
+        "From two states to five": render_chains(),
         "Seeds": render_seeds(rows),
         "Verdicts": render_verdicts(rows),
     }
@@ -200,6 +209,13 @@ def _list_correlations(rows: list[Row], process: str, measure: Compared) -> list
         else f"{show_number(item.rho)} (p = {show_number(item.p_value)}, n = {item.n})"
         for item in found
     ]
+
+
+def render_chains() -> str:
+    """The figure of the chains, once it is drawn."""
+    if not CHAINS_FIGURE.is_file():
+        return "Not drawn yet: `python experiments/discrete_to_continuous.py`.\n"
+    return f"![Networks of chains with either loss](figures/{CHAINS_FIGURE.name})\n\n{CHAINS_TEXT}\n"
 
 
 def render_seeds(rows: list[Row]) -> str:

@@ -21,7 +21,7 @@ EXPERIMENTS = ROOT / "experiments"
 MODULES = (
     *("rows", "row_cells", "paired_losses", "circuit_measures"),
     *("circuit_statements", "circuit_pairs", "circuit_answers", "circuit_page", "circuit_table"),
-    "circuit_figures",
+    *("circuit_figures", "discrete_to_continuous"),
 )
 START, END = "<!-- circuit tables: generated -->", "<!-- end of circuit tables -->"
 
@@ -39,6 +39,7 @@ def circuit(monkeypatch, tmp_path):
     monkeypatch.setattr(circuit_table.table, "PAGE", page)
     monkeypatch.setattr(circuit_table, "ROWS", tmp_path / "circuit.jsonl")
     monkeypatch.setattr(circuit_table.circuit_page, "FIGURE", tmp_path / "pairs.png")
+    monkeypatch.setattr(circuit_table.circuit_page, "CHAINS_FIGURE", tmp_path / "chains.png")
     monkeypatch.setattr(circuit_table.paired_losses, "ROWS", tmp_path / "paired.jsonl")
     return circuit_table
 
@@ -191,7 +192,8 @@ def test_the_tables_of_the_circuit_are_those_of_their_rows(circuit, monkeypatch)
     docs = ROOT / "docs"
     for module, name in ((circuit, "circuit"), (circuit.paired_losses, "paired_losses")):
         monkeypatch.setattr(module, "ROWS", docs / f"{name}.jsonl")
-    monkeypatch.setattr(circuit.circuit_page, "FIGURE", docs / "figures" / "circuit_pairs.png")
+    for name, file in (("FIGURE", "circuit_pairs"), ("CHAINS_FIGURE", "discrete_to_continuous")):
+        monkeypatch.setattr(circuit.circuit_page, name, docs / "figures" / f"{file}.png")
     circuit.write_page()
     drawn, shipped = (
         page.read_text().partition(START)[2].partition(END)[0]
@@ -343,3 +345,23 @@ def test_rows_come_back_from_json_as_they_were(circuit):
     rows, trained = make_experiment(2)
     again = json.loads(json.dumps(rows))
     assert circuit.circuit_page.render(again, trained) == circuit.circuit_page.render(rows, trained)
+
+
+@pytest.mark.slow
+def test_the_chains_that_trained_are_drawn_by_their_number_of_states(circuit):
+    import discrete_to_continuous  # pyright: ignore[reportMissingImports]
+
+    rows = [make_row(process="linear-3"), make_row(), make_row("words", process="linear-5")]
+    rows += [make_row(seed=1) | {"phase": "on_plateau"}, make_row(process="cyclic-4")]
+    parsed = circuit.circuit_page.parse_rows(rows)
+    dataset = discrete_to_continuous.collect_chains(parsed)
+    assert dataset["process"].values.tolist() == ["linear-2", "linear-3", "linear-5"]
+    figure = discrete_to_continuous.plot_chains(dataset)
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert "half-lead" in titles
+    assert discrete_to_continuous.collect_chains(parsed[3:]) is None
+    circuit.table.write_rows(circuit.ROWS, rows)
+    discrete_to_continuous.main()
+    assert circuit.circuit_page.CHAINS_FIGURE.is_file()
+    circuit.write_page()
+    assert "![Networks of chains with either loss](figures/chains.png)" in circuit.table.PAGE.read_text()
