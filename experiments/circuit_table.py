@@ -40,9 +40,9 @@ from orbitscope.system.atomic_files import write_text
 from orbitscope.system.installation import find_commit
 from orbitscope.system.plain_json import make_plain
 from orbitscope.system.threads import use_threads
-from orbitscope.training import find_transition
 from orbitscope.workflows.analyse import Analysis, analyse_subject
 from orbitscope.workflows.analyse_run import open_subject
+from orbitscope.workflows.collect import DIVERGED, label_run
 
 ROWS = table.ROOT / "docs" / "circuit.jsonl"
 QUICK = table.ROOT / "runs" / "circuit-quick"
@@ -195,16 +195,12 @@ def _is_kept(quantity: Quantity) -> bool:
 
 def describe_network(network: Network) -> Row:
     """What a network is, how its training ended, and whether it emulates its process."""
-    settings, history = network.folder.read_settings(), network.folder.read_history()
     weights = network.folder.weights.read_bytes() if network.has_weights else b""
     return {
         "network": network.name,
         "set": network.set,
-        "process": settings.process,
-        "recipe": settings.recipe,
-        "objective": settings.loss.objective,
-        "seed": settings.seed,
-        "phase": find_transition(history).status if network.has_weights else "diverged",
+        **label_run(network.folder),
+        **({} if network.has_weights else {"phase": DIVERGED}),  # no other run is packed without weights
         "weights": hashlib.sha256(weights).hexdigest()[:12],
         "emulation": describe_emulation(network.folder) if network.has_weights else None,
         "commit": find_commit(),

@@ -55,7 +55,7 @@ def collect_chains(rows: list[Row]) -> xr.Dataset | None:
     if not chains:
         return None
     dataset = tabulate_runs(
-        LabelledRun(row["network"], row | {"cell": "relu"}, row["found"]) for row in chains
+        LabelledRun(row["network"], {"cell": "relu"} | row, row["found"]) for row in chains
     )
     names = [HEADINGS.get(key, key) for key in dataset["key"].values.tolist()]
     return dataset.assign(label=("key", names))

@@ -7,12 +7,16 @@ import xarray as xr
 from claim_numbers import make_numbers
 
 from orbitscope.errors import InputError
+from orbitscope.hmm import load_process
 from orbitscope.quantity import Quantity
+from orbitscope.recipes import build_settings
+from orbitscope.runs import RunFolder
 from orbitscope.workflows.collect import (
-    UNTRAINED,
+    DIVERGED,
     LabelledRun,
     collect_runs,
     find_runs,
+    label_run,
     list_quantities,
     save_collection,
     tabulate_runs,
@@ -44,7 +48,7 @@ def make_pairs(leads):
 
 
 def test_the_dataset_has_numbers_words_nulls_verdicts_and_labels():
-    found = tabulate_runs([make_run("one", lead=4.0), make_run("none", seed=3, phase=UNTRAINED)])
+    found = tabulate_runs([make_run("one", lead=4.0), make_run("none", seed=3, phase=DIVERGED)])
     assert found["value"].sel(run="one", key=LEAD).item() == 4.0
     assert found["low"].sel(run="one", key=LEAD).item() == 3.5
     assert found["word"].sel(run="one", key=DECAYS).item() == "decays"
@@ -98,13 +102,13 @@ def test_who_is_in_no_pair_is_named_with_the_reason():
     runs = make_pairs([(4.0, 1.0)])
     runs += [make_run("stuck", lead=0.0, seed=1, phase="on_plateau")]
     runs += [make_run("left", lead=1.0, seed=1, objective="words"), make_run("alone", lead=1.0, seed=2)]
-    runs += [make_run("gone", seed=3, phase=UNTRAINED), make_run("p", lead=1.0, seed=4, cell="tanh")]
+    runs += [make_run("gone", seed=3, phase=DIVERGED), make_run("p", lead=1.0, seed=4, cell="tanh")]
     runs += [make_run(name, lead=1.0, seed=4, objective="words") for name in ("q", "r")]
     pairing = pair_runs(tabulate_runs(runs), "objective")
     assert pairing.pairs == (("sequences-0", "words-0"),)
     assert pairing.dropped == {
         "stuck": "is on the plateau",
-        "gone": "has no weights: it diverged, or is not finished",
+        "gone": "diverged",
         "left": "has lost its partner",
         "alone": "has no partner",
         "p": "has no partner",
@@ -136,6 +140,15 @@ def test_runs_are_read_from_their_folders(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="at least one run is required"):
         collect_runs([])
     assert find_runs(["zoo:linear-3", tmp_path / "x"]) == ["zoo:linear-3", tmp_path / "x"]
+
+
+def test_a_run_without_a_network_says_why(tmp_path):
+    for status, phase in (("diverged", "diverged"), ("interrupted", "unfinished"), (None, "unfinished")):
+        folder = RunFolder(tmp_path / str(status))
+        folder.create(build_settings("linear-2", recipe="fast"), load_process("linear-2"), {})
+        if status:
+            folder.write_status(status, 3)
+        assert label_run(folder)["phase"] == phase
 
 
 def test_a_comparison_has_a_figure_beside_its_files(tmp_path):

@@ -199,6 +199,14 @@ class RunFolder:
         content = {"status": status, "epoch": epoch, "reason": reason}
         write_text(self.status, json.dumps(content, indent=2) + "\n")
 
+    def read_status(self) -> dict[str, Any]:
+        """Where the run stands, as `write_status` says it; empty where that is not known."""
+        try:
+            found = json.loads(self.status.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
     def save_state(self, state: TrainingState) -> None:
         """Save the training state, keeping the one before it."""
         last = self.checkpoints / "last.safetensors"

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 LABELS = ("process", "recipe", "objective", "seed", "cell", "phase")
 """What each run is: coordinates along ``run``."""
 
-UNTRAINED = "no weights"
-"""Phase of a run that has no network: it diverged, or was not trained to the end."""
+DIVERGED, UNFINISHED = "diverged", "unfinished"
+"""Phases of runs without a network."""
 
 _NUMBERS = {HOLDS: 1.0, FAILS: 0.0}
 """Verdicts as numbers; those that decide nothing are NaN."""
@@ -110,15 +110,21 @@ def find_runs(paths: Iterable[str | Path]) -> list[str | Path]:
 def label_run(folder: RunFolder) -> dict[str, Any]:
     """What a run is: process, recipe, loss, seed, cell, and in which phase its training ended."""
     settings = folder.read_settings()
-    is_trained = folder.weights.is_file()
     return {
         "process": settings.process,
         "recipe": settings.recipe,
         "objective": settings.loss.objective,
         "seed": settings.seed,
         "cell": settings.model.cell,
-        "phase": find_transition(folder.read_history()).status if is_trained else UNTRAINED,
+        "phase": _find_phase(folder),
     }
+
+
+def _find_phase(folder: RunFolder) -> str:
+    """Where the loss of a trained network stands; else why there is none."""
+    if folder.weights.is_file():
+        return find_transition(folder.read_history()).status
+    return DIVERGED if folder.read_status().get("status") == DIVERGED else UNFINISHED
 
 
 def require_label(name: str) -> str:

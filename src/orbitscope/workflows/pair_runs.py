@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InputError, unknown_name
 from ..statistics import PairedDifference, compare_paired
-from .collect import LABELS, UNTRAINED
+from .collect import DIVERGED, LABELS, UNFINISHED
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -19,10 +19,7 @@ PAIRED_BY = ("objective", "recipe", "process", "cell")
 _FOLLOWING = {"recipe": ("objective",), "objective": ("recipe",)}
 """Labels that follow from another: a recipe has its loss, and a loss may have its recipe."""
 
-WHY_DROPPED = {
-    UNTRAINED: "has no weights: it diverged, or is not finished",
-    "on_plateau": "is on the plateau",
-}
+WHY_DROPPED = {DIVERGED: "diverged", UNFINISHED: "is not finished", "on_plateau": "is on the plateau"}
 """Phases of training that drop a network, in words."""
 
 
