@@ -56,7 +56,8 @@ def import_hmm(source: Any, *, name: str = "") -> HMM:
     Parameters
     ----------
     source               one of: a fitted hmmlearn `CategoricalHMM`; dynamax parameters; an ssm `HMM` or its
-                         `params`; a mapping with the same names, nested or joined by dots; the path of a file
+                         `params`; a mapping with the same names, nested or joined by dots; three arrays
+                         (initial, transition, emission), probabilities or log weights; the path of a file
                          (.npz, .json, .toml, .mat) that holds such a mapping
     name : str           name of the result; default: the library, or the stem of the file
 
@@ -78,8 +79,9 @@ def import_hmm(source: Any, *, name: str = "") -> HMM:
     if isinstance(source, str | Path):
         path = Path(source)
         source, name = _read_file(path), name or path.stem
-    source = _name_ssm_params(source)
+    source = _name_arrays(source)
     layout = _find_layout(source)
+    _refuse_probabilities(source, layout)
     _check_plain(source)
     initial, transition, emission = (
         _read_array(source, names, layout.is_log)
@@ -139,13 +141,52 @@ def _read_mat(path: Path) -> Mapping[str, Any]:
     return loadmat(path, simplify_cells=True)
 
 
-def _name_ssm_params(source: Any) -> Any:
-    """Name the nested tuple `ssm.HMM.params`: ((log_pi0,), (log_Ps,), logits)."""
+def _name_arrays(source: Any) -> Any:
+    """Name three arrays without names: probabilities, or the log weights of `ssm.HMM.params`.
+
+    Those are ((log_pi0,), (log_Ps,), logits).
+    """
     is_named = isinstance(source, str | Mapping) or hasattr(source, "_fields")
     if is_named or not isinstance(source, Sequence) or len(source) != 3:
         return source
-    unwrapped = [part[0] if isinstance(part, list | tuple) and len(part) == 1 else part for part in source]
-    return dict(zip(("log_pi0", "log_Ps", "logits"), unwrapped, strict=True))
+    arrays = [_unwrap(part, n_axes) for part, n_axes in zip(source, (1, 2, 0), strict=True)]
+    flags = [_is_stochastic(array) for array in arrays]
+    if any(flags) and not all(flags):
+        raise InputError(
+            "three arrays without names must be all probabilities or all log weights, got rows that sum to 1 "
+            "in some of them only. Name them: initial_probs, transition_matrix, emission_probs, or log_pi0, "
+            "log_Ps, logits."
+        )
+    names = LAYOUTS[-1] if all(flags) else LAYOUTS[-2]
+    places = (names.initial, names.transition, names.emission)
+    return {place[0]: array for place, array in zip(places, arrays, strict=True)}
+
+
+def _unwrap(part: Any, n_axes: int) -> Any:
+    """The array in a tuple of one, which ssm puts around arrays of so many axes."""
+    is_wrapped = isinstance(part, list | tuple) and len(part) == 1
+    return part[0] if is_wrapped and n_axes and np.ndim(part[0]) == n_axes else part
+
+
+def _is_stochastic(values: Any) -> bool:
+    """Whether rows are probabilities: not negative, with sums of 1."""
+    try:
+        array = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        return False
+    is_row_of_one = array.ndim == 0 or array.size == 0
+    return not is_row_of_one and bool((array >= 0).all() and (abs(array.sum(-1) - 1) < ROUNDING).all())
+
+
+def _refuse_probabilities(source: Any, layout: _Layout) -> None:
+    """Log weights whose rows sum to 1 are probabilities under the wrong name."""
+    for places in (layout.initial, layout.transition):
+        found = np.asarray(_find(source, places), dtype=object)
+        if layout.is_log and found.shape[-1:] != (1,) and _is_stochastic(_find(source, places)):
+            raise InputError(
+                f"`{places[0]}` must hold logarithms, got rows that sum to 1, as probabilities do. Take the "
+                "logarithm, or name the arrays initial_probs, transition_matrix, emission_probs."
+            )
 
 
 def _find_layout(source: Any) -> _Layout:

@@ -1,6 +1,5 @@
 """Symbol sequences from files: NumPy arrays, text tables (ragged allowed), keypoint-moseq results."""
 
-import re
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -10,9 +9,11 @@ import numpy as np
 
 from ..errors import InputError
 from ..process import RecordedSequences, load_recorded
+from .text_tables import read_text_table
 
 SYLLABLE_NAMES = ("syllable", "syllables_reindexed", "syllables")  # keypoint-moseq, preferred first
-SEPARATORS = re.compile(r"[,;\t ]")
+LENGTHS = "lengths"
+"""Array of an .npz that says how long the sequences of another are, as hmmlearn wants them."""
 
 
 def load_sequences(path: str | Path) -> RecordedSequences:
@@ -20,11 +21,13 @@ def load_sequences(path: str | Path) -> RecordedSequences:
 
     Parameters
     ----------
-    path                 .npy: (sequence, time) or (time,); .npz: one array per sequence, or one such table,
-                         and `symbol_names` if there are any, or `sequences.npz` of a run folder; .csv or
-                         .txt: one sequence per line, separated by commas, semicolons, tabs or spaces, lines
-                         may differ in length, # starts a comment; .h5: `results.h5` of keypoint-moseq, one
-                         sequence per recording
+    path                 .npy: (sequence, time), (time,) or a column (time, 1); .npz: one array per sequence,
+                         or one such table, and `symbol_names` if there are any; with `lengths` the other
+                         array is cut into sequences (end to end, or rows that are filled up); or
+                         `sequences.npz` of a run folder; .csv or .txt: one sequence per line, separated by
+                         commas, semicolons, tabs or spaces, lines may differ in length, a line that begins
+                         with # is a remark, one symbol per line is one sequence; .h5: `results.h5` of
+                         keypoint-moseq, one sequence per recording
 
     Returns
     -------
@@ -86,9 +89,30 @@ def _read_npz(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     symbol_names = tuple(
         str(name) for name in np.atleast_1d(arrays.pop("symbol_names", np.array([], dtype=str)))
     )
+    lengths = arrays.pop(LENGTHS, None)
+    if lengths is not None:
+        return _cut(arrays, lengths, path), symbol_names
     if len(arrays) == 1:
         return _split_rows(next(iter(arrays.values()))), symbol_names
     return arrays, symbol_names
+
+
+def _cut(arrays: dict[str, np.ndarray], lengths: np.ndarray, path: Path) -> dict[str, Any]:
+    """Sequences that lie end to end, or in rows that are filled up, cut to their lengths."""
+    table = next(iter(arrays.values())) if len(arrays) == 1 else np.array([])
+    if table.ndim == 2 and table.shape[1] == 1:
+        table = table[:, 0]
+    is_whole = lengths.ndim == 1 and lengths.dtype.kind in "iu" and bool((lengths > 0).all())
+    if is_whole and table.ndim == 1 and table.size and lengths.sum() == table.size:
+        parts = np.split(table, np.cumsum(lengths)[:-1])
+        return {str(i): part for i, part in enumerate(parts)}
+    if is_whole and table.ndim == 2 and len(lengths) == len(table) and lengths.max() <= table.shape[1]:
+        return {str(i): row[:length] for i, (row, length) in enumerate(zip(table, lengths, strict=True))}
+    raise InputError(
+        f"`{path}` must have `{LENGTHS}` that fit one other array, end to end or row by row, got "
+        f"{lengths.size} that sum to {lengths.sum()} beside "
+        f"{', '.join(f'{name} {array.shape}' for name, array in arrays.items()) or 'none'}."
+    )
 
 
 def _load_arrays(path: Path) -> Any:
@@ -104,42 +128,14 @@ def _load_arrays(path: Path) -> Any:
 
 
 def _split_rows(table: np.ndarray) -> dict[str, Any]:
+    """A table by rows; a row or a column alone is one sequence."""
+    if table.ndim == 2 and table.shape[1] == 1:
+        table = table[:, 0]
     return {str(row): values for row, values in enumerate(table if table.ndim > 1 else table[None])}
 
 
 def _read_text(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
-    lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    rows = {
-        f"line {i}": _split_line(line, i, path)
-        for i, line in enumerate(lines, start=1)
-        if line.strip(",; \t")
-    }
-    is_number = {name: [_is_whole(word) for word in words] for name, words in rows.items()}
-    flags = [flag for row in is_number.values() for flag in row]
-    if all(flags):
-        return {name: np.array(words, dtype=np.int64) for name, words in rows.items()}, ()
-    if any(flags):
-        line = next(name for name, row in is_number.items() if not all(row))
-        raise InputError(
-            f"`{path}` must hold whole numbers only or words only, got both (first word in {line}). "
-            "Mark a header line with #."
-        )
-    return {name: np.array(words, dtype=str) for name, words in rows.items()}, ()
-
-
-def _split_line(line: str, number: int, path: Path) -> list[str]:
-    """Words of a line; empty cells may only fill it up at the end."""
-    compact = re.sub(r"\s*([,;\t])\s*|\s+", lambda match: match[1] or " ", line)
-    words = SEPARATORS.split(compact.rstrip(",; \t"))
-    if "" in words:
-        raise InputError(
-            f"`{path}`, line {number} must not have gaps, got an empty cell. Cut the sequence there."
-        )
-    return words
-
-
-def _is_whole(word: str) -> bool:
-    return re.fullmatch(r"[+-]?\d+", word) is not None
+    return dict(read_text_table(path)), ()
 
 
 def _read_moseq(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:

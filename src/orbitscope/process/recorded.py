@@ -9,7 +9,8 @@ from jaxtyping import Int
 
 from ..errors import InputError
 
-_MOST_SYMBOLS = 2**31
+MOST_SYMBOLS = 10_000
+"""Larger numbers are taken for something else than symbols, each of which has a name and a row."""
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
@@ -132,7 +133,12 @@ def _check_symbols(sequence: Any, name: str) -> Int[np.ndarray, " time"]:
             f"sequence `{name}` must be a row of whole numbers, got shape {array.shape} of {array.dtype}. "
             "Put a single sequence into a list; turn one-hot arrays into symbols with argmax(-1)."
         )
-    wrong = ~((array >= 0) & (array == np.floor(array)) & (array < _MOST_SYMBOLS))
+    wrong = ~((array >= 0) & (array == np.floor(array)))
+    if not wrong.any() and array.max() >= MOST_SYMBOLS:
+        raise InputError(
+            f"sequence `{name}` must have symbols below {MOST_SYMBOLS}, got {array.max():.0f}. Number the "
+            "symbols that occur from 0 on, e.g. np.unique(array, return_inverse=True)[1]."
+        )
     if wrong.any():
         step = int(np.argmax(wrong))
         raise InputError(

@@ -1,0 +1,169 @@
+"""Inputs that could be misread in silence: the right value, or a refusal that says what to do."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from orbitscope.errors import InputError
+from orbitscope.importers import import_hmm, load_sequences
+from orbitscope.process import RecordedSequences
+
+INITIAL, TRANSITION, EMISSION = [0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.7, 0.3], [0.1, 0.9]]
+
+
+def read(path):
+    return [sequence.tolist() for sequence in load_sequences(path).sequences]
+
+
+def read_text(folder, text, name="s.csv"):
+    (folder / name).write_text(text, encoding="utf-8")
+    return load_sequences(folder / name)
+
+
+def list_symbols(loaded):
+    return [[loaded.symbol_names[s] for s in sequence] for sequence in loaded.sequences]
+
+
+# arrays of hidden Markov models
+
+
+def test_three_arrays_of_probabilities_are_probabilities():
+    hmm = import_hmm((INITIAL, TRANSITION, EMISSION))
+    np.testing.assert_allclose(hmm.emission_probs, EMISSION, rtol=1e-12)
+    np.testing.assert_allclose(hmm.transition_matrix, TRANSITION, rtol=1e-12)
+    np.testing.assert_allclose(import_hmm([[1.0], [[1.0]], [[0.7, 0.3]]]).emission_probs, [[0.7, 0.3]])
+
+
+def test_three_arrays_of_logarithms_are_logarithms():
+    arrays = [np.log(INITIAL), np.log(TRANSITION), np.log(EMISSION) + 3.0]  # logits are free of a constant
+    np.testing.assert_allclose(import_hmm(arrays).emission_probs, EMISSION, rtol=1e-12)
+
+
+def test_arrays_of_both_kinds_are_refused():
+    with pytest.raises(InputError, match="all probabilities or all log weights.*Name them: initial_probs"):
+        import_hmm((np.log(INITIAL), np.log(TRANSITION), EMISSION))
+
+
+@pytest.mark.parametrize("name", ["log_pi0", "log_Ps"])
+def test_probabilities_named_as_logarithms_are_refused(name):
+    arrays = {"log_pi0": np.log(INITIAL), "log_Ps": np.log(TRANSITION), "logits": np.log(EMISSION)}
+    wrong = {"log_pi0": INITIAL, "log_Ps": TRANSITION}
+    with pytest.raises(InputError, match=f"`{name}` must hold logarithms, got rows that sum to 1"):
+        import_hmm(arrays | {name: wrong[name]})
+
+
+# text
+
+
+def test_whole_numbers_written_as_floats_stay_as_they_are(tmp_path):
+    np.savetxt(tmp_path / "m.csv", [[10, 2, 1, 0]], delimiter=",")
+    assert read(tmp_path / "m.csv") == [[10, 2, 1, 0]]
+    assert list_symbols(read_text(tmp_path, "1.0, 2., 1e1\n")) == [["1", "2", "10"]]
+    np.savetxt(tmp_path / "column.txt", np.array([3, 0, 1]))
+    assert read(tmp_path / "column.txt") == [[3, 0, 1]]
+
+
+@pytest.mark.parametrize("text", ["0.5,1.5\n", "0,1,2.5\n", "1e-3 0\n"])
+def test_fractions_are_no_symbols(tmp_path, text):
+    with pytest.raises(InputError, match="must hold whole numbers, got"):
+        read_text(tmp_path, text)
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "NA", "n/a", "None", "null", "inf", "-inf", "<NA>"])
+@pytest.mark.parametrize("others", ["0,1", "a,b,a,b"])
+def test_missing_values_are_no_symbols(tmp_path, word, others):
+    with pytest.raises(InputError, match="says that a value is missing"):
+        read_text(tmp_path, f"{others},{word}\n{others}\n")
+
+
+def test_quotes_are_those_of_csv(tmp_path):
+    text = '"walk fast","rest"\n"rest","a ""b"""\nrest,walk fast\n'
+    expected = [["walk fast", "rest"], ["rest", 'a "b"'], ["rest", "walk fast"]]
+    assert list_symbols(read_text(tmp_path, text)) == expected
+    assert list_symbols(read_text(tmp_path, '"1","0"\n"0","0"\n')) == [["1", "0"], ["0", "0"]]
+    with pytest.raises(InputError, match="line 1 must have whole cells"):
+        read_text(tmp_path, '"walk,rest\n')
+
+
+def test_a_sharp_is_part_of_a_word(tmp_path):
+    assert list_symbols(read_text(tmp_path, "C#,D,E\nD,D,C#\nE,D,D\n"))[0] == ["C#", "D", "E"]
+    assert read_text(tmp_path, "# remark\n0,1 # remark\n1\n").lengths.tolist() == [2, 1]
+    with pytest.raises(InputError, match="line 1 must not have a # behind a space"):
+        read_text(tmp_path, "C,D # remark\nD,C\n")
+
+
+def test_headers_do_not_become_sequences(tmp_path):
+    table = pd.DataFrame([[2, 1, 0, 1], [1, 1, 2, 0]])
+    for options, message in (
+        ({}, "must not have gaps.*index=False, header=False"),
+        ({"index": False}, "counts 0, 1, 2, … like the header of a pandas table"),
+    ):
+        table.to_csv(tmp_path / "t.csv", **options)
+        with pytest.raises(InputError, match=message):
+            load_sequences(tmp_path / "t.csv")
+    table.to_csv(tmp_path / "t.csv", index=False, header=False)
+    assert read(tmp_path / "t.csv") == [[2, 1, 0, 1], [1, 1, 2, 0]]
+    with pytest.raises(InputError, match="no word of its first line occurs again"):
+        read_text(tmp_path, "first,second\nrest,walk\nwalk,walk\n")
+
+
+def test_one_symbol_a_line_is_one_sequence_and_one_long_word_none(tmp_path):
+    loaded = read_text(tmp_path, "rest\nwalk\nrest\nrest\n", "s.txt")
+    assert list_symbols(loaded) == [["rest", "walk", "rest", "rest"]]
+    for text in ("abcab\nbacba\n", "ACGT\n"):
+        with pytest.raises(InputError, match="must have separators between symbols"):
+            read_text(tmp_path, text, "s.txt")
+
+
+@pytest.mark.parametrize("text", ["1,2;3\n", "a,b\tc\n"])
+def test_two_kinds_of_separators_are_refused(tmp_path, text):
+    with pytest.raises(InputError, match="must have one kind of separator"):
+        read_text(tmp_path, text)
+
+
+@pytest.mark.parametrize("label", ["99999999999999999999", "1e300", "9007199254740993"])
+def test_numbers_that_are_not_exact_are_refused(tmp_path, label):
+    with pytest.raises(InputError, match="must hold numbers of symbols"):
+        read_text(tmp_path, f"0,{label}\n")
+
+
+def test_text_of_another_encoding_is_refused(tmp_path):
+    (tmp_path / "s.csv").write_bytes("a,b,a".encode("utf-16"))
+    with pytest.raises(InputError, match="must be UTF-8 text"):
+        load_sequences(tmp_path / "s.csv")
+
+
+# arrays of sequences
+
+
+def test_lengths_cut_what_lies_end_to_end(tmp_path):
+    x = np.array([0, 1, 1, 2, 0])
+    for array in (x, x[:, None]):
+        np.savez(tmp_path / "s.npz", X=array, lengths=[2, 3])
+        assert read(tmp_path / "s.npz") == [[0, 1], [1, 2, 0]]
+
+
+def test_lengths_cut_rows_that_are_filled_up(tmp_path):
+    np.savez(tmp_path / "s.npz", X=[[0, 1, 0], [1, 2, 1]], lengths=[2, 3])
+    assert read(tmp_path / "s.npz") == [[0, 1], [1, 2, 1]]
+
+
+@pytest.mark.parametrize("lengths", [[2, 2], [2, 0, 3], [2.0, 3.0], [[2, 3]], [-1, 6]])
+def test_lengths_that_do_not_fit_are_refused(tmp_path, lengths):
+    np.savez(tmp_path / "s.npz", X=[0, 1, 1, 2, 0], lengths=lengths)
+    with pytest.raises(InputError, match="must have `lengths` that fit one other array"):
+        load_sequences(tmp_path / "s.npz")
+
+
+def test_a_column_is_one_sequence(tmp_path):
+    np.save(tmp_path / "s.npy", np.array([[0], [1], [1]]))
+    assert read(tmp_path / "s.npy") == [[0, 1, 1]]
+
+
+@pytest.mark.parametrize("label", [10_000, 10**7, 10**9])
+def test_a_label_that_is_too_large_is_refused_before_names_are_made(tmp_path, label):
+    with pytest.raises(InputError, match=f"must have symbols below 10000, got {label}"):
+        read_text(tmp_path, f"0,{label}\n")
+    with pytest.raises(InputError, match="must have symbols below 10000"):
+        RecordedSequences([[0, label]])
+    assert RecordedSequences([[0, 9999]]).n_symbols == 10_000
