@@ -10,7 +10,7 @@ from paired_losses import OBJECTIVES
 from row_cells import Row, read_quantities, render_head, render_line, show_interval, show_number
 
 from orbitscope.claims.claim import Claim
-from orbitscope.claims.conditions import FAILS, HOLDS, INCONCLUSIVE
+from orbitscope.claims.conditions import FAILS, HOLDS, IDENTITY, INCONCLUSIVE, MISSING
 from orbitscope.statistics import PairedDifference
 
 LOSS_NAMES: dict[str, str] = dict(zip(OBJECTIVES, ("the published loss", "the loss on words"), strict=True))
@@ -20,8 +20,9 @@ OTHERS_TEXT = (
 )
 
 COUNT_TEXT = (
-    "Networks in which the rule of each statement says holds / fails / inconclusive. All networks that "
-    "trained count once, of the zoo, pairs and seeds; those that lack the number do not count."
+    "Networks in which the rule of each statement says holds / fails / inconclusive; *identity*: it follows "
+    "from the kind of network. All networks that trained count once, of the zoo, pairs and seeds; those that "
+    "lack the number do not count."
 )
 
 FEWEST_PAIRS = 6
@@ -117,9 +118,18 @@ def render_counts(rows: list[Row], objective: str) -> str:
     for statement in STATEMENTS:
         groups = [chosen, *([row for row in chosen if row["process"] == name] for name in processes)]
         counts = [count_verdicts(statement, group).values() for group in groups]
-        cells = [" / ".join(map(str, count)) if sum(count) else "-" for count in counts]
+        cells = [
+            " / ".join(map(str, count)) if sum(count) else _say_uncounted(statement, group)
+            for count, group in zip(counts, groups, strict=True)
+        ]
         lines.append(render_line([f"{statement.name}: {statement.text}", *cells]))
     return "\n".join(lines) + "\n"
+
+
+def _say_uncounted(statement: Claim, rows: list[Row]) -> str:
+    """What a cell says where no verdict counts."""
+    words = {judge(statement, row) for row in rows} - {MISSING}
+    return IDENTITY if words == {IDENTITY} else "-"
 
 
 def describe_differences(rows: list[Row], pairs: list[Pair]) -> list[str]:

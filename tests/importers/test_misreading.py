@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from orbitscope.errors import InputError
-from orbitscope.importers import import_hmm, load_sequences
+from orbitscope.importers import import_hmm, import_state_dict, load_sequences
 from orbitscope.process import RecordedSequences
 
 INITIAL, TRANSITION, EMISSION = [0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.7, 0.3], [0.1, 0.9]]
@@ -167,3 +168,46 @@ def test_a_label_that_is_too_large_is_refused_before_names_are_made(tmp_path, la
     with pytest.raises(InputError, match="must have symbols below 10000"):
         RecordedSequences([[0, label]])
     assert RecordedSequences([[0, 9999]]).n_symbols == 10_000
+
+
+# weights
+
+
+def make_weights(**changes):
+    weights = {
+        "rnn.weight_ih_l0": torch.ones(4, 3),
+        "rnn.weight_hh_l0": torch.eye(4),
+        "fc.weight": torch.ones(2, 4),
+        "fc.bias": torch.zeros(2),
+    }
+    return weights | {name.replace("__", "."): tensor for name, tensor in changes.items()}
+
+
+@pytest.mark.parametrize("name", ["rnn.weight_ih_l0", "rnn.weight_hh_l0", "fc.weight", "fc.bias"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda w: w.double() + 1e300, r"must fit float32, whose largest number is 3\.4e38, got 1\.0e\+300"),
+        (lambda w: w + 2j, "must hold real floating-point numbers, got torch.complex64"),
+        (lambda w: w.to(torch.int8), "must hold real floating-point numbers, got torch.int8"),
+        (lambda w: w.bool(), "must hold real floating-point numbers, got torch.bool"),
+        (
+            lambda w: w.to_sparse(),
+            r"must be a dense tensor, got layout torch.sparse_coo. Save tensor.to_dense",
+        ),
+        (lambda w: w * float("nan"), "must be finite, got NaN or infinity"),
+    ],
+    ids=["beyond-float32", "complex", "int8", "bool", "sparse", "nan"],
+)
+def test_weights_that_would_lose_something_are_refused(name, change, message):
+    weights = make_weights()
+    weights[name] = change(weights[name])
+    with pytest.raises(InputError, match=message):
+        import_state_dict(weights, cell="relu")
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_other_precisions_are_converted(dtype):
+    network = import_state_dict({name: w.to(dtype) for name, w in make_weights().items()}, cell="relu")
+    assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
+    torch.testing.assert_close(network.cell.w_hh.detach(), torch.eye(4))

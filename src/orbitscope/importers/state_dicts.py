@@ -146,7 +146,7 @@ def _refuse_leftovers(tensors: dict[str, Tensor], names: _Names, readout: set[st
     left = {
         name: tensor
         for name, tensor in tensors.items()
-        if name.startswith(names.root) and name not in known and tensor.ndim and tensor.is_floating_point()
+        if name.startswith(names.root) and name not in known and tensor.ndim and _is_weight(tensor)
     }
     if left:
         raise InputError(
@@ -155,11 +155,17 @@ def _refuse_leftovers(tensors: dict[str, Tensor], names: _Names, readout: set[st
         )
 
 
+def _is_weight(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
+
+
 def _collect_weights(
     tensors: dict[str, Tensor], names: _Names, readout: str, readout_bias: str
 ) -> dict[str, Tensor]:
     """Checked weights under our names."""
     w_hh, w_ih, w_out = tensors[names.w_hh], tensors[names.w_ih], tensors[readout]
+    for name in (names.w_hh, names.w_ih, readout, *names.biases, *{readout_bias}.intersection(tensors)):
+        _require_plain(name, tensors[name])
     hidden_size = w_hh.shape[-1] if w_hh.ndim else 0
     _check_square(names.w_hh, w_hh)
     _check_shape(names.w_ih, w_ih, (hidden_size, None))
@@ -174,10 +180,32 @@ def _collect_weights(
         weights["out_bias"] = tensors.get(readout_bias, torch.zeros(len(w_out)))
         _check_shape(readout_bias, weights["out_bias"], (len(w_out),))
 
-    for name, tensor in weights.items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise InputError(f"`{name}` must be finite, got NaN or infinity. Import an earlier checkpoint.")
-    return weights
+    return {name: _convert(name, tensor) for name, tensor in weights.items()}
+
+
+def _require_plain(name: str, tensor: Tensor) -> None:
+    """Weights that would lose something on the way to float32 are refused."""
+    if tensor.layout != torch.strided:
+        raise InputError(f"`{name}` must be dense, got {tensor.layout}. Save tensor.to_dense().")
+    if not tensor.is_floating_point():
+        raise InputError(
+            f"`{name}` must hold real floating-point numbers, got {tensor.dtype}. Save the weights that the "
+            "network computes with."
+        )
+
+
+def _convert(name: str, tensor: Tensor) -> Tensor:
+    """Weights as float32, in which they must be finite."""
+    if not bool(torch.isfinite(tensor).all()):
+        raise InputError(f"`{name}` must be finite, got NaN or infinity. Import an earlier checkpoint.")
+    converted = tensor.float()
+    if not bool(torch.isfinite(converted).all()):
+        largest = float(tensor.abs().max())
+        raise InputError(
+            f"`{name}` must fit float32, whose largest number is 3.4e38, got {largest:.1e}. Import an "
+            "earlier checkpoint."
+        )
+    return converted
 
 
 def _resolve_cell(cell: str | None, source: WeightSource, recurrent: str) -> str:
@@ -213,7 +241,7 @@ def _build(weights: dict[str, Tensor], cell: str) -> NoiseRNN:
         bias="out_bias" in weights,
         generator=torch.Generator().manual_seed(0),
     )
-    network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    network.load_state_dict(weights)
     return network
 
 
