@@ -100,7 +100,7 @@ def test_american_spelling_is_the_same_command(capsys):
         (["analyse"], 2, "`RUN` is required"),
         (["analyse", "zoo:linear-3", "--threads", "0"], 1, "`threads` must be ≥ 1, got 0"),
         (["sample", "linear-2", "--out", "x.txt"], 1, "must end in .npy, .csv, .npz"),
-        (["sample", "linear-2", "--n-sequences", "0"], 1, "must be ≥ 1"),
+        (["sample", "linear-2", "--n-sequences", "0"], 2, "must be ≥ 1"),
         (["import"], 2, "a file to import is required"),
         (["import", "weights.pt"], 2, "`--cell` must be relu or tanh, got none"),
         (

@@ -193,7 +193,7 @@ def make_weights(**changes):
         (lambda w: w.bool(), "must hold real floating-point numbers, got torch.bool"),
         (
             lambda w: w.to_sparse(),
-            r"must be a dense tensor, got layout torch.sparse_coo. Save tensor.to_dense",
+            r"must be dense, got torch.sparse_coo. Save tensor.to_dense",
         ),
         (lambda w: w * float("nan"), "must be finite, got NaN or infinity"),
     ],

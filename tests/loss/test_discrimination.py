@@ -24,6 +24,7 @@ from orbitscope.loss.discrimination import (
     _compute_ratios,
     choose_epsilon,
 )
+from orbitscope.loss.sinkhorn import compute_epsilon_levels
 from orbitscope.plots.style import format_number
 from orbitscope.results import load_result
 from orbitscope.workflows.draw_run import draw_epsilon_choice
@@ -151,3 +152,35 @@ def test_command_prints_what_it_chose(tmp_path, monkeypatch, capsys):
     )  # seconds
     assert run(["choose-epsilon", "linear-2", *options]) == 0
     assert "chosen" in capsys.readouterr().out
+
+
+def make_choice(ratios):
+    """Two nearly right processes at three ε."""
+    return EpsilonChoice(
+        settings={},
+        status={},
+        epsilon=np.array([0.04, 1.0, 9.0]),
+        alternative=np.array(list(NEARLY_RIGHT)[:2]),
+        ratio=np.array(ratios, dtype=float),
+        ratio_error=np.zeros((2, 3)),
+    )
+
+
+def test_an_epsilon_is_never_chosen_where_the_ratio_is_no_number():
+    assert make_choice([[np.nan, 1.2, 1.5], [1.1, np.nan, 1.4]]).chosen == 9.0
+    with pytest.raises(InputError, match="the process must vary for an ε to be chosen"):
+        _ = make_choice(np.full((2, 3), np.nan)).chosen
+
+
+def test_a_process_without_any_spread_has_no_epsilon():
+    ring = HMM([1.0, 0.0], [[0.0, 1.0], [1.0, 0.0]], np.eye(2))
+    choice = choose_epsilon(ring, 6, 16, epsilons=(0.04, 1.0), n_repeats=2)
+    assert np.isnan(choice.ratio).all()
+    with pytest.raises(InputError, match="the process must vary"):
+        _ = choice.chosen
+
+
+@pytest.mark.parametrize(("diameter", "epsilon"), [(np.inf, 0.04), (np.nan, 0.04), (4.0, 0.0), (4.0, -1.0)])
+def test_annealing_has_a_last_level_or_none_at_all(diameter, epsilon):
+    with pytest.raises(InputError, match="ε must be > 0 and sequences finite"):
+        compute_epsilon_levels(diameter, epsilon)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..system.cores import count_usable_cores
-from .options import Json
+from .options import Json, require_at_least
 
 if TYPE_CHECKING:
     from ..loss.discrimination import EpsilonChoice
@@ -53,11 +53,14 @@ def choose(
     from ..workflows.draw_run import draw_epsilon_choice
     from .display import ProgressDisplay, print_json
 
+    require_at_least(2, n_steps=n_steps, batch_size=batch_size, repeats=repeats)
+    require_at_least(1, threads=threads)
+    require_at_least(0, seed=seed)
     hmm = load_process(process)
-    steps = n_steps or build_settings(process).data.n_steps
+    steps = build_settings(process).data.n_steps if n_steps is None else n_steps
     folder = out or Path("runs") / f"epsilon-{hmm.name or Path(process).stem}"
     with (
-        use_threads(threads or count_usable_cores()),
+        use_threads(count_usable_cores() if threads is None else threads),
         ProgressDisplay(f"Choosing ε for {process}") as progress,
     ):
         choice = choose_epsilon(hmm, steps, batch_size, n_repeats=repeats, seed=seed, progress=progress)

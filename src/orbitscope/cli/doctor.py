@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from ..system.cores import count_usable_cores
 from ..system.openmp import describe_waiting
-from .options import IS_COMMAND, Json, UsageError, collect_changes
+from .options import IS_COMMAND, Json, UsageError, collect_changes, require_at_least
 from .overrides import TrainOverrides
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def doctor(
         raise UsageError(
             "settings need a process to estimate, got none. Name one, e.g. `orbitscope doctor linear-2`."
         )
-    n_threads = threads or count_usable_cores()
+    require_at_least(1, threads=threads)
+    n_threads = count_usable_cores() if threads is None else threads
     run = None
     if process is not None:
         load_process(process)  # a name that is wrong is said at once

@@ -60,3 +60,11 @@ def require_new_file(path: Path) -> Path:
     if path.exists():
         raise InputError(f"`{path}` must be a new file, but it exists. Delete it or choose another `--out`.")
     return path
+
+
+def require_at_least(least: int, **options: int | None) -> None:
+    """Refuse numbers that are too small; those that were left out are None."""
+    for name, value in options.items():
+        if value is not None and value < least:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"`{option}` must be ≥ {least}, got {value}. Leave it out for the default.")

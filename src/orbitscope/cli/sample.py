@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ..errors import InputError
-from .options import Json, require_new_file
+from .options import Json, UsageError, require_at_least, require_new_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,8 +58,10 @@ def sample(
     """
     from .display import ProgressDisplay, print_facts, print_json
 
-    if n_sequences < 1 or (n_steps is not None and n_steps < 1):
-        raise InputError(f"`--n-sequences` and `--n-steps` must be ≥ 1, got {n_sequences} and {n_steps}.")
+    require_at_least(1, n_sequences=n_sequences, n_steps=n_steps)
+    require_at_least(0, seed=seed, epoch=epoch)
+    if epoch is not None and not _is_run(source):
+        raise UsageError(f"`--epoch` must go with a run, but `{source}` is a process. Leave it out.")
     if out is not None and require_new_file(out).suffix not in _SUFFIXES:
         raise InputError(f"`--out` must end in {', '.join(_SUFFIXES)}, got `{out}`.")
     sampler = (
@@ -113,7 +115,7 @@ def _open_run(source: str, n_steps: int | None, seed: int, epoch: int | None) ->
     settings = folder.read_settings()
     network = folder.load_network(epoch=epoch)
     generator = torch.Generator().manual_seed(seed)
-    length, noise_std = n_steps or settings.data.n_steps, settings.model.noise_std
+    length, noise_std = settings.data.n_steps if n_steps is None else n_steps, settings.model.noise_std
 
     def draw(n_sequences: int) -> "np.ndarray":
         return sample_symbols(network, n_sequences, length, noise_std=noise_std, generator=generator).numpy()
@@ -127,7 +129,8 @@ def _open_process(name: str, n_steps: int | None, seed: int) -> _Sampler:
     from ..hmm import list_presets, load_preset, load_process, sample_sequences
 
     hmm = load_process(name)
-    length = n_steps or (load_preset(name).n_steps if name in list_presets() else 30)
+    usual = load_preset(name).n_steps if name in list_presets() else 30
+    length = usual if n_steps is None else n_steps
     rng = np.random.default_rng(seed)
     return _Sampler(lambda n: sample_sequences(hmm, n, length, rng=rng).symbols, hmm.symbol_names)
 

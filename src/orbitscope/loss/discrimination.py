@@ -71,8 +71,20 @@ class EpsilonChoice(Result):
 
     @property
     def chosen(self) -> float:
-        """The ε whose typical ratio is largest."""
-        return float(self.epsilon[np.argmax(self.typical_ratio)])
+        """The ε whose typical ratio is largest, among those where it is a number.
+
+        Raises
+        ------
+        InputError
+            If it is none anywhere: the process itself has a loss of 0, so nothing can be compared with it.
+        """
+        typical = self.typical_ratio
+        if not np.isfinite(typical).any():
+            raise InputError(
+                "the process must vary for an ε to be chosen, but batches of it are all alike, so its own "
+                "loss is 0. Choose ε by hand."
+            )
+        return float(self.epsilon[np.nanargmax(np.where(np.isfinite(typical), typical, np.nan))])
 
 
 def choose_epsilon(
@@ -178,7 +190,8 @@ def _measure(targets: Tensor, others: list[Tensor], epsilon: float, workspace: W
 def _compute_ratios(losses: Float[np.ndarray, "epsilon repeat process"]) -> tuple[np.ndarray, np.ndarray]:
     """Ratios of the means over repeats, (alternative, epsilon), and their standard errors (linearised)."""
     means = losses.mean(axis=1)
-    ratio = means[:, 1:] / means[:, :1]
-    residuals = (losses[:, :, 1:] - ratio[:, None, :] * losses[:, :, :1]) / means[:, None, :1]
+    own = np.where(means[:, :1] > 0, means[:, :1], np.nan)
+    ratio = means[:, 1:] / own
+    residuals = (losses[:, :, 1:] - ratio[:, None, :] * losses[:, :, :1]) / own[:, None]
     error = residuals.std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
     return ratio.T, error.T

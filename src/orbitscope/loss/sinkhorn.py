@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..errors import InputError
 from .cost import DEFAULT_MEMORY_BUDGET, SequenceCost
 from .kernel import GibbsKernel
 
@@ -44,7 +45,18 @@ class Transport:
 
 
 def compute_epsilon_levels(squared_diameter: float, epsilon: float) -> list[float]:
-    """Annealing levels ε₀, ε₀, ε₀/4, … above ε, then ε itself (Feydy et al. 2019; geomloss's schedule)."""
+    """Annealing levels ε₀, ε₀, ε₀/4, … above ε, then ε itself (Feydy et al. 2019; geomloss's schedule).
+
+    Raises
+    ------
+    InputError
+        If ε is not positive, or one of both is not finite: there would be no last level.
+    """
+    if not (math.isfinite(squared_diameter) and math.isfinite(epsilon) and epsilon > 0):
+        raise InputError(
+            f"ε must be > 0 and sequences finite, got ε = {epsilon:g} and a squared diameter of "
+            f"{squared_diameter:g}. Check the batches for NaN and infinity."
+        )
     levels = [squared_diameter or epsilon]
     level = levels[0]
     while level > epsilon:
