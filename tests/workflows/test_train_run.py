@@ -2,10 +2,12 @@ import dataclasses
 import json
 import logging
 
+import numpy as np
 import pytest
 import torch
 
 from orbitscope.errors import InputError, RunFolderError
+from orbitscope.hmm import HMM
 from orbitscope.network import build_network
 from orbitscope.recipes import build_settings
 from orbitscope.runs import RunFolder
@@ -182,3 +184,24 @@ def test_the_transition_is_in_the_loss_unless_its_floor_is_too_near(floor, expec
     ]
     transition = find_transition(history)
     assert (transition.status, transition.index) == ("past_transition", expected)
+
+
+def make_deterministic(kind):
+    """Processes that never vary: one state, a cycle with a fixed start, a chain that has been absorbed."""
+    return {
+        "one state": HMM([1.0], [[1.0]], [[1.0, 0.0]]),
+        "cycle": HMM([1.0, 0.0], [[0.0, 1.0], [1.0, 0.0]], np.eye(2)),
+        "absorbed": HMM([0.0, 1.0], [[0.9, 0.1], [0.0, 1.0]], [[0.7, 0.3], [0.0, 1.0]]),
+    }[kind]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["fast", "faithful"])
+@pytest.mark.parametrize("kind", ["one state", "cycle", "absorbed"])
+def test_a_process_that_never_varies_is_trained_to_the_end(tmp_path, kind, recipe):
+    settings = build_settings("linear-2", recipe=recipe, threads=1, changes=TINY)
+    settings = settings.override({"process": kind, "train.epochs": 2})
+    run = training.train_run(settings, tmp_path / "run", hmm=make_deterministic(kind))
+    assert read_status(tmp_path / "run")["status"] == "finished"
+    assert run.transition.status == "no_plateau"
+    assert np.isfinite([record.loss for record in run.history]).all()

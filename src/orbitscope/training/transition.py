@@ -19,9 +19,10 @@ def measure_course(history: list[EpochRecord]) -> Float[np.ndarray, " epoch"]:
     """Loss of each epoch relative to that of symbols without memory, in which the transition is found.
 
     So epochs with different batch sizes can be compared. Where the floor is hardly below that level the loss
-    cannot show a drop, and what the symbols lack of the memory of the process is used instead.
+    cannot show a drop (both are 0 where the process never varies), and what the symbols lack of the memory of
+    the process is used instead.
     """
-    if any(record.floor > _LARGEST_USEFUL_FLOOR * record.plateau for record in history):
+    if any(record.floor >= _LARGEST_USEFUL_FLOOR * record.plateau for record in history):
         return np.array([max(1.0 - record.memory, _LEAST_LACK) for record in history])
     return np.array([record.loss / record.plateau for record in history])
 
