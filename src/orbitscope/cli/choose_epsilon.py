@@ -49,6 +49,7 @@ def choose(
     from ..hmm import load_process
     from ..loss.discrimination import choose_epsilon
     from ..recipes import build_settings
+    from ..runs.naming import make_file_name
     from ..system.threads import use_threads
     from ..workflows.draw_run import draw_epsilon_choice
     from .display import ProgressDisplay, print_json
@@ -58,7 +59,7 @@ def choose(
     require_at_least(0, seed=seed)
     hmm = load_process(process)
     steps = build_settings(process).data.n_steps if n_steps is None else n_steps
-    folder = out or Path("runs") / f"epsilon-{hmm.name or Path(process).stem}"
+    folder = out or Path("runs") / f"epsilon-{make_file_name(hmm.name or Path(process).stem)}"
     with (
         use_threads(count_usable_cores() if threads is None else threads),
         ProgressDisplay(f"Choosing ε for {process}") as progress,

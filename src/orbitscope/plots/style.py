@@ -69,6 +69,7 @@ _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Helvetica", "Arial", "Liberation Sans", "DejaVu Sans"],
     "font.size": 8.0,
+    "text.parse_math": False,  # a $ in the name of a symbol is a $
     "axes.titlesize": 8.0,
     "axes.titlelocation": "left",
     "axes.labelsize": 8.0,
