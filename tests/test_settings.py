@@ -233,3 +233,16 @@ def test_settings_need_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_trajectories": 29}, r"evaluate\.n_raster must be ≤ evaluate\.n_trajectories = 29, got 30"),
+        ({"n_matched": 20_000}, r"n_matched × n_matches must be ≤ evaluate\.n_sequences = 20000, got 100000"),
+        ({"n_refitted": 6000}, r"n_refitted × n_refits must be ≤ evaluate\.n_sequences = 20000, got 24000"),
+    ],
+)
+def test_sizes_of_an_evaluation_that_contradict_are_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        build_settings("linear-2", changes={"evaluate": changes})

@@ -211,6 +211,21 @@ class EvaluationSettings(Settings):
     margin_run_length: float = Field(default=0.03, gt=0, description="total variation of the run-length law")
     margin_auc: float = Field(default=0.05, gt=0, description="two-sample AUC above one half")
 
+    @model_validator(mode="after")
+    def _check_sizes(self) -> "EvaluationSettings":
+        needed = {
+            "n_raster": (self.n_raster, "n_trajectories"),
+            "n_matched × n_matches": (self.n_matched * self.n_matches, "n_sequences"),
+            "n_refitted × n_refits": (self.n_refitted * self.n_refits, "n_sequences"),
+        }
+        for name, (number, where) in needed.items():
+            if number > getattr(self, where):
+                raise ValueError(
+                    f"evaluate.{name} must be ≤ evaluate.{where} = {getattr(self, where)}, got {number}. "
+                    f"Lower the first, or raise evaluate.{where}"
+                )
+        return self
+
 
 class RunSettings(Settings):
     """Everything that determines a run, beside the process itself."""

@@ -199,7 +199,7 @@ def test_a_part_is_computed_anew_when_what_it_follows_from_has_changed(toy, run,
     if change == "process":
         run.hmm_file.write_text(dump_hmm(load_process("fully-connected-3")))
     if change == "code":
-        monkeypatch.setattr("orbitscope.workflows.analyse_run.digest_code", lambda: "changed")
+        monkeypatch.setattr("orbitscope.workflows.origin.digest_code", lambda: "changed")
     if change == "noise":
         settings = run.read_settings().override({"model.noise_std": 2.0})
         run.config.write_text(settings.to_toml())
