@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .hmm import load_hmm_file as load_hmm_file
     from .hmm import load_preset as load_preset
     from .hmm import load_process as load_process
+    from .hmm import pad_sequences as pad_sequences
     from .hmm import sample_sequences as sample_sequences
     from .importers import import_hmm as import_hmm
     from .importers import import_state_dict as import_state_dict
@@ -78,7 +79,7 @@ _NAMES = {
     "errors": "InputError OrbitscopeError RunFolderError",
     "evaluation": "EvaluationResult evaluate_network",
     "hmm": "HMM Preset build_fully_connected build_linear_chain build_random build_ring fit_baum_welch "
-    "list_presets load_hmm_file load_preset load_process sample_sequences",
+    "list_presets load_hmm_file load_preset load_process pad_sequences sample_sequences",
     "importers": "import_hmm import_state_dict load_sequences",
     "loss": "SinkhornDivergence WordDivergence sinkhorn_divergence",
     "loss.discrimination": "EpsilonChoice choose_epsilon",

@@ -6,7 +6,7 @@ Source of the special cases: Torre et al. 2025, arXiv 2510.25674, target process
 import numpy as np
 from jaxtyping import Float
 
-from .checks import check_count, check_number
+from .checks import check_count, check_number, check_rng
 from .definition import HMM
 from .exact import compute_stationary_probs
 
@@ -152,6 +152,7 @@ def build_random(
     InputError                        a count or a number out of range, or a draw so sparse that the chain
                                       falls apart
     """
+    check_rng(rng)
     check_count("n_states", n_states, minimum=1)
     check_count("n_symbols", n_symbols, minimum=2)
     check_number("stay_prob", stay_prob, low=0, high=1 - 1e-9)

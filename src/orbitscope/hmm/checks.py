@@ -37,6 +37,19 @@ def check_number(
     return float(value)
 
 
+def check_rng(rng: object) -> None:
+    """Refuse what is no source of random numbers of NumPy, such as a seed.
+
+    Raises
+    ------
+    InputError                 saying how to make one
+    """
+    if not isinstance(rng, np.random.Generator):
+        raise InputError(
+            f"`rng` must be a numpy.random.Generator, got {rng!r}. Use np.random.default_rng(SEED)."
+        )
+
+
 def check_sequences(
     sequences: Integer[np.ndarray, "sequence time"],
     n_symbols: int,
@@ -60,10 +73,14 @@ def check_sequences(
     InputError                      wrong type or shape, no steps, a symbol or a length out of range
     """
     if not (isinstance(sequences, np.ndarray) and sequences.ndim == 2 and sequences.dtype.kind in "iu"):
+        found = (
+            f"shape {sequences.shape} of {sequences.dtype}"
+            if isinstance(sequences, np.ndarray)
+            else f"a {type(sequences).__name__}"
+        )
         raise InputError(
-            "`sequences` must be an integer array of shape (sequence, time), got "
-            f"{type(sequences).__name__} of shape {np.shape(sequences)}. "
-            "Use `pad_sequences` for ragged lists."
+            f"`sequences` must be an integer array of shape (sequence, time), got {found}. "
+            "`pad_sequences` makes one, with `lengths`, of sequences of any lengths."
         )
     n_sequences, n_steps = sequences.shape
     if n_sequences == 0 or n_steps == 0:
@@ -71,7 +88,7 @@ def check_sequences(
             f"`sequences` must hold at least one sequence and one step, got shape {sequences.shape}. "
             "Drop the call when there is nothing to score."
         )
-    n_used = np.full(n_sequences, n_steps) if lengths is None else lengths
+    n_used = np.full(n_sequences, n_steps) if lengths is None else _read_lengths(lengths)
     _check_lengths(n_used, n_sequences, n_steps)
     inside = mark_inside(n_used, n_steps)
     if not inside.all():
@@ -85,11 +102,23 @@ def mark_inside(lengths: Integer[np.ndarray, " sequence"], n_steps: int) -> Bool
     return np.arange(n_steps) < lengths[:, None]
 
 
+def _read_lengths(lengths: object) -> np.ndarray:
+    """Lengths as an array; lists of different lengths are none."""
+    try:
+        return np.asarray(lengths)
+    except ValueError:
+        raise InputError("`lengths` must be a row of whole numbers, got rows of several lengths.") from None
+
+
 def _check_lengths(lengths: np.ndarray, n_sequences: int, n_steps: int) -> None:
-    if lengths.shape != (n_sequences,) or lengths.min() < 1 or lengths.max() > n_steps:
+    is_row = lengths.shape == (n_sequences,) and lengths.dtype.kind in "iu"
+    if not is_row or lengths.min() < 1 or lengths.max() > n_steps:
+        found = f"shape {lengths.shape} of {lengths.dtype}"
+        if is_row:
+            found = f"values {lengths.min()} … {lengths.max()}"
         raise InputError(
             f"`lengths` must give one length in 1 … {n_steps} for each of the {n_sequences} sequences, "
-            f"got shape {lengths.shape} with values {lengths.min()} … {lengths.max()}. "
+            f"got {found}. "
             "Drop empty sequences; `pad_sequences` returns matching lengths."
         )
 

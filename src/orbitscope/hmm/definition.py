@@ -135,6 +135,8 @@ def reorder_states(hmm: HMM, order: Integer[np.ndarray, " state"]) -> HMM:
 
 def _check_array(name: str, values: Any, *, n_axes: int) -> np.ndarray:
     """Copy to float64; refuse wrong axes and entries that are not probabilities."""
+    if hasattr(values, "detach"):  # a tensor, which may require a gradient or lie on a GPU
+        values = values.detach().cpu().numpy()
     wanted = "a list of numbers" if n_axes == 1 else "a table of numbers with rows of equal length"
     try:
         array = np.array(values)
@@ -151,9 +153,13 @@ def _check_array(name: str, values: Any, *, n_axes: int) -> np.ndarray:
     is_bad = ~np.isfinite(array) | (array < 0)
     if is_bad.any():
         index = tuple(int(i) for i in np.argwhere(is_bad)[0])
+        is_log = bool((array <= 0).all())
+        remedy = (
+            "If these are logarithms, take np.exp" if is_log else "Replace it, then make the row sum to 1"
+        )
         raise InputError(
             f"`{name}` must hold finite probabilities ≥ 0, got {array[index]} at {list(index)} "
-            f"({_row_label(name, index[0], n_axes)}). Replace it, then make the row sum to 1."
+            f"({_row_label(name, index[0], n_axes)}). {remedy}."
         )
     return array
 
@@ -186,13 +192,21 @@ def _normalise(name: str, array: np.ndarray) -> np.ndarray:
     if wrong.size:
         raise InputError(
             f"`{name}` must sum to 1 within {SUM_TOLERANCE:g}, got {sums[wrong[0]]:.9g} "
-            f"({_row_label(name, int(wrong[0]), array.ndim)}). "
-            "Correct the entries, or divide the row by its sum."
+            f"({_row_label(name, int(wrong[0]), array.ndim)}). {_advise(name, float(sums[wrong[0]]))}"
         )
     is_off = np.abs(sums - 1) > 2 * np.finfo(np.float64).eps
     normalised = np.where(is_off[:, None], rows / sums[:, None], rows).reshape(array.shape)
     normalised.setflags(write=False)
     return normalised
+
+
+def _advise(name: str, total: float) -> str:
+    """What to do about a row whose sum is not 1."""
+    if total > 0:
+        return "Correct the entries, or divide the row by its sum."
+    if name == "transition_matrix":
+        return "A state without a way on cannot be: one that is never left has a 1 for itself."
+    return "A row of zeros cannot be: fill it in, or leave its state out."
 
 
 def _row_label(name: str, row: int, n_axes: int) -> str:

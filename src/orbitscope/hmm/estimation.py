@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int, Integer
 
 from orbitscope.errors import InputError
 
-from .checks import check_count, check_number, check_sequences, mark_inside
+from .checks import check_count, check_number, check_rng, check_sequences, mark_inside
 from .definition import HMM, reorder_states
 from .recursions import run_forward_backward, split_batches
 
@@ -95,6 +95,7 @@ def fit_baum_welch(
     Baum et al. 1970; Rabiner 1989, section III.C, over many sequences. Equal sequences are evaluated once and
     weighted.
     """
+    check_rng(rng)
     check_count("n_states", n_states, minimum=1)
     check_count("n_symbols", n_symbols, minimum=2)
     check_count("n_restarts", n_restarts, minimum=1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Integer
 
-from .checks import check_count
+from .checks import check_count, check_rng
 from .definition import HMM
 
 
@@ -49,6 +49,7 @@ def sample_sequences(
     Inverse transform sampling by bisection of cumulative rows: log2(n) vectorised comparisons per draw, no
     rounding beyond that of the cumulative sums, and outcomes of probability 0 are never drawn.
     """
+    check_rng(rng)
     check_count("n_sequences", n_sequences, minimum=1)
     check_count("n_steps", n_steps, minimum=1)
     initial_table = _tabulate(hmm.initial_probs[None, :])

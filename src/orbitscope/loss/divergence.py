@@ -242,6 +242,10 @@ def _check_options(epsilon: float, mode: str) -> None:
 
 
 def _check_batch(batch: Tensor, name: str) -> Tensor:
+    if not isinstance(batch, Tensor):
+        raise InputError(
+            f"`{name}` must be a torch.Tensor, got {type(batch).__name__}. Use torch.as_tensor on it."
+        )
     if batch.ndim != 3 or min(batch.shape) < 1:
         raise InputError(
             f"`{name}` must be one-hot (sequence, time, symbol), got shape {tuple(batch.shape)}. "

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..process import Process
 from .cells import Cell, build_cell, uniform_parameter
+from .checks import check_generator
 from .gumbel import sample_gumbel
 
 _CHUNK_BYTES = 2**27
@@ -156,6 +157,7 @@ def build_network(
     generator: torch.Generator,
 ) -> NoiseRNN:
     """Build an untrained network by the name of its cell."""
+    check_generator(generator)
     built = build_cell(cell, hidden_size, input_size, bias=bias, generator=generator)
     return NoiseRNN(built, n_symbols, bias=bias, generator=generator)
 
@@ -235,6 +237,8 @@ def iterate_rollout(
         Steps per chunk; the default keeps a chunk near 128 MB.
     """
     _check_rollout(network, n_steps, start, noise_std)
+    if noise_std > 0:
+        check_generator(generator)
     if chunk_steps is None:
         step_bytes = 4 * len(start) * (network.input_size + network.cell.state_size)
         chunk_steps = max(1, _CHUNK_BYTES // max(1, step_bytes))
@@ -334,6 +338,7 @@ def sample_symbols(
         Symbols as uint8 (int16 above 256 symbols); the first comes from the state after one step.
     """
     start = _resolve_start(network, start, n_sequences)
+    check_generator(generator)
     symbol_generator = fork_generator(generator)
     dtype = torch.uint8 if network.n_symbols <= 256 else torch.int16
     symbols = torch.empty(n_sequences, n_steps, dtype=dtype, device=start.device)
