@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from orbitscope.errors import InputError, RunFolderError
-from orbitscope.hmm import HMM
+from orbitscope.hmm import HMM, load_process
 from orbitscope.network import build_network
 from orbitscope.recipes import build_settings
 from orbitscope.runs import RunFolder
@@ -205,3 +205,24 @@ def test_a_process_that_never_varies_is_trained_to_the_end(tmp_path, kind, recip
     assert read_status(tmp_path / "run")["status"] == "finished"
     assert run.transition.status == "no_plateau"
     assert np.isfinite([record.loss for record in run.history]).all()
+
+
+@pytest.mark.parametrize("name", ["config.toml", "hmm.toml"])
+def test_training_does_not_go_on_with_what_was_edited(tmp_path, name):
+    folder = RunFolder(tmp_path / "run")
+    settings = make_settings()
+    folder.create(settings, load_process("linear-3"), {})
+    folder.require_unedited()
+    file = folder.path / name
+    file.write_text(f"{file.read_text()}\n# a remark\n")
+    with pytest.raises(RunFolderError, match=f"{name} changed since"):
+        training.resume_run(folder.path)
+
+
+def test_a_run_of_an_older_version_does_not_tell_what_was_edited(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create(make_settings(), load_process("linear-3"), {})
+    folder.provenance.write_text("{}")
+    folder.require_unedited()
+    folder.provenance.unlink()
+    folder.require_unedited()

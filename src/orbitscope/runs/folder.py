@@ -1,6 +1,7 @@
 """The run folder: settings, process, provenance, history, checkpoints, weights; every write is atomic."""
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -75,8 +76,12 @@ class RunFolder:
                 f"`orbitscope train --resume {self.path}`, or choose another `--out`."
             )
         save_process(process, self.path)
-        write_text(self.provenance, json.dumps(provenance, indent=2) + "\n")
-        write_text(self.config, settings.to_toml())
+        text = settings.to_toml()
+        digests = {self.config.name: hashlib.sha256(text.encode()).hexdigest()}
+        if file := self.find_process_file():
+            digests[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
+        write_text(self.provenance, json.dumps(provenance | {"sha256": digests}, indent=2) + "\n")
+        write_text(self.config, text)
 
     def _is_occupied(self) -> bool:
         """Whether anything is here beside what a start that was killed can leave (config.toml comes last)."""
@@ -167,6 +172,28 @@ class RunFolder:
     def find_process_file(self) -> Path | None:
         """File of the process, None for a network without one."""
         return find_process_file(self.path)
+
+    def require_unedited(self) -> None:
+        """Refuse to go on with other settings or another process than those that the run was begun with.
+
+        Raises
+        ------
+        RunFolderError
+            Naming the files that have changed. Runs of older versions do not tell.
+        """
+        digests = self.read_provenance().get("sha256", {}) if self.provenance.is_file() else {}
+        edited = [
+            name
+            for name, digest in digests.items()
+            if not (self.path / name).is_file()
+            or hashlib.sha256((self.path / name).read_bytes()).hexdigest() != digest
+        ]
+        if edited:
+            raise RunFolderError(
+                f"`{self.path}` must have the settings and the process that its training began with, but "
+                f"{' and '.join(edited)} changed since. Restore that, or start a new run with `--settings "
+                f"{self.config}`."
+            )
 
     def read_provenance(self) -> dict[str, Any]:
         """Versions, seeds and origin of the run."""

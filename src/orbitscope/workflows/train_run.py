@@ -109,6 +109,7 @@ def resume_run(path: str | Path, *, progress: ProgressCallback = ignore_progress
             f"Look inside with `orbitscope analyse {path}`."
         )
     hmm = folder.read_hmm("to be trained")
+    folder.require_unedited()
     with folder.lock():
         return _train(folder, settings, hmm, progress)
 
