@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..progress import Progress
+from ..system.output import is_utf8
 from ..system.plain_json import make_plain
 
 _WIDTH_OF_PIPES = 120
@@ -37,7 +38,8 @@ def get_console(*, stderr: bool = False) -> Console:
 
 def print_json(document: Any) -> None:
     """Write one JSON document on standard output; NaN becomes null, infinity the string "inf"."""
-    sys.stdout.write(json.dumps(make_plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    options = {"indent": 2, "ensure_ascii": not is_utf8(sys.stdout), "allow_nan": False}
+    sys.stdout.write(json.dumps(make_plain(document), **options) + "\n")
 
 
 def print_error(message: str) -> None:

@@ -116,10 +116,22 @@ def _convert(file: Path, out: Path | None, *, json: bool) -> None:
         sizes = {"n_states": hmm.n_states, "n_symbols": hmm.n_symbols}
         print_json({"out": out, **sizes} if out else {"hmm": text, **sizes})
     elif out is None:
+        _require_unicode(text)
         sys.stdout.write(text)
     else:
         print_facts({"Saved": f"{hmm.n_states} states, {hmm.n_symbols} symbols in {out}"})
         print_facts({"Next": f"orbitscope train {out}"})
+
+
+def _require_unicode(text: str) -> None:
+    """Refuse to write an HMM file to a stream that would change its names."""
+    from ..system.output import is_utf8
+
+    if not text.isascii() and not is_utf8(sys.stdout):
+        raise InputError(
+            f"names of the HMM must be written as UTF-8, but standard output is {sys.stdout.encoding}. "
+            "Write a file with `--out FILE.toml`."
+        )
 
 
 def _import_network(file: Path, out: Path | None, options: dict[str, Any], *, json: bool) -> None:

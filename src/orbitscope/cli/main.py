@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError
 from .. import __version__
 from ..errors import OrbitscopeError
 from ..system.openmp import limit_spinning
+from ..system.output import interrupt_on_sigterm, prepare_output
 from .options import HELP_ALL, IS_COMMAND
 
 SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -63,6 +64,8 @@ for _order, (_name, (_target, _help)) in enumerate(_COMMANDS.items()):
 def main() -> None:
     """Run the command line and exit with its code."""
     limit_spinning()  # before a command loads torch
+    prepare_output()
+    interrupt_on_sigterm()
     IS_COMMAND.set(True)
     sys.exit(run(sys.argv[1:]))
 
