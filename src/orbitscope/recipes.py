@@ -7,6 +7,9 @@ from .errors import unknown_name
 from .hmm import Preset, list_presets, load_preset
 from .settings import RunSettings, merge_settings, nest_keys
 
+IMPORTED = "imported"
+"""Recipe that the settings of a network name that was trained elsewhere."""
+
 DEFAULT_STEPS = 30
 """Sequence length for a process that is no preset; most of the paper's networks were trained at 30."""
 

@@ -114,13 +114,34 @@ def test_a_damaged_state_is_reported_and_the_one_before_it_used(tmp_path, monkey
     )
 
 
-def test_an_imported_network_cannot_be_resumed(tmp_path):
+@pytest.fixture
+def imported(tmp_path):
     network = build_network(3, hidden_size=8, input_size=4, generator=torch.Generator().manual_seed(0))
-    file = tmp_path / "net.pt"
-    torch.save(network.state_dict(), file)
-    import_run(file, tmp_path / "run", cell="relu", process="linear-3")
-    with pytest.raises(RunFolderError, match="holds a finished network without a training state"):
-        training.resume_run(tmp_path / "run")
+    torch.save(network.state_dict(), tmp_path / "net.pt")
+    return import_run(tmp_path / "net.pt", tmp_path / "run", cell="relu", process="linear-3")
+
+
+@pytest.mark.parametrize("damage", [None, "missing", "damaged"])
+def test_an_imported_network_is_never_trained(imported, damage):
+    break_weights(imported, damage)
+    with pytest.raises(
+        RunFolderError, match=r"was trained elsewhere.*orbitscope import .*net\.pt --cell relu"
+    ):
+        training.resume_run(imported.path)
+
+
+@pytest.mark.parametrize("damage", ["missing", "damaged"])
+def test_imported_weights_that_are_lost_are_to_be_imported_again(imported, damage):
+    break_weights(imported, damage)
+    with pytest.raises(RunFolderError, match=r"must hold the imported weights.*Import it again"):
+        imported.load_network()
+
+
+def break_weights(run, damage):
+    if damage == "missing":
+        run.weights.unlink()
+    elif damage:
+        run.weights.write_bytes(run.weights.read_bytes()[:-9])
 
 
 def test_an_existing_run_and_a_run_too_large_are_refused(tmp_path, monkeypatch):

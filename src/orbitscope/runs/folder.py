@@ -16,6 +16,7 @@ from ..hmm import HMM
 from ..network import NoiseRNN, build_network
 from ..process import Process, find_process_file, read_process, save_process
 from ..process.files import HMM_FILE, SEQUENCES_FILE
+from ..recipes import IMPORTED
 from ..settings import RunSettings
 from ..system.atomic_files import write_text
 from ..training import EpochRecord, TrainingState
@@ -298,6 +299,11 @@ class RunFolder:
         """Build the run's network with its best weights, or with those kept at ``epoch``."""
         settings = self.read_settings()
         path = self.weights if epoch is None else self.find_checkpoint(epoch)
+        if settings.recipe == IMPORTED and not self._has_whole_weights():
+            raise DamagedFileError(
+                f"`{self.weights}` must hold the imported weights, but is missing or damaged. "
+                f"{self.advise_import()}"
+            )
         if epoch is None and not path.is_file():
             raise RunFolderError(
                 f"`{self.path}` must be trained to the end, but has no weights.safetensors yet. Continue it "
@@ -314,6 +320,19 @@ class RunFolder:
         )
         load_weights(network, saved.tensors, path)
         return network
+
+    def _has_whole_weights(self) -> bool:
+        try:
+            load_tensors(self.weights)
+        except RunFolderError:
+            return False
+        return True
+
+    def advise_import(self) -> str:
+        """How to get an imported network again, from where it came."""
+        source = self.read_provenance().get("source", {}).get("from", "FILE")
+        cell = self.read_settings().model.cell
+        return f"Import it again from where it came: `orbitscope import {source} --cell {cell} --out NEW`."
 
     def find_checkpoint(self, epoch: int) -> Path:
         """File of the weights that were kept at an epoch."""

@@ -9,12 +9,9 @@ from ..hmm import HMM, load_process
 from ..importers import WeightSource, import_state_dict, name_source, read_tensors
 from ..network import NoiseRNN, require_same_symbols
 from ..process import Process, RecordedSequences
-from ..recipes import build_settings
+from ..recipes import IMPORTED, build_settings
 from ..runs import RunFolder, describe_provenance, digest_tensors
 from ..settings import RunSettings
-
-RECIPE = "imported"
-"""Recipe named in the settings of an imported run."""
 
 
 def import_run(
@@ -92,7 +89,7 @@ def import_run(
     with folder.lock():
         folder.create(settings, known, describe_provenance(settings) | {"source": origin})
         folder.save_weights(network.state_dict(), {"epoch": None, **origin})
-        folder.write_status(RECIPE, 0, f"weights from {origin['from']}")
+        folder.write_status(IMPORTED, 0, f"weights from {origin['from']}")
     return folder
 
 
@@ -135,4 +132,4 @@ def _describe_settings(process: str, network: NoiseRNN, noise_std: float) -> Run
         "noise_std": noise_std,
     }
     settings = build_settings(process, recipe="published", changes={"model": model})
-    return settings.override({"recipe": RECIPE})
+    return settings.override({"recipe": IMPORTED})

@@ -13,6 +13,7 @@ from pathlib import Path
 from ..errors import OrbitscopeError, RunFolderError
 from ..hmm import HMM, load_process
 from ..progress import Progress, ProgressCallback, ignore_progress
+from ..recipes import IMPORTED
 from ..runs import RunFolder, describe_provenance
 from ..runs.zoo import open_run
 from ..settings import RunSettings
@@ -103,6 +104,11 @@ def resume_run(path: str | Path, *, progress: ProgressCallback = ignore_progress
     """
     folder = open_run(path)
     settings = folder.read_settings()
+    if settings.recipe == IMPORTED:
+        raise RunFolderError(
+            f"`{path}` must be a training run, but its network was trained elsewhere. Look inside with "
+            f"`orbitscope analyse {path}`. {folder.advise_import()}"
+        )
     if folder.weights.is_file() and not folder.has_training_state():
         raise RunFolderError(
             f"`{path}` must be a training run, but holds a finished network without a training state. "
