@@ -93,7 +93,7 @@ def collect_runs(
     for i, path in enumerate(found):
         quantities = load_quantities(path, quick=quick)
         runs.append(LabelledRun(_name(path), label_run(open_run(path)), quantities))
-        progress(Progress("collect", i + 1, len(found), str(path), {}))
+        progress(Progress("collect", i + 1.0, float(len(found)), str(path), {}))
     return tabulate_runs(runs)
 
 
