@@ -13,7 +13,7 @@ endif
 .PHONY: demo test bench docs
 
 demo: $(VENV)/.installed
-	$(BIN)/orbitscope run linear-2 --recipe fast --out runs/demo
+	$(BIN)/orbitscope run linear-2 --recipe fast --quick --out runs/demo
 
 # The shapes of annotations are executed by .ci/run: they make the tests take 2.6 times as long.
 # Types and import contracts have one process each; they are checked beside the tests. Each of the two processes of
