@@ -49,6 +49,16 @@ def test_a_closed_output_is_no_error():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("tokens", [["claims", "--rules"], ["analyse", "--list"], ["presets", "--json"]])
+def test_a_reader_that_has_seen_enough_is_no_error(tokens):
+    process = start(*tokens)
+    process.stdout.close()
+    with process.stderr:
+        err = process.stderr.read()
+    assert (process.wait(timeout=60), err) == (0, b"")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["evaluate", "analyse"])
 def test_sigterm_has_a_message_and_json(command):
     process = start(command, "zoo:linear-3", "--threads", "1", "--json")

@@ -27,10 +27,18 @@ _PHASES = {
 }
 
 
+class _Console(Console):
+    """A console whose reader may have seen enough, as in ``orbitscope claims --rules | head``."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command line, which ends without an error."""
+        raise BrokenPipeError
+
+
 def get_console(*, stderr: bool = False) -> Console:
     """Console for the current stream; wide when nobody reads it on a terminal."""
     stream = sys.stderr if stderr else sys.stdout
-    console = Console(file=stream, highlight=False, emoji=False, markup=False)
+    console = _Console(file=stream, highlight=False, emoji=False, markup=False)
     if not console.is_terminal:
         console.width = max(console.width, _WIDTH_OF_PIPES)
     return console
