@@ -33,7 +33,7 @@ toy = {
         "n_matched": 50,
         "n_resamples": 100,
         "n_entropy": 2000,
-        "n_refitted": 100,
+        "n_refitted": 50,
         "n_trajectories": 100,
         "burn_in": 50,
     },
