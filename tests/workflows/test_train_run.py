@@ -243,7 +243,8 @@ def test_training_does_not_go_on_with_what_was_edited(tmp_path, name):
 def test_a_run_of_an_older_version_does_not_tell_what_was_edited(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.create(make_settings(), load_process("linear-3"), {})
+    folder.config.write_text(f"{folder.config.read_text()}\n# a remark\n")
     folder.provenance.write_text("{}")
-    folder.require_unedited()
+    assert folder.require_unedited() is None
     folder.provenance.unlink()
-    folder.require_unedited()
+    assert folder.require_unedited() is None

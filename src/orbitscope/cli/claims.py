@@ -72,8 +72,8 @@ def claims(
         print_json({"runs": [judged.to_plain()]}) if json else print_run(judged, runs[0])
         return
     with ProgressDisplay("Judging runs") as progress:
-        dataset = collect_runs(found, quick=quick, progress=progress)
         require_label(by)
+        dataset = collect_runs(found, quick=quick, progress=progress)
         pairing = None if pair_by is None else pair_runs(dataset, pair_by)
     if json:
         print_json(describe_runs(dataset, pairing))
@@ -123,8 +123,7 @@ def _describe_pairs(dataset: "xr.Dataset", pairing: "Pairing") -> dict[str, Any]
             "only_second": found.n_lower,
             "p_value": found.p_value,
         }
-    facts = {"by": pairing.by, "first": pairing.values[0], "second": pairing.values[1]}
-    return facts | {"pairs": pairing.pairs, "dropped": pairing.dropped, "claims": claims}
+    return pairing.to_plain() | {"claims": claims}
 
 
 def print_run(run: "JudgedRun", path: Path) -> None:

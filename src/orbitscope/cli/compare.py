@@ -133,8 +133,7 @@ def describe_pairs(dataset: "xr.Dataset", keys: list[str], pairing: "Pairing") -
         found = compare_in_pairs(dataset, pairing, key=key)
         names = ("mean", "low", "high", "n_pairs", "n_higher", "n_lower", "p_value")
         differences[key] = {name: getattr(found, name) for name in names}
-    facts = {"by": pairing.by, "first": pairing.values[0], "second": pairing.values[1]}
-    return facts | {"pairs": pairing.pairs, "dropped": pairing.dropped, "differences": differences}
+    return pairing.to_plain() | {"differences": differences}
 
 
 def print_comparison(

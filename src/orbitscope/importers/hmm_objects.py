@@ -174,15 +174,15 @@ def _is_stochastic(values: Any) -> bool:
         array = np.asarray(values, dtype=float)
     except (TypeError, ValueError):
         return False
-    is_row_of_one = array.ndim == 0 or array.size == 0
-    return not is_row_of_one and bool((array >= 0).all() and (abs(array.sum(-1) - 1) < ROUNDING).all())
+    has_rows = array.ndim > 0 and array.size > 0
+    return has_rows and bool((array >= 0).all() and (abs(array.sum(-1) - 1) < ROUNDING).all())
 
 
 def _refuse_probabilities(source: Any, layout: _Layout) -> None:
     """Log weights whose rows sum to 1 are probabilities under the wrong name."""
-    for places in (layout.initial, layout.transition):
-        found = np.asarray(_find(source, places), dtype=object)
-        if layout.is_log and found.shape[-1:] != (1,) and _is_stochastic(_find(source, places)):
+    for places in (layout.initial, layout.transition) if layout.is_log else ():
+        found = _find(source, places)
+        if _is_stochastic(found) and np.shape(found)[-1] > 1:
             raise InputError(
                 f"`{places[0]}` must hold logarithms, got rows that sum to 1, as probabilities do. Take the "
                 "logarithm, or name the arrays initial_probs, transition_matrix, emission_probs."

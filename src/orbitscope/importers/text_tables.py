@@ -133,7 +133,7 @@ def _read_numbers(cells: list[str], name: str, path: Path) -> np.ndarray:
     """Whole numbers, also where they were written as floats."""
     values = []
     for step, cell in enumerate(cells):
-        value = int(cell) if cell.lstrip("+-").isdigit() else float(cell)
+        value = float(cell)
         if abs(value) >= _LARGEST:
             raise InputError(
                 f"`{path}`, {name} must hold numbers of symbols, got {cell} at step {step}. Number the "

@@ -19,6 +19,7 @@ from ..process.files import HMM_FILE, SEQUENCES_FILE
 from ..recipes import IMPORTED
 from ..settings import RunSettings
 from ..system.atomic_files import write_text
+from ..system.checksums import digest_file
 from ..training import EpochRecord, TrainingState
 from .checkpoints import load_tensors, load_weights, restore_training_state, save_tensors, save_training_state
 from .history import format_line, read_records, read_records_until
@@ -80,7 +81,7 @@ class RunFolder:
         text = settings.to_toml()
         digests = {self.config.name: hashlib.sha256(text.encode()).hexdigest()}
         if file := self.find_process_file():
-            digests[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
+            digests[file.name] = digest_file(file)
         write_text(self.provenance, json.dumps(provenance | {"sha256": digests}, indent=2) + "\n")
         write_text(self.config, text)
 
@@ -186,8 +187,7 @@ class RunFolder:
         edited = [
             name
             for name, digest in digests.items()
-            if not (self.path / name).is_file()
-            or hashlib.sha256((self.path / name).read_bytes()).hexdigest() != digest
+            if not (self.path / name).is_file() or digest_file(self.path / name) != digest
         ]
         if edited:
             raise RunFolderError(

@@ -1,6 +1,5 @@
 """Run folders of networks that were trained elsewhere."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from ..process import Process, RecordedSequences
 from ..recipes import IMPORTED, build_settings
 from ..runs import RunFolder, describe_provenance, digest_tensors
 from ..settings import RunSettings
+from ..system.checksums import digest_file
 
 
 def import_run(
@@ -116,7 +116,7 @@ def _name_symbols(network: NoiseRNN, names: tuple[str, ...]) -> tuple[str, ...]:
 def _describe_origin(source: WeightSource) -> dict[str, str]:
     """Where the weights are from, with a SHA-256 of the file, or of the tensors in memory."""
     if isinstance(source, str | Path):
-        digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()
+        digest = digest_file(Path(source))
     else:
         digest = digest_tensors(read_tensors(source))
     return {"from": name_source(source), "sha256": digest}

@@ -1,11 +1,10 @@
 """What the results of a run follow from: its weights, its process, and the code itself."""
 
-import hashlib
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from ..runs import RunFolder, digest_code
+from ..system.checksums import digest_file
 
 
 def describe_origin(folder: RunFolder) -> dict[str, Any]:
@@ -17,8 +16,3 @@ def describe_origin(folder: RunFolder) -> dict[str, Any]:
         "version": version("orbitscope"),
         "code": digest_code(),
     }
-
-
-def digest_file(file: Path) -> str:
-    """SHA-256 of what a file holds."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()

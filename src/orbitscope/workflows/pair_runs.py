@@ -44,6 +44,11 @@ class Pairing:
     pairs: tuple[tuple[str, str], ...]
     dropped: dict[str, str]
 
+    def to_plain(self) -> dict[str, Any]:
+        """JSON form."""
+        first, second = self.values
+        return {"by": self.by, "first": first, "second": second, "pairs": self.pairs, "dropped": self.dropped}
+
 
 def pair_runs(dataset: "xr.Dataset", by: str) -> Pairing:
     """Pair the runs that are alike but for one label; the network is the unit.

@@ -12,8 +12,8 @@ from ..runs import RunFolder
 from ..runs.naming import name_process
 from ..runs.zoo import PREFIX, open_writable_run
 from ..settings import RunSettings
+from ..system.checksums import digest_file
 from .import_network import import_run
-from .origin import digest_file
 from .train_run import resume_run, train_run
 
 TargetKind = Literal["run", "process", "weights"]
