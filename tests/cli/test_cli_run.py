@@ -18,7 +18,7 @@ def _analyse_one_part(monkeypatch):
         return analyse_run(path, only=["orbit_size"], **options)
 
     monkeypatch.setattr(pipeline, "analyse_run", analyse_orbit)
-    monkeypatch.setattr("orbitscope.workflows.draw_run.draw_run_figures", lambda path: None)
+    monkeypatch.setattr(pipeline, "draw_run_figures", lambda path: None)
 
 
 @pytest.fixture

@@ -44,6 +44,14 @@ TINY = {
 PARTS = ["orbit_size"]
 
 
+@pytest.fixture(autouse=True)
+def drawn(monkeypatch):
+    """Runs whose figures would be drawn, which takes seconds."""
+    drawn = []
+    monkeypatch.setattr(pipeline, "draw_run_figures", drawn.append)
+    return drawn
+
+
 def make_target(out, process="linear-2", **changes):
     settings = build_settings(process, recipe="fast", threads=1, changes=TINY).override(changes)
     return ProcessTarget(settings, out)
@@ -67,11 +75,12 @@ def save_weights(path, seed=0):
 
 
 @pytest.mark.slow
-def test_a_process_is_trained_evaluated_analysed_and_judged_once(tmp_path):
+def test_a_process_is_trained_evaluated_analysed_and_judged_once(tmp_path, drawn):
     events = []
     found = run_tiny(make_target(tmp_path / "run"), progress=events.append)
     assert found.folder.weights.is_file()
     assert found.evaluation is not None
+    assert drawn == [found.folder.path]
     assert [outcome.status for outcome in found.analysis.outcomes] == ["done"]
     assert {v.claim.name: v.word for v in found.judged.verdicts}["C4"] == "identity"
     stages = list(dict.fromkeys(event.label.partition(":")[0] for event in events))

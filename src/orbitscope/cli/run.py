@@ -131,11 +131,9 @@ def _run(target: "Target", *, quick: bool, threads: int | None, json: bool) -> N
     from .display import ProgressDisplay, print_json
 
     with ProgressDisplay(f"Running {target.title}", quiet_seconds=0) as progress:
-        from ..workflows.draw_run import draw_run_figures
         from ..workflows.pipeline import run_pipeline
 
         found = run_pipeline(target, quick=quick, threads=threads, progress=progress)
-        draw_run_figures(found.folder.path)
     if json:
         print_json(found.to_plain())
     else:

@@ -16,6 +16,7 @@ from ..runs.naming import name_run
 from ..system.threads import require_threads
 from .analyse import Analysis
 from .analyse_run import analyse_run
+from .draw_run import draw_run_figures
 from .evaluate_run import evaluate_run, find_kept_evaluation
 from .judge_run import JudgedRun, judge_run
 from .targets import ProcessTarget, RunTarget, Target, WeightsTarget, find_kind
@@ -125,6 +126,7 @@ def run_pipeline(
     stages = StagedProgress(progress, expected)
     folder = aim.obtain(stages.begin(next(iter(expected))))
     evaluation = _evaluate(folder, stages.begin("evaluation"))
+    draw_run_figures(folder.path)
     options = {"only": [part.name for part in parts], "quick": quick, "threads": threads}
     analysis = analyse_run(folder.path, **options, progress=stages.begin("analysis"))
     return PipelineResult(folder, evaluation, analysis, judge_run(folder.path, quick=quick))
