@@ -17,7 +17,7 @@ from orbitscope.errors import DamagedFileError
 from orbitscope.evaluation import EvaluationResult
 from orbitscope.results import list_array_fields, load_result
 from orbitscope.system.atomic_files import replace_file
-from orbitscope.system.sealed_files import append_checksum, describe_damage
+from orbitscope.system.sealed_files import describe_damage, write_sealed
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = (ROOT / "src" / "orbitscope" / "zoo_networks", ROOT / "experiments")
@@ -50,8 +50,7 @@ def convert(path: Path) -> bool:
         converted[name].attrs = {"units": about["unit"], "long_name": about["description"]}
 
     with replace_file(path) as temporary:
-        converted.to_netcdf(temporary, engine="h5netcdf")
-        append_checksum(temporary)
+        write_sealed(temporary, converted.to_netcdf(engine="h5netcdf"))
         load_result(
             temporary, EvaluationResult
         )  # what cannot be read does not replace what could be converted

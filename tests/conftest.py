@@ -28,7 +28,7 @@ def unchecked_annotations(request):
         pytest.skip("annotations are executed, which refuse wrong types before the function sees them")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_settings():
     """Changes that make a run tiny."""
     return TINY

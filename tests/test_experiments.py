@@ -17,7 +17,7 @@ from orbitscope.recipes import build_settings
 from orbitscope.results import load_result, save_result
 from orbitscope.runs import RunFolder
 from orbitscope.system.plain_json import make_plain
-from orbitscope.system.sealed_files import append_checksum
+from orbitscope.system.sealed_files import write_sealed
 from orbitscope.training import TrainingDivergedError
 from orbitscope.workflows.analyse_run import analyse_run, load_part
 from orbitscope.workflows.evaluate_run import load_evaluation
@@ -420,8 +420,7 @@ def write_as_before(result, path):
     with xr.open_dataset(path, engine="h5netcdf") as dataset:
         dataset.load()
     older = dataset.rename(estimate_low="low", estimate_high="high").drop_vars("test")
-    older.to_netcdf(path, engine="h5netcdf")
-    append_checksum(path)
+    write_sealed(path, older.to_netcdf(engine="h5netcdf"))
 
 
 @pytest.mark.slow

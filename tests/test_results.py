@@ -10,7 +10,7 @@ import xarray as xr
 from orbitscope.errors import DamagedFileError, InputError, RunFolderError
 from orbitscope.results import Result, axes, estimates, list_array_fields, load_result, nulls, save_result
 from orbitscope.statistics import Estimate, Null
-from orbitscope.system.sealed_files import append_checksum
+from orbitscope.system.sealed_files import write_sealed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,8 +70,8 @@ def test_arrays_without_entries_are_named_by_an_attribute(tmp_path):
     assert "empty" not in dataset.variables
     old = dataset.assign(empty=("nothing", np.empty(0)), no_names=("nothing", np.empty(0, dtype=object)))
     old.attrs.pop("empty")
-    old.to_netcdf(tmp_path / "old.nc", engine="h5netcdf", encoding={"no_names": {"dtype": str}})
-    append_checksum(tmp_path / "old.nc")
+    content = old.to_netcdf(engine="h5netcdf", encoding={"no_names": {"dtype": str}})
+    write_sealed(tmp_path / "old.nc", content)
     assert load_result(tmp_path / "old.nc", Example) == result
 
 

@@ -16,6 +16,10 @@ class RunFolderError(OrbitscopeError, RuntimeError):
     """A run folder is missing, damaged, locked, or already in use."""
 
 
+class StorageError(RunFolderError, OSError):
+    """The system refuses to write a file: its disk is full, or the place is not ours to write to."""
+
+
 class DamagedFileError(RunFolderError):
     """A file of a run folder is not what was written: truncated, changed, or not of its format."""
 

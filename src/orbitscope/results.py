@@ -20,8 +20,7 @@ from .errors import DamagedFileError, InputError, RunFolderError
 from .quantity import Quantity
 from .reprs import format_repr
 from .statistics import Estimate, Null
-from .system.atomic_files import replace_file
-from .system.sealed_files import append_checksum, describe_damage
+from .system.sealed_files import describe_damage, write_sealed
 
 FORMAT_VERSION = 1
 
@@ -216,9 +215,7 @@ def save_result(result: Result, path: Path) -> None:
     }
     variables = {name: _label(type(result), name, array) for name, array in arrays.items() if array.size}
     dataset = xr.Dataset(variables, attrs=attributes)
-    with replace_file(path) as temporary:
-        dataset.to_netcdf(temporary, engine="h5netcdf")
-        append_checksum(temporary)
+    write_sealed(path, dataset.to_netcdf(engine="h5netcdf"))
 
 
 def load_result(path: Path, cls: type[R]) -> R:

@@ -585,11 +585,19 @@ def test_a_killed_start_can_be_repeated_and_its_temporary_files_go(tmp_path):
     folder.path.mkdir()
     (folder.path / "hmm.toml").write_text("half a st")
     (folder.path / "sequences.npz").touch()
-    (folder.path / ".config.toml.abc.tmp.toml").write_text("half")
+    (folder.path / ".config.toml.abcd_123.tmp.toml").write_text("half")
     folder.create(SETTINGS, HMM, {})
     assert folder.read_hmm() == HMM
-    folder.remove_leftovers()
-    assert sorted(p.name for p in folder.path.iterdir()) == ["config.toml", "hmm.toml", "provenance.json"]
+    (folder.path / ".mine.tmp").write_text("not ours")
+    with folder.lock():
+        names = {p.name for p in folder.path.iterdir()} - {".lock"}
+    assert names == {"config.toml", "hmm.toml", "provenance.json", ".mine.tmp"}
+
+
+def test_a_folder_that_is_no_run_keeps_its_files(tmp_path):
+    (tmp_path / ".config.toml.abcd_123.tmp.toml").write_text("of somebody else")
+    with RunFolder(tmp_path).lock():
+        assert (tmp_path / ".config.toml.abcd_123.tmp.toml").is_file()
 
 
 def test_weights_of_an_unfinished_run_say_how_to_finish_it(tmp_path):

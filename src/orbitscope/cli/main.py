@@ -5,7 +5,8 @@ With ``--json`` a failure prints ``{"error": {"code": …, "kind": …, "message
 message stands on standard error in any case.
 """
 
-import os
+import contextlib
+import errno
 import sys
 from collections.abc import Sequence
 
@@ -14,7 +15,7 @@ from cyclopts import App, CycloptsError
 from .. import __version__
 from ..errors import OrbitscopeError
 from ..system.openmp import limit_spinning
-from ..system.output import interrupt_on_sigterm, prepare_output
+from ..system.output import drop_output, interrupt_on_sigterm, prepare_output
 from .options import HELP_ALL, IS_COMMAND
 
 SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -88,12 +89,26 @@ def _run(tokens: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _fail(tokens, INTERRUPTED, "Interrupted", "interrupted; only what was finished is saved.")
     except BrokenPipeError:  # the reader of our output has seen enough, as in `orbitscope sample … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return SUCCESS
-    except (OrbitscopeError, OSError) as error:
+    except OrbitscopeError as error:
         kind = type(error).__name__
         return _fail(tokens, _CODES.get(kind, FAILURE), kind, str(error))
+    except OSError as error:
+        return _fail(tokens, FAILURE, type(error).__name__, _describe_refusal(error))
     return SUCCESS
+
+
+def _describe_refusal(error: OSError) -> str:
+    """What the system refused, for files that are read, and for streams."""
+    if error.filename is not None:
+        what, remedy = f"`{error.filename}` must be readable", "Change that, or choose another file."
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+        drop_output()  # all other writes name their file
+        what, remedy = "standard output must take all results", "Free some space, then do it again."
+    else:
+        return str(error)
+    return f"{what}, but: {error.strerror}. {remedy}"
 
 
 def _help_command(tokens: Sequence[str]) -> str:
@@ -104,7 +119,8 @@ def _help_command(tokens: Sequence[str]) -> str:
 def _fail(tokens: Sequence[str], code: int, kind: str, message: str) -> int:
     from .display import print_error, print_json
 
-    print_error(message)
+    with contextlib.suppress(OSError):  # a full disk behind standard error: the exit code still tells
+        print_error(message)
     if "--json" in tokens:
         print_json({"error": {"code": code, "kind": kind, "message": message}})
     return code

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import DamagedFileError
 from ..hmm.definition import HMM
 from ..hmm.files import dump_hmm, load_hmm_file
-from ..system.atomic_files import replace_file, write_text
+from ..system.atomic_files import remove_file, replace_file, write_text
 from .recorded import RecordedSequences
 
 HMM_FILE = "hmm.toml"
@@ -31,7 +31,7 @@ def save_process(process: HMM | RecordedSequences | None, folder: Path) -> None:
         Run folder.
     """
     for name in (HMM_FILE, SEQUENCES_FILE):
-        (folder / name).unlink(missing_ok=True)
+        remove_file(folder / name)
     if isinstance(process, HMM):
         write_text(folder / HMM_FILE, dump_hmm(process))
     elif process is not None:

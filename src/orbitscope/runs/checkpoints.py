@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ..errors import DamagedFileError, RunFolderError
-from ..system.atomic_files import replace_file
+from ..system.atomic_files import write_bytes
 from ..training import TrainingState
 
 _CHECKSUM = "sha256"
@@ -32,8 +32,7 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(metadata, sort_keys=True)
     header = {"orbitscope": text, _CHECKSUM: digest_tensors(plain, text)}
-    with replace_file(path) as temporary:
-        temporary.write_bytes(_sort_metadata(save(plain, metadata=header)))
+    write_bytes(path, _sort_metadata(save(plain, metadata=header)))
 
 
 def load_tensors(path: Path) -> TensorFile:

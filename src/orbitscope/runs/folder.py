@@ -18,7 +18,7 @@ from ..process import Process, find_process_file, read_process, save_process
 from ..process.files import HMM_FILE, SEQUENCES_FILE
 from ..recipes import IMPORTED
 from ..settings import RunSettings
-from ..system.atomic_files import write_text
+from ..system.atomic_files import append_text, list_temporary_files, name_refused, remove_file, write_text
 from ..system.checksums import digest_file
 from ..training import EpochRecord, TrainingState
 from .checkpoints import load_tensors, load_weights, restore_training_state, save_tensors, save_training_state
@@ -91,28 +91,35 @@ class RunFolder:
         names = {child.name for child in self.path.iterdir() if not child.name.startswith(".")}
         return not names <= unfinished
 
-    def remove_leftovers(self) -> None:
-        """Delete the temporary files of writes that were killed; call it under the lock."""
-        for folder in (self.path, self.checkpoints, self.results, self.figures):
-            for leftover in folder.glob(".*.tmp*"):
-                leftover.unlink()
-
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep a second writer out; released when the process ends, however it ends."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(self.path / ".lock")
+        """Keep a second writer out; released when the process ends, however it ends.
+
+        Temporary files of writes that were killed are deleted.
+        """
+        file = self.path / ".lock"
+        lock = filelock.FileLock(file)
+        with name_refused(file):
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout:
+                raise RunFolderError(
+                    f"`{self.path}` must have one writer, but another process is working in it. "
+                    "Wait for it or stop it."
+                ) from None
         try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            raise RunFolderError(
-                f"`{self.path}` must have one writer, but another process is working in it. "
-                "Wait for it or stop it."
-            ) from None
-        try:
+            if self.config.is_file():
+                self._remove_leftovers()
             yield
         finally:
             lock.release()
+
+    def _remove_leftovers(self) -> None:
+        quick = self.results / "quick", self.figures / "analysis" / "quick"
+        for folder in {self.path, self.checkpoints, *quick, *(inner.parent for inner in quick), self.figures}:
+            for leftover in list_temporary_files(folder):
+                remove_file(leftover)
 
     def read_settings(self) -> RunSettings:
         """Resolved settings of the run."""
@@ -205,8 +212,7 @@ class RunFolder:
 
     def append_history(self, record: EpochRecord) -> None:
         """Add one epoch."""
-        with self.history.open("a", encoding="utf-8") as file:
-            file.write(format_line(record))
+        append_text(self.history, format_line(record))
 
     def read_history(self) -> list[EpochRecord]:
         """Epoch records in order, see :func:`read_records`; none without a history."""
@@ -239,7 +245,8 @@ class RunFolder:
         """Save the training state, keeping the one before it."""
         last = self.checkpoints / "last.safetensors"
         if last.exists():
-            last.replace(self.checkpoints / "previous.safetensors")
+            with name_refused(last):
+                last.replace(self.checkpoints / "previous.safetensors")
         save_training_state(last, state)
 
     def restore_state(self, state: TrainingState) -> list[str]:

@@ -82,7 +82,12 @@ def open_writable_run(target: str | Path, *, runs: str | Path = "runs") -> RunFo
     name, folder = _find_zoo_name(target), find_writable_run(target, runs=runs)
     if name is None or folder.config.is_file():
         return folder
-    return copy_run(RunFolder(_NETWORKS / name), folder.path)
+    try:
+        return copy_run(RunFolder(_NETWORKS / name), folder.path)
+    except RunFolderError:
+        if folder.config.is_file():  # another process has copied it at the same time
+            return folder
+        raise
 
 
 def find_writable_run(target: str | Path, *, runs: str | Path = "runs") -> RunFolder:

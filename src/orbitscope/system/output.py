@@ -29,6 +29,11 @@ def prepare_output() -> None:
             stream.reconfigure(errors=_HANDLER)
 
 
+def drop_output() -> None:
+    """Let what is still to be written on standard output go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def is_utf8(stream: object) -> bool:
     """Whether a stream takes every character as it is."""
     encoding = getattr(stream, "encoding", None) or "utf-8"

@@ -3,15 +3,18 @@
 import hashlib
 from pathlib import Path
 
+from .atomic_files import write_bytes
+
 _START = b"\nsha256 "
 _LENGTH = len(_START) + 2 * hashlib.sha256().digest_size + 1
 
 
-def append_checksum(path: Path) -> None:
-    """Add the checksum, a line of text, to a file; HDF5 passes over what follows its content."""
-    checksum = _format_checksum(path.read_bytes())
-    with path.open("ab") as file:
-        file.write(checksum)
+def write_sealed(path: Path, content: bytes | memoryview) -> None:
+    """Write a file in one step, its checksum, a line of text, at its end; HDF5 passes over what follows.
+
+    The content is made in memory: HDF5 ends the process where it cannot write to a disk that is full.
+    """
+    write_bytes(path, b"".join((content, _format_checksum(content))))
 
 
 def describe_damage(path: Path) -> str | None:
@@ -25,5 +28,5 @@ def describe_damage(path: Path) -> str | None:
     return None
 
 
-def _format_checksum(content: bytes) -> bytes:
+def _format_checksum(content: bytes | memoryview) -> bytes:
     return _START + hashlib.sha256(content).hexdigest().encode() + b"\n"

@@ -13,7 +13,7 @@ from ..parts import REGISTRY, find_part, list_drawings
 from ..results import Result, load_result, save_result
 from ..runs import RunFolder
 from ..runs.zoo import name_network
-from ..system.atomic_files import write_text
+from ..system.atomic_files import remove_file, write_text
 from .analyse import PartOutcome
 
 
@@ -67,7 +67,7 @@ class AnalysisFolder:
     def remove(self, part: Part) -> None:
         """Remove a part's result and every figure that shows it."""
         self._remove_figures(part)
-        self.find_result(part).unlink(missing_ok=True)
+        remove_file(self.find_result(part))
 
     def draw(self, part: Part, found: Mapping[str, Result]) -> list[Path]:
         """Draw the figures of a part that are missing and can be drawn; returns the files of all these."""
@@ -120,4 +120,4 @@ class AnalysisFolder:
         """Remove the figures that show a part's result."""
         for drawing in list_drawings([part.name]):
             for file in plots.list_figure_files(self.figures, drawing.name):
-                file.unlink(missing_ok=True)
+                remove_file(file)

@@ -15,7 +15,7 @@ from ..quantity import Quantity
 from ..runs import RunFolder
 from ..runs.zoo import PREFIX, name_network, open_run
 from ..statistics import Null
-from ..system.atomic_files import replace_file, write_text
+from ..system.atomic_files import write_bytes, write_text
 from ..training import find_transition
 from .saved_quantities import load_quantities
 
@@ -199,8 +199,7 @@ def save_collection(dataset: "xr.Dataset", folder: Path) -> list[Path]:
     write_text(
         paths[1], dataset[["verdict", "statement"]].to_dataframe().reset_index()[columns].to_csv(index=False)
     )
-    with replace_file(paths[2]) as temporary:
-        dataset.to_netcdf(temporary, engine="h5netcdf")
+    write_bytes(paths[2], dataset.to_netcdf(engine="h5netcdf"))
     return paths
 
 

@@ -11,6 +11,7 @@ from ..process import Process, RecordedSequences
 from ..recipes import IMPORTED, build_settings
 from ..runs import RunFolder, describe_provenance, digest_tensors
 from ..settings import RunSettings
+from ..system.atomic_files import build_folder
 from ..system.checksums import digest_file
 
 
@@ -85,12 +86,12 @@ def import_run(
     name = "" if known is None else process or known.name or label
     settings = _describe_settings(name, network, noise_std).override({"symbol_names": names})
     origin = _describe_origin(source)
-    folder = RunFolder(out)
-    with folder.lock():
+    with build_folder(Path(out)) as temporary:
+        folder = RunFolder(temporary)
         folder.create(settings, known, describe_provenance(settings) | {"source": origin})
         folder.save_weights(network.state_dict(), {"epoch": None, **origin})
         folder.write_status(IMPORTED, 0, f"weights from {origin['from']}")
-    return folder
+    return RunFolder(out)
 
 
 def _choose_process(

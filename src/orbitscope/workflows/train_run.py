@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import OrbitscopeError, RunFolderError
+from ..errors import OrbitscopeError, RunFolderError, StorageError
 from ..hmm import HMM, load_process
 from ..progress import Progress, ProgressCallback, ignore_progress
 from ..recipes import IMPORTED
@@ -121,10 +121,9 @@ def resume_run(path: str | Path, *, progress: ProgressCallback = ignore_progress
 
 
 def _train(folder: RunFolder, settings: RunSettings, hmm: HMM, progress: ProgressCallback) -> TrainedRun:
-    with use_threads(settings.threads), _stop_on_sigterm():
+    with use_threads(settings.threads), _stop_on_sigterm(), _say_how_to_go_on(folder):
         task = prepare_task(hmm, settings)
         state = initialise_training(task, settings)
-        folder.remove_leftovers()
         for damage in folder.restore_state(state):
             _LOGGER.warning("%s Training goes on from epoch %d.", damage, state.epoch)
         history = folder.trim_history(state.epoch)
@@ -198,6 +197,19 @@ def _interrupted(folder: RunFolder) -> TrainingInterruptedError:
     )
     folder.write_status("interrupted", saved, reason)
     return TrainingInterruptedError(f"{reason}. Continue with `orbitscope train --resume {folder.path}`.")
+
+
+@contextlib.contextmanager
+def _say_how_to_go_on(folder: RunFolder) -> Iterator[None]:
+    """Where the run cannot be written, say how to go on; its status says so too, if that fits."""
+    try:
+        yield
+    except StorageError as error:
+        saved = folder.find_saved_epoch()
+        with contextlib.suppress(StorageError):
+            folder.write_status("interrupted", saved, str(error))
+        command = f"orbitscope train --resume {folder.path}"
+        raise StorageError(f"{error} Training goes on from epoch {saved} with `{command}`.") from None
 
 
 @contextlib.contextmanager
