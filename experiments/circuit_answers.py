@@ -97,7 +97,8 @@ def _describe_loss(statement: Claim, rows: list[Row]) -> str:
     counts = count_verdicts(statement, rows)
     n = sum(counts.values())
     if not n:
-        return "it is not measured"
+        is_identity = _say_uncounted(statement, rows) == IDENTITY
+        return "it follows from the kind of network" if is_identity else "it is not measured"
     verdict = next((name for name in (HOLDS, FAILS) if counts[name] >= MOST * n), "is mixed")
     verdict = verdict if n >= FEWEST_NETWORKS else "has too few networks"
     numbers = ", ".join(f"{name} in {count}" for name, count in counts.items() if count)

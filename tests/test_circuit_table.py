@@ -298,6 +298,18 @@ def test_verdicts_that_differ_are_mixed(circuit):
     assert "| C15 one: one direction times all switches | 3 / 3 / 0 | 3 / 3 / 0 |" in text
 
 
+def test_what_follows_from_the_kind_of_network_is_not_called_missing(circuit, monkeypatch):
+    rows = [make_row(seed=seed) for seed in range(6)]
+    answers = sys.modules["circuit_answers"]
+    statement = answers.STATEMENTS[0]
+    for verdict, text in (
+        (answers.IDENTITY, "follows from the kind of network"),
+        (answers.MISSING, "is not"),
+    ):
+        monkeypatch.setattr(answers, "judge", lambda *_, verdict=verdict: verdict)
+        assert f"with the published loss it {text}" in answers.describe_statement(statement, rows)
+
+
 def test_missing_parts_are_dashes_and_no_crash(circuit):
     rows, trained = make_experiment(6)
     rows += [row | {"set": "zoo", "network": "zoo:linear-2"} for row in copy.deepcopy(rows[:1])]
