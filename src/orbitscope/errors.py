@@ -24,6 +24,10 @@ class DamagedFileError(RunFolderError):
     """A file of a run folder is not what was written: truncated, changed, or not of its format."""
 
 
+class TooLargeError(InputError):
+    """What is asked for does not fit in memory."""
+
+
 class UndefinedAnalysisError(OrbitscopeError):
     """What is asked for does not exist for this network: a finding about it, not a mistake of the caller."""
 

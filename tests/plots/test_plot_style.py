@@ -10,7 +10,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from orbitscope import plots
-from orbitscope.plots.style import NETWORK_COLOR, format_number
+from orbitscope.plots.style import NETWORK_COLOR, build_figure, format_number, with_style
 
 DICHROMACY = {  # Machado, Oliveira & Fernandes 2009, severity 1, linear RGB
     "none": np.eye(3),
@@ -75,3 +75,29 @@ def test_importing_orbitscope_does_not_import_matplotlib():
 def test_figures_belong_to_no_global_state():
     sources = Path(plots.__file__).parent.rglob("*.py")
     assert not any("pyplot" in source.read_text(encoding="utf-8") for source in sources)
+
+
+@pytest.mark.parametrize(
+    ("scale", "values", "expected"),
+    [
+        ({"value": "log"}, [1e-3, 1e3], {"10⁻¹", "10¹", "10³"}),
+        ({"value": "log", "base": 2}, [0.5, 4.0], {"2⁻¹", "2⁰", "2²"}),
+        ({"value": "log"}, [2.0, 6.0], {"2×10⁰", "4×10⁰"}),
+        ({"value": "symlog", "linthresh": 1.0}, [-100.0, 100.0], {"-10²", "0", "10¹"}),
+    ],
+)
+def test_powers_are_written_as_text_and_not_as_formulas(scale, values, expected):
+    @with_style
+    def draw():
+        figure = build_figure(3, 2)
+        ax = figure.add_subplot()
+        ax.plot(values, values)
+        ax.set_xscale(**scale)
+        return figure
+
+    figure = draw()
+    figure.canvas.draw()
+    ticks = figure.axes[0].get_xticklabels() + figure.axes[0].get_xticklabels(minor=True)
+    labels = {tick.get_text().replace("−", "-") for tick in ticks}
+    assert expected <= labels
+    assert not any("$" in label or "\\" in label for label in labels)

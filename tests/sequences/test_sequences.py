@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from orbitscope.errors import InputError
+from orbitscope.errors import InputError, TooLargeError
 from orbitscope.sequences import (
     Runs,
     compute_design_effect,
@@ -20,7 +20,9 @@ from orbitscope.sequences import (
     count_run_places,
     count_symbol_pairs,
     count_symbols,
+    count_words_and_reverses,
     estimate_output_irreversibility,
+    estimate_word_irreversibility,
     find_complete_runs,
     sum_run_powers,
 )
@@ -247,3 +249,34 @@ def test_palindromes_carry_no_irreversibility():
 def test_bad_input_names_requirement_value_and_remedy(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_words_that_occur_are_those_of_all_counts_and_know_their_reverses(n):
+    sequences = np.random.default_rng(n).integers(0, 4, size=(5, 12))
+    every = count_ngrams_by_sequence(sequences, n, 4).reshape(5, -1)
+    counts, reverse = count_words_and_reverses(sequences, n, 4)
+    is_there = every.sum(0) > 0
+    backwards = np.arange(4**n).reshape((4,) * n).transpose(*range(n)[::-1]).ravel()
+    words = np.flatnonzero(is_there | is_there[backwards])
+    np.testing.assert_array_equal(counts, every[:, words])
+    np.testing.assert_array_equal(words[reverse], backwards[words])
+
+
+def test_the_irreversibility_of_words_that_occur_is_that_of_all():
+    sequences = np.random.default_rng(0).integers(0, 5, size=(6, 20))
+    every = count_ngrams_by_sequence(sequences, 3, 5)
+    counts, reverse = count_words_and_reverses(sequences, 3, 5)
+    found = estimate_word_irreversibility(counts, reverse)
+    expected = estimate_output_irreversibility(every)
+    np.testing.assert_allclose(found.plain, expected.plain, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(found.one_way_mass, expected.one_way_mass)
+
+
+def test_three_hundred_symbols_need_no_memory_for_words_that_never_occur():
+    sequences = np.random.default_rng(0).integers(0, 300, size=(30, 100))
+    with pytest.raises(TooLargeError, match="number of counts must be"):
+        count_ngrams_by_sequence(sequences, 3, 300)
+    counts, _ = count_words_and_reverses(sequences, 3, 300)
+    assert counts.shape[1] < 2 * sequences.size
+    assert counts.sum() == 30 * 98

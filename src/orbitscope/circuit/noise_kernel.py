@@ -253,6 +253,10 @@ def _span(values: np.ndarray) -> Estimate:
     return Estimate(np.median(values), values.min(), values.max())
 
 
+MOST_KEPT = 10
+"""Deciding directions in whose space kernels of both ways are compared: memory grows with each."""
+
+
 def compute_noise_kernel(subject: Subject, settings: NoiseKernelSettings) -> NoiseKernelResult:
     """Noise before switches against times of equal age, its directions, and their replay and removal.
 
@@ -295,7 +299,7 @@ def compute_noise_kernel(subject: Subject, settings: NoiseKernelSettings) -> Noi
     replays = measure_replays(network, path, events, others, settings, **run)
     pairs = [(int(found.origin[i]), int(found.target[i])) for i in rows]
     removals = measure_removals(network, pairs, whole, settings, **run)
-    n_kept = min(max(n_deciding, 1), network.input_size)
+    n_kept = min(n_deciding, network.input_size, MOST_KEPT)
     across = kernels.project_across(n_kept, rng=rng, **settings.resampling)
     opposite = find_opposite(found.origin[rows], found.target[rows])
     names = [" ↔ ".join(found.name_symbol(symbol) for symbol in pairs[i]) for i, _ in opposite]

@@ -134,7 +134,6 @@ class SwitchKernels:
         """
         modes = self.find_modes()[0][:n_kept]
         modes[0] *= np.sign(modes[0] @ self.find_leading())
-        is_in = self.code[:, None] == np.arange(self.n_directions)
         sums = np.zeros((self.n_trajectories, 2, 2, self.n_directions, self.n_lags, n_kept))
         for half in HALVES:
             other = self.find_modes_without(half, 2)[:n_kept]
@@ -142,9 +141,9 @@ class SwitchKernels:
             rows = self.half == half
             noise = self.flat[rows].reshape(-1, self.n_lags, self.n_inputs)
             values = noise @ (other.T @ (left @ right))
-            counted = is_in[rows, :, None, None]
-            terms = np.stack(np.broadcast_arrays(counted * values[:, None], counted), axis=1)
-            np.add.at(sums[:, :, half], self.owner[rows], terms)
+            place = self.owner[rows], self.code[rows]
+            np.add.at(sums[:, 0, half], place, values)
+            np.add.at(sums[:, 1, half], place, 1.0)
         return bootstrap_statistic(sums, _average_parts, rng=rng, **resampling)
 
 

@@ -23,6 +23,9 @@ from .symbol_runs import Switches, find_switches
 FEWEST_EVENTS = 30
 """Switches that a direction needs to be looked at by other parts."""
 
+MOST_DIRECTIONS = 60
+"""Directions of switching that are looked at: the most frequent. Six symbols have 30, 300 have 89 700."""
+
 _JITTER_REACH = 10
 """Steps within which a decoded switch belongs to a true one."""
 
@@ -90,12 +93,13 @@ class SwitchSettings(Drive, Resampling):
 class SwitchResult(Result):
     """Switches of the most probable symbol.
 
-    ``status`` holds ``few``, the directions with fewer than ``FEWEST_EVENTS`` switches.
+    ``status`` holds ``few``, the directions with fewer than ``FEWEST_EVENTS`` switches, and ``dropped``, the
+    number of those left out because ``MOST_DIRECTIONS`` others are more frequent.
 
     Attributes
     ----------
     origin, target : (direction,)
-        Symbols before and after; only directions that occur.
+        Symbols before and after; only directions that occur, and of these the most frequent.
     n_events : (direction,)
         Switches.
     rate : Estimate, ()
@@ -176,8 +180,8 @@ def compute_switches(subject: Subject, settings: SwitchSettings) -> SwitchResult
             f"the network must change its most probable symbol, but did not in {symbols.size} steps. Drive "
             "it longer, or look at how it is trained."
         )
-    pairs, direction = np.unique(np.stack([switches.origin, switches.target]), axis=1, return_inverse=True)
-    found = _count(symbols, switches, pairs, direction.ravel(), subject.start_rng("switches"), settings)
+    pairs, n_dropped = _find_directions(switches)
+    found = _count(symbols, switches, pairs, subject.start_rng("switches"), settings)
     return SwitchResult(
         settings=subject.record(settings) | {"fewest_events": FEWEST_EVENTS},
         status={
@@ -185,7 +189,8 @@ def compute_switches(subject: Subject, settings: SwitchSettings) -> SwitchResult
                 f"{a} → {b}"
                 for (a, b), n in zip(pairs.T.tolist(), found["n_events"], strict=True)
                 if n < FEWEST_EVENTS
-            ]
+            ],
+            "dropped": n_dropped,
         },
         origin=pairs[0],
         target=pairs[1],
@@ -224,7 +229,26 @@ def replay_switches(subject: Subject) -> tuple[DrivenPath, Switches]:
             "the states of `switches` must come again from its settings, but their symbols differ. Compute "
             "it anew on this machine (`--redo`)."
         )
-    return path, find_switches(symbols)
+    return path, _select_directions(find_switches(symbols), found.origin, found.target)[0]
+
+
+def _find_directions(switches: Switches) -> tuple[Int[np.ndarray, "2 direction"], int]:
+    """Symbols before and after, of the most frequent directions; and how many others there are."""
+    ends = np.stack([switches.origin, switches.target])
+    pairs, counts = np.unique(ends, axis=1, return_counts=True)
+    leading = np.sort(np.argsort(-counts, kind="stable")[:MOST_DIRECTIONS])
+    return pairs[:, leading].astype(int), len(counts) - len(leading)
+
+
+def _select_directions(
+    switches: Switches, origin: Integer[np.ndarray, " direction"], target: Integer[np.ndarray, " direction"]
+) -> tuple[Switches, Int[np.ndarray, " event"]]:
+    """Switches of some directions, sorted as they are, and the place of each among these."""
+    n_symbols = 1 + int(max(switches.origin.max(), switches.target.max()))
+    place = np.full((n_symbols, n_symbols), -1)
+    place[origin, target] = np.arange(len(origin))
+    found = place[switches.origin, switches.target]
+    return switches.select(found >= 0), found[found >= 0]
 
 
 @torch.no_grad()
@@ -239,12 +263,13 @@ def _count(
     symbols: np.ndarray,
     switches: Switches,
     pairs: np.ndarray,
-    direction: np.ndarray,
     rng: np.random.Generator,
     settings: SwitchSettings,
 ) -> dict[str, Any]:
     """Rate, hazards and persistences with their intervals over trajectories."""
     n_trajectories, n_pairs = len(symbols), pairs.shape[1]
+    n_switches = np.bincount(switches.trajectory, minlength=n_trajectories)
+    switches, direction = _select_directions(switches, *pairs)
     is_seen = switches.time < symbols.shape[1] - 1  # whether there is a second step to look at
     lasts = (switches.stay >= 2) & is_seen
 
@@ -260,7 +285,7 @@ def _count(
     )
     resample = partial(bootstrap_statistic, rng=rng, **settings.resampling)
     found = resample(ratios, divide_sums).as_estimate()
-    total = np.stack([events.sum(1), np.full(n_trajectories, symbols.shape[1] - 1)], axis=1)
+    total = np.stack([n_switches, np.full(n_trajectories, symbols.shape[1] - 1)], axis=1)
     return {
         "n_events": events.sum(0).astype(int),
         "rate": resample(total, divide_sums).as_estimate(),

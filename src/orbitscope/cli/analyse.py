@@ -1,6 +1,7 @@
 """``orbitscope analyse``."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from json import dumps as format_value
@@ -14,6 +15,10 @@ from .options import Json, UsageError, read_settings_file
 if TYPE_CHECKING:
     from ..evaluation import Emulation
     from ..workflows.analyse import Analysis
+
+
+_MOST_ALIKE = 40
+"""Rows of one kind in the table, such as hazards of directions; JSON has all."""
 
 
 def analyse(
@@ -145,9 +150,16 @@ def print_analysis(run: Path, found: "Analysis", *, everything: bool = False) ->
 def _list_rows(found: "Analysis", *, everything: bool) -> Iterator[tuple[str, ...]]:
     for outcome in found.outcomes:
         shown = [quantity for quantity in outcome.quantities if everything or quantity.is_main]
-        for index, quantity in enumerate(shown):
-            name = outcome.part if index == 0 else ""
-            yield name, quantity.label, str(quantity), quantity.describe_beside()
+        name, seen = outcome.part, Counter[str]()
+        for quantity in shown:
+            kind = quantity.key.partition("[")[0]
+            seen[kind] += 1
+            if everything or seen[kind] <= _MOST_ALIKE:
+                yield name, quantity.label, str(quantity), quantity.describe_beside()
+            elif seen[kind] == _MOST_ALIKE + 1:
+                n_more = sum(other.key.partition("[")[0] == kind for other in shown) - _MOST_ALIKE
+                yield name, f"… {n_more} more of these with --all", "", ""
+            name = ""
         if outcome.status == "undefined":
             yield outcome.part, "undefined", outcome.reason, ""
 

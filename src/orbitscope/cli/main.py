@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError
 
 from .. import __version__
 from ..errors import OrbitscopeError
+from ..system.memory import is_out_of_memory
 from ..system.openmp import limit_spinning
 from ..system.output import drop_output, interrupt_on_sigterm, prepare_output
 from .options import HELP_ALL, IS_COMMAND
@@ -96,6 +97,11 @@ def _run(tokens: Sequence[str]) -> int:
         return _fail(tokens, _CODES.get(kind, FAILURE), kind, str(error))
     except OSError as error:
         return _fail(tokens, FAILURE, type(error).__name__, _describe_refusal(error))
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        advice = "Ask for smaller sizes; `orbitscope doctor` says what this machine has."
+        return _fail(tokens, FAILURE, "MemoryError", f"this needs more memory than there is. {advice}")
     return SUCCESS
 
 

@@ -8,6 +8,7 @@ they only differ from their neighbours.
 import colorsys
 import functools
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -18,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, LogLocator, NullLocator
 
 from ..number_format import format_number as format_number
 
@@ -102,15 +103,43 @@ _STYLE: dict[Any, Any] = {
 _LARGEST_LINEAR_RATIO = 4.0
 
 
+class PlainPowers(LogFormatterSciNotation):
+    """Powers as text, 10⁻³: names of symbols are no formulas, so no text of a figure is read as one."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Label of a tick; empty where there is none."""
+        label = super().__call__(x, pos).removeprefix("$\\mathdefault{").removesuffix("}$")
+        plain = label.replace("\\times", "×")
+        return re.sub(r"\^\{(-?\d+)\}", lambda power: power[1].translate(_RAISED), plain)
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def with_style(function: Callable[P, T]) -> Callable[P, T]:
     """Run a function under the style, and leave the caller's settings as they were."""
 
     @functools.wraps(function)
     def styled(*args: P.args, **kwargs: P.kwargs) -> T:
         with rc_context(_STYLE):
-            return function(*args, **kwargs)
+            drawn = function(*args, **kwargs)
+            for ax in drawn.axes if isinstance(drawn, Figure) else [drawn] if isinstance(drawn, Axes) else []:
+                _write_plainly(ax.xaxis)
+                _write_plainly(ax.yaxis)
+            return drawn
 
     return styled
+
+
+def _write_plainly(axis: Axis) -> None:
+    """Give a logarithmic axis that has formulas for labels plain ones."""
+    scale = axis.get_transform()
+    options = {"base": getattr(scale, "base", 10.0), "linthresh": getattr(scale, "linthresh", None)}
+    major, minor = axis.get_major_formatter(), axis.get_minor_formatter()
+    if type(major) is LogFormatterSciNotation:
+        axis.set_major_formatter(PlainPowers(**options))
+    if type(minor) is LogFormatterSciNotation:
+        axis.set_minor_formatter(PlainPowers(**options, labelOnlyBase=minor.labelOnlyBase))
 
 
 def get_symbol_color(symbol: int) -> str | tuple[float, float, float]:

@@ -14,6 +14,7 @@ from orbitscope.sequences.counting import count_ngrams as count_ngrams
 from orbitscope.sequences.counting import count_ngrams_by_sequence as count_ngrams_by_sequence
 from orbitscope.sequences.counting import count_symbol_pairs as count_symbol_pairs
 from orbitscope.sequences.counting import count_symbols as count_symbols
+from orbitscope.sequences.counting import count_words_and_reverses as count_words_and_reverses
 from orbitscope.sequences.divergence import Irreversibility as Irreversibility
 from orbitscope.sequences.divergence import NgramDivergence as NgramDivergence
 from orbitscope.sequences.divergence import compute_design_effect as compute_design_effect
@@ -21,6 +22,7 @@ from orbitscope.sequences.divergence import compute_ngram_divergence as compute_
 from orbitscope.sequences.divergence import compute_output_irreversibility as compute_output_irreversibility
 from orbitscope.sequences.divergence import compute_total_variation as compute_total_variation
 from orbitscope.sequences.divergence import estimate_output_irreversibility as estimate_output_irreversibility
+from orbitscope.sequences.divergence import estimate_word_irreversibility as estimate_word_irreversibility
 from orbitscope.sequences.runs import Runs as Runs
 from orbitscope.sequences.runs import count_run_lengths as count_run_lengths
 from orbitscope.sequences.runs import count_run_places as count_run_places

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int, Integer, Real
 
-from orbitscope.errors import InputError
+from orbitscope.errors import InputError, TooLargeError
 
 MAX_CELLS = 250_000_000  # counts of 4 bytes each: one gigabyte
 
@@ -103,6 +103,40 @@ def count_ngrams_by_sequence(
     return counts.astype(np.int32).reshape((len(sequences), *(n_symbols,) * n))
 
 
+def count_words_and_reverses(
+    sequences: Integer[np.ndarray, "sequence time"], n: int, n_symbols: int
+) -> tuple[Int[np.ndarray, "sequence word"], Int[np.ndarray, " word"]]:
+    """Count the n-grams that occur, and those whose reverse occurs, separately in every sequence.
+
+    It needs memory for the words that occur, not for all that an alphabet has.
+
+    Parameters
+    ----------
+    sequences : (sequence, time)    symbols 0 .. n_symbols - 1
+    n : int in 1 .. time            length of the words
+    n_symbols : int >= 1            size of the alphabet
+
+    Returns
+    -------
+    counts : (sequence, word) int32
+        In the order of the words as numbers in base `n_symbols`.
+    reverse : (word,)
+        Place of the reverse of each word among these.
+
+    Raises
+    ------
+    InputError
+        If a symbol or `n` is out of range, or the counts would not fit in memory.
+    """
+    codes, _ = _encode_ngrams(sequences, n, n_symbols)
+    occurring = np.unique(codes)
+    words = np.union1d(occurring, _reverse_codes(occurring, n, n_symbols))
+    _check_memory(len(words) * len(sequences))
+    counts = np.zeros((len(sequences), len(words)), dtype=np.int32)
+    np.add.at(counts, (np.arange(len(sequences))[:, None], np.searchsorted(words, codes)), 1)
+    return counts, np.searchsorted(words, _reverse_codes(words, n, n_symbols))
+
+
 def compute_frequencies(
     symbol_counts: Real[np.ndarray, "*batch symbol"],
 ) -> Float[np.ndarray, "*batch symbol"]:
@@ -185,9 +219,18 @@ def _encode_ngrams(sequences: np.ndarray, n: int, n_symbols: int) -> tuple[np.nd
     return codes, n_symbols**n
 
 
+def _reverse_codes(codes: np.ndarray, n: int, n_symbols: int) -> np.ndarray:
+    """Numbers of the words that are read backwards."""
+    reverse, rest = np.zeros_like(codes), codes
+    for _ in range(n):
+        rest, symbol = np.divmod(rest, n_symbols)
+        reverse = reverse * n_symbols + symbol
+    return reverse
+
+
 def _check_memory(n_counts: int) -> None:
     if n_counts > MAX_CELLS:
-        raise InputError(
+        raise TooLargeError(
             f"the number of counts must be ≤ {MAX_CELLS}, got {n_counts}. "
             "Use shorter n-grams, or fewer sequences at once."
         )

@@ -173,11 +173,28 @@ def estimate_output_irreversibility(
     E[(n_abc - n_cba)²] = m). Triples of one sequence are not independent (001 and 100 alternate in it), so
     the bias is removed by `orbitscope.statistics.compute_jackknife` over sequences, not by that formula.
     """
-    reverse = triple_counts.swapaxes(-3, -1)
-    total = np.asarray(triple_counts.sum((-3, -2, -1)))
-    log_ratio = np.log(triple_counts + 0.5) - np.log(reverse + 0.5)
-    plain = divide((triple_counts * log_ratio).sum((-3, -2, -1)), total)
-    one_way = np.where(reverse == 0, triple_counts, 0).sum((-3, -2, -1))
+    n_symbols = triple_counts.shape[-1]
+    words = np.arange(n_symbols**3).reshape((n_symbols,) * 3)
+    flat = triple_counts.reshape(*triple_counts.shape[:-3], -1)
+    return estimate_word_irreversibility(flat, words.swapaxes(0, 2).ravel())
+
+
+def estimate_word_irreversibility(
+    counts: Real[np.ndarray, "*batch word"], reverse: Int[np.ndarray, " word"]
+) -> Irreversibility:
+    """Estimate KL(P(word) || P(reversed word)) as `estimate_output_irreversibility` does, from any words.
+
+    Parameters
+    ----------
+    counts : (*batch, word)
+        Words that do not occur may be left out, if their reverses do not occur either.
+    reverse : (word,)
+        Place of the reverse of each word (`count_words_and_reverses`).
+    """
+    backwards, total = counts[..., reverse], np.asarray(counts.sum(-1))
+    log_ratio = np.log(counts + 0.5) - np.log(backwards + 0.5)
+    plain = divide((counts * log_ratio).sum(-1), total)
+    one_way = np.where(backwards == 0, counts, 0).sum(-1)
     return Irreversibility(plain, divide(one_way, total))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from ..conclusions import conclude
-from ..errors import UndefinedAnalysisError
+from ..errors import TooLargeError, UndefinedAnalysisError
 from ..network import NoiseRNN, require_same_symbols
 from ..part import Part
 from ..parts import list_drawings, resolve_settings, select_parts
@@ -21,6 +21,7 @@ from ..quantity import Quantity, tabulate_quantities
 from ..results import Result
 from ..subject import Subject
 from ..system.cores import count_usable_cores
+from ..system.memory import is_out_of_memory
 from ..system.plain_json import make_plain
 from ..system.threads import require_threads, use_threads
 
@@ -275,8 +276,13 @@ def try_part(
     start = time.perf_counter()
     try:
         result, status = obtain()
-    except UndefinedAnalysisError as error:
+    except (UndefinedAnalysisError, TooLargeError) as error:
         return PartOutcome(part.name, "undefined", str(error), time.perf_counter() - start)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        reason = "it needs more memory than there is. Drive fewer trajectories, or fewer steps."
+        return PartOutcome(part.name, "undefined", reason, time.perf_counter() - start)
     subject.found[part.name] = result
     outcome = PartOutcome(part.name, status, result=result, quantities=part.summarise(result))
     return replace(outcome, seconds=time.perf_counter() - start)

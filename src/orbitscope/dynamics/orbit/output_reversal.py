@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...errors import InputError
 from ...network import sample_relaxed_symbols
-from ...sequences import count_ngrams_by_sequence, estimate_output_irreversibility
+from ...sequences import count_words_and_reverses, estimate_word_irreversibility
 from ...statistics import Estimate, Null, compute_jackknife, flip_signs
 
 WORD_LENGTH = 3
@@ -75,7 +75,7 @@ def compare_with_reversed(
 
     Notes
     -----
-    D = KL(P(abc) ‖ P(cba)) by :func:`estimate_output_irreversibility`, which chance alone makes positive.
+    D = KL(P(abc) ‖ P(cba)) by :func:`estimate_word_irreversibility`, which chance alone makes positive.
     A reversible process emits a sequence and its reverse equally often, so sequences that are reversed at
     random have the same law: their D is an exact null, and its mean, the part that chance gives, is taken off
     both. Sequences have to be samples: expected counts along hidden paths vary less, but a path that turns is
@@ -86,20 +86,20 @@ def compare_with_reversed(
     """
     if n_null < 1:
         raise InputError(f"`n_null` must be ≥ 1, got {n_null}. Use 999.")
-    triples = count_ngrams_by_sequence(symbols, WORD_LENGTH, n_symbols)
-    reverse = triples.swapaxes(1, -1)
+    triples, place = count_words_and_reverses(symbols, WORD_LENGTH, n_symbols)
+    reverse = triples[:, place]
     even, odd = (triples + reverse).sum(0) / 2, (triples - reverse) / 2
-    plain = float(_estimate(triples.sum(0)))
-    null = np.array([_estimate(even + flip_signs(odd, 1, rng=rng)[0]) for _ in range(n_null)])
+
+    def estimate(counts: np.ndarray) -> np.ndarray:
+        return estimate_word_irreversibility(counts, place).plain
+
+    plain = float(estimate(triples.sum(0)))
+    null = np.array([estimate(even + flip_signs(odd, 1, rng=rng)[0]) for _ in range(n_null)])
     mean, by_chance = float(null.mean()), float(null.var())
-    variance = float(compute_jackknife(triples, _estimate).standard_error) ** 2 - by_chance
+    variance = float(compute_jackknife(triples, estimate).standard_error) ** 2 - by_chance
     value = plain - mean
     half_width = -float(ndtri((1 - confidence) / 2)) * max(variance, by_chance) ** 0.5
     return OutputReversal(
         Estimate(value, value - half_width, value + half_width),
         Null.of_draws("chance", plain * (1 - _ROUNDING) - mean, null - mean),
     )
-
-
-def _estimate(counts: np.ndarray) -> np.ndarray:
-    return estimate_output_irreversibility(counts).plain

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from ...circuit.commitment import CommitmentResult
 from ..drawing import Drawing
+from ..leading import name_leading
 from ..sentences import begin_with
 from ..style import (
     BAND_COLOR,
@@ -45,7 +46,7 @@ def plot_decided(result: CommitmentResult, *, per_rise: bool = False, ax: Axes |
     found = result.decided[0]
     ax.fill_between(leads, found.low, found.high, color=NETWORK_COLOR, alpha=0.2, linewidth=0)
     ax.plot(leads, found.value, color=NETWORK_COLOR, label="all switches", zorder=3)
-    for i, name in enumerate(result.group.tolist()[1:], 1):
+    for i, name in enumerate(name_leading(result.group.tolist()[1:]), 1):
         look = find_line(int(result.origin[i]), int(result.target[i]))
         ax.plot(leads, result.decided.value[i], linewidth=0.8, label=name, **look)
     if not per_rise and _has_process(result):

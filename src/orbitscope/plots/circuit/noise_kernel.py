@@ -7,6 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ...circuit.noise_kernel import NoiseKernelResult
 from ..drawing import Drawing
+from ..leading import name_leading
 from ..sentences import begin_with, count
 from ..style import (
     EXACT_COLOR,
@@ -42,7 +43,7 @@ def plot_noise_kernel(result: NoiseKernelResult) -> Figure:
 def plot_projections(result: NoiseKernelResult, *, ax: Axes | None = None) -> Axes:
     """Mean noise along the leading direction before switches of each direction."""
     ax = get_axes(ax)
-    for i, name in enumerate(result.direction.tolist()):
+    for i, name in enumerate(name_leading(result.direction.tolist())):
         found, look = result.projection[i], find_line(int(result.origin[i]), int(result.target[i]))
         ax.fill_between(result.lag, found.low, found.high, color=look["color"], alpha=0.2, linewidth=0)
         ax.plot(result.lag, found.value, label=name, **look)

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from ...circuit.switches import SwitchResult
 from ..drawing import Drawing
+from ..leading import MOST_ROWS, find_leading, say_first, say_left_out
 from ..sentences import begin_with
 from ..style import (
     EXACT_COLOR,
@@ -22,7 +23,7 @@ from ..style import (
 @with_style
 def plot_switches(result: SwitchResult) -> Figure:
     """Hazard of each direction, and share of new symbols that last a second step."""
-    figure = build_figure(WIDTH, 0.9 + 0.28 * len(result.origin))
+    figure = build_figure(WIDTH, 0.9 + 0.28 * min(len(result.origin), MOST_ROWS))
     axes = figure.subplots(1, 2, sharey=True)
     plot_directions(result, "hazard", ax=axes[0])
     plot_directions(result, "persistence", ax=axes[1])
@@ -42,13 +43,14 @@ def plot_switches(result: SwitchResult) -> Figure:
 def plot_directions(result: SwitchResult, name: str, *, ax: Axes | None = None) -> Axes:
     """One measure of every direction with its interval, and the exact value of the process as a bar."""
     ax = get_axes(ax)
-    places = np.arange(len(result.origin))[::-1]
-    found, exact = getattr(result, name), getattr(result, f"process_{name}")
+    shown = find_leading(result.n_events)
+    places = np.arange(len(shown))[::-1]
+    found, exact = getattr(result, name)[shown], getattr(result, f"process_{name}")[shown]
     ax.hlines(places, found.low, found.high, color=NETWORK_COLOR, linewidth=1.4)
     ax.plot(found.value, places, "o", color=NETWORK_COLOR, markersize=4, label="network", zorder=3)
     if np.isfinite(exact).any():
         ax.plot(exact, places, "|", color=EXACT_COLOR, markersize=9, label="process, exact")
-    ax.set_yticks(places, [result.name_direction(i) for i in range(len(places))])
+    ax.set_yticks(places, [result.name_direction(i) for i in shown])
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(-0.6, len(places) - 0.4)
     return ax
@@ -64,11 +66,13 @@ def _spans_decades(result: SwitchResult) -> bool:
 def describe_switches(result: SwitchResult) -> str:
     """Caption of :func:`plot_switches`."""
     n_trajectories, n_steps = result.symbol.shape
-    few = ", ".join(result.status["few"])
+    n_directions = len(result.origin) + result.status.get("dropped", 0)
+    few = say_first(result.status["few"])
     return begin_with(
         _say_seen(result),
         f"Switches of the most probable symbol in {n_trajectories} trajectories of {n_steps} steps "
         f"({int(result.n_events.sum())} in all).",
+        say_left_out(n_directions, "directions", "with most switches"),
         "a, Hazard: switches per step spent in the symbol before. b, Share of switches after which the new "
         "symbol lasts a second step.",
         "Bars: exact values of the process, of the symbols that it emits." if _has_process(result) else "",

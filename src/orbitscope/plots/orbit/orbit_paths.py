@@ -8,6 +8,7 @@ from matplotlib.patheffects import withStroke
 
 from ...dynamics.orbit.orbit_paths import OrbitPathsResult
 from ..drawing import Drawing
+from ..leading import name_leading
 from ..sentences import begin_with, count
 from ..style import (
     BAND_COLOR,
@@ -45,7 +46,8 @@ def plot_orbit_paths(result: OrbitPathsResult) -> Figure:
     plot_free_paths(result, ax=axes[1])
     plot_free_norms(result, ax=axes[2])
     if n_symbols > _MOST_NAMED:
-        handles = [Patch(color=get_symbol_color(i), label=name_symbol(result, i)) for i in range(n_symbols)]
+        names = name_leading([name_symbol(result, i) for i in range(n_symbols)])
+        handles = [Patch(color=get_symbol_color(i), label=name) for i, name in enumerate(names) if name]
         figure.legend(handles=handles, loc="outside upper left", ncols=5, handlelength=1.2)
     label_panels(axes.tolist())
     return figure

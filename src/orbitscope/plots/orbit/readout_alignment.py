@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from ...dynamics.orbit.readout_alignment import ReadoutAlignmentResult
 from ..drawing import Drawing
+from ..leading import find_leading, say_first, say_left_out
 from ..nulls import draw_density, say_beyond
 from ..sentences import begin_with, capitalise
 from ..style import (
@@ -38,7 +39,7 @@ _VERDICTS = {"yes": "beyond both", "no": "within both", "untested": "undefined"}
 @with_style
 def plot_readout_alignment(result: ReadoutAlignmentResult) -> Figure:
     """Centred readout rows and logits against the orbit plane, each beside two nulls."""
-    figure = build_figure(WIDTH, 1.4 + 0.5 * len(result.symbol))
+    figure = build_figure(WIDTH, 1.4 + 0.5 * len(_find_shown(result)))
     axes = figure.subplots(1, 2)
     for ax, variant in zip(axes, ("centred", "logit"), strict=True):
         plot_projections(result, variant=variant, ax=ax)
@@ -55,12 +56,13 @@ def plot_projections(
     """One row for each symbol: its projection across the densities of both nulls, and the verdict."""
     ax = get_axes(ax)
     row = result.variant.tolist().index(variant)
-    places = np.arange(len(result.symbol), dtype=float)[::-1]
-    for i, place in enumerate(places.tolist()):
+    shown = _find_shown(result).tolist()
+    places = np.arange(len(shown), dtype=float)[::-1]
+    for i, place in zip(shown, places.tolist(), strict=True):
         for j, null in enumerate(result.null.tolist()):
             height, color, side = _SIDES[null]
             values, quantile = result.null_projection[row, j, :, i], float(result.null_quantile[row, j, i])
-            label = None if i else f"random {null} ({side})"
+            label = None if i != shown[0] else f"random {null} ({side})"
             draw_density(ax, values, place, quantile, height=height, color=color, label=label)
         _draw_value(ax, float(result.projection[row, i]), place, int(result.symbol[i]))
         at = (1.02, place)
@@ -71,10 +73,15 @@ def plot_projections(
     _name_lines(ax)
     if variant != "logit":
         ax.axvline(float(result.chance), color=MUTED_COLOR, linestyle=":", zorder=1)
-    ax.set_yticks(places, [name_symbol(result, int(symbol)) for symbol in result.symbol])
+    ax.set_yticks(places, [name_symbol(result, int(symbol)) for symbol in result.symbol[shown]])
     ax.tick_params(axis="y", length=0)
     ax.set(xlabel=_LABELS[variant], ylabel="symbol", xlim=(0, 1), ylim=(-0.6, len(places) - 0.4))
     return ax
+
+
+def _find_shown(result: ReadoutAlignmentResult) -> np.ndarray:
+    """Places of the symbols that have a row: those whose centred readout lies most in the plane."""
+    return find_leading(result.projection[result.variant.tolist().index("centred")])
 
 
 def _draw_value(ax: Axes, value: float, place: float, symbol: int) -> None:
@@ -100,12 +107,13 @@ def describe_readout_alignment(result: ReadoutAlignmentResult) -> str:
     """Caption of :func:`plot_readout_alignment`."""
     names = result.variant.tolist()
     centred, raw, logit = (names.index(name) for name in ("centred", "raw", "logit"))
-    published = ", ".join(format_number(float(value)) for value in result.projection[raw])
-    shares = ", ".join(f"{format_number(float(100 * value**2))} %" for value in result.projection[logit])
+    published = say_first([format_number(float(value)) for value in result.projection[raw]])
+    shares = say_first([f"{format_number(float(100 * value**2))} %" for value in result.projection[logit]])
     return begin_with(
         _say_verdict(result, centred),
         f"Readout against the {result.settings['n_components']} axes of the orbit plane. Rows are centred on "
         "their mean over symbols, which alone counts for the symbols.",
+        say_left_out(len(result.symbol), "symbols", "whose centred rows lie most in the plane"),
         "a, Projection of unit rows: 1 in the plane, 0 at a right angle.",
         _say_rows(result, centred),
         f"Dotted: random directions ({format_number(float(result.chance))}).",
@@ -142,7 +150,7 @@ def _say_rows(result: ReadoutAlignmentResult, row: int) -> str:
     symbols = " ".join(
         f"Symbol {name_symbol(result, int(symbol))}: {format_number(float(result.projection[row, i]))} "
         f"({' and '.join(format_number(float(q)) for q in result.null_quantile[row, :, i])})."
-        for i, symbol in enumerate(result.symbol)
+        for i, symbol in ((i, result.symbol[i]) for i in _find_shown(result))
     )
     p_values = ", ".join(
         f"{name} p = {format_number(float(p))}"

@@ -9,6 +9,7 @@ from matplotlib.patches import Patch
 from ...principles.metastable_regions import MetastableRegionResult
 from ...principles.region_cores import OUTSIDE
 from ..drawing import Drawing
+from ..leading import name_leading
 from ..sentences import begin_with, count
 from ..style import (
     BAND_COLOR,
@@ -102,8 +103,10 @@ def plot_region_probabilities(result: MetastableRegionResult, *, ax: Axes | None
     ax.set_xticks(result.region, [_name_region(region, states) for region in result.region.tolist()])
     ax.tick_params(axis="x", length=0)
     ax.set(ylabel="probability of a symbol", ylim=(0, 1.05))
-    names = [name_symbol(result, symbol) for symbol in range(n_symbols)]
-    handles: list[Patch | Line2D] = [Patch(color=get_symbol_color(s), label=n) for s, n in enumerate(names)]
+    names = name_leading([name_symbol(result, symbol) for symbol in range(n_symbols)])
+    handles: list[Patch | Line2D] = [
+        Patch(color=get_symbol_color(symbol), label=name) for symbol, name in enumerate(names) if name
+    ]
     handles += [Line2D([], [], color=EXACT_COLOR, linewidth=1.4, label="HMM state")] if states else []
     ax.legend(
         handles=handles,

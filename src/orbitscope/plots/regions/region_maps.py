@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from ...dynamics.regions.regions import RegionResult
 from ..drawing import Drawing
+from ..leading import name_leading
 from ..sentences import begin_with
 from ..style import (
     REGION_COLORS,
@@ -61,12 +62,11 @@ def plot_symbol_map(result: RegionResult, *, ax: Axes | None = None) -> Axes:
     """States coloured by their most probable symbol."""
     ax = get_axes(ax)
     position, symbol = result.position.reshape(-1, 2), result.symbol.ravel()
-    for value in np.unique(symbol):
-        chosen = position[symbol == value]
-        color = get_symbol_color(int(value))
-        ax.scatter(
-            *chosen.T, s=2, color=color, linewidth=0, rasterized=True, label=name_symbol(result, int(value))
-        )
+    values = np.unique(symbol).tolist()
+    labels = name_leading([name_symbol(result, value) for value in values])
+    for value, label in zip(values, labels, strict=True):
+        look = {"color": get_symbol_color(value), "linewidth": 0, "rasterized": True}
+        ax.scatter(*position[symbol == value].T, s=2, label=label, **look)
     ax.legend(title="symbol", markerscale=3, loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.1)
     return _label_plane(ax)
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from ....principles.probability.region_chain import RegionChainResult
 from ....statistics.verdicts import ALPHA
 from ...drawing import Drawing
+from ...leading import MOST_NAMED
 from ...nulls import draw_null, join
 from ...sentences import begin_with, capitalise
 from ...style import (
@@ -185,13 +186,15 @@ def plot_matrix(
     ax = get_axes(ax)
     ax.imshow(matrix, cmap="Greys", vmin=0, vmax=1, aspect="auto")
     size = 7 if max(matrix.shape) <= 3 else 5
-    for row, values in enumerate(matrix.tolist()):
+    written = matrix if max(matrix.shape) <= MOST_NAMED else matrix[:0]
+    for row, values in enumerate(written.tolist()):
         for column, value in enumerate(values):
             color = "white" if value > 0.55 else "black"
             text = f"{value:.2f}".lstrip("0") if value < 1 else "1"
             ax.text(column, row, text, ha="center", va="center", color=color, fontsize=size)
-    ax.set_xticks(range(len(columns)), columns)
-    ax.set_yticks(range(len(rows)), rows)
+    for axis, names in ((ax.xaxis, columns), (ax.yaxis, rows)):
+        if len(names) <= MOST_NAMED:
+            axis.set_ticks(range(len(names)), names)
     ax.tick_params(length=0)
     return ax
 
