@@ -45,6 +45,16 @@ def test_train_json_is_one_document(capsys):
     assert summary["evaluation"] is None
 
 
+def test_a_finished_run_without_its_history_says_that_it_is_lost(trained, capsys):
+    (trained / "history.jsonl").unlink()
+    resume = ["train", "--resume", str(trained), "--no-evaluate"]
+    assert run_command([*resume, "--json"]) == 0
+    summary = read_json(capsys)
+    assert (summary["epochs"], summary["loss"], summary["validation_loss"]) == (4, None, None)
+    assert run_command(resume) == 0
+    assert "history.jsonl is lost" in capsys.readouterr().out
+
+
 def test_an_existing_run_is_not_touched(trained, capsys):
     before = (trained / "weights.safetensors").read_bytes()
     assert run_command(["train", "linear-2", *TINY, "--out", str(trained)]) == 1

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -121,3 +124,28 @@ def test_calls_record_gradients_only_where_the_caller_does():
         assert map_parallel(lambda _: torch.is_grad_enabled(), range(2)) == [True, True]
         with torch.no_grad():
             assert map_parallel(lambda _: torch.is_grad_enabled(), range(2)) == [False, False]
+
+
+FORK = """
+import os, torch
+from orbitscope.system.threads import map_parallel, use_threads
+
+with use_threads(2):
+    torch.randn(600, 600) @ torch.randn(600, 600)
+child = os.fork()
+if not child:
+    with use_threads(2):
+        torch.randn(600, 600) @ torch.randn(600, 600)
+        found = map_parallel(lambda size: float(torch.ones(size, size).sum()), [300, 400])
+    os._exit(0 if found == [90_000.0, 160_000.0] and torch.get_num_threads() == 1 else 1)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
+def test_a_fork_of_a_process_with_two_threads_goes_on_with_one_and_says_so():
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    command = [sys.executable, "-c", FORK]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert 'get_context("spawn")' in done.stderr

@@ -49,6 +49,15 @@ def test_the_time_left_is_exact_from_the_first_epoch_where_costs_follow_the_mode
     assert pairs[-1] == (0, 0)
 
 
+def test_lost_records_leave_the_time_left_as_it_is():
+    settings = build_settings("linear-2")
+    history = make_history(settings)
+    left = sum(record.seconds for record in history[60:])
+    model = CostModel(settings, N_SYMBOLS)
+    found = predict_seconds_left(model, history[40:60], plateau_exit_epoch=ASSUMED_PLATEAU_EPOCHS)
+    assert found == pytest.approx(left, rel=1e-9)
+
+
 def test_batches_that_were_seen_go_on_at_their_own_pace():
     """On a machine where large batches cost half as much again: exact as soon as the last size is reached."""
     settings = build_settings("linear-2")

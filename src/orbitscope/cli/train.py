@@ -172,9 +172,12 @@ def _report(run: "TrainedRun", *, evaluate: bool, json: bool) -> None:
 
 
 def summarise_run(run: "TrainedRun") -> dict[str, Any]:
-    """Where a run stands, in plain numbers; the losses are in mismatched symbols per sequence."""
+    """Where a run stands, in plain numbers; None for what a lost history would tell.
+
+    Losses are in mismatched symbols per sequence.
+    """
     settings = run.folder.read_settings()
-    last = run.history[-1]
+    last = run.history[-1] if run.history else None
     best = next((record for record in run.history if record.epoch == run.best_epoch), last)
     index = run.transition.index
     return {
@@ -182,14 +185,10 @@ def summarise_run(run: "TrainedRun") -> dict[str, Any]:
         "process": settings.process,
         "recipe": settings.recipe,
         "seed": settings.seed,
-        "epochs": last.epoch,
+        "epochs": run.folder.find_saved_epoch(),
         "best_epoch": run.best_epoch,
-        "validation_loss": best.validation_loss,
-        "validation_floor": best.validation_floor,
-        "loss": last.loss,
-        "floor": last.floor,
-        "plateau": last.plateau,
-        "symbol_matrix_error": last.symbol_matrix_error,
+        **{name: getattr(best, name, None) for name in ("validation_loss", "validation_floor")},
+        **{name: getattr(last, name, None) for name in ("loss", "floor", "plateau", "symbol_matrix_error")},
         "phase": run.transition.status,
         "transition_epoch": None if index is None else run.history[index].epoch,
         "seconds": math.fsum(record.seconds for record in run.history),
@@ -213,6 +212,8 @@ def _describe(summary: dict[str, Any]) -> dict[str, str]:
 def _describe_loss(summary: dict[str, Any]) -> str:
     """Validation loss beside what the process itself gives, and what symbols without memory give."""
     loss, floor = summary["validation_loss"], summary["validation_floor"]
+    if loss is None:
+        return "not known: history.jsonl is lost"
     text = (
         f"{loss:.3f} on validation sequences; fresh sequences of the process itself give {floor:.3f} "
         f"(floor), symbols that do not depend on those before {summary['plateau']:.3f}"

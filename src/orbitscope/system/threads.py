@@ -3,6 +3,8 @@
 import contextlib
 import functools
 import importlib
+import logging
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -16,6 +18,22 @@ from ..errors import InputError
 Item = TypeVar("Item")
 Value = TypeVar("Value")
 
+_LOGGER = logging.getLogger(__name__)
+
+_is_fork = False
+"""Whether this process is a fork: threads of OpenMP do not survive one, and waiting for them never ends."""
+
+
+def _keep_to_one_thread() -> None:
+    """What a fork does first."""
+    global _is_fork
+    _is_fork = True
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no forks
+    os.register_at_fork(after_in_child=_keep_to_one_thread)
+
 
 def require_threads(n_threads: int) -> None:
     """Check a number of threads, before anything is copied or computed."""
@@ -25,8 +43,15 @@ def require_threads(n_threads: int) -> None:
 
 @contextlib.contextmanager
 def use_threads(n_threads: int) -> Iterator[None]:
-    """Run with a number of threads and put the old one back."""
+    """Run with a number of threads and put the old one back; a fork of another process has one."""
     require_threads(n_threads)
+    if _is_fork and n_threads > 1:
+        _LOGGER.warning(
+            "A forked process has one thread, not %d: those of OpenMP do not survive a fork. Start processes "
+            'with multiprocessing.get_context("spawn") to have more.',
+            n_threads,
+        )
+        n_threads = 1
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
     try:

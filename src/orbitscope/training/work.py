@@ -130,20 +130,21 @@ def predict_seconds_left(
     ----------
     model : CostModel
     history : sequence of EpochRecord
-        All epochs so far, at least one; those before a run was resumed count as well.
+        Epochs so far, at least one, with holes where records are lost; those before a run was resumed count
+        as well.
     plateau_exit_epoch : int
         As in :class:`TrainingState`; 0 as long as the plateau was not left.
     """
-    n_done = len(history)
+    n_done = history[-1].epoch
     work = model.list_work(n_done=n_done, plateau_exit_epoch=plateau_exit_epoch)
     by_batches: dict[BatchPlan, list[float]] = {}
-    for epoch, record in zip(work, history, strict=False):
+    timed = [(work[record.epoch - 1], record) for record in history]
+    for epoch, record in timed:
         by_batches.setdefault(epoch.batches, []).append(record.seconds / epoch.cost)
-    recent = zip(work[:n_done][-_N_RECENT:], history[-_N_RECENT:], strict=True)
     return math.fsum(
         predict_epochs(
             work[n_done:],
             {batches: median(paces[-_N_RECENT:]) for batches, paces in by_batches.items()},
-            other_pace=median(record.seconds / epoch.cost for epoch, record in recent),
+            other_pace=median(record.seconds / epoch.cost for epoch, record in timed[-_N_RECENT:]),
         )
     )
