@@ -1,6 +1,7 @@
 """`orbitscope train`."""
 
 import json
+import shutil
 from pathlib import Path
 
 from command_line import TINY, read_json
@@ -46,8 +47,9 @@ def test_train_json_is_one_document(capsys):
 
 
 def test_a_finished_run_without_its_history_says_that_it_is_lost(trained, capsys):
-    (trained / "history.jsonl").unlink()
-    resume = ["train", "--resume", str(trained), "--no-evaluate"]
+    shutil.copytree(trained, "run")
+    Path("run/history.jsonl").unlink()
+    resume = ["train", "--resume", "run", "--no-evaluate"]
     assert run_command([*resume, "--json"]) == 0
     summary = read_json(capsys)
     assert (summary["epochs"], summary["loss"], summary["validation_loss"]) == (4, None, None)
