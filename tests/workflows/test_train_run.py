@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import logging
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -238,6 +239,17 @@ def test_training_does_not_go_on_with_what_was_edited(tmp_path, name):
     file.write_text(f"{file.read_text()}\n# a remark\n")
     with pytest.raises(RunFolderError, match=f"{name} changed since"):
         training.resume_run(folder.path)
+
+
+def test_going_on_with_other_versions_is_said(tmp_path, caplog):
+    folder = training.train_run(make_settings(), tmp_path / "run").folder
+    training.resume_run(folder.path)
+    assert "other versions" not in caplog.text
+    provenance = folder.read_provenance()
+    provenance["versions"] |= {"torch": "1.0.0", "an older package": "2"}
+    folder.provenance.write_text(json.dumps(provenance), encoding="utf-8")
+    training.resume_run(folder.path)
+    assert f"other versions (torch 1.0.0 then, {version('torch')} now)" in caplog.text
 
 
 def test_a_run_of_an_older_version_does_not_tell_what_was_edited(tmp_path):

@@ -10,3 +10,4 @@ from .packing import copy_run as copy_run
 from .packing import pack_run as pack_run
 from .provenance import describe_provenance as describe_provenance
 from .provenance import digest_code as digest_code
+from .provenance import list_other_versions as list_other_versions

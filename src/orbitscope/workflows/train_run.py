@@ -14,7 +14,7 @@ from ..errors import OrbitscopeError, RunFolderError, StorageError
 from ..hmm import HMM, load_process
 from ..progress import Progress, ProgressCallback, ignore_progress
 from ..recipes import IMPORTED
-from ..runs import RunFolder, describe_provenance
+from ..runs import RunFolder, describe_provenance, list_other_versions
 from ..runs.zoo import open_run
 from ..settings import RunSettings
 from ..statistics import ChangePoint
@@ -116,6 +116,12 @@ def resume_run(path: str | Path, *, progress: ProgressCallback = ignore_progress
         )
     hmm = folder.read_hmm("to be trained")
     folder.require_unedited()
+    if others := list_other_versions(folder.read_provenance() if folder.provenance.is_file() else {}):
+        _LOGGER.warning(
+            "`%s` was begun with other versions (%s). It goes on, but its weights may differ by rounding from "
+            "those of a run that was not interrupted.",
+            *(folder.path, "; ".join(others)),
+        )
     with folder.lock():
         return _train(folder, settings, hmm, progress)
 
