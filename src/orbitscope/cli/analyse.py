@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from ..system.commands import format_command
 from .options import Json, UsageError, read_settings_file
 
 if TYPE_CHECKING:
@@ -140,9 +141,9 @@ def print_analysis(run: Path, found: "Analysis", *, everything: bool = False) ->
     print_blank()
     print_facts(
         {
-            "Next": f"orbitscope analyse {run}"
+            "Next": format_command("analyse", run)
             if found.quick
-            else f'osc.load_part("{run}", "regions") reads a result in Python'
+            else f'osc.load_part({str(run)!r}, "regions") reads a result in Python'
         }
     )
 
@@ -187,5 +188,5 @@ def _say_emulation(run: Path) -> str:
         return "Whether it emulates is not known: networks are not yet compared with recorded sequences."
     emulation = _find_emulation(run)
     if emulation is None:
-        return f"Whether it emulates its process is not known yet: orbitscope evaluate {run}"
+        return f"Whether it emulates its process is not known yet: {format_command('evaluate', run)}"
     return emulation.sentences[0]

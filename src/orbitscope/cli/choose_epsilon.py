@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..system.commands import format_command
 from ..system.cores import count_usable_cores
 from .options import Json, require_at_least
 
@@ -101,6 +102,6 @@ def _show(choice: "EpsilonChoice", folder: Path, process: str) -> None:
         {
             "Chosen ε": f"{choice.chosen:g}",
             "Figure": folder / "epsilon.svg",
-            "Next": f"orbitscope train {process} --loss.epsilon {choice.chosen:g}",
+            "Next": format_command("train", process, "--loss.epsilon", f"{choice.chosen:g}"),
         }
     )

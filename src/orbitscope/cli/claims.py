@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from ..number_format import format_number
+from ..system.commands import format_command
 from .options import Json, UsageError
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def print_run(run: "JudgedRun", path: Path) -> None:
     n_missing = run.count("not measured")
     facts = {"Rules": "orbitscope claims --rules"}
     if n_missing:
-        facts["Next"] = f"orbitscope analyse {path} measures what is missing for {n_missing} claims"
+        facts["Next"] = f"{format_command('analyse', path)} measures what is missing for {n_missing} claims"
     print_facts(facts)
 
 

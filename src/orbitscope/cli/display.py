@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, SpinnerColumn, TextColumn
@@ -19,6 +20,8 @@ from ..system.plain_json import make_plain
 
 _WIDTH_OF_PIPES = 120
 _SECONDS_BETWEEN_LINES = 10.0
+_PADDING = 2
+"""Spaces beside a cell of the two columns of facts."""
 
 _PHASES = {
     "no_plateau": "no plateau so far",
@@ -70,13 +73,19 @@ def print_sentences(sentences: Iterable[str]) -> None:
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
-    """Write names and values in two columns on standard output."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
+    """Write names and values in two columns on standard output; without a terminal, a line each."""
+    grid = Table.grid(padding=(0, _PADDING))
+    grid.add_column(style="bold", overflow="fold")
     grid.add_column(overflow="fold")
     for name, value in facts.items():
         grid.add_row(name, str(value))
-    get_console().print(grid)
+    console = get_console()
+    if not console.is_terminal:  # a line that is cut is no command any more
+        longest = [
+            max((cell_len(str(cell)) for cell in column), default=0) for column in (facts, facts.values())
+        ]
+        console.width = max(console.width, sum(longest) + 2 * _PADDING)
+    console.print(grid)
 
 
 def print_table(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from ..system.commands import format_command
 from .options import Json
 from .overrides import EvaluateOverrides
 
@@ -124,9 +125,9 @@ def print_next(run: Path, emulation: "Emulation") -> None:
     from .display import print_facts
 
     settings = RunFolder(run).read_settings()
-    steps = {f"orbitscope analyse {run}": "look inside the network (some minutes)"}
+    steps = {format_command("analyse", run): "look inside the network (some minutes)"}
     if emulation.verdict != "emulates" and settings.recipe in ("fast", "published"):
-        better = f"orbitscope train {settings.process} --recipe faithful"
+        better = format_command("train", settings.process, "--recipe", "faithful")
         steps[better] = "closer to the process, by another loss"
     print_facts({"Next": ""} | {f"  {command}": what for command, what in steps.items()})
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..system.commands import format_command
 from .options import Json, UsageError, require_new_file
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _convert(file: Path, out: Path | None, *, json: bool) -> None:
         sys.stdout.write(text)
     else:
         print_facts({"Saved": f"{hmm.n_states} states, {hmm.n_symbols} symbols in {out}"})
-        print_facts({"Next": f"orbitscope train {out}"})
+        print_facts({"Next": format_command("train", out)})
 
 
 def _require_unicode(text: str) -> None:
@@ -151,7 +152,7 @@ def _import_network(file: Path, out: Path | None, options: dict[str, Any], *, js
             "Run": folder.path,
             "Network": f"{model.cell}, {model.hidden_size} hidden units, {model.input_size} noise channels",
             "Symbols": ", ".join(settings.symbol_names),
-            "Next": f"orbitscope {_find_next(folder)} {folder.path}",
+            "Next": format_command(_find_next(folder), folder.path),
         }
     )
 

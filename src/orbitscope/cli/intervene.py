@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from ..errors import InputError
 from ..number_format import format_number
+from ..system.commands import format_command
 from .options import Json
 
 if TYPE_CHECKING:
@@ -140,7 +141,8 @@ def print_what_if(run: Path, found: "WhatIf") -> None:
     for folder in dict.fromkeys(file.parent for file in found.files):
         print_facts({"Figures" if "figures" in folder.parts else "Results": folder})
     print_blank()
-    print_facts({"Next": f"orbitscope analyse {run} --only interventions tries all targets that were found"})
+    command = format_command("analyse", run, "--only", "interventions")
+    print_facts({"Next": f"{command} tries all targets that were found"})
 
 
 def _list_matched(found: "WhatIf") -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from ..system.commands import format_command
 from .import_files import read_known_process, refuse_two_processes, require_cell
 from .options import Json, UsageError
 from .overrides import TrainOverrides
@@ -159,12 +160,12 @@ def print_result(found: "PipelineResult") -> None:
         }
     )
     print_blank()
-    quick = " --quick" * found.analysis.quick
+    quick = ["--quick"] * found.analysis.quick
     steps = {
-        f"orbitscope claims {run}{quick}": "every claim, with the numbers that decided",
-        f"orbitscope evaluate {run}": "every measure of emulation",
-        f"orbitscope analyse {run}{quick}": "every number of the analysis",
+        format_command("claims", run, *quick): "every claim, with the numbers that decided",
+        format_command("evaluate", run): "every measure of emulation",
+        format_command("analyse", run, *quick): "every number of the analysis",
     }
     if found.analysis.quick:
-        steps[f"orbitscope run {run}"] = "the whole analysis, with numbers to quote"
+        steps[format_command("run", run)] = "the whole analysis, with numbers to quote"
     print_facts({"Next": ""} | {f"  {command}": what for command, what in steps.items()})

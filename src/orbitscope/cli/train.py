@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from ..system.commands import format_command
 from ..system.cores import count_usable_cores
 from .options import Json, UsageError, collect_changes
 from .overrides import TrainOverrides
@@ -166,7 +167,7 @@ def _report(run: "TrainedRun", *, evaluate: bool, json: bool) -> None:
             }
         )
     elif evaluation is None:
-        print_facts({"Next": f"orbitscope evaluate {run.folder.path}"})
+        print_facts({"Next": format_command("evaluate", run.folder.path)})
     else:
         print_evaluation(run.folder.path, evaluation)
 

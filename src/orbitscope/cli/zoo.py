@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..system.commands import format_command
 from .options import Json
 
 
@@ -35,7 +36,7 @@ def zoo(*, json: Json = False) -> None:
         {
             "Matrix error": "largest error of an entry of the symbol matrix, from h = 0",
             "Checkpoints": "kept weights over training, in half precision",
-            "Next": f"orbitscope evaluate {rows[0]['name']}",
+            "Next": format_command("evaluate", rows[0]["name"]),
         }
     )
 

@@ -20,6 +20,7 @@ from ..recipes import IMPORTED
 from ..settings import RunSettings
 from ..system.atomic_files import append_text, list_temporary_files, name_refused, remove_file, write_text
 from ..system.checksums import digest_file
+from ..system.commands import format_command, quote
 from ..training import EpochRecord, TrainingState
 from .checkpoints import load_tensors, load_weights, restore_training_state, save_tensors, save_training_state
 from .history import format_line, read_records, read_records_until
@@ -75,7 +76,7 @@ class RunFolder:
         if self.path.is_file() or (self.path.is_dir() and self._is_occupied()):
             raise RunFolderError(
                 f"`{self.path}` must be a new or empty folder, but it exists. Continue it with "
-                f"`orbitscope train --resume {self.path}`, or choose another `--out`."
+                f"`{format_command('train', '--resume', self.path)}`, or choose another `--out`."
             )
         save_process(process, self.path)
         text = settings.to_toml()
@@ -133,10 +134,10 @@ class RunFolder:
         except (InputError, UnicodeDecodeError) as error:
             raise DamagedFileError(f"`{self.config}` must hold the settings of a run, but: {error}") from None
         if not settings.symbol_names:
+            command = f"python experiments/convert_settings.py {quote(self.config)}"
             raise RunFolderError(
                 f"`{self.config}` must name the symbols, but has no `symbol_names`: an older version wrote "
-                f"it. Add them with `python experiments/convert_settings.py {self.config}` in a checkout of "
-                "orbitscope."
+                f"it. Add them with `{command}` in a checkout of orbitscope."
             )
         return settings
 
@@ -314,7 +315,7 @@ class RunFolder:
         if epoch is None and not path.is_file():
             raise RunFolderError(
                 f"`{self.path}` must be trained to the end, but has no weights.safetensors yet. Continue it "
-                f"with `orbitscope train --resume {self.path}`, or load a checkpoint by its epoch."
+                f"with `{format_command('train', '--resume', self.path)}`, or load a checkpoint by its epoch."
             )
         saved, model = load_tensors(path), settings.model
         network = build_network(
@@ -337,9 +338,15 @@ class RunFolder:
 
     def advise_import(self) -> str:
         """How to get an imported network again, from where it came."""
-        source = self.read_provenance().get("source", {}).get("from", "FILE")
-        cell = self.read_settings().model.cell
-        return f"Import it again from where it came: `orbitscope import {source} --cell {cell} --out NEW`."
+        origin, model = self.read_provenance().get("source", {}), self.read_settings().model
+        source, prefix = origin.get("from", "FILE"), origin.get("prefix")
+        if source.endswith(" in memory"):
+            return f"Import it again in Python with `orbitscope.import_run`: it came from a {source}."
+        options = ["--cell", model.cell, *(["--prefix", prefix] if prefix else [])]
+        if model.noise_std != 1:
+            options += ["--noise-std", model.noise_std]
+        command = format_command("import", source, *options, "--out", "NEW")
+        return f"Import it again from where it came: `{command}`."
 
     def find_checkpoint(self, epoch: int) -> Path:
         """File of the weights that were kept at an epoch."""

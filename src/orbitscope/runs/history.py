@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DamagedFileError, RunFolderError
+from ..system.commands import quote
 from ..training import EpochRecord
 
 _LOGGER = logging.getLogger(__name__)
@@ -118,7 +119,8 @@ def _parse_line(path: Path, number: int, line: bytes) -> EpochRecord | None:
     if checksum is None and fields.keys() <= _FIELDS:
         raise RunFolderError(
             f"`{path}` must have a checksum in each line, but line {number} has none: an older version wrote "
-            f"it. Add them with `python experiments/convert_histories.py {path}` in a checkout of orbitscope."
+            f"it. Add them with `python experiments/convert_histories.py {quote(path)}` in a checkout of "
+            "orbitscope."
         )
     if checksum != _compute_checksum(fields):
         return None

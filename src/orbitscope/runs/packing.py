@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import DamagedFileError, InputError, RunFolderError
 from ..system.atomic_files import build_folder
+from ..system.commands import format_command
 from .checkpoints import load_tensors
 from .folder import RunFolder
 
@@ -73,7 +74,7 @@ def pack_run(
     if not source.weights.is_file():
         raise RunFolderError(
             f"`{source.path}` must be trained to the end, but has no weights.safetensors yet. Continue it "
-            f"with `orbitscope train --resume {source.path}`."
+            f"with `{format_command('train', '--resume', source.path)}`."
         )
     with build_folder(Path(target)) as folder:
         packed = RunFolder(folder)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ..errors import InputError, RunFolderError, unknown_name
 from ..network import NoiseRNN
+from ..system.commands import format_command
 from . import RunFolder, copy_run
 
 PREFIX = "zoo:"
@@ -119,7 +120,7 @@ def _refuse_bare_name(text: str) -> None:
     if PREFIX + text in list_zoo() and not Path(text).exists():
         raise InputError(
             f"`{text}` must be a run folder, but there is none. Did you mean the trained network "
-            f"`{PREFIX}{text}`? To train one of your own: `orbitscope train {text}`."
+            f"`{PREFIX}{text}`? To train one of your own: `{format_command('train', text)}`."
         )
 
 

@@ -17,6 +17,7 @@ from ..results import Result, load_result
 from ..runs import RunFolder
 from ..runs.zoo import find_writable_run, open_writable_run
 from ..subject import Subject
+from ..system.commands import format_command
 from ..system.installation import find_commit
 from ..system.threads import use_threads
 from .analyse import Analysis, PartOutcome, PartProgress, choose_threads, try_part
@@ -132,7 +133,7 @@ def load_part(path: str | Path, name: str, *, quick: bool = False) -> Result:
     folder = find_writable_run(path)
     file = AnalysisFolder.of_run(folder, quick=quick).find_result(part)
     if not file.is_file():
-        command = f"orbitscope analyse {path} --only {name}" + " --quick" * quick
+        command = format_command("analyse", path, "--only", name, *["--quick"] * quick)
         raise RunFolderError(f"`{file}` must exist, but does not. Make it with `{command}`.")
     return load_result(file, part.result)
 

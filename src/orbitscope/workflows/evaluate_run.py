@@ -12,6 +12,7 @@ from ..results import load_result, save_result
 from ..runs import RunFolder
 from ..runs.zoo import is_copy, open_run, open_writable_run
 from ..settings import RunSettings
+from ..system.commands import format_command
 from ..system.threads import use_threads
 from .origin import describe_origin
 
@@ -91,5 +92,6 @@ def load_evaluation(path: str | Path) -> EvaluationResult:
     """
     file = open_run(path).results / "evaluation.nc"
     if not file.is_file():
-        raise RunFolderError(f"`{file}` must exist, but does not. Make it with `orbitscope evaluate {path}`.")
+        command = format_command("evaluate", path)
+        raise RunFolderError(f"`{file}` must exist, but does not. Make it with `{command}`.")
     return load_result(file, EvaluationResult)

@@ -11,6 +11,7 @@ from ..errors import RunFolderError
 from ..evaluation import conclude_emulation
 from ..evaluation.emulation import Emulation
 from ..runs.zoo import find_writable_run, name_network, open_run
+from ..system.commands import format_command
 from .saved_quantities import find_evaluation, load_quantities
 
 _IN_WORDS = {
@@ -88,8 +89,8 @@ def judge_run(path: str | Path, *, quick: bool = False) -> JudgedRun:
     quantities = load_quantities(path, quick=quick)
     if not quantities:
         raise RunFolderError(
-            f"`{path}` must have results to judge, but has none. Make them with `orbitscope evaluate {path}` "
-            f"and `orbitscope analyse {path}`."
+            f"`{path}` must have results to judge, but has none. Make them with "
+            f"`{format_command('evaluate', path)}` and `{format_command('analyse', path)}`."
         )
     evaluation, folder = find_evaluation(path), find_writable_run(path)
     verdicts = judge_claims(quantities)

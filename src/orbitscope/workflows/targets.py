@@ -13,6 +13,7 @@ from ..runs.naming import name_process
 from ..runs.zoo import PREFIX, open_writable_run
 from ..settings import RunSettings
 from ..system.checksums import digest_file
+from ..system.commands import format_command
 from .import_network import import_run
 from .train_run import resume_run, train_run
 
@@ -107,7 +108,7 @@ class ProcessTarget:
             raise RunFolderError(
                 f"`{folder.path}` must hold the run that is asked for, but it differs in "
                 f"{', '.join(differing)}. Choose another `--out`, or go on with what is there: "
-                f"`orbitscope run {folder.path}`."
+                f"`{format_command('run', folder.path)}`."
             )
 
 
@@ -172,9 +173,10 @@ def find_kind(target: str | Path) -> TargetKind:
     if text.startswith(PREFIX) or (path / "config.toml").is_file():
         return "run"
     if path.is_file() and path.suffix in OTHER_HMMS:
+        command = format_command("import", "--hmm", text, "--out", path.with_suffix(".toml"))
         raise InputError(
             f"`{text}` must be weights (.pt) or an HMM file (.toml). If it holds an HMM of another library, "
-            f"convert it: `orbitscope import --hmm {text} --out {path.with_suffix('.toml')}`."
+            f"convert it: `{command}`."
         )
     if path.is_file() and path.suffix != ".toml":
         return "weights"

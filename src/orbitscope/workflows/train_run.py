@@ -18,6 +18,7 @@ from ..runs import RunFolder, describe_provenance, list_other_versions
 from ..runs.zoo import open_run
 from ..settings import RunSettings
 from ..statistics import ChangePoint
+from ..system.commands import format_command
 from ..system.threads import use_threads
 from ..training import (
     CostModel,
@@ -107,12 +108,12 @@ def resume_run(path: str | Path, *, progress: ProgressCallback = ignore_progress
     if settings.recipe == IMPORTED:
         raise RunFolderError(
             f"`{path}` must be a training run, but its network was trained elsewhere. Look inside with "
-            f"`orbitscope analyse {path}`. {folder.advise_import()}"
+            f"`{format_command('analyse', path)}`. {folder.advise_import()}"
         )
     if folder.weights.is_file() and not folder.has_training_state():
         raise RunFolderError(
             f"`{path}` must be a training run, but holds a finished network without a training state. "
-            f"Look inside with `orbitscope analyse {path}`."
+            f"Look inside with `{format_command('analyse', path)}`."
         )
     hmm = folder.read_hmm("to be trained")
     folder.require_unedited()
@@ -202,7 +203,8 @@ def _interrupted(folder: RunFolder) -> TrainingInterruptedError:
         f"training stopped; the state after epoch {saved} is saved" if saved else "training stopped at once"
     )
     folder.write_status("interrupted", saved, reason)
-    return TrainingInterruptedError(f"{reason}. Continue with `orbitscope train --resume {folder.path}`.")
+    command = format_command("train", "--resume", folder.path)
+    return TrainingInterruptedError(f"{reason}. Continue with `{command}`.")
 
 
 @contextlib.contextmanager
@@ -214,7 +216,7 @@ def _say_how_to_go_on(folder: RunFolder) -> Iterator[None]:
         saved = folder.find_saved_epoch()
         with contextlib.suppress(StorageError):
             folder.write_status("interrupted", saved, str(error))
-        command = f"orbitscope train --resume {folder.path}"
+        command = format_command("train", "--resume", folder.path)
         raise StorageError(f"{error} Training goes on from epoch {saved} with `{command}`.") from None
 
 
