@@ -297,7 +297,7 @@ def test_gated_networks_are_recognised_and_refused(tmp_path, layer, words):
         ({"fc.weight": torch.zeros(3, 9)}, r"`fc.weight` must have shape \(any, 8\), got \(3, 9\)"),
         ({"fc.bias": torch.zeros(4)}, r"`fc.bias` must have shape \(3,\), got \(4,\)"),
         ({"rnn.bias_hh_l0": torch.zeros(4)}, r"`rnn.bias_hh_l0` must have shape \(8,\), got \(4,\)"),
-        ({"fc.weight": torch.full((3, 8), torch.nan)}, r"`w_out` must be finite, got NaN"),
+        ({"fc.weight": torch.full((3, 8), torch.nan)}, r"`fc.weight` must be finite, got NaN"),
         ({"fc.weight": torch.zeros(1, 8)}, r"`n_symbols` must be ≥ 2, got 1"),
         ({"rnn.weight_hh_l1": torch.zeros(8, 8)}, r"`rnn.weight_hh_l1` belongs to several layers"),
         (
@@ -313,7 +313,7 @@ def test_gated_networks_are_recognised_and_refused(tmp_path, layer, words):
         ({"fc.weight": None}, r"one readout `….weight` of shape \(symbol, 8\), got none among: none"),
         (
             {"fc.weight": None, "a.weight": torch.zeros(3, 8), "b.weight": torch.zeros(4, 8)},
-            r"one readout .* got a.weight, b.weight\. Name it fc.weight",
+            r"one readout .* got a.weight \(3, 8\), b.weight \(4, 8\)\. Choose .* name it fc.weight",
         ),
         (
             {"fc.weight": None, "a.weight": torch.zeros(3, 9)},
