@@ -6,6 +6,7 @@ from command_line import EVALUATE, TINY, read_json
 
 from orbitscope.cli.main import run as run_command
 from orbitscope.network import build_network
+from orbitscope.runs import RunFolder
 from orbitscope.workflows import pipeline
 from orbitscope.workflows.analyse_run import analyse_run
 
@@ -84,6 +85,18 @@ def test_foreign_weights_run_through_in_one_command(weights, capsys):
 def test_options_that_do_not_fit_the_target_are_refused(weights, capsys, tokens, message):
     assert run_command(["run", *tokens]) == 2
     assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_one_of_several_networks_is_chosen_by_its_prefix(weights, capsys):
+    tensors = torch.load(weights)
+    torch.save({"model": tensors, "ema": {name: 2 * tensor for name, tensor in tensors.items()}}, weights)
+    command = ["run", str(weights), "--cell", "relu", "--quick", "--out", "mine", "--json"]
+    assert run_command(command) == 1
+    assert "Choose one by `prefix`: `model.` or `ema.`" in " ".join(capsys.readouterr().err.split())
+    assert run_command([*command, "--prefix", "ema."]) == 0
+    assert torch.equal(RunFolder("mine").load_network().w_out, 2 * tensors["fc.weight"])
+    assert run_command([*command, "--prefix", "model."]) == 1
+    assert "differs in prefix" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_target_that_is_nothing_is_named(capsys):

@@ -60,6 +60,46 @@ def test_import_converts_an_hmm_of_another_library(capsys):
     assert "transition_matrix" in capsys.readouterr().out
 
 
+def test_an_hmm_file_is_the_same_process_in_either_option(capsys):
+    """`initial_probs` may be left out, a key that is not known is an error."""
+    text = "transition_matrix = [[0.9, 0.1], [0.3, 0.7]]\nemission_probs = [[1, 0], [0.25, 0.75]]\n"
+    rnn, readout = torch.nn.RNN(4, 6), torch.nn.Linear(6, 2)
+    torch.save(torch.nn.ModuleDict({"rnn": rnn, "fc": readout}).state_dict(), "net.pt")
+    Path("mine.toml").write_text(text)
+    for option in ("--process", "--hmm"):
+        assert (
+            run_command(["import", "net.pt", "--cell", "tanh", option, "mine.toml", "--out", option[2:]]) == 0
+        )
+    assert RunFolder("process").read_process() == RunFolder("hmm").read_process()
+    np.testing.assert_allclose(RunFolder("hmm").read_hmm().initial_probs, [0.75, 0.25])
+    assert run_command(["import", "--hmm", "mine.toml", "--out", "ours.toml"]) == 0
+    assert orbitscope.load_hmm_file("ours.toml") == orbitscope.load_hmm_file("mine.toml")
+    capsys.readouterr()
+    Path("mine.toml").write_text(text + "inital_probs = [1.0, 0.0]\n")
+    for option in ("--process", "--hmm"):
+        assert run_command(["import", "net.pt", "--cell", "tanh", option, "mine.toml", "--out", "other"]) == 1
+        error = " ".join(capsys.readouterr().err.split())
+        assert "mine.toml: unknown key of an HMM file `inital_probs`. Did you mean `initial_probs`" in error
+
+
+def test_a_file_in_the_place_of_another_kind_is_named_with_the_command_that_takes_it(capsys):
+    hmm = orbitscope.load_preset("linear-2").hmm
+    arrays = {"startprob_": hmm.initial_probs, "transmat_": hmm.transition_matrix}
+    np.savez("their hmm.npz", **arrays, emissionprob_=hmm.emission_probs)
+    save_network("net.pt")
+    for tokens, command in (
+        (["import", "their hmm.npz"], "`orbitscope import --hmm 'their hmm.npz'`"),
+        (["import", "net.pt", "--cell", "relu", "--process", "their hmm.npz"], " --out 'their hmm.toml'`"),
+        (["sample", "their hmm.npz"], "`orbitscope import --hmm 'their hmm.npz' --out 'their hmm.toml'`"),
+        (["import", "--hmm", "net.pt"], "A network is imported without --hmm"),
+    ):
+        assert run_command(tokens) in (1, 2)
+        assert command in " ".join(capsys.readouterr().err.split())
+    assert run_command(["import", "--hmm", "their hmm.npz", "--out", "their hmm.toml"]) == 0
+    command = ["import", "net.pt", "--cell", "relu", "--process", "their hmm.toml", "--out", "run"]
+    assert run_command(command) == 0
+
+
 def save_network(path):
     rnn, readout = torch.nn.RNN(4, 6, nonlinearity="relu", bias=False), torch.nn.Linear(6, 3, bias=False)
     weights = {f"rnn.{k}": v for k, v in rnn.state_dict().items()} | {"fc.weight": readout.weight.detach()}

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 import orbitscope.hmm
 from orbitscope.errors import InputError
@@ -76,6 +77,32 @@ def test_small_deviations_are_normalised_and_normalised_rows_keep_their_bits():
 def test_invalid_probabilities(field, value, message):
     with pytest.raises(InputError, match=message):
         build(**{field: value})
+
+
+@pytest.mark.parametrize("field", ["initial", "transition", "emission"])
+def test_a_row_of_zeros_is_not_to_be_divided_by_its_sum(field):
+    values = {"initial": INITIAL, "transition": TRANSITION, "emission": EMISSION}[field] * 1.0
+    np.atleast_2d(values)[0] = 0
+    with pytest.raises(InputError, match=r"must sum to 1 within 1e-06, got 0 \(") as caught:
+        build(**{field: values})
+    assert "by its sum" not in str(caught.value)
+    assert ("leave its state out" in str(caught.value)) == (field == "emission")
+
+
+def test_remedies_for_rows_lead_to_the_process():
+    columns = np.array([[0.9, 0.4], [0.1, 0.6]])
+    with pytest.raises(InputError, match=r"got 1\.3 \(row 0\)\. Its columns sum to 1: .* give the transpose"):
+        build(transition=columns)
+    assert build(transition=columns.T).transition_matrix[1, 0] == 0.4
+    with pytest.raises(InputError, match=r"If these are logarithms, take np\.exp"):
+        build(transition=np.log(TRANSITION))
+    np.testing.assert_allclose(build(transition=np.exp(np.log(TRANSITION))).transition_matrix, TRANSITION)
+    logits = np.array([[2.5, -0.5, 0.0], [0.0, -2.0, 3.0]])
+    with pytest.raises(
+        InputError, match=r"got -0\.5 at .* If these are logits, take their softmax along each"
+    ):
+        build(emission=logits)
+    assert build(emission=softmax(logits, axis=1)).n_symbols == 3
 
 
 def test_rows_of_unequal_length():

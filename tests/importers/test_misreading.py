@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from orbitscope.errors import InputError
+from orbitscope.hmm import load_hmm_file
 from orbitscope.importers import import_hmm, import_state_dict, load_sequences
 from orbitscope.process import RecordedSequences
 
@@ -51,6 +52,63 @@ def test_probabilities_named_as_logarithms_are_refused(name):
     wrong = {"log_pi0": INITIAL, "log_Ps": TRANSITION}
     with pytest.raises(InputError, match=f"`{name}` must hold logarithms, got rows that sum to 1"):
         import_hmm(arrays | {name: wrong[name]})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("hmm.npz", b"", "must hold something, got an empty file"),
+        ("hmm.json", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n", "Run `git lfs pull`"),
+        ("hmm.mat", b"<!DOCTYPE html><html>", r"got a web page \(HTML\)"),
+        ("hmm.mat", b"MATLAB 7.3 MAT-file, Platform: GLNXA64", r"got 7\.3\. Save it with '-v7'"),
+        (
+            "hmm.mat",
+            b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + b"\x07" * 40,
+            "must be a readable .mat",
+        ),
+        ("hmm.npz", b"\x93NUMPY\x01\x00", "must be a readable .npz file"),
+        ("hmm.json", b"[" * 100_000, "must be a readable .json file"),
+        ("hmm.pt", b"PK", r"got `\.pt`\. A network is imported without --hmm"),
+    ],
+)
+def test_files_of_hmms_that_are_none_are_named(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        import_hmm(tmp_path / name)
+    assert str(tmp_path / name) in str(caught.value)
+
+
+def test_an_array_of_a_file_is_named_with_its_file(tmp_path):
+    np.save(tmp_path / "hmm.npy", TRANSITION)
+    (tmp_path / "hmm.npy").rename(tmp_path / "hmm.npz")
+    with pytest.raises(InputError, match="got: one array without a name, as of np.save. Save plain"):
+        import_hmm(tmp_path / "hmm.npz")
+    np.savez(
+        tmp_path / "hmm.npz", startprob_=INITIAL, transmat_=TRANSITION, emissionprob_=[[0.0, 0.0], [0, 1]]
+    )
+    with pytest.raises(
+        InputError, match=r"hmm\.npz`: `emission_probs` must sum to 1 .*A row of zeros cannot be"
+    ):
+        import_hmm(tmp_path / "hmm.npz")
+
+
+@pytest.mark.parametrize("bad", [-np.inf, np.inf, np.nan])
+def test_logarithms_without_a_largest_are_refused(bad):
+    arrays = {"log_pi0": np.log(INITIAL), "log_Ps": np.log(TRANSITION), "logits": np.log(EMISSION)}
+    arrays["log_Ps"] = np.where([[True], [False]], bad, arrays["log_Ps"])
+    with pytest.raises(InputError, match=r"`log_Ps` must hold logarithms, the largest of each row finite"):
+        import_hmm(arrays)
+
+
+def test_hmm_files_of_ours_keep_their_names(tmp_path):
+    lines = f"transition_matrix = {TRANSITION}\nemission_probs = {EMISSION}\n"
+    (tmp_path / "door.toml").write_text(lines)
+    assert import_hmm(tmp_path / "door.toml").name == "door"
+    (tmp_path / "door.toml").write_text('name = "gate"\nstate_names = ["a", "b"]\n' + lines)
+    hmm = import_hmm(tmp_path / "door.toml")
+    assert (hmm.name, hmm.state_names) == ("gate", ("a", "b"))
+    assert hmm == load_hmm_file(tmp_path / "door.toml")
+    assert import_hmm(tmp_path / "door.toml", name="mine").name == "mine"
 
 
 # text

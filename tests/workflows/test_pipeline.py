@@ -10,8 +10,9 @@ from claim_numbers import make_numbers
 
 from orbitscope.claims.ledger import judge_claims
 from orbitscope.errors import InputError, RunFolderError
-from orbitscope.hmm import build_linear_chain, dump_hmm
+from orbitscope.hmm import HMM, build_linear_chain, dump_hmm
 from orbitscope.network import build_network
+from orbitscope.process import RecordedSequences
 from orbitscope.progress import Progress, StagedProgress
 from orbitscope.quantity import Quantity
 from orbitscope.recipes import build_settings
@@ -138,6 +139,26 @@ def test_weights_are_imported_once(tmp_path):
         target.obtain(lambda event: None)
 
 
+def test_weights_imported_in_another_way_are_not_taken_for_the_same(tmp_path):
+    hmm = build_linear_chain(2)
+    file, first = save_weights(tmp_path / "net.pt"), {"cell": "relu", "hmm": hmm}
+    WeightsTarget(file, tmp_path / "run", first).obtain(lambda event: None)
+    other_hmm = HMM(hmm.initial_probs[::-1], hmm.transition_matrix, hmm.emission_probs)
+    for options, message in (
+        ({"cell": "tanh"}, "differs in cell"),
+        ({"noise_std": 0.5}, "differs in noise_std"),
+        ({"prefix": "rnn."}, "differs in prefix"),
+        ({"hmm": other_hmm, "cell": "tanh"}, "differs in cell, the process itself"),
+        ({"hmm": None, "sequences": RecordedSequences([[0, 1, 2]])}, "differs in the process itself"),
+    ):
+        with pytest.raises(
+            RunFolderError, match=rf"{message}\. Choose .*`orbitscope run {tmp_path / 'run'}`"
+        ):
+            WeightsTarget(file, tmp_path / "run", first | options).obtain(lambda event: None)
+    same = WeightsTarget(file, tmp_path / "run", first | {"noise_std": 1.0, "prefix": None})
+    assert same.obtain(lambda event: None).path == tmp_path / "run"
+
+
 def test_a_network_without_a_process_is_not_evaluated(tmp_path):
     target = WeightsTarget(save_weights(tmp_path / "net.pt"), tmp_path / "run", {"cell": "relu"})
     found = run_tiny(target)
@@ -182,13 +203,20 @@ def test_what_a_target_is_follows_from_its_name(tmp_path, monkeypatch):
     (tmp_path / "mine.toml").write_text(dump_hmm(build_linear_chain(2)))
     (tmp_path / "net.pt").write_bytes(b"")
     (tmp_path / "hmm.npz").write_bytes(b"")
-    (tmp_path / "empty").mkdir()
-    named = ("zoo:linear-3", "linear-2", "linear-8", "mine.toml", "net.pt")
-    assert [find_kind(name) for name in named] == ["run", "process", "process", "process", "weights"]
+    (tmp_path / "net.bin").write_bytes(b"")
+    (tmp_path / "NET.SAFETENSORS").write_bytes(b"")
+    (tmp_path / "linear-8").write_bytes(b"")  # a name of a process all the same
+    for folder in ("empty", "folder.pt"):
+        (tmp_path / folder).mkdir()
+    named = ("zoo:linear-3", "linear-2", "linear-8", "mine.toml", "net.pt", "NET.SAFETENSORS")
+    assert [find_kind(name) for name in named] == ["run", *["process"] * 3, *["weights"] * 2]
     for name, message in (
         ("hmm.npz", "orbitscope import --hmm hmm.npz --out hmm.toml"),
         ("missing.pt", "must be a file with weights, but there is none"),
+        ("missing.ckpt", "must be a file with weights, but there is none"),
         ("empty", "must be a run folder with a config.toml"),
+        ("folder.pt", "must be a run folder with a config.toml, but has none. Name another, or a file in it"),
+        ("net.bin", r"must be weights \(.pt, .pth, .ckpt, .safetensors\).* got `.bin`\. .*rename it"),
         ("linaer-2", "did you mean|Did you mean"),
     ):
         with pytest.raises(InputError, match=message):

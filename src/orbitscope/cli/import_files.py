@@ -36,7 +36,7 @@ def import_files(
     Parameters
     ----------
     file
-        Weights: a PyTorch state dict (.pt, .pth), saved on CPU or GPU.
+        Weights: a PyTorch state dict (.pt, .pth, .ckpt, .safetensors), saved on CPU or GPU.
     out
         New run folder; with `--hmm` alone, new .toml file. [default: HMM files go to standard output]
     process
@@ -64,10 +64,22 @@ def import_files(
     if file is None and hmm is not None:
         _convert(hmm, out, json=json)
     elif file is not None:
+        _require_weights(file)
         network = {"cell": require_cell(cell), "prefix": prefix, "noise_std": noise_std}
         network |= read_known_process(process, hmm, sequences)
         names = [] if symbol_names is None else [name.strip() for name in symbol_names.split(",")]
         _import_network(file, out, network | {"symbol_names": names}, json=json)
+
+
+def _require_weights(file: Path) -> None:
+    """Say how an HMM is imported, where one was named as if it were a network."""
+    from ..importers import HMM_SUFFIXES
+
+    if file.suffix.lower() in HMM_SUFFIXES:
+        raise UsageError(
+            f"`{file}` must be a file with weights (.pt), got `{file.suffix}`. If it holds an HMM: "
+            f"`{format_command('import', '--hmm', file)}`."
+        )
 
 
 def refuse_two_processes(options: dict[str, Any]) -> None:

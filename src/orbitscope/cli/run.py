@@ -31,6 +31,7 @@ def run(
     hmm: Path | None = None,
     sequences: Path | None = None,
     cell: str | None = None,
+    prefix: str | None = None,
     noise_std: float | None = None,
     threads: int | None = None,
     json: Json = False,
@@ -64,6 +65,8 @@ def run(
         For weights: the recorded sequences that the network was trained on.
     cell
         For weights: `relu` or `tanh`, which the file does not tell.
+    prefix
+        For weights: text before their names, when it cannot be guessed.
     noise_std
         For weights: standard deviation of the noise that the network was trained with. [default: 1]
     threads
@@ -75,7 +78,7 @@ def run(
 
     training = {"recipe": recipe, "seed": seed, "settings": settings}
     known = {"process": process, "hmm": hmm, "sequences": sequences}
-    foreign = known | {"cell": cell, "noise_std": noise_std}
+    foreign = known | {"cell": cell, "prefix": prefix, "noise_std": noise_std}
     kind = find_kind(target)
     _refuse_unfit(kind, ("process",), training | _flatten(overrides or {}))
     _refuse_unfit(kind, ("weights",), foreign)
@@ -87,8 +90,9 @@ def run(
         aim = _plan_training(given, settings, overrides, out)
     else:
         refuse_two_processes({f"--{name}": value for name, value in known.items()})
-        network = {"cell": require_cell(cell), "noise_std": 1.0 if noise_std is None else noise_std}
-        aim = _plan_import(Path(target), out, network | read_known_process(**known))
+        network = {"cell": require_cell(cell), "prefix": prefix, "noise_std": noise_std}
+        given = {name: value for name, value in network.items() if value is not None}
+        aim = _plan_import(Path(target), out, given | read_known_process(**known))
     _run(aim, quick=quick, threads=threads, json=json)
 
 

@@ -153,15 +153,21 @@ def _check_array(name: str, values: Any, *, n_axes: int) -> np.ndarray:
     is_bad = ~np.isfinite(array) | (array < 0)
     if is_bad.any():
         index = tuple(int(i) for i in np.argwhere(is_bad)[0])
-        is_log = bool((array <= 0).all())
-        remedy = (
-            "If these are logarithms, take np.exp" if is_log else "Replace it, then make the row sum to 1"
-        )
         raise InputError(
             f"`{name}` must hold finite probabilities ≥ 0, got {array[index]} at {list(index)} "
-            f"({_row_label(name, index[0], n_axes)}). {remedy}."
+            f"({_row_label(name, index[0], n_axes)}). {_advise_replacing(array)}."
         )
     return array
+
+
+def _advise_replacing(array: np.ndarray) -> str:
+    """What to do about entries that are no probabilities."""
+    if (array <= 0).all():
+        return "If these are logarithms, take np.exp"
+    has_sums = bool((np.abs(array.sum(axis=-1) - 1) <= SUM_TOLERANCE).all())
+    if np.isfinite(array).all() and not has_sums:
+        return "If these are logits, take their softmax along each row; else replace it"
+    return "Replace it, then make the row sum to 1"
 
 
 def _check_shapes(initial: np.ndarray, transition: np.ndarray, emission: np.ndarray) -> None:
@@ -192,7 +198,7 @@ def _normalise(name: str, array: np.ndarray) -> np.ndarray:
     if wrong.size:
         raise InputError(
             f"`{name}` must sum to 1 within {SUM_TOLERANCE:g}, got {sums[wrong[0]]:.9g} "
-            f"({_row_label(name, int(wrong[0]), array.ndim)}). {_advise(name, float(sums[wrong[0]]))}"
+            f"({_row_label(name, int(wrong[0]), array.ndim)}). {_advise(name, array, float(sums[wrong[0]]))}"
         )
     is_off = np.abs(sums - 1) > 2 * np.finfo(np.float64).eps
     normalised = np.where(is_off[:, None], rows / sums[:, None], rows).reshape(array.shape)
@@ -200,10 +206,14 @@ def _normalise(name: str, array: np.ndarray) -> np.ndarray:
     return normalised
 
 
-def _advise(name: str, total: float) -> str:
+def _advise(name: str, array: np.ndarray, total: float) -> str:
     """What to do about a row whose sum is not 1."""
+    if array.ndim == 2 and (np.abs(array.sum(axis=0) - 1) <= SUM_TOLERANCE).all():
+        return "Its columns sum to 1: if they belong to states, give the transpose."
     if total > 0:
         return "Correct the entries, or divide the row by its sum."
+    if name == "initial_probs":
+        return "A process begins in some state: give the states that it can begin in a share."
     if name == "transition_matrix":
         return "A state without a way on cannot be: one that is never left has a 1 for itself."
     return "A row of zeros cannot be: fill it in, or leave its state out."

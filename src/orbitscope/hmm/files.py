@@ -24,11 +24,17 @@ from jaxtyping import Float
 
 from orbitscope.errors import InputError, unknown_name
 
+from ..system.commands import format_command
 from .definition import HMM
 from .exact import compute_stationary_probs
 
 REQUIRED_KEYS = ("transition_matrix", "emission_probs")
 OPTIONAL_KEYS = ("name", "state_names", "symbol_names", "initial_probs")
+KEYS = frozenset(("initial_probs", *REQUIRED_KEYS))
+"""Names of the arrays of an HMM file."""
+
+OTHER_SUFFIXES = (".npz", ".json", ".mat")
+"""How names of files with HMMs of other libraries end."""
 
 
 def load_hmm_file(path: str | Path) -> HMM:
@@ -40,14 +46,29 @@ def load_hmm_file(path: str | Path) -> HMM:
                                the message starts with the path
     """
     path = Path(path)
+    refuse_other_formats(path)
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{path}: must be TOML, which is UTF-8 text, but is not. Name an HMM file (.toml)."
+        ) from None
+    except OSError as error:
         raise InputError(f"{path}: must be a readable text file, got: {error}. Check the path.") from error
     try:
         return parse_hmm(text)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def refuse_other_formats(path: Path) -> None:
+    """Refuse a file with an HMM of another library, and say how to convert it."""
+    if path.suffix.lower() in OTHER_SUFFIXES and path.is_file():
+        command = format_command("import", "--hmm", path, "--out", path.with_suffix(".toml"))
+        raise InputError(
+            f"`{path}` must be an HMM file (.toml). If it holds an HMM of another library, convert it: "
+            f"`{command}`."
+        )
 
 
 def parse_hmm(source: str | Mapping[str, Any]) -> HMM:

@@ -7,19 +7,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .file_checks import WEIGHT_SUFFIXES as WEIGHT_SUFFIXES
+    from .hmm_objects import HMM_SUFFIXES as HMM_SUFFIXES
     from .hmm_objects import import_hmm as import_hmm
     from .sequence_files import load_sequences as load_sequences
     from .state_dicts import import_state_dict as import_state_dict
-    from .weight_files import WEIGHT_SUFFIXES as WEIGHT_SUFFIXES
     from .weight_sources import WeightSource as WeightSource
     from .weight_sources import name_source as name_source
     from .weight_sources import read_tensors as read_tensors
 
 _MODULE_OF = {
+    "HMM_SUFFIXES": "hmm_objects",
     "import_hmm": "hmm_objects",
     "load_sequences": "sequence_files",
     "import_state_dict": "state_dicts",
-    "WEIGHT_SUFFIXES": "weight_files",
+    "WEIGHT_SUFFIXES": "file_checks",
     "WeightSource": "weight_sources",
     "name_source": "weight_sources",
     "read_tensors": "weight_sources",

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from ..errors import InputError
 
+WEIGHT_SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors")
+"""How names of files with weights end."""
+
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _WEB_PAGE = (b"<!doctype html", b"<html")
 _N_BYTES = 512

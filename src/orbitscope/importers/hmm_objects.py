@@ -6,21 +6,23 @@ emissions have an axis for several outputs per step (dynamax, ssm), exactly one 
 
 import json
 import tomllib
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 from scipy.special import log_softmax
 
 from orbitscope.errors import InputError
 from orbitscope.hmm import HMM
+from orbitscope.hmm.files import KEYS, load_hmm_file
+from orbitscope.importers.file_checks import WEIGHT_SUFFIXES, read_first_bytes
 
 ROUNDING = 1e-4  # rows of float32 arrays sum to 1 only to this; larger deviations are left for HMM to refuse
+HMM_SUFFIXES = (".npz", ".json", ".toml", ".mat")
 PICKLE_SUFFIXES = (".pkl", ".pickle", ".joblib", ".dill", ".p")
 
 
@@ -58,7 +60,8 @@ def import_hmm(source: Any, *, name: str = "") -> HMM:
     source               one of: a fitted hmmlearn `CategoricalHMM`; dynamax parameters; an ssm `HMM` or its
                          `params`; a mapping with the same names, nested or joined by dots; three arrays
                          (initial, transition, emission), probabilities or log weights; the path of a file
-                         (.npz, .json, .toml, .mat) that holds such a mapping
+                         (.npz, .json, .toml, .mat) that holds such a mapping; an HMM file of ours (.toml)
+                         is read as :func:`load_hmm_file` does
     name : str           name of the result; default: the library, or the stem of the file
 
     Returns
@@ -76,9 +79,21 @@ def import_hmm(source: Any, *, name: str = "") -> HMM:
     normalised here by softmax); or our own names. Rows that sum to 1 within float32 rounding are
     renormalised.
     """
-    if isinstance(source, str | Path):
-        path = Path(source)
-        source, name = _read_file(path), name or path.stem
+    if not isinstance(source, str | Path):
+        return _build(source, name)
+    path = Path(source)
+    content = _read_file(path)
+    if path.suffix.lower() == ".toml" and not KEYS.isdisjoint(content):
+        hmm = load_hmm_file(path)
+        return replace(hmm, name=name or hmm.name or path.stem)
+    try:
+        return _build(content, name or path.stem)
+    except InputError as error:
+        raise InputError(f"`{path}`: {error}") from None
+
+
+def _build(source: Any, name: str) -> HMM:
+    """Find the arrays by their names, and check them."""
     source = _name_arrays(source)
     layout = _find_layout(source)
     _refuse_probabilities(source, layout)
@@ -105,16 +120,16 @@ def _read_file(path: Path) -> Mapping[str, Any]:
             f"`{path}` must not be a pickle: loading one runs code. Save the arrays instead, e.g. `np.savez("
             "'hmm.npz', startprob_=m.startprob_, transmat_=m.transmat_, emissionprob_=m.emissionprob_)`."
         )
+    if path.suffix.lower() not in HMM_SUFFIXES:
+        is_network = path.suffix.lower() in WEIGHT_SUFFIXES
+        advice = "A network is imported without --hmm" if is_network else "Save the arrays as .npz"
+        raise InputError(f"`{path}` must end in {', '.join(HMM_SUFFIXES)}, got `{path.suffix}`. {advice}.")
+    if read_first_bytes(path).startswith(b"MATLAB 7.3"):
+        raise InputError(f"`{path}` must be a .mat file of version 7 or older, got 7.3. Save it with '-v7'.")
     readers = {".npz": _read_npz, ".json": _read_json, ".toml": _read_toml, ".mat": _read_mat}
-    if path.suffix.lower() not in readers:
-        raise InputError(
-            f"`{path}` must end in {', '.join(readers)}, got `{path.suffix}`. Save the arrays as .npz."
-        )
-    if not path.is_file():
-        raise InputError(f"`{path}` must be an existing file, got none there. Check the path.")
     try:
         content = readers[path.suffix.lower()](path)
-    except (ValueError, NotImplementedError, BadZipFile, MatReadError) as error:
+    except Exception as error:  # a damaged file makes its reader raise anything
         raise InputError(
             f"`{path}` must be a readable {path.suffix} file without pickled objects, got: {error}. "
             "Save plain numeric arrays as .npz."
@@ -125,8 +140,11 @@ def _read_file(path: Path) -> Mapping[str, Any]:
 
 
 def _read_npz(path: Path) -> Mapping[str, Any]:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return {key: arrays[key] for key in arrays.files}
+    with path.open("rb") as file:
+        loaded = np.load(file, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            raise ValueError("one array without a name, as of np.save")
+        return {key: loaded[key] for key in loaded.files}
 
 
 def _read_json(path: Path) -> Any:
@@ -138,7 +156,9 @@ def _read_toml(path: Path) -> Mapping[str, Any]:
 
 
 def _read_mat(path: Path) -> Mapping[str, Any]:
-    return loadmat(path, simplify_cells=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of scipy about variables that are no arrays
+        return loadmat(path, simplify_cells=True)
 
 
 def _name_arrays(source: Any) -> Any:
@@ -242,7 +262,14 @@ def _read_array(source: Any, names: tuple[str, ...], is_log: bool) -> np.ndarray
         ) from error
     if array.ndim == 0:
         raise InputError(f"`{names[0]}` must be an array, got the number {array}. Save it with its axes.")
-    return np.exp(log_softmax(array, axis=-1)) if is_log else array
+    if not is_log:
+        return array
+    if not np.isfinite(array.max(-1, initial=-np.inf)).all():
+        raise InputError(
+            f"`{names[0]}` must hold logarithms, the largest of each row finite, got a row of -inf, or inf "
+            "or NaN. Fill it in, or leave its state out."
+        )
+    return np.exp(log_softmax(array, axis=-1))
 
 
 def _drop_output_axis(emission: np.ndarray, name: str) -> np.ndarray:

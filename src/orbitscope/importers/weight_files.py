@@ -12,10 +12,9 @@ import torch
 from safetensors.torch import load_file
 
 from ..errors import InputError
-from .file_checks import read_first_bytes
+from .file_checks import WEIGHT_SUFFIXES, read_first_bytes
 
-SAFETENSORS = ".safetensors"
-WEIGHT_SUFFIXES = (".pt", ".pth", ".ckpt", SAFETENSORS)
+SAFETENSORS = WEIGHT_SUFFIXES[-1]
 
 _ZIP = b"PK\x03\x04"
 _OLD_TORCH = b"l\xfc\x9cF\xf9 j\xa8P\x19"  # the number at the beginning of files before torch 1.6

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
-from ..hmm import HMM, load_process
+from ..hmm import HMM, dump_hmm, load_process
 from ..importers import WeightSource, import_state_dict, name_source, read_tensors
 from ..network import NoiseRNN, require_same_symbols
 from ..process import Process, RecordedSequences
@@ -85,13 +85,44 @@ def import_run(
     label = Path(source).stem if isinstance(source, str | Path) else "unnamed"
     name = "" if known is None else process or known.name or label
     settings = _describe_settings(name, network, noise_std).override({"symbol_names": names})
-    origin = _describe_origin(source)
+    origin = _describe_origin(source) | ({"prefix": prefix} if prefix else {})
     with build_folder(Path(out)) as temporary:
         folder = RunFolder(temporary)
         folder.create(settings, known, describe_provenance(settings) | {"source": origin})
         folder.save_weights(network.state_dict(), {"epoch": None, **origin})
         folder.write_status(IMPORTED, 0, f"weights from {origin['from']}")
     return RunFolder(out)
+
+
+def list_differences(
+    folder: RunFolder,
+    *,
+    cell: str | None = None,
+    process: str | None = None,
+    hmm: HMM | None = None,
+    sequences: RecordedSequences | None = None,
+    symbol_names: Sequence[str] = (),
+    prefix: str | None = None,
+    noise_std: float | None = None,
+) -> list[str]:
+    """In what an imported run is another than these options of :func:`import_run` ask for."""
+    settings = folder.read_settings()
+    pairs = {
+        "cell": (cell, settings.model.cell),
+        "noise_std": (noise_std, settings.model.noise_std),
+        "symbol_names": (tuple(symbol_names) or None, settings.symbol_names),
+        "prefix": (prefix, (folder.read_provenance().get("source") or {}).get("prefix")),
+    }
+    differing = [name for name, (wanted, there) in pairs.items() if wanted not in (None, there)]
+    known, there = _choose_process(process, hmm, sequences), folder.read_process()
+    if known is not None and _dump(known) != _dump(there):
+        differing.append("the process itself")
+    return differing
+
+
+def _dump(process: Process | None) -> str | Process | None:
+    """An HMM in full, with the names of its states; anything else as it is."""
+    return dump_hmm(process) if isinstance(process, HMM) else process
 
 
 def _choose_process(

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from ..errors import InputError, RunFolderError
 from ..hmm import HMM, dump_hmm, load_process
+from ..hmm.files import OTHER_SUFFIXES
+from ..importers import WEIGHT_SUFFIXES
 from ..progress import ProgressCallback
 from ..runs import RunFolder
 from ..runs.naming import name_process
@@ -14,19 +16,13 @@ from ..runs.zoo import PREFIX, open_writable_run
 from ..settings import RunSettings
 from ..system.checksums import digest_file
 from ..system.commands import format_command
-from .import_network import import_run
+from .import_network import import_run, list_differences
 from .train_run import resume_run, train_run
 
 TargetKind = Literal["run", "process", "weights"]
 
 _FREE = ("threads", "symbol_names")
 """Settings that a run may have otherwise and still be the one that is meant."""
-
-WEIGHTS = (".pt", ".pth", ".safetensors")
-"""How names of files with weights end."""
-
-OTHER_HMMS = (".npz", ".json", ".mat")
-"""How names of files with HMMs of other libraries end."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +101,7 @@ class ProcessTarget:
         if not isinstance(process, HMM) or dump_hmm(process) != dump_hmm(wanted):
             differing.append("the process itself")
         if differing:
-            raise RunFolderError(
-                f"`{folder.path}` must hold the run that is asked for, but it differs in "
-                f"{', '.join(differing)}. Choose another `--out`, or go on with what is there: "
-                f"`{format_command('run', folder.path)}`."
-            )
+            raise _describe_other_run(folder, differing)
 
 
 @dataclass(frozen=True)
@@ -155,6 +147,8 @@ class WeightsTarget:
                 f"`{folder.path}` must hold the network of `{self.file}`, but holds another. Choose another "
                 "`--out`."
             )
+        if differing := list_differences(folder, **self.options):
+            raise _describe_other_run(folder, differing)
         return folder
 
 
@@ -172,20 +166,29 @@ def find_kind(target: str | Path) -> TargetKind:
     text, path = str(target), Path(target)
     if text.startswith(PREFIX) or (path / "config.toml").is_file():
         return "run"
-    if path.is_file() and path.suffix in OTHER_HMMS:
-        command = format_command("import", "--hmm", text, "--out", path.with_suffix(".toml"))
-        raise InputError(
-            f"`{text}` must be weights (.pt) or an HMM file (.toml). If it holds an HMM of another library, "
-            f"convert it: `{command}`."
-        )
-    if path.is_file() and path.suffix != ".toml":
-        return "weights"
-    if path.suffix in WEIGHTS:
-        raise InputError(f"`{text}` must be a file with weights, but there is none. Check the path.")
+    is_weights = path.suffix.lower() in WEIGHT_SUFFIXES
     if path.is_dir():
-        raise InputError(f"`{text}` must be a run folder with a config.toml, but has none.")
+        raise InputError(
+            f"`{text}` must be a run folder with a config.toml, but has none. Name another, or a file in it."
+        )
+    if is_weights and not path.is_file():
+        raise InputError(f"`{text}` must be a file with weights, but there is none. Check the path.")
+    if is_weights:
+        return "weights"
+    if path.is_file() and path.suffix and path.suffix.lower() not in (".toml", *OTHER_SUFFIXES):
+        raise InputError(
+            f"`{text}` must be weights ({', '.join(WEIGHT_SUFFIXES)}) or an HMM file (.toml), got "
+            f"`{path.suffix}`. If torch.save wrote it, rename it to end in .pt."
+        )
     load_process(text)
     return "process"
+
+
+def _describe_other_run(folder: RunFolder, differing: list[str]) -> RunFolderError:
+    return RunFolderError(
+        f"`{folder.path}` must hold the run that is asked for, but it differs in {', '.join(differing)}. "
+        f"Choose another `--out`, or go on with what is there: `{format_command('run', folder.path)}`."
+    )
 
 
 def _list_differences(one: RunSettings, other: RunSettings) -> list[str]:
