@@ -60,14 +60,6 @@ def test_probabilities_named_as_logarithms_are_refused(name):
         ("hmm.npz", b"", "must hold something, got an empty file"),
         ("hmm.json", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n", "Run `git lfs pull`"),
         ("hmm.mat", b"<!DOCTYPE html><html>", r"got a web page \(HTML\)"),
-        ("hmm.mat", b"MATLAB 7.3 MAT-file, Platform: GLNXA64", r"got 7\.3\. Save it with '-v7'"),
-        (
-            "hmm.mat",
-            b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + b"\x07" * 40,
-            "must be a readable .mat",
-        ),
-        ("hmm.npz", b"\x93NUMPY\x01\x00", "must be a readable .npz file"),
-        ("hmm.json", b"[" * 100_000, "must be a readable .json file"),
         ("hmm.pt", b"PK", r"got `\.pt`\. A network is imported without --hmm"),
     ],
 )
@@ -79,10 +71,6 @@ def test_files_of_hmms_that_are_none_are_named(tmp_path, name, content, message)
 
 
 def test_an_array_of_a_file_is_named_with_its_file(tmp_path):
-    np.save(tmp_path / "hmm.npy", TRANSITION)
-    (tmp_path / "hmm.npy").rename(tmp_path / "hmm.npz")
-    with pytest.raises(InputError, match="got: one array without a name, as of np.save. Save plain"):
-        import_hmm(tmp_path / "hmm.npz")
     np.savez(
         tmp_path / "hmm.npz", startprob_=INITIAL, transmat_=TRANSITION, emissionprob_=[[0.0, 0.0], [0, 1]]
     )
@@ -90,14 +78,6 @@ def test_an_array_of_a_file_is_named_with_its_file(tmp_path):
         InputError, match=r"hmm\.npz`: `emission_probs` must sum to 1 .*A row of zeros cannot be"
     ):
         import_hmm(tmp_path / "hmm.npz")
-
-
-@pytest.mark.parametrize("bad", [-np.inf, np.inf, np.nan])
-def test_logarithms_without_a_largest_are_refused(bad):
-    arrays = {"log_pi0": np.log(INITIAL), "log_Ps": np.log(TRANSITION), "logits": np.log(EMISSION)}
-    arrays["log_Ps"] = np.where([[True], [False]], bad, arrays["log_Ps"])
-    with pytest.raises(InputError, match=r"`log_Ps` must hold logarithms, the largest of each row finite"):
-        import_hmm(arrays)
 
 
 def test_hmm_files_of_ours_keep_their_names(tmp_path):

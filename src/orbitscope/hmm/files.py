@@ -23,8 +23,8 @@ import tomli_w
 from jaxtyping import Float
 
 from orbitscope.errors import InputError, unknown_name
+from orbitscope.system.commands import format_command
 
-from ..system.commands import format_command
 from .definition import HMM
 from .exact import compute_stationary_probs
 
@@ -49,11 +49,7 @@ def load_hmm_file(path: str | Path) -> HMM:
     refuse_other_formats(path)
     try:
         text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InputError(
-            f"{path}: must be TOML, which is UTF-8 text, but is not. Name an HMM file (.toml)."
-        ) from None
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: must be a readable text file, got: {error}. Check the path.") from error
     try:
         return parse_hmm(text)

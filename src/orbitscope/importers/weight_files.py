@@ -56,7 +56,7 @@ def read_weight_file(path: Path) -> Mapping[Any, Any]:
     except pickle.UnpicklingError as error:
         raise _describe_pickle(path, str(error)) from None
     except Exception as error:  # a damaged file makes its reader raise anything
-        reason = str(error).splitlines()[0] if str(error) else "it ends too early"
+        reason = str(error).partition("\n")[0].rstrip(".") or "it ends too early"
         raise InputError(
             f"`{path}` must be a whole {suffix} file, got: {reason}. Copy or download it again, or save it "
             "anew."
@@ -153,7 +153,7 @@ def _describe_pickle(path: Path, text: str) -> InputError:
             f"`{path}` must hold tensors only, got an object of `{refused[1]}`: a whole module, or something "
             f"beside the weights of a checkpoint. {_UNTRUSTED}. Where you trust it, load it with "
             "found = torch.load(…, weights_only=False) and save torch.save(found.state_dict(), …), or of a "
-            'checkpoint torch.save(found["state_dict"], …).'
+            'checkpoint its weights alone, such as torch.save(found["state_dict"], …).'
         )
     return InputError(
         f"`{path}` must be written by torch.save with the default `pickle_protocol`, got a pickle of another "
