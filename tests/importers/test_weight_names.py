@@ -10,6 +10,7 @@ from torch.nn.utils import parametrizations, parametrize, prune, remove_spectral
 
 from orbitscope.errors import InputError
 from orbitscope.importers import import_state_dict
+from orbitscope.workflows.import_network import import_run
 
 
 class Network(nn.Module):
@@ -187,6 +188,13 @@ def test_prefixes_that_are_proposed_hold_whole_networks(noise):
         torch.testing.assert_close(run(network, noise), original(noise).detach())
     apart = rename(first.state_dict(), ("rnn.", "a.enc.rnn."), ("fc.", "a.out."))
     message = refuse(apart | rename(both, ("a.", "c.")), r"`a\.` or `c\.net\.` or `b\.net\.`")
+
+
+def test_what_lies_outside_of_the_prefix_does_not_matter(tmp_path):
+    weights = {f"net.{name}": tensor for name, tensor in Network().state_dict().items()}
+    weights |= {"other.weight": torch.ones(2, 2).to_sparse(), "q": torch.ones(3, dtype=torch.float8_e5m2)}
+    folder = import_run(weights, tmp_path / "run", cell="tanh", prefix="net.")
+    assert folder.read_provenance()["source"]["prefix"] == "net."
 
 
 def test_two_recurrent_layers_of_one_network_are_no_choice():

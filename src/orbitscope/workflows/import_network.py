@@ -85,7 +85,7 @@ def import_run(
     label = Path(source).stem if isinstance(source, str | Path) else "unnamed"
     name = "" if known is None else process or known.name or label
     settings = _describe_settings(name, network, noise_std).override({"symbol_names": names})
-    origin = _describe_origin(source) | ({"prefix": prefix} if prefix else {})
+    origin = _describe_origin(source, prefix or "")
     with build_folder(Path(out)) as temporary:
         folder = RunFolder(temporary)
         folder.create(settings, known, describe_provenance(settings) | {"source": origin})
@@ -145,13 +145,14 @@ def _name_symbols(network: NoiseRNN, names: tuple[str, ...]) -> tuple[str, ...]:
     return names or tuple(str(symbol) for symbol in range(network.n_symbols))
 
 
-def _describe_origin(source: WeightSource) -> dict[str, str]:
+def _describe_origin(source: WeightSource, prefix: str) -> dict[str, str]:
     """Where the weights are from, with a SHA-256 of the file, or of the tensors in memory."""
     if isinstance(source, str | Path):
         digest = digest_file(Path(source))
     else:
-        digest = digest_tensors(read_tensors(source))
-    return {"from": name_source(source), "sha256": digest}
+        tensors = read_tensors(source)
+        digest = digest_tensors({name: tensors[name] for name in tensors if name.startswith(prefix)})
+    return {"from": name_source(source), "sha256": digest} | ({"prefix": prefix} if prefix else {})
 
 
 def _describe_settings(process: str, network: NoiseRNN, noise_std: float) -> RunSettings:
