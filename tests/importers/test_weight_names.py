@@ -365,6 +365,9 @@ def test_what_holds_no_values_or_itself_is_refused():
     endless = {"model": Network().state_dict()}
     endless["self"] = endless
     refuse(endless, r"`self` must not be nested in itself")
+    ring = [1.0]
+    ring.append(ring)
+    refuse({"model": Network().state_dict(), "ring": ring}, r"`ring\.1` must not be nested in itself")
     refuse({"a": {"w_hh": torch.ones(2, 2)}, "a.w_hh": torch.ones(2, 2)}, r"got `a\.w_hh` twice")
 
 

@@ -37,9 +37,9 @@ def import_state_dict(
     Raises
     ------
     InputError
-        No such file; a pickle that `weights_only` refuses; no, or several, recurrent layers or readouts; GRU
-        or LSTM; several layers or directions; a shape that does not fit; a cell that is not known, or not
-        that of the module.
+        No such file; a pickle that `weights_only` refuses; no, or several, recurrent layers or readouts; any
+        other weight beside them, or one that is computed from others; GRU or LSTM; several layers or
+        directions; a shape that does not fit; a cell that is not known, or not that of the module.
 
     Notes
     -----

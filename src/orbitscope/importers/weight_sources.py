@@ -101,10 +101,12 @@ def _list_items(values: Any) -> list[tuple[str, Any]]:
     return [(str(key), value) for key, value in pairs]
 
 
-def _is_container(value: Any) -> bool:
+def _is_container(value: Any, depth: int = 0) -> bool:
     """Whether something can hold tensors; lists of numbers are arrays."""
+    if depth > _DEEPEST:
+        return True  # to be refused
     if isinstance(value, list | tuple):
-        return any(_is_container(item) or isinstance(item, Tensor | np.ndarray) for item in value)
+        return any(_is_container(item, depth + 1) or isinstance(item, Tensor | np.ndarray) for item in value)
     return isinstance(value, Mapping | nn.Module)
 
 
