@@ -119,8 +119,8 @@ def resume_run(path: str | Path, *, progress: ProgressCallback = ignore_progress
     folder.require_unedited()
     if others := list_other_versions(folder.read_provenance() if folder.provenance.is_file() else {}):
         _LOGGER.warning(
-            "`%s` was begun with other versions (%s). It goes on, but its weights may differ by rounding from "
-            "those of a run that was not interrupted.",
+            "`%s` was begun with other versions (%s). It goes on, but its weights may differ by rounding "
+            "from those of a run that was not interrupted.",
             *(folder.path, "; ".join(others)),
         )
     with folder.lock():
