@@ -65,20 +65,23 @@ def test_nothing_computed_nothing_said():
         ),
         (
             make_traps(noise="both ways", first="one way", kick="no"),
-            "Without the leading direction of the noise switching all but ends in every direction; without "
-            "the first neurons by effect it all but ends in some directions and goes on in others; "
-            "without the neurons that fit the published signature best it goes on.",
+            "Without the leading direction of the noise, switching all but ends in every direction; without "
+            "the first neurons by effect, it all but ends in some directions and goes on in others; "
+            "without the neurons that best fit the published signature, it goes on.",
         ),
-        (make_traps(first="no", kick="no"), "Without the first neurons by effect or the neurons that fit"),
+        (
+            make_traps(first="no", kick="no"),
+            "by effect or the neurons that best fit the published signature, each alone, switching goes on.",
+        ),
         (
             make("commitment.half_lead[all]", 5.0, 4.8, 5.2, beside=known_value("process", 0.0)),
-            "Half of a switch is decided 5 [4.8, 5.2] ahead (process 0).",
+            "Half of the decision to switch falls 5 [4.8, 5.2] before the switch (in the process 0).",
         ),
         (
             make("commitment.half_lead[all]", 5.0, 4.8, 5.2)
             | make("noise_kernel.rank", 1.0)
             | make("noise_kernel.replay[leading]", 0.7, 0.6, 0.8),
-            "ahead; one direction of the noise alone replays 0.7 [0.6, 0.8] of the decision.",
+            "the switch; replaying one direction of the noise before it brings back 0.7 [0.6, 0.8] of what",
         ),
         (
             make("carriers.n_effective[all]", 35.0, 31.0, 39.0),
@@ -162,7 +165,7 @@ def test_what_was_not_dated_or_drawn_is_passed_over():
 def test_noise_that_cannot_be_told_from_chance_ends_nothing():
     noise = make("noise_kernel.rank", 0.0) | make("noise_kernel.replay[leading]", float("nan"))
     assert conclude(make_traps(noise="both ways", kick="no") | noise)[-1] == (
-        "Without the neurons that fit the published signature best switching goes on."
+        "Without the neurons that best fit the published signature, switching goes on."
     )
 
 

@@ -151,8 +151,8 @@ def _say_lead(q: Quantities) -> str:
     if lead is None or math.isnan(float(lead.estimate)):
         return ""
     process = [item for item in lead.beside if isinstance(item, Reference)]
-    beside = f" ({process[0]})" if process else ""
-    return f"half of a switch is decided {lead} ahead{beside}"
+    beside = f" (in the {process[0]})" if process else ""
+    return f"half of the decision to switch falls {lead} before the switch{beside}"
 
 
 def _say_noise(q: Quantities) -> str:
@@ -163,7 +163,7 @@ def _say_noise(q: Quantities) -> str:
     replay = q["noise_kernel.replay[leading]"]
     if math.isnan(float(replay.estimate)):
         return ""
-    return f"one direction of the noise alone replays {replay} of the decision"
+    return f"replaying one direction of the noise before it brings back {replay} of what all of it does"
 
 
 def _say_neurons(q: Quantities) -> str:
@@ -209,10 +209,15 @@ def _say_causes(q: Quantities) -> str:
             ends[verdict.word].append(words)
     found = [(words, SWITCHING[verdict]) for verdict, words in ends.items() if words]
     parts = [
-        f"without {' or '.join(words)} {'it' if i else 'switching'} {what}"
+        f"without {_name_each(words)} {'it' if i else 'switching'} {what}"
         for i, (words, what) in enumerate(found)
     ]
     return _make_sentence("; ".join(parts))
+
+
+def _name_each(words: list[str]) -> str:
+    """What is taken away, each for itself."""
+    return f"{words[0]}," if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}, each alone,"
 
 
 def _is_undecided(q: Quantities) -> bool:
@@ -225,7 +230,7 @@ _TARGETS = {
     "noise:1": "the leading direction of the noise",
     "noise": "all deciding directions of the noise",
     "first": "the first neurons by effect",
-    "kick": "the neurons that fit the published signature best",
+    "kick": "the neurons that best fit the published signature",
 }
 """Targets of interventions that conclusions name."""
 

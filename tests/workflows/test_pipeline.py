@@ -239,7 +239,7 @@ def test_there_are_at_most_eight_sentences(tmp_path):
     judged = JudgedRun("mine", False, None, tuple(judge_claims(quantities)))
     found = PipelineResult(RunFolder(tmp_path), None, Analysis("mine", False, (outcome,)), judged)
     assert 4 <= len(found.sentences) <= 8
-    assert found.sentences[1].startswith("Half of a switch is decided")
+    assert found.sentences[1].startswith("Half of the decision to switch falls")
     assert found.sentences[-2].startswith("Of ")
     assert found.sentences[-1].startswith("What holds: C1, ")
     none = dataclasses.replace(judged, verdicts=tuple(judge_claims({})))

@@ -14,6 +14,7 @@ from .overrides import EvaluateOverrides
 if TYPE_CHECKING:
     from ..evaluation import Emulation, EvaluationResult
     from ..quantity import Quantity
+    from ..settings import RunSettings
 
 
 def evaluate(
@@ -126,10 +127,16 @@ def print_next(run: Path, emulation: "Emulation") -> None:
 
     settings = RunFolder(run).read_settings()
     steps = {format_command("analyse", run): "look inside the network (some minutes)"}
-    if emulation.verdict != "emulates" and settings.recipe in ("fast", "published"):
-        better = format_command("train", settings.process, "--recipe", "faithful")
-        steps[better] = "closer to the process, by another loss"
+    steps |= advise_loss(settings, emulation)
     print_facts({"Next": ""} | {f"  {command}": what for command, what in steps.items()})
+
+
+def advise_loss(settings: "RunSettings", emulation: "Emulation | None") -> dict[str, str]:
+    """The command that trains a network which emulates better, if there is one, and what it does."""
+    if emulation is None or emulation.verdict == "emulates" or settings.recipe not in ("fast", "published"):
+        return {}
+    command = format_command("train", settings.process, "--recipe", "faithful")
+    return {command: "closer to the process, by another loss"}
 
 
 def _list_notes(result: "EvaluationResult", shown: "Iterable[Quantity]", *, n_left_out: int) -> list[str]:

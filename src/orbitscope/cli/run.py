@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from ..system.commands import format_command
+from .evaluate import advise_loss
 from .import_files import read_known_process, refuse_two_processes, require_cell
 from .options import Json, UsageError
 from .overrides import TrainOverrides
@@ -153,6 +154,7 @@ def print_result(found: "PipelineResult") -> None:
     print_blank()
     print_sentences(found.sentences)
     print_blank()
+    print_facts({"Done": "trained or loaded, evaluated, analysed, judged by claims"})
     if found.analysis.quick:
         print_facts({"First look": "small sizes, so intervals are wide and more is inconclusive"})
     inner = Path("analysis/quick" if found.analysis.quick else "analysis")
@@ -166,6 +168,7 @@ def print_result(found: "PipelineResult") -> None:
     print_blank()
     quick = ["--quick"] * found.analysis.quick
     steps = {
+        **advise_loss(found.folder.read_settings(), found.judged.emulation),
         format_command("claims", run, *quick): "every claim, with the numbers that decided",
         format_command("evaluate", run): "every measure of emulation",
         format_command("analyse", run, *quick): "every number of the analysis",

@@ -54,7 +54,8 @@ class JudgedRun:
         said = ", ".join(f"{n} {one if n == 1 else many}" for n, one, many in counts if n)
         holding = [verdict.claim.name for verdict in self.verdicts if verdict.word == HOLDS]
         named = f"What holds: {', '.join(holding)}." if holding else "No claim holds."
-        return [f"Of {len(self.verdicts)} claims about {self.network} {said}.", named]
+        claims = f"{len(self.verdicts)} claims on how such networks work"
+        return [f"Of {claims}, tested on {self.network}, {said}.", named]
 
     def to_plain(self) -> dict[str, Any]:
         """JSON form."""
