@@ -289,7 +289,7 @@ def test_reindexed_syllables_are_preferred(tmp_path):
         ("s.csv", "# nothing\n", "at least one step"),
         ("s.dat", "0", "must end in .npy, .npz, .csv, .txt, .h5, got `.dat`"),
         ("s.h5", "no", "must be a readable .h5 file"),
-        ("s.npz", "no", "pickled objects or a damaged file"),
+        ("s.npz", "no", "readable .npz file without pickled objects, but: File is not a zip file"),
         ("s.npz", "PK\x03\x04 cut", "must be a readable .npz file"),
     ],
 )

@@ -87,3 +87,13 @@ def test_a_damaged_hmm_file_is_named(tmp_path):
     (tmp_path / "hmm.toml").write_text("transition_matrix = ")
     with pytest.raises(InputError, match=r"hmm\.toml: an HMM file must be TOML"):
         read_process(tmp_path)
+
+
+@pytest.mark.parametrize("lengths", [[-1, 7], [6.0], [[6]], [0, 6]])
+def test_lengths_that_cannot_be_do_not_cut(tmp_path, lengths):
+    save_process(RECORDED, tmp_path)
+    with np.load(tmp_path / "sequences.npz") as arrays:
+        content = dict(arrays) | {"lengths": np.array(lengths)}
+    np.savez(tmp_path / "sequences.npz", **content)
+    with pytest.raises(DamagedFileError, match="lengths must be whole numbers ≥ 1"):
+        read_process(tmp_path)

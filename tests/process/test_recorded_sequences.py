@@ -82,3 +82,18 @@ def test_equality_is_that_of_symbols_and_names():
 def test_what_is_no_sequence_is_refused(sequences, options, message):
     with pytest.raises(InputError, match=message):
         RecordedSequences(sequences, **options)
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((3,), "`sequences` must be rows of whole numbers"),
+        (([[0, [1, 2]]],), "`sequences` must be rows of whole numbers"),
+        (([[0]], 3), "`symbol_names` must be a list of strings"),
+        (([[0]], ["a\0"]), "`symbol_names` must be text, got a NUL"),
+    ],
+)
+def test_what_is_no_sequence_or_name_is_refused(arguments, message):
+    with pytest.raises(InputError, match=message):
+        RecordedSequences(*arguments)

@@ -2,16 +2,17 @@
 
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import h5py
 import numpy as np
 
 from ..errors import InputError
-from ..process import RecordedSequences, load_recorded
-from .text_tables import read_text_table
+from ..process import RecordedSequences, cut_sequences, load_recorded
+from ..system.foreign_files import explain_damage, read_array, read_named_arrays, require_file
+from .text_tables import read_text_table, refuse_missing
 
 SYLLABLE_NAMES = ("syllable", "syllables_reindexed", "syllables")  # keypoint-moseq, preferred first
+SYMBOL_NAMES = "symbol_names"
 LENGTHS = "lengths"
 """Array of an .npz that says how long the sequences of another are, as hmmlearn wants them."""
 
@@ -32,7 +33,8 @@ def load_sequences(path: str | Path) -> RecordedSequences:
     Returns
     -------
     RecordedSequences    whole numbers stay as they are, so that files with different symbols agree: the names
-                         are then "0" .. the largest number; words are numbered in alphabetical order
+                         are then "0" .. the largest number; words are numbered in the order of
+                         `symbol_names`, or of the alphabet where there are none
 
     Raises
     ------
@@ -50,14 +52,9 @@ def load_sequences(path: str | Path) -> RecordedSequences:
         raise InputError(
             f"`{path}` must end in {', '.join(readers)}, got `{path.suffix}`. Save the sequences as .npz."
         )
-    if not path.is_file():
-        raise InputError(f"`{path}` must be an existing file, got none there. Check the path.")
-    try:
+    require_file(path)
+    with explain_damage(path, *_require(path.suffix)):
         named, symbol_names = readers[path.suffix.lower()](path)
-    except (OSError, BadZipFile, UnicodeDecodeError) as error:
-        raise InputError(
-            f"`{path}` must be a readable {path.suffix} file, got: {error}. Save it anew."
-        ) from error
     if not named or any(np.size(sequence) == 0 for sequence in named.values()):
         raise InputError(
             f"`{path}` must hold sequences of at least one step, got an empty one. Leave it out."
@@ -65,30 +62,51 @@ def load_sequences(path: str | Path) -> RecordedSequences:
     return _number(named, symbol_names, path)
 
 
+def _require(suffix: str) -> tuple[str, str]:
+    """What a file must be, and what to do otherwise."""
+    if suffix.lower() not in (".npy", ".npz"):
+        return f"be a readable {suffix} file", "Save it anew."
+    remedy = "Save ragged sequences with `np.savez(path, *sequences)`: loading pickles runs code."
+    return f"be a readable {suffix} file without pickled objects", remedy
+
+
 def _number(named: dict[str, Any], symbol_names: tuple[str, ...], path: Path) -> RecordedSequences:
     """Turn words into numbers, check numbers, and name the symbols."""
     arrays = [np.asarray(sequence) for sequence in named.values()]
-    if all(array.dtype.kind == "U" for array in arrays):
-        symbol_names = tuple(sorted({str(word) for array in arrays for word in array}))
-        arrays = [np.searchsorted(symbol_names, array) for array in arrays]
+    if all(array.dtype.kind == "U" and array.ndim == 1 for array in arrays):
+        words = {name: array.tolist() for name, array in zip(named, arrays, strict=True)}
+        refuse_missing(words, path)
+        symbol_names = symbol_names or tuple(sorted({word for row in words.values() for word in row}))
+        arrays = _number_words(words, symbol_names, path)
     try:
         return RecordedSequences(arrays, symbol_names, tuple(named), name=path.stem)
     except InputError as error:
         raise InputError(f"`{path}`, {error}") from None
 
 
+def _number_words(words: dict[str, list[str]], symbol_names: tuple[str, ...], path: Path) -> list[np.ndarray]:
+    """The place of each word among the names of symbols."""
+    numbers = {name: number for number, name in enumerate(symbol_names)}
+    for name, row in words.items():
+        for word in row:
+            if word not in numbers:
+                raise InputError(
+                    f"`{path}` must have all its words among `{SYMBOL_NAMES}`, got `{word}` in `{name}`. Add "
+                    "it, or leave the names out."
+                )
+    return [np.array([numbers[word] for word in row], dtype=np.int64) for row in words.values()]
+
+
 def _read_npy(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
-    return _split_rows(_load_arrays(path)), ()
+    return _split_rows(read_array(path)), ()
 
 
 def _read_npz(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
-    arrays = dict(_load_arrays(path))
-    if {"symbols", "lengths", "sequence_names"} <= arrays.keys():
+    arrays = read_named_arrays(path)
+    if {"symbols", LENGTHS, "sequence_names"} <= arrays.keys():
         recorded = load_recorded(path)
         return dict(zip(recorded.sequence_names, recorded.sequences, strict=True)), recorded.symbol_names
-    symbol_names = tuple(
-        str(name) for name in np.atleast_1d(arrays.pop("symbol_names", np.array([], dtype=str)))
-    )
+    symbol_names = _read_names(arrays.pop(SYMBOL_NAMES, None), path)
     lengths = arrays.pop(LENGTHS, None)
     if lengths is not None:
         return _cut(arrays, lengths, path), symbol_names
@@ -97,34 +115,30 @@ def _read_npz(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     return arrays, symbol_names
 
 
+def _read_names(names: np.ndarray | None, path: Path) -> tuple[str, ...]:
+    """Names of symbols; whole numbers are names, too."""
+    if names is None:
+        return ()
+    if names.dtype.kind not in "Uiu" or names.ndim > 1:
+        raise InputError(
+            f"`{path}` must have a row of strings as `{SYMBOL_NAMES}`, got shape {names.shape} of "
+            f"{names.dtype}. Save np.array([...], dtype=str)."
+        )
+    return tuple(str(name) for name in np.atleast_1d(names))
+
+
 def _cut(arrays: dict[str, np.ndarray], lengths: np.ndarray, path: Path) -> dict[str, Any]:
     """Sequences that lie end to end, or in rows that are filled up, cut to their lengths."""
-    table = next(iter(arrays.values())) if len(arrays) == 1 else np.array([])
-    if table.ndim == 2 and table.shape[1] == 1:
-        table = table[:, 0]
-    is_whole = lengths.ndim == 1 and lengths.dtype.kind in "iu" and bool((lengths > 0).all())
-    if is_whole and table.ndim == 1 and table.size and lengths.sum() == table.size:
-        parts = np.split(table, np.cumsum(lengths)[:-1])
-        return {str(i): part for i, part in enumerate(parts)}
-    if is_whole and table.ndim == 2 and len(lengths) == len(table) and lengths.max() <= table.shape[1]:
-        return {str(i): row[:length] for i, (row, length) in enumerate(zip(table, lengths, strict=True))}
-    raise InputError(
-        f"`{path}` must have `{LENGTHS}` that fit one other array, end to end or row by row, got "
-        f"{lengths.size} that sum to {lengths.sum()} beside "
-        f"{', '.join(f'{name} {array.shape}' for name, array in arrays.items()) or 'none'}."
-    )
-
-
-def _load_arrays(path: Path) -> Any:
     try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            return loaded if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded.files}
-    except ValueError as error:
+        (table,) = arrays.values()
+        return {str(i): part for i, part in enumerate(cut_sequences(table, lengths))}
+    except ValueError:
         raise InputError(
-            f"`{path}` must hold plain numbers, got pickled objects or a damaged file: loading "
-            "pickles runs code. Save ragged sequences with `np.savez(path, *sequences)`."
-        ) from error
+            f"`{path}` must have `{LENGTHS}` that fit one other array, end to end or row by row, got "
+            f"{lengths.size} of {lengths.dtype} beside "
+            f"{', '.join(f'{name} {array.shape}' for name, array in arrays.items()) or 'none'}. Save whole "
+            "numbers ≥ 1."
+        ) from None
 
 
 def _split_rows(table: np.ndarray) -> dict[str, Any]:
@@ -142,7 +156,7 @@ def _read_moseq(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     named: dict[str, Any] = {}
     with h5py.File(path, "r") as file:
         for recording, group in file.items():
-            found = [name for name in SYLLABLE_NAMES if isinstance(group, h5py.Group) and name in group]
+            found = [name for name in SYLLABLE_NAMES if _is_dataset(group, name)]
             if found:
                 named[str(recording)] = np.asarray(group[found[0]])
     if not named:
@@ -151,3 +165,7 @@ def _read_moseq(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
             "got none. Pass `results.h5` of keypoint-moseq."
         )
     return named, ()
+
+
+def _is_dataset(group: Any, name: str) -> bool:
+    return isinstance(group, h5py.Group) and isinstance(group.get(name), h5py.Dataset)

@@ -46,10 +46,12 @@ def read_text_table(path: Path) -> dict[str, np.ndarray]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"`{path}` must be UTF-8 text, but is not. Save it in that encoding.") from None
+    if "\0" in text:
+        raise InputError(f"`{path}` must be UTF-8 text, but holds a NUL. Save it in that encoding.")
     rows = _split(text.splitlines(), path)
     if not rows:
         return {}
-    _refuse_missing(rows, path)
+    refuse_missing(rows, path)
     flags = {name: [_NUMBER.fullmatch(cell) is not None for cell in cells] for name, cells in rows.items()}
     is_number = [flag for row in flags.values() for flag in row]
     if all(is_number):
@@ -118,11 +120,16 @@ def _split_line(line: str, separator: str, number: int, path: Path) -> list[str]
     return cells
 
 
-def _refuse_missing(rows: Rows, path: Path) -> None:
-    """A value that is missing is no symbol."""
+def refuse_missing(rows: Rows, path: Path) -> None:
+    """Refuse words that say that a value is missing, which are no symbols.
+
+    Raises
+    ------
+    InputError
+    """
     for name, cells in rows.items():
         for step, cell in enumerate(cells):
-            if cell.lower() in MISSING:
+            if not cell.strip() or cell.strip().lower() in MISSING:
                 raise InputError(
                     f"`{path}`, {name} must hold symbols, got `{cell}` at step {step}, which says that a "
                     "value is missing. Cut the sequence there; rename a symbol that is called so."

@@ -6,6 +6,7 @@ from .files import load_recorded as load_recorded
 from .files import read_process as read_process
 from .files import save_process as save_process
 from .recorded import RecordedSequences as RecordedSequences
+from .recorded import cut_sequences as cut_sequences
 
 Process = HMM | RecordedSequences
 """Either has `symbol_names` and `n_symbols`; a network may also have no process at all."""

@@ -4,17 +4,16 @@
 `sequence_names` and `name`, and nothing pickled.
 """
 
-import zlib
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
-from ..errors import DamagedFileError
+from ..errors import DamagedFileError, InputError
 from ..hmm.definition import HMM
 from ..hmm.files import dump_hmm, load_hmm_file
 from ..system.atomic_files import remove_file, replace_file, write_text
-from .recorded import RecordedSequences
+from ..system.foreign_files import explain_damage, read_named_arrays
+from .recorded import RecordedSequences, cut_sequences
 
 HMM_FILE = "hmm.toml"
 SEQUENCES_FILE = "sequences.npz"
@@ -79,20 +78,21 @@ def load_recorded(path: Path) -> RecordedSequences:
     DamagedFileError
         If the file is not whole.
     """
+    remedy = "Restore the file, or import the network again."
+    with explain_damage(path, "hold the recorded sequences of a run", remedy, kind=DamagedFileError):
+        return _build_recorded(read_named_arrays(path))
+
+
+def _build_recorded(arrays: dict[str, np.ndarray]) -> RecordedSequences:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            symbols, lengths = arrays["symbols"], arrays["lengths"]
-            symbol_names, sequence_names = arrays["symbol_names"].tolist(), arrays["sequence_names"].tolist()
-            name = str(arrays["name"])
-        if lengths.sum() != symbols.size:
-            raise ValueError(f"its lengths sum to {lengths.sum()}, and it holds {symbols.size} symbols")
-        sequences = np.split(symbols, np.cumsum(lengths)[:-1])
-        return RecordedSequences(sequences, symbol_names, sequence_names, name)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
-        raise DamagedFileError(
-            f"`{path}` must hold the recorded sequences of a run, but: {error}. "
-            "Restore the file, or import the network again."
-        ) from None
+        return RecordedSequences(
+            cut_sequences(arrays["symbols"], arrays["lengths"]),
+            arrays["symbol_names"].tolist(),
+            arrays["sequence_names"].tolist(),
+            str(arrays["name"]),
+        )
+    except InputError as error:  # the file is at fault, not the caller
+        raise ValueError(str(error)) from None
 
 
 def _save_recorded(recorded: RecordedSequences, path: Path) -> None:

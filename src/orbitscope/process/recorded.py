@@ -52,8 +52,8 @@ class RecordedSequences:
         sequence_names: Sequence[str] = (),
         name: str = "",
     ) -> None:
-        given = list(sequences)
-        if not given or any(np.size(sequence) == 0 for sequence in given):
+        given = _list_arrays(sequences)
+        if not given or any(array.size == 0 for array in given):
             found = "an empty one" if given else "none"
             raise InputError(
                 f"`sequences` must hold sequences of at least one step, got {found}. Leave empty ones out."
@@ -112,11 +112,51 @@ class RecordedSequences:
         return (*(s.tobytes() for s in self.sequences), self.symbol_names, self.sequence_names)
 
 
+def cut_sequences(symbols: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
+    """Sequences that lie end to end in a row, or in the rows of a table that are filled up.
+
+    Parameters
+    ----------
+    symbols : (step,), or (sequence, time)
+        A single column counts as a row.
+    lengths : (sequence,)
+        Steps of each; the rest of a row of the table is left out.
+
+    Raises
+    ------
+    ValueError
+        If the lengths are not whole numbers of at least 1, or do not fit.
+    """
+    table = symbols[:, 0] if symbols.ndim == 2 and symbols.shape[1] == 1 else symbols
+    if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or not lengths.size or lengths.min() < 1:
+        raise ValueError(f"lengths must be whole numbers ≥ 1, got shape {lengths.shape} of {lengths.dtype}")
+    steps = [int(length) for length in lengths]  # whose sum cannot overflow
+    if table.ndim == 1 and sum(steps) == table.size:
+        return np.split(table, np.cumsum(steps)[:-1])
+    if table.ndim == 2 and len(steps) == len(table) and max(steps) <= table.shape[1]:
+        return [row[:length] for row, length in zip(table, steps, strict=True)]
+    raise ValueError(f"its lengths sum to {sum(steps)}, and it holds {symbols.size} symbols")
+
+
+def _list_arrays(sequences: Any) -> list[np.ndarray]:
+    """Each sequence as an array."""
+    try:
+        return [np.asarray(sequence) for sequence in sequences]
+    except (TypeError, ValueError):
+        raise InputError(
+            "`sequences` must be rows of whole numbers, got something else. Put a single sequence into a "
+            "list."
+        ) from None
+
+
 def _check_names(field: str, names: Iterable[str], n_names: int) -> tuple[str, ...]:
     """Names that are given, all different; numbers in the place of none."""
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+    is_list = isinstance(names, Iterable) and not isinstance(names, str)
+    if not is_list or not all(isinstance(name, str) for name in names):
         raise InputError(f"`{field}` must be a list of strings, got {names!r}. Quote every name.")
     names = tuple(str(name) for name in names)
+    if any("\0" in name for name in names):
+        raise InputError(f"`{field}` must be text, got a NUL in {names!r}. Leave it out.")
     if len(set(names)) != len(names):
         raise InputError(
             f"`{field}` must be different names, got {len(names)} ({len(set(names))} different). "
