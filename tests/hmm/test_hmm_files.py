@@ -77,3 +77,14 @@ def test_invalid_files_name_the_path_and_the_remedy(text, message, tmp_path):
 def test_missing_file():
     with pytest.raises(InputError, match=r"nowhere\.toml: must be a readable text file.*Check the path"):
         load_hmm_file("nowhere.toml")
+
+
+@pytest.mark.parametrize("value", ["[" * 5000, "9" * 5000, "0x" + "f" * 5000])
+def test_values_that_the_parser_gives_up_on_are_named(value):
+    with pytest.raises(InputError, match="an HMM file must be TOML, got"):
+        parse_hmm(f"name = {value}")
+
+
+def test_a_path_that_no_file_can_have_is_named():
+    with pytest.raises(InputError, match="must be a readable text file"):
+        load_hmm_file("a\0b.toml")

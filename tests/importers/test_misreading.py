@@ -1,12 +1,16 @@
 """Inputs that could be misread in silence: the right value, or a refusal that says what to do."""
 
+from zipfile import ZipFile
+
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.io import savemat
 
 from orbitscope.errors import InputError
-from orbitscope.hmm import load_hmm_file
+from orbitscope.hmm import HMM, dump_hmm, load_hmm_file
 from orbitscope.importers import import_hmm, import_state_dict, load_sequences
 from orbitscope.process import RecordedSequences
 
@@ -249,3 +253,153 @@ def test_other_precisions_are_converted(dtype):
     network = import_state_dict({name: w.to(dtype) for name, w in make_weights().items()}, cell="relu")
     assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
     torch.testing.assert_close(network.cell.w_hh.detach(), torch.eye(4))
+
+
+# damaged files, and arrays that only look right
+
+
+def test_names_of_symbols_number_the_words(tmp_path):
+    np.savez(tmp_path / "s.npz", x=["b", "a"], y=["a", "a"], symbol_names=["c", "b", "a"])
+    assert read(tmp_path / "s.npz") == [[1, 2], [2, 2]]
+    assert load_sequences(tmp_path / "s.npz").symbol_names == ("c", "b", "a")
+    np.savez(tmp_path / "s.npz", x=["b", "d"], symbol_names=["c", "b", "a"])
+    with pytest.raises(InputError, match="must have all its words among `symbol_names`, got `d` in `0`"):
+        load_sequences(tmp_path / "s.npz")
+
+
+@pytest.mark.parametrize("word", ["", " ", "nan", "None"])
+def test_missing_values_are_no_symbols_in_arrays_of_words(tmp_path, word):
+    np.save(tmp_path / "s.npy", np.array(["a", "b", word]))
+    with pytest.raises(InputError, match="at step 2, which says that a value is missing"):
+        load_sequences(tmp_path / "s.npy")
+
+
+@pytest.mark.parametrize(
+    "names", [[b"a", b"b"], [0.5, 1.5], [["a", "b"], ["c", "d"]], [True, False]], ids=["S", "f", "2", "b"]
+)
+def test_names_of_symbols_are_strings(tmp_path, names):
+    np.savez(tmp_path / "s.npz", x=[0, 1], symbol_names=names)
+    with pytest.raises(InputError, match="must have a row of strings as `symbol_names`, got shape"):
+        load_sequences(tmp_path / "s.npz")
+
+
+@pytest.mark.parametrize(
+    "lengths", ["ab", ["a"], 3, [], [1.5, 1.5], [-1, 4], np.array([2**63, 2**63, 3], dtype=np.uint64)]
+)
+def test_lengths_that_cannot_be_are_refused(tmp_path, lengths):
+    np.savez(tmp_path / "s.npz", x=[0, 1, 2], lengths=lengths)
+    with pytest.raises(InputError, match="must have `lengths` that fit one other array"):
+        load_sequences(tmp_path / "s.npz")
+
+
+@pytest.mark.parametrize("array", [np.array("a"), np.array(3), np.array([["a"], ["b"]] * 2)[None]])
+def test_arrays_without_a_row_are_refused(tmp_path, array):
+    np.save(tmp_path / "s.npy", array)
+    with pytest.raises(InputError, match="must be a row of whole numbers"):
+        load_sequences(tmp_path / "s.npy")
+
+
+def test_a_length_that_was_damaged_does_not_cut_an_array(tmp_path):
+    np.savez(tmp_path / "s.npz", x=np.arange(16) % 3)
+    whole = (tmp_path / "s.npz").read_bytes()
+    (tmp_path / "s.npz").write_bytes(whole.replace(b"(16,)", b"(15,)"))
+    with pytest.raises(InputError, match="the checksum of x.npy does not match|Bad CRC-32"):
+        load_sequences(tmp_path / "s.npz")
+
+
+def test_a_second_array_in_a_file_is_not_lost(tmp_path):
+    with (tmp_path / "s.npy").open("wb") as file:
+        np.save(file, [0, 1])
+        np.save(file, [2, 2])
+    with pytest.raises(InputError, match="more bytes than its array has"):
+        load_sequences(tmp_path / "s.npy")
+
+
+@pytest.mark.parametrize("name", ["s.npy", "s.npz", "s.h5"])
+def test_empty_files_are_named(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(InputError, match="must be a readable"):
+        load_sequences(tmp_path / name)
+
+
+def test_what_is_no_array_in_an_archive_is_refused(tmp_path):
+    for name in ("lengths", "symbol_names", "x"):
+        np.savez(tmp_path / "s.npz", y=[0, 1])
+        with ZipFile(tmp_path / "s.npz", "a") as archive:
+            archive.writestr(name, b"no array")
+        with pytest.raises(InputError, match=f"`{name}`, which is no array"):
+            load_sequences(tmp_path / "s.npz")
+
+
+def test_a_group_of_keypoint_moseq_is_no_dataset(tmp_path):
+    with h5py.File(tmp_path / "s.h5", "w") as file:
+        file["r/syllable/0"], file["r/syllable/1"] = [0], [1]
+    with pytest.raises(InputError, match="got none"):
+        load_sequences(tmp_path / "s.h5")
+
+
+def test_a_nul_is_no_text(tmp_path):
+    with pytest.raises(InputError, match="holds a NUL"):
+        read_text(tmp_path, "a,a\0,a\n")
+
+
+PLAIN = {"initial_probs": INITIAL, "transition_matrix": TRANSITION, "emission_probs": EMISSION}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"emission_probs": np.array(EMISSION) + 0.1j}, "must be a numeric array of real numbers"),
+        ({"emission_probs": [[10**400, 0], [0, 1]]}, "must be a numeric array of real numbers"),
+        ({"initial_probs": []}, r"`initial_probs` must hold numbers, got shape \(0,\)"),
+        ({"n_trials": [[1], [1, 1]]}, "`n_trials` must be 1"),
+        ({"transitions.Ws": [[1], [1, 1]]}, "must not depend on inputs or data"),
+        ({"symbol_names": [None, []]}, "`symbol_names` must be a list of strings"),
+        ({"symbol_names": [True, False]}, "`symbol_names` must be a list of strings"),
+    ],
+)
+def test_arrays_that_are_none_are_named(changes, message):
+    with pytest.raises(InputError, match=message):
+        import_hmm(PLAIN | changes)
+
+
+@pytest.mark.parametrize("row", [[np.inf, 0.0], [-np.inf, -np.inf], [np.nan, 0.0]])
+def test_log_weights_that_are_no_logarithms_are_refused(row):
+    arrays = {"log_pi0": row, "log_Ps": np.log(TRANSITION), "logits": np.log(EMISSION)}
+    with pytest.raises(InputError, match="`log_pi0` must hold log weights, the largest of each row finite"):
+        import_hmm(arrays)
+
+
+def test_a_file_of_ours_keeps_its_bits_and_names(tmp_path):
+    hmm = HMM([1.0], [[1.0]], [[1 / 1.001, 0.001 / 1.001]], symbol_names=(" a", "b\n"))
+    (tmp_path / "h.toml").write_text(dump_hmm(hmm))
+    assert import_hmm(tmp_path / "h.toml") == hmm
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("h.npz", b""),
+        ("h.mat", b""),
+        ("h.json", b"[" * 5000),
+        ("h.toml", b"a = " + b"[" * 5000),
+        ("h.toml", b"a = " + b"9" * 5000),
+        ("h.toml", b"a = 0x" + b"f" * 5000),
+    ],
+)
+def test_files_that_parsers_give_up_on_are_named(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(
+        InputError, match="must be a readable .* file without pickled objects, but: .*Save plain"
+    ):
+        import_hmm(tmp_path / name)
+
+
+def test_a_file_of_matlab_that_ends_its_reader_is_named(tmp_path):
+    savemat(tmp_path / "h.mat", PLAIN)
+    assert import_hmm(tmp_path / "h.mat") == HMM(INITIAL, TRANSITION, EMISSION)
+    content = bytearray((tmp_path / "h.mat").read_bytes())
+    content[content.index(b"probs\0\0\0\t") + 8] ^= 1  # SciPy takes it for another type, and breaks down
+    (tmp_path / "h.mat").write_bytes(content)
+    with pytest.raises(InputError, match=r"must be a readable \.mat file"):
+        import_hmm(tmp_path / "h.mat")

@@ -1,7 +1,7 @@
 """The hidden Markov model: immutable, validated probabilities with named states and symbols."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -224,7 +224,8 @@ def _row_label(name: str, row: int, n_axes: int) -> str:
 
 
 def _check_names(field: str, names: Sequence[str], n_names: int) -> tuple[str, ...]:
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+    is_list = isinstance(names, Iterable) and not isinstance(names, str)
+    if not is_list or not all(isinstance(name, str) for name in names):
         raise InputError(f"`{field}` must be a list of strings, got {names!r}. Quote every name.")
     names = tuple(names) or tuple(str(i) for i in range(n_names))
     if len(names) != n_names or len(set(names)) != n_names:

@@ -24,6 +24,7 @@ from jaxtyping import Float
 
 from orbitscope.errors import InputError, unknown_name
 from orbitscope.system.commands import format_command
+from orbitscope.system.toml_text import parse_toml
 
 from .definition import HMM
 from .exact import compute_stationary_probs
@@ -49,7 +50,7 @@ def load_hmm_file(path: str | Path) -> HMM:
     refuse_other_formats(path)
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # not UTF-8, or a path that no file can have
         raise InputError(f"{path}: must be a readable text file, got: {error}. Check the path.") from error
     try:
         return parse_hmm(text)
@@ -100,7 +101,7 @@ def _format_rows(key: str, rows: Float[np.ndarray, "state column"]) -> str:
 
 def _parse_toml(text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
+        return parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"an HMM file must be TOML, got: {error}. Correct that line.") from error
 

@@ -4,23 +4,24 @@ Nothing is imported from those libraries: an object is recognised by the names o
 emissions have an axis for several outputs per step (dynamax, ssm), exactly one output is accepted.
 """
 
-import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 from scipy.special import log_softmax
 
 from orbitscope.errors import InputError
 from orbitscope.hmm import HMM
+from orbitscope.hmm.definition import SUM_TOLERANCE
 from orbitscope.hmm.files import KEYS, load_hmm_file
 from orbitscope.importers.file_checks import WEIGHT_SUFFIXES, read_first_bytes
+from orbitscope.system.foreign_files import explain_damage, read_named_arrays
+from orbitscope.system.plain_json import parse_json
+from orbitscope.system.toml_text import parse_toml
+
+from .matlab_files import read_matlab_file
 
 ROUNDING = 1e-4  # rows of float32 arrays sum to 1 only to this; larger deviations are left for HMM to refuse
 HMM_SUFFIXES = (".npz", ".json", ".toml", ".mat")
@@ -126,34 +127,21 @@ def _read_file(path: Path) -> Mapping[str, Any]:
         advice = "A network is imported without --hmm" if is_network else "Save the arrays as .npz"
         raise InputError(f"`{path}` must end in {', '.join(HMM_SUFFIXES)}, got `{path.suffix}`. {advice}.")
     read_first_bytes(path)
-    readers = {".npz": _read_npz, ".json": _read_json, ".toml": _read_toml, ".mat": _read_mat}
-    try:
+    readers = {".npz": read_named_arrays, ".json": _read_json, ".toml": _read_toml, ".mat": read_matlab_file}
+    requirement = f"be a readable {path.suffix} file without pickled objects"
+    with explain_damage(path, requirement, "Save plain numeric arrays as .npz."):
         content = readers[path.suffix.lower()](path)
-    except (ValueError, NotImplementedError, BadZipFile, MatReadError) as error:
-        raise InputError(
-            f"`{path}` must be a readable {path.suffix} file without pickled objects, got: {error}. "
-            "Save plain numeric arrays as .npz."
-        ) from error
     if not isinstance(content, Mapping):
         raise InputError(f"`{path}` must hold named arrays, got {type(content).__name__}. Name each array.")
     return content
 
 
-def _read_npz(path: Path) -> Mapping[str, Any]:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return {key: arrays[key] for key in arrays.files}
-
-
 def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    return parse_json(path.read_text(encoding="utf-8"))
 
 
 def _read_toml(path: Path) -> Mapping[str, Any]:
-    return tomllib.loads(path.read_text(encoding="utf-8"))
-
-
-def _read_mat(path: Path) -> Mapping[str, Any]:
-    return loadmat(path, simplify_cells=True)
+    return parse_toml(path.read_text(encoding="utf-8"))
 
 
 def _name_arrays(source: Any) -> Any:
@@ -180,14 +168,23 @@ def _name_arrays(source: Any) -> Any:
 def _unwrap(part: Any, n_axes: int) -> Any:
     """The array in a tuple of one, which ssm puts around arrays of so many axes."""
     is_wrapped = isinstance(part, list | tuple) and len(part) == 1
-    return part[0] if is_wrapped and n_axes and np.ndim(part[0]) == n_axes else part
+    inner = _make_array(part[0]) if is_wrapped and n_axes else None
+    return part if inner is None or inner.ndim != n_axes else inner
+
+
+def _make_array(values: Any) -> np.ndarray | None:
+    """Real numbers as an array; None for what is none, such as rows of unequal length."""
+    try:
+        array = np.asarray(values)
+        return None if array.dtype.kind == "c" else array.astype(float)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _is_stochastic(values: Any) -> bool:
     """Whether rows are probabilities: not negative, with sums of 1."""
-    try:
-        array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
+    array = _make_array(values)
+    if array is None:
         return False
     has_rows = array.ndim > 0 and array.size > 0
     return has_rows and bool((array >= 0).all() and (abs(array.sum(-1) - 1) < ROUNDING).all())
@@ -197,7 +194,7 @@ def _refuse_probabilities(source: Any, layout: _Layout) -> None:
     """Log weights whose rows sum to 1 are probabilities under the wrong name."""
     for places in (layout.initial, layout.transition) if layout.is_log else ():
         found = _find(source, places)
-        if _is_stochastic(found) and np.shape(found)[-1] > 1:
+        if _is_stochastic(found) and np.asarray(found).shape[-1] > 1:
             raise InputError(
                 f"`{places[0]}` must hold logarithms, got rows that sum to 1, as probabilities do. Take the "
                 "logarithm, or name the arrays initial_probs, transition_matrix, emission_probs."
@@ -237,27 +234,46 @@ def _find(source: Any, names: tuple[str, ...]) -> Any:
 def _check_plain(source: Any) -> None:
     """Refuse models of the same libraries that are no plain categorical HMM."""
     n_trials = _find(source, ("n_trials",))
-    if n_trials is not None and np.any(np.asarray(n_trials) != 1):
+    if n_trials is not None and not _holds_ones(n_trials):
         raise InputError(f"`n_trials` must be 1, got {n_trials}: it emits counts. Fit a CategoricalHMM.")
     for covariate in COVARIATES:
         weights = _find(source, (covariate,))
-        if weights is not None and np.size(weights) > 0:
+        array = _make_array(weights)
+        if weights is not None and (array is None or array.size):
             raise InputError(
                 f"transitions must not depend on inputs or data, got `{covariate}`. "
                 "Fit ssm with transitions='standard'."
             )
 
 
+def _holds_ones(values: Any) -> bool:
+    array = _make_array(values)
+    return array is not None and bool((array == 1).all())
+
+
 def _read_array(source: Any, names: tuple[str, ...], is_log: bool) -> np.ndarray:
-    try:
-        array = np.asarray(_find(source, names), dtype=float)
-    except (TypeError, ValueError) as error:
+    array = _make_array(_find(source, names))
+    if array is None:
         raise InputError(
-            f"`{names[0]}` must be a numeric array, got: {error}. Give rows of equal length."
-        ) from error
+            f"`{names[0]}` must be a numeric array of real numbers, got something else. Give rows of equal "
+            "length."
+        )
     if array.ndim == 0:
         raise InputError(f"`{names[0]}` must be an array, got the number {array}. Save it with its axes.")
-    return np.exp(log_softmax(array, axis=-1)) if is_log else array
+    if array.size == 0:
+        raise InputError(f"`{names[0]}` must hold numbers, got shape {array.shape}. Fit the model first.")
+    return _exponentiate(names[0], array) if is_log else array
+
+
+def _exponentiate(name: str, weights: np.ndarray) -> np.ndarray:
+    """Probabilities of log weights; minus infinity is a probability of 0."""
+    largest = weights.max(-1)
+    if not np.isfinite(largest).all():
+        raise InputError(
+            f"`{name}` must hold log weights, the largest of each row finite, got {largest.min()}. Take the "
+            "logarithm of probabilities whose rows are not all 0."
+        )
+    return np.exp(log_softmax(weights, axis=-1))
 
 
 def _drop_output_axis(emission: np.ndarray, name: str) -> np.ndarray:
@@ -298,10 +314,19 @@ def _check_shapes(layout: _Layout, initial: np.ndarray, transition: np.ndarray, 
 
 
 def _normalise(probs: np.ndarray) -> np.ndarray:
+    """Mend rows of float32 numbers; smaller deviations are left to HMM, which keeps the bits of its files."""
     total = probs.sum(-1, keepdims=True)
-    return np.where(np.abs(total - 1) < ROUNDING, probs / np.where(total == 0, 1, total), probs)
+    error = np.abs(total - 1)
+    is_rounded = (error > SUM_TOLERANCE) & (error < ROUNDING)
+    return np.where(is_rounded, probs / np.where(is_rounded, total, 1), probs)
 
 
 def _read_names(source: Any, key: str) -> tuple[str, ...]:
+    """Names that are given; whole numbers are names, too."""
     names = _find(source, (key,))
-    return () if names is None else tuple(str(name).strip() for name in np.atleast_1d(names))
+    if names is None:
+        return ()
+    listed = np.atleast_1d(names).tolist() if isinstance(names, np.ndarray | str) else names
+    if not isinstance(listed, list | tuple) or not all(type(name) in (str, int) for name in listed):
+        raise InputError(f'`{key}` must be a list of strings, got {names!r}. Write ["a", "b"].')
+    return tuple(str(name) for name in listed)
