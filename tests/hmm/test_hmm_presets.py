@@ -205,3 +205,15 @@ def test_load_process_reads_files_and_explains_what_it_did_not_find(tmp_path):
         InputError, match=r"unknown process `linaer-2`\. Did you mean `linear-2`.*or a TOML file"
     ):
         load_process("linaer-2")
+
+
+@pytest.mark.parametrize("name", ["linear-100000", "ring-99999", "linear-3x999999999999", "random-99999x2@1"])
+def test_tables_that_no_memory_holds_are_refused_before(name):
+    with pytest.raises(InputError, match="must have at most 100_000_000 entries in a table, got"):
+        load_process(name)
+
+
+@pytest.mark.parametrize("name", ["linear-" + "9" * 5000, "linear-٣", "x/" * 3000, "a\0b", "\udcff"])
+def test_names_that_none_can_have_are_refused(name):
+    with pytest.raises(InputError):
+        load_process(name)

@@ -12,6 +12,7 @@ from ..hmm import HMM
 from ..network import NoiseRNN, require_same_symbols
 from ..random_streams import derive_seed
 from ..settings import EvaluationSettings
+from ..system.memory import require_memory
 from .assembly import Comparison, assemble_result
 from .expected_counts import measure_expected_counts
 from .measures import UNDEFINED, Measured, average_replicates
@@ -101,6 +102,15 @@ def evaluate_network(
     return replace(result, settings=result.settings | {"noise_std": float(noise_std)})
 
 
+def _check_memory(settings: EvaluationSettings, n_steps: int) -> None:
+    """Refuse sizes whose sequences, states, distances or resamples alone would not fit."""
+    n_sequences = settings.n_sequences + settings.n_entropy + settings.n_refitted * settings.n_refits
+    n_bytes = 4 * n_steps * n_sequences + 400 * settings.n_trajectories
+    n_bytes += 4 * settings.n_matched**2 + 80 * settings.n_resamples
+    remedy = "Lower `evaluate.n_sequences` and the other sizes of `evaluate`."
+    require_memory(n_bytes, "the evaluation", remedy)
+
+
 def evaluate_emulator(
     observe: Observe,
     hmm: HMM,
@@ -119,6 +129,7 @@ def evaluate_emulator(
     hmm, n_steps, settings, seed, progress
         As in `evaluate_network`.
     """
+    _check_memory(settings, n_steps)
     report = progress or (lambda done, label: None)
     processes, notes = _list_processes(hmm)
     notes += _list_limits(hmm, n_steps, settings)

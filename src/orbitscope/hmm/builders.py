@@ -6,7 +6,7 @@ Source of the special cases: Torre et al. 2025, arXiv 2510.25674, target process
 import numpy as np
 from jaxtyping import Float
 
-from .checks import check_count, check_number, check_rng
+from .checks import check_count, check_number, check_rng, check_table_size
 from .definition import HMM
 from .exact import compute_stationary_probs
 
@@ -43,6 +43,7 @@ def build_linear_chain(
     """
     check_count("n_states", n_states, minimum=1)
     check_count("n_symbols", n_symbols, minimum=2)
+    check_table_size(n_states, n_symbols)
     check_number("end_to_end_prob", end_to_end_prob, low=0, high=1)
     check_number("min_stay_prob", min_stay_prob, low=0, high=1)
     check_number("rare_prob", rare_prob, low=0, high=1)
@@ -79,6 +80,7 @@ def build_ring(
     """
     check_count("n_states", n_states, minimum=1)
     check_count("n_symbols", n_symbols, minimum=2)
+    check_table_size(n_states, n_symbols)
     check_number("leave_prob", leave_prob, low=0, high=1)
     check_number("previous_prob", previous_prob, low=0, high=1)
     step = np.eye(n_states)
@@ -116,6 +118,7 @@ def build_fully_connected(
     """
     check_count("n_states", n_states, minimum=1)
     n_symbols = max(n_states, 2) if n_symbols is None else check_count("n_symbols", n_symbols, minimum=2)
+    check_table_size(n_states, n_symbols)
     check_number("leave_prob", leave_prob, low=0, high=1)
     check_number("other_prob", other_prob, low=0, high=1)
     transition = np.full((n_states, n_states), leave_prob / max(n_states - 1, 1))
@@ -155,6 +158,7 @@ def build_random(
     check_rng(rng)
     check_count("n_states", n_states, minimum=1)
     check_count("n_symbols", n_symbols, minimum=2)
+    check_table_size(n_states, n_symbols)
     check_number("stay_prob", stay_prob, low=0, high=1 - 1e-9)
     check_number("transition_concentration", transition_concentration, low=0, high=np.inf, closed=False)
     check_number("emission_concentration", emission_concentration, low=0, high=np.inf, closed=False)

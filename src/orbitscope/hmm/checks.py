@@ -21,6 +21,25 @@ def check_count(name: str, value: int, *, minimum: int) -> int:
     return int(value)
 
 
+LARGEST_TABLE = 10**8
+"""Numbers in a table of a hidden Markov model: 0.8 GB, and more states than any analysis can take."""
+
+
+def check_table_size(n_states: int, n_symbols: int) -> None:
+    """Refuse a hidden Markov model that is too large, before memory for it is asked for.
+
+    Raises
+    ------
+    InputError
+    """
+    size = n_states * max(n_states, n_symbols)
+    if size > LARGEST_TABLE:
+        raise InputError(
+            f"an HMM must have at most {LARGEST_TABLE:_} entries in a table, got {size:_} for {n_states:_} "
+            f"states and {n_symbols:_} symbols. Use fewer."
+        )
+
+
 def check_number(
     name: str, value: float | int, *, low: float | int, high: float | int, closed: bool = True
 ) -> float:

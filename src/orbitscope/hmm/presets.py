@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from orbitscope.errors import InputError, unknown_name
+from orbitscope.system.foreign_files import require_path
 
 from .builders import build_fully_connected, build_linear_chain, build_random, build_ring
 from .definition import HMM
@@ -20,6 +21,8 @@ _FORMS = (
     "linear-8, linear-8x4 (states x symbols), ring-6, fully-connected-5, random-6x4@7, sticky-6x4@7 "
     "(… @ seed)"
 )
+
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def parse_process_name(name: str) -> HMM:
     ------
     InputError                 a name of another form, or sizes out of range
     """
-    match = re.fullmatch(r"([a-z-]+?)-(\d+)(?:x(\d+))?(?:@(\d+))?", name)
+    match = re.fullmatch(r"([a-z-]+?)-(\d+)(?:x(\d+))?(?:@(\d+))?", name, re.ASCII)
     family = match[1] if match else re.split(r"-?\d", name, maxsplit=1)[0]
     if family not in (*_FAMILIES, *_DRAWN_FAMILIES):
         raise unknown_name("process family", family, (*_FAMILIES, *_DRAWN_FAMILIES))
@@ -87,6 +90,10 @@ def parse_process_name(name: str) -> HMM:
         raise InputError(
             f"a process name must look like {_FORMS}, got `{name}`. Only random and sticky take, and need, a "
             "seed."
+        )
+    if len(name) > _LONGEST_NAME:
+        raise InputError(
+            f"a process name must have at most {_LONGEST_NAME} letters, got {len(name)}. Use smaller numbers."
         )
     n_states, n_symbols, seed = (None if part is None else int(part) for part in match.groups()[1:])
     if family in _DRAWN_FAMILIES:
@@ -105,9 +112,9 @@ def load_process(name_or_path: str | Path) -> HMM:
     text = str(name_or_path)
     if text in _PRESETS:
         return _PRESETS[text].hmm
-    if re.fullmatch(rf"({'|'.join((*_FAMILIES, *_DRAWN_FAMILIES))})-\d[\dx@]*", text):
+    if re.fullmatch(rf"({'|'.join((*_FAMILIES, *_DRAWN_FAMILIES))})-\d[\dx@]*", text, re.ASCII):
         return parse_process_name(text)
-    if Path(text).suffix == ".toml" or Path(text).exists():
+    if Path(text).suffix == ".toml" or require_path(text).exists():
         return load_hmm_file(text)
     error = unknown_name("process", text, _PRESETS)
     raise InputError(f"{error} Or a name such as {_FORMS}; or a TOML file, and no file has this name.")

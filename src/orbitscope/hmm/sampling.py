@@ -5,8 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Integer
 
+from orbitscope.system.memory import require_memory
+
 from .checks import check_count, check_rng
 from .definition import HMM
+
+_BYTES_PER_SYMBOL = 4
+"""A symbol and the state that emitted it, both twice."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,9 @@ def sample_sequences(
     check_rng(rng)
     check_count("n_sequences", n_sequences, minimum=1)
     check_count("n_steps", n_steps, minimum=1)
+    require_memory(
+        _BYTES_PER_SYMBOL * n_sequences * n_steps, "sampling", "Ask for fewer or shorter sequences."
+    )
     initial_table = _tabulate(hmm.initial_probs[None, :])
     transition_table = _tabulate(hmm.transition_matrix)
     emission_table = _tabulate(hmm.emission_probs)

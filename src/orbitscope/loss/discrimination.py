@@ -19,6 +19,7 @@ from ..hmm import (
 )
 from ..progress import Progress, ProgressCallback, ignore_progress
 from ..results import Result, axes
+from ..system.memory import require_memory
 from .divergence import SinkhornDivergence
 from .workspace import Workspace
 
@@ -31,6 +32,9 @@ NEARLY_RIGHT: Mapping[str, Callable[[HMM], HMM]] = {
     "rarest symbol half as often": lambda hmm: scale_rarest_symbol(hmm, 0.5),
 }
 """What a network late in training may be like instead of the process; the choice of ε goes by these."""
+
+_BYTES_PER_ENTRY = 12
+"""Of one-hot symbols: whole numbers of 8 bytes, then floats."""
 
 INDEPENDENT_SYMBOLS = "independent symbols"
 """What a network on the plateau is like; shown, but easy to tell at every ε worth having."""
@@ -134,6 +138,12 @@ def choose_epsilon(
             f"`epsilons` must hold at least one value and `n_repeats` be ≥ 2, got {list(epsilons)} and "
             f"{n_repeats}. The defaults are good for most processes."
         )
+    n_batches = n_repeats * (len(NEARLY_RIGHT) + 3)
+    require_memory(
+        _BYTES_PER_ENTRY * n_batches * batch_size * n_steps * hmm.n_symbols,
+        "choosing ε",
+        "Lower the size of batches, the number of steps or of repeats.",
+    )
     batches = [_draw_batches(hmm, n_steps, batch_size, (seed, repeat)) for repeat in range(n_repeats)]
     losses, workspace = [], Workspace()
     for index, epsilon in enumerate(epsilons):

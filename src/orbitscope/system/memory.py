@@ -1,4 +1,30 @@
-"""Memory that the system refuses, whichever library asked for it."""
+"""Memory: refused before work that needs too much of it begins, and recognised where the system refuses it."""
+
+import psutil
+
+from ..errors import TooLargeError
+
+
+def require_memory(n_bytes: float, what: str, remedy: str) -> None:
+    """Refuse work that would not fit into the memory that is available now.
+
+    Parameters
+    ----------
+    n_bytes : float
+    what : str
+        What needs it, at the start of a sentence.
+    remedy : str
+
+    Raises
+    ------
+    TooLargeError
+    """
+    available = psutil.virtual_memory().available
+    if n_bytes > available:
+        raise TooLargeError(
+            f"{what} needs about {n_bytes / 2**30:.3g} GB, but {available / 2**30:.1f} GB are available. "
+            f"{remedy}"
+        )
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -2,10 +2,8 @@
 
 import math
 
-import psutil
-
-from ..errors import InputError
 from ..settings import RunSettings
+from ..system.memory import require_memory
 
 _BASE_BYTES = 350 * 2**20
 """Interpreter, torch and its libraries."""
@@ -33,11 +31,8 @@ def estimate_memory(settings: RunSettings, n_symbols: int) -> int:
 
 def check_memory(settings: RunSettings, n_symbols: int) -> None:
     """Refuse a run that would not fit into the memory that is available now."""
-    needed = estimate_memory(settings, n_symbols)
-    available = psutil.virtual_memory().available
-    if needed > available:
-        raise InputError(
-            f"training needs about {needed / 2**30:.1f} GB, but {available / 2**30:.1f} GB are available. "
-            "Lower `train.batch_size` (and `train.final_batch_size`, `train.plateau_batch_size`), "
-            "`data.n_steps` or `model.hidden_size`."
-        )
+    remedy = (
+        "Lower `train.batch_size` (and `train.final_batch_size`, `train.plateau_batch_size`), `data.n_steps` "
+        "or `model.hidden_size`."
+    )
+    require_memory(estimate_memory(settings, n_symbols), "training", remedy)
