@@ -246,3 +246,27 @@ def test_settings_need_no_torch():
 def test_sizes_of_an_evaluation_that_contradict_are_refused(changes, message):
     with pytest.raises(InputError, match=message):
         build_settings("linear-2", changes={"evaluate": changes})
+
+
+@pytest.mark.parametrize("value", ["[" * 5000, "9" * 5000, "0x" + "f" * 5000, str(2**63)])
+def test_values_that_toml_does_not_have_are_named(value):
+    with pytest.raises(InputError, match="settings must be valid TOML"):
+        RunSettings.from_toml(f"process = ''\nseed = {value}")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("seed", 2**63, "`seed` must be ≤ 9.22337e"),
+        ("threads", 10**6, "`threads` must be ≤ 1024, got 1000000"),
+        ("train.epochs", 10**12, "epochs must be ≤ 1_000_000_000, got 1000000000000"),
+    ],
+)
+def test_numbers_that_are_surely_a_mistake_are_refused(key, value, message):
+    with pytest.raises(InputError, match=message):
+        RunSettings(process="").override({key: value})
+
+
+def test_names_that_no_file_can_hold_are_refused():
+    with pytest.raises(InputError, match=r"names must be Unicode, got '\\udcff'\. Rename"):
+        RunSettings.build({"process": "", "symbol_names": ("a", "\udcff")})

@@ -44,8 +44,8 @@ def build_settings(
     changes : mapping, optional
         Nested or dotted keys, e.g. ``{"train.epochs": 12}``.
     """
-    if recipe not in RECIPES:
-        raise unknown_name("recipe", recipe, RECIPES)
+    if not isinstance(recipe, str) or recipe not in RECIPES:
+        raise unknown_name("recipe", str(recipe), RECIPES)
     preset = load_preset(process) if process in list_presets() else None
     values = {"process": process, "recipe": recipe, "seed": seed, "threads": threads, "device": device}
     values = merge_settings(values, RECIPES[recipe](preset))

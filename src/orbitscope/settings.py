@@ -12,9 +12,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from .errors import InputError, unknown_name
 from .reprs import format_repr
+from .system.cores import THREAD_LIMIT
+from .system.toml_text import parse_toml
 
 _S = TypeVar("_S", bound="Settings")
 """Settings of one stage (typing.Self cannot be executed by beartype in tests)."""
+
+
+LARGEST_SEED = 2**63 - 1
+"""What every source of random numbers takes."""
+
+LARGEST_SIZE = 10**9
+"""Sizes beyond it are surely a mistake; a run of such a size would fill any memory."""
+
+_NO_SIZES = ("seed", "memory_budget")
 
 
 class Settings(BaseModel):
@@ -29,6 +40,13 @@ class Settings(BaseModel):
             return cls.model_validate(dict(values))
         except ValidationError as error:
             raise explain_error(cls, error, path) from None
+
+    @model_validator(mode="after")
+    def _refuse_mistaken_sizes(self: _S) -> _S:
+        for name, value in self:
+            if type(value) is int and name not in _NO_SIZES and value > LARGEST_SIZE:
+                raise ValueError(f"{name} must be ≤ {LARGEST_SIZE:_}, got {value}. Lower it")
+        return self
 
 
 class ModelSettings(Settings):
@@ -237,9 +255,11 @@ class RunSettings(Settings):
         default=(), description="names of the symbols, a list of strings; a run has those of its process"
     )
     recipe: str = Field(default="fast", description="recipe that the defaults came from")
-    seed: int = Field(default=0, ge=0, description="one seed, from which every random stream is derived")
+    seed: int = Field(
+        default=0, ge=0, le=LARGEST_SEED, description="one seed, from which every random stream is derived"
+    )
     threads: int = Field(
-        default=2, ge=1, description="threads; results are bit-identical for the same number"
+        default=2, ge=1, le=THREAD_LIMIT, description="threads; results are bit-identical for the same number"
     )
     device: str = Field(default="cpu", description="torch device")
     model: ModelSettings = ModelSettings()
@@ -263,6 +283,14 @@ class RunSettings(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_encoding(self) -> "RunSettings":
+        """Names of files may have bytes of another encoding, which no file of settings can hold."""
+        for name in (self.process, *self.symbol_names):
+            if any("\ud800" <= character <= "\udfff" for character in name):
+                raise ValueError(f"names must be Unicode, got {name!r}. Rename what is called so")
+        return self
+
     def __repr__(self) -> str:
         keys = ", ".join(f"{key}={value!r}" for key, value in self if not isinstance(value, Settings))
         stages = [f"{key}={value!r}" for key, value in self if isinstance(value, Settings)]
@@ -278,7 +306,7 @@ class RunSettings(Settings):
     def from_toml(cls, text: str) -> "RunSettings":
         """Read settings written by :meth:`to_toml` or by hand."""
         try:
-            values = tomllib.loads(text)
+            values = parse_toml(text)
         except tomllib.TOMLDecodeError as error:
             raise InputError(f"settings must be valid TOML: {error}.") from None
         return cls.build(values)

@@ -1,10 +1,13 @@
-"""How many cores this process may use."""
+"""How many cores and threads this process may use."""
 
 import math
 import os
 from pathlib import Path
 
 import psutil
+
+THREAD_LIMIT = 1024
+"""More threads are surely a mistake, and the system may end a process that asks for them."""
 
 
 def count_usable_cores() -> int:

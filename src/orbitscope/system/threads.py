@@ -14,6 +14,7 @@ import torch
 from threadpoolctl import ThreadpoolController
 
 from ..errors import InputError
+from .cores import THREAD_LIMIT
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -37,8 +38,9 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which has no forks
 
 def require_threads(n_threads: int) -> None:
     """Check a number of threads, before anything is copied or computed."""
-    if n_threads < 1:
-        raise InputError(f"`threads` must be ≥ 1, got {n_threads}. Leave it out for the default.")
+    if not 1 <= n_threads <= THREAD_LIMIT:
+        limit = "≥ 1" if n_threads < 1 else f"≤ {THREAD_LIMIT}"
+        raise InputError(f"`threads` must be {limit}, got {n_threads}. Leave it out for the default.")
 
 
 @contextlib.contextmanager
