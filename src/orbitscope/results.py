@@ -20,6 +20,7 @@ from .errors import DamagedFileError, InputError, RunFolderError
 from .quantity import Quantity
 from .reprs import format_repr
 from .statistics import Estimate, Null
+from .system.foreign_files import require_path
 from .system.sealed_files import describe_damage, write_sealed
 
 FORMAT_VERSION = 1
@@ -196,13 +197,13 @@ def _list_declared(cls: type[Result]) -> dict[str, Mapping[str, Any]]:
     return {f.name: f.metadata for f in fields(cls) if "dims" in f.metadata}
 
 
-def save_result(result: Result, path: Path) -> None:
+def save_result(result: Result, path: str | Path) -> None:
     """Write a result in one step: the file is either whole or absent.
 
     Parameters
     ----------
     result : Result
-    path : Path
+    path : path
         Usually ``results/<part>.nc`` of a run folder; an older file is replaced.
     """
     arrays = result.list_arrays()
@@ -215,15 +216,15 @@ def save_result(result: Result, path: Path) -> None:
     }
     variables = {name: _label(type(result), name, array) for name, array in arrays.items() if array.size}
     dataset = xr.Dataset(variables, attrs=attributes)
-    write_sealed(path, dataset.to_netcdf(engine="h5netcdf"))
+    write_sealed(Path(path), dataset.to_netcdf(engine="h5netcdf"))
 
 
-def load_result(path: Path, cls: type[R]) -> R:
+def load_result(path: str | Path, cls: type[R]) -> R:
     """Read a result written by :func:`save_result`; nothing in the file is executed.
 
     Parameters
     ----------
-    path : Path
+    path : path
     cls : type
         The kind of result that the file must hold.
 
@@ -232,6 +233,7 @@ def load_result(path: Path, cls: type[R]) -> R:
     RunFolderError
         If the file is missing or holds something else; DamagedFileError if it is not what was written.
     """
+    path = require_path(path)
     if not path.is_file():
         raise RunFolderError(f"`{path}` must exist, but does not. Compute it first, or check the name.")
     # First of all: from damaged bytes HDF5 may never come back, and h5netcdf leaves noise on the terminal.

@@ -214,3 +214,16 @@ def test_whole_lines_with_other_fields_are_of_another_version(run, monkeypatch):
     monkeypatch.setattr("orbitscope.runs.history._FIELDS", {"epoch", "loss"} | {"size"})
     with pytest.raises(RunFolderError, match=r"line 1 differs in the fields .*, size, .*provenance\.json"):
         run.read_history()
+
+
+def test_a_line_that_is_there_twice_is_damaged(run):
+    lines = read_lines(run)
+    run.history.write_bytes(b"".join([*lines[:3], lines[1], *lines[3:]]))
+    with pytest.raises(DamagedFileError, match=r"line 4 is damaged"):
+        run.read_history()
+
+
+def test_a_line_of_brackets_is_damaged(run):
+    run.history.write_bytes(run.history.read_bytes() + b"[" * 5000 + b"\n")
+    with pytest.raises(DamagedFileError, match=r"line 7 is damaged"):
+        run.read_history()

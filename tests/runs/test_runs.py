@@ -24,6 +24,7 @@ from orbitscope.runs import (
     provenance,
     save_tensors,
 )
+from orbitscope.runs.zoo import open_run
 from orbitscope.system.atomic_files import replace_file, write_text
 from orbitscope.training import Trainer, initialise_training, prepare_task
 
@@ -624,3 +625,26 @@ def test_the_code_has_another_checksum_when_a_file_changes_its_name_or_content(t
     (package / "model.py").rename(package / "network.py")
     found.append(provenance.digest_code.__wrapped__())
     assert len(set(found)) == 3
+
+
+@pytest.mark.parametrize("name", ["epoch-000004 (copy)", "epoch-", "epoch-best", "epoch-٣٣٣٣٣٣"])
+def test_a_copy_beside_checkpoints_is_none(tmp_path, name):
+    folder = RunFolder(tmp_path)
+    folder.save_checkpoint({}, 4)
+    (folder.checkpoints / f"{name}.safetensors").touch()
+    assert list(folder.list_checkpoints()) == [4]
+
+
+@pytest.mark.parametrize("text", ["null", "[1]", "[" * 5000, '{"sha256": 3}', '{"sha256": [1]}'])
+def test_a_provenance_that_is_none_is_named(tmp_path, text):
+    folder = RunFolder(tmp_path)
+    folder.provenance.write_text(text)
+    with pytest.raises(DamagedFileError, match=r"provenance\.json` must"):
+        folder.require_unedited()
+
+
+@pytest.mark.parametrize("path", ["a\0b", "x" * 5000])
+def test_a_path_that_no_run_can_have_is_named(path):
+    for read in (lambda: open_run(path), lambda: RunFolder(path).read_settings()):
+        with pytest.raises(InputError, match="must be a path, but"):
+            read()

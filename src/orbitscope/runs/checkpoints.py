@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..errors import DamagedFileError, RunFolderError
 from ..system.atomic_files import write_bytes
+from ..system.foreign_files import require_path
 from ..training import TrainingState
 
 _CHECKSUM = "sha256"
@@ -43,7 +44,7 @@ def load_tensors(path: Path) -> TensorFile:
     RunFolderError
         If the file is missing; DamagedFileError if it is truncated or its checksum does not match.
     """
-    if not path.is_file():
+    if not require_path(path).is_file():
         raise RunFolderError(f"`{path}` must exist, but does not. Check the run folder's name.")
     try:
         with safe_open(path, framework="pt", device="cpu") as file:

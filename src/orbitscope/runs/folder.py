@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,14 @@ from ..settings import RunSettings
 from ..system.atomic_files import append_text, list_temporary_files, name_refused, remove_file, write_text
 from ..system.checksums import digest_file
 from ..system.commands import format_command, quote
+from ..system.foreign_files import require_path
+from ..system.plain_json import parse_json
 from ..training import EpochRecord, TrainingState
 from .checkpoints import load_tensors, load_weights, restore_training_state, save_tensors, save_training_state
 from .history import format_line, read_records, read_records_until
+
+_CHECKPOINT_NAME = re.compile(r"epoch-(\d{6,})\.safetensors", re.ASCII)
+"""Other files beside checkpoints, such as copies, are none."""
 
 
 class RunFolder:
@@ -53,7 +59,7 @@ class RunFolder:
     def __repr__(self) -> str:
         facts = [
             self._show(self.config, lambda: dict(self.read_settings()), ("process", "recipe", "seed")),
-            self._show(self.status, lambda: json.loads(self.status.read_bytes()), ("status", "epoch")),
+            self._show(self.status, lambda: parse_json(self.status.read_bytes()), ("status", "epoch")),
         ]
         return f"RunFolder({str(self.path)!r}, {', '.join(facts)})"
 
@@ -124,7 +130,7 @@ class RunFolder:
 
     def read_settings(self) -> RunSettings:
         """Resolved settings of the run."""
-        if not self.config.is_file():
+        if not require_path(self.config).is_file():
             raise RunFolderError(
                 f"`{self.path}` must be a run folder with a config.toml, but has none. "
                 "Make one with `orbitscope train` or `orbitscope import`."
@@ -191,11 +197,12 @@ class RunFolder:
         RunFolderError
             Naming the files that have changed. Runs of older versions do not tell.
         """
-        digests = self.read_provenance().get("sha256", {}) if self.provenance.is_file() else {}
+        provenance = self.read_provenance() if self.provenance.is_file() else {}
+        digests = self._read_table(provenance, "sha256")
         edited = [
-            name
-            for name, digest in digests.items()
-            if not (self.path / name).is_file() or digest_file(self.path / name) != digest
+            file.name
+            for file in (self.config, self.hmm_file, self.sequences_file)
+            if file.name in digests and (not file.is_file() or digest_file(file) != digests[file.name])
         ]
         if edited:
             raise RunFolderError(
@@ -207,9 +214,23 @@ class RunFolder:
     def read_provenance(self) -> dict[str, Any]:
         """Versions, seeds and origin of the run."""
         try:
-            return json.loads(self.provenance.read_text(encoding="utf-8"))
+            found = parse_json(self.provenance.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise DamagedFileError(f"`{self.provenance}` must be a JSON file, but: {error}.") from None
+        if not isinstance(found, dict):
+            raise DamagedFileError(
+                f"`{self.provenance}` must hold a JSON object, got {type(found).__name__}."
+            )
+        return found
+
+    def _read_table(self, provenance: dict[str, Any], name: str) -> dict[str, Any]:
+        """An object within the provenance; empty where there is none."""
+        found = provenance.get(name, {})
+        if not isinstance(found, dict):
+            raise DamagedFileError(
+                f"`{self.provenance}` must hold a JSON object as `{name}`, got {type(found).__name__}."
+            )
+        return found
 
     def append_history(self, record: EpochRecord) -> None:
         """Add one epoch."""
@@ -237,7 +258,7 @@ class RunFolder:
     def read_status(self) -> dict[str, Any]:
         """Where the run stands, as `write_status` says it; empty where that is not known."""
         try:
-            found = json.loads(self.status.read_bytes())
+            found = parse_json(self.status.read_bytes())
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
@@ -297,7 +318,8 @@ class RunFolder:
     def list_checkpoints(self) -> dict[int, Path]:
         """Kept weights by epoch."""
         paths = sorted(self.checkpoints.glob("epoch-*.safetensors"))
-        return {int(path.stem.removeprefix("epoch-")): path for path in paths}
+        named = {path: _CHECKPOINT_NAME.fullmatch(path.name) for path in paths}
+        return {int(match[1]): path for path, match in named.items() if match}
 
     def save_weights(self, weights: dict[str, torch.Tensor], metadata: dict[str, Any]) -> None:
         """Write the final (best) weights."""
@@ -338,8 +360,8 @@ class RunFolder:
 
     def advise_import(self) -> str:
         """How to get an imported network again, from where it came."""
-        origin, model = self.read_provenance().get("source", {}), self.read_settings().model
-        source, prefix = origin.get("from", "FILE"), origin.get("prefix")
+        origin, model = self._read_table(self.read_provenance(), "source"), self.read_settings().model
+        source, prefix = str(origin.get("from", "FILE")), origin.get("prefix")
         if source.endswith(" in memory"):
             return f"Import it again in Python with `orbitscope.import_run`: it came from a {source}."
         options = ["--cell", model.cell, *(["--prefix", prefix] if prefix else [])]

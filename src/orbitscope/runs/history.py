@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import DamagedFileError, RunFolderError
 from ..system.commands import quote
+from ..system.plain_json import parse_json
 from ..training import EpochRecord
 
 _LOGGER = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def read_records(path: Path) -> list[EpochRecord]:
     Raises
     ------
     DamagedFileError
-        If a line is not what was written.
+        If a line is not what was written, or is there twice.
     RunFolderError
         If the file was written by another version.
     """
@@ -96,7 +97,8 @@ def _read_lines(path: Path) -> _Lines:
     *whole, rest = path.read_bytes().split(b"\n")
     for number, line in enumerate([*whole, rest] if rest else whole, start=1):
         record = _parse_line(path, number, line)
-        if record is not None:
+        is_repeated = record is not None and bool(found.records) and record.epoch <= found.records[-1].epoch
+        if record is not None and not is_repeated:
             found.records.append(record)
             found.last_epoch = record.epoch
         elif number > len(whole):
@@ -110,7 +112,7 @@ def _read_lines(path: Path) -> _Lines:
 def _parse_line(path: Path, number: int, line: bytes) -> EpochRecord | None:
     """Record of a line, None if the line is not what was written."""
     try:
-        fields = json.loads(line.decode("utf-8"))
+        fields = parse_json(line.decode("utf-8"))
     except ValueError:
         return None
     if not isinstance(fields, dict):

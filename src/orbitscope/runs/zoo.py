@@ -5,6 +5,7 @@ from pathlib import Path
 from ..errors import InputError, RunFolderError, unknown_name
 from ..network import NoiseRNN
 from ..system.commands import format_command
+from ..system.foreign_files import require_path
 from . import RunFolder, copy_run
 
 PREFIX = "zoo:"
@@ -147,6 +148,7 @@ def _find_zoo_name(target: str | Path) -> str | None:
     """Name without prefix of a network of the zoo, None for a path."""
     text = str(target)
     if not text.startswith(PREFIX):
+        require_path(text)
         _refuse_bare_name(text)
         return None
     if not list_zoo():

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import RunFolderError, StorageError
+from ..errors import InputError, RunFolderError, StorageError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp(\.\w+)?")
@@ -21,7 +21,14 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 def write_text(path: Path, text: str) -> None:
     """Replace a text file (UTF-8) in one step."""
-    write_bytes(path, text.encode("utf-8"))
+    try:
+        content = text.encode("utf-8")
+    except UnicodeEncodeError as error:  # a name of a file in another encoding, or half a character of JSON
+        raise InputError(
+            f"`{path}` must hold Unicode, got {text[error.start : error.end]!r} in a name. Rename what is "
+            "called so."
+        ) from None
+    write_bytes(path, content)
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:

@@ -14,6 +14,7 @@ from ..results import Result, load_result, save_result
 from ..runs import RunFolder
 from ..runs.zoo import name_network
 from ..system.atomic_files import remove_file, write_text
+from ..system.plain_json import parse_json
 from .analyse import PartOutcome
 
 
@@ -112,7 +113,8 @@ class AnalysisFolder:
     def _read_outcomes(self) -> list[dict[str, Any]]:
         """Outcomes written before; none if the file is not whole, since results can be read without it."""
         try:
-            return json.loads((self.results / "analysis.json").read_text(encoding="utf-8"))["parts"]
+            parts = parse_json((self.results / "analysis.json").read_text(encoding="utf-8"))["parts"]
+            return [entry for entry in parts if entry["part"] in REGISTRY]
         except (OSError, ValueError, TypeError, KeyError):
             return []
 

@@ -16,6 +16,7 @@ from ..runs import RunFolder
 from ..runs.zoo import PREFIX, name_network, open_run
 from ..statistics import Null
 from ..system.atomic_files import write_bytes, write_text
+from ..system.foreign_files import require_path
 from ..training import find_transition
 from .saved_quantities import load_quantities
 
@@ -101,7 +102,7 @@ def find_runs(paths: Iterable[str | Path]) -> list[str | Path]:
     """Runs that are meant: each path itself, or the runs in it if it is a folder that holds some."""
     found: list[str | Path] = []
     for path in paths:
-        inside = sorted(config.parent for config in Path(path).glob("*/config.toml"))
+        inside = sorted(config.parent for config in require_path(path).glob("*/config.toml"))
         is_run = str(path).startswith(PREFIX) or (Path(path) / "config.toml").is_file()
         found += [path] if is_run or not inside else inside
     return found

@@ -17,8 +17,14 @@ def draw_run_figures(path: str | Path) -> list[Path]:
     -------
     list of Path
         The files, SVG and PNG, and ``captions.md``.
+
+    Raises
+    ------
+    RunFolderError
+        If there is no such run.
     """
     folder = open_writable_run(path)
+    folder.read_settings()  # a folder that is no run must not get figures
     history = folder.read_history()
     evaluation = load_evaluation(folder.path) if (folder.results / "evaluation.nc").is_file() else None
     network = name_network(folder)

@@ -16,6 +16,7 @@ from ..runs.zoo import PREFIX, open_writable_run
 from ..settings import RunSettings
 from ..system.checksums import digest_file
 from ..system.commands import format_command
+from ..system.foreign_files import require_path
 from .import_network import import_run, list_differences
 from .train_run import resume_run, train_run
 
@@ -141,8 +142,8 @@ class WeightsTarget:
         folder = RunFolder(self.out)
         if not folder.config.is_file():
             return import_run(self.file, self.out, **self.options)
-        origin = folder.read_provenance().get("source") or {}
-        if origin.get("sha256") != digest_file(self.file):
+        origin = folder.read_provenance().get("source")
+        if not isinstance(origin, dict) or origin.get("sha256") != digest_file(self.file):
             raise RunFolderError(
                 f"`{folder.path}` must hold the network of `{self.file}`, but holds another. Choose another "
                 "`--out`."
@@ -163,7 +164,7 @@ def find_kind(target: str | Path) -> TargetKind:
     InputError
         If it is nothing that the pipeline can be pointed at.
     """
-    text, path = str(target), Path(target)
+    text, path = str(target), require_path(target)
     if text.startswith(PREFIX) or (path / "config.toml").is_file():
         return "run"
     is_weights = path.suffix.lower() in WEIGHT_SUFFIXES
