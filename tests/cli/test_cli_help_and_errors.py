@@ -136,3 +136,48 @@ def test_without_json_a_failure_leaves_standard_output_empty(capsys):
 
 def test_run_folder_errors_are_ours():
     assert issubclass(RunFolderError, orbitscope.OrbitscopeError)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        (["sample", "linear-2", "--n-sequences", str(10**12)], "sampling needs about"),
+        (["sample", "linear-2", "--n-steps", str(10**12)], "sampling needs about"),
+        (["sample", "zoo:linear-3", "--n-steps", str(10**12)], "sampling needs about"),
+        (["sample", "linear-2", "--seed", str(10**30)], "`--seed` must be ≤ 9223372036854775807"),
+        (["choose-epsilon", "linear-2", "--batch-size", str(10**12)], "choosing ε needs about"),
+        (["choose-epsilon", "linear-2", "--threads", "999999"], "`--threads` must be ≤ 1024"),
+        (["doctor", "--seconds", "nan"], "`--seconds` must be from 0 to 3600, got nan"),
+        (["doctor", "--seconds", "inf"], "`--seconds` must be from 0 to 3600, got inf"),
+        (
+            ["train", "linear-2", "--device", "meta"],
+            "`device` must be one that torch can use here, got `meta`",
+        ),
+        (["train", "a\0b"], "arguments must not hold a NUL"),
+        (["explain", "--page", "--json"], "--page must stand without --json"),
+    ],
+)
+def test_what_no_machine_can_do_is_refused_before_it_begins(capsys, tokens, message):
+    assert run_command(tokens) in (1, 2)
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("recipe", ["3", '["fast"]'])
+def test_settings_of_the_wrong_type_are_named(capsys, tmp_path, recipe):
+    (tmp_path / "s.toml").write_text(f"recipe = {recipe}\n")
+    assert run_command(["train", "linear-2", "--settings", str(tmp_path / "s.toml")]) == 1
+    assert "`recipe`: input should be a valid string" in capsys.readouterr().err
+
+
+def test_a_name_in_another_encoding_is_shown(tmp_path):
+    code = "import sys; from orbitscope.cli.main import main; main()"
+    tokens = ["sample", "linear-2", "--n-sequences", "1", "--n-steps", "1", "--json", "--out", b"\xff.csv"]
+    done = subprocess.run([sys.executable, "-c", code, *tokens], capture_output=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["out"] == "\udcff.csv"
+    shown = subprocess.run(
+        [sys.executable, "-c", code, *tokens[:6], *tokens[7:-1], b"\xfe.csv"],
+        capture_output=True,
+        cwd=tmp_path,
+    )
+    assert b"Saved" in shown.stdout, shown.stderr

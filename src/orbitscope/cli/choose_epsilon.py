@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..settings import LARGEST_SEED
 from ..system.commands import format_command
-from ..system.cores import count_usable_cores
-from .options import Json, require_at_least
+from ..system.cores import THREAD_LIMIT, count_usable_cores
+from .options import Json, require_at_least, require_at_most
 
 if TYPE_CHECKING:
     from ..loss.discrimination import EpsilonChoice
@@ -58,6 +59,8 @@ def choose(
     require_at_least(2, n_steps=n_steps, batch_size=batch_size, repeats=repeats)
     require_at_least(1, threads=threads)
     require_at_least(0, seed=seed)
+    require_at_most(LARGEST_SEED, seed=seed)
+    require_at_most(THREAD_LIMIT, threads=threads)
     hmm = load_process(process)
     steps = build_settings(process).data.n_steps if n_steps is None else n_steps
     folder = out or Path("runs") / f"epsilon-{make_file_name(hmm.name or Path(process).stem)}"

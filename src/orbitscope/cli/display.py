@@ -49,8 +49,16 @@ def get_console(*, stderr: bool = False) -> Console:
 
 def print_json(document: Any) -> None:
     """Write one JSON document on standard output; NaN becomes null, infinity the string "inf"."""
-    options = {"indent": 2, "ensure_ascii": not is_utf8(sys.stdout), "allow_nan": False}
-    sys.stdout.write(json.dumps(make_plain(document), **options) + "\n")
+    plain = make_plain(document)
+    text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)
+    if not is_utf8(sys.stdout) or _has_other_bytes(text):
+        text = json.dumps(plain, indent=2, allow_nan=False)
+    sys.stdout.write(text + "\n")
+
+
+def _has_other_bytes(text: str) -> bool:
+    """Whether a name in it is not UTF-8, as the names of files may be; JSON keeps it by an escape."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def print_error(message: str) -> None:

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from ..system.cores import count_usable_cores
+from ..system.cores import THREAD_LIMIT, count_usable_cores
 from ..system.openmp import describe_waiting
-from .options import IS_COMMAND, Json, UsageError, collect_changes, require_at_least
+from .options import IS_COMMAND, Json, UsageError, collect_changes, require_at_least, require_at_most
 from .overrides import TrainOverrides
 
 if TYPE_CHECKING:
     from ..settings import RunSettings
     from ..training.time_estimate import TrainingEstimate
+
+_MOST_SECONDS = 3600
 
 
 def doctor(
@@ -61,6 +63,9 @@ def doctor(
             "settings need a process to estimate, got none. Name one, e.g. `orbitscope doctor linear-2`."
         )
     require_at_least(1, threads=threads)
+    require_at_most(THREAD_LIMIT, threads=threads)
+    if not 0 <= seconds <= _MOST_SECONDS:
+        raise UsageError(f"`--seconds` must be from 0 to {_MOST_SECONDS}, got {seconds}. Leave it out.")
     n_threads = count_usable_cores() if threads is None else threads
     run = None
     if process is not None:

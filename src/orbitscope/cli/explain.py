@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from .options import Json
+from .options import Json, UsageError
 
 
 def explain(
@@ -26,6 +26,8 @@ def explain(
     from ..reference import find_entries, format_page, list_entries, list_facts
     from .display import print_blank, print_facts, print_json, print_sentences, print_table
 
+    if page and json:
+        raise UsageError("--page must stand without --json, since it writes Markdown. Leave one of them out.")
     if page:
         sys.stdout.write(format_page())
         return

@@ -82,6 +82,8 @@ def run(tokens: Sequence[str]) -> int:
 
 
 def _run(tokens: Sequence[str]) -> int:
+    if any("\0" in token for token in tokens):
+        return _fail(tokens, USAGE, "UsageError", "arguments must not hold a NUL, got one. Leave it out.")
     try:
         app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
@@ -95,6 +97,9 @@ def _run(tokens: Sequence[str]) -> int:
     except OrbitscopeError as error:
         kind = type(error).__name__
         return _fail(tokens, _CODES.get(kind, FAILURE), kind, str(error))
+    except MemoryError as error:
+        what = f"memory must suffice for the sizes that are asked for, but: {error or 'none is left'}."
+        return _fail(tokens, FAILURE, "MemoryError", f"{what} Lower them.")
     except OSError as error:
         return _fail(tokens, FAILURE, type(error).__name__, _describe_refusal(error))
     except (MemoryError, RuntimeError) as error:

@@ -12,6 +12,8 @@ from rich.console import Console, ConsoleOptions
 
 from ..errors import InputError
 from ..settings import merge_settings
+from ..system.foreign_files import require_path
+from ..system.toml_text import parse_toml
 
 Json = Annotated[bool, Parameter(name="--json", negative=())]
 """Print one JSON document on standard output instead of text."""
@@ -43,9 +45,11 @@ def read_settings_file(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = require_path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"`{path}` must be a readable text file, got: {error}. Check the path.") from None
+    try:
+        return parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"`{path}` must be TOML, got: {error}. Correct that line.") from None
 
@@ -57,9 +61,17 @@ def collect_changes(file: Path | None, overrides: Mapping[str, Any] | None) -> d
 
 def require_new_file(path: Path) -> Path:
     """Refuse to overwrite."""
-    if path.exists():
+    if require_path(path).exists():
         raise InputError(f"`{path}` must be a new file, but it exists. Delete it or choose another `--out`.")
     return path
+
+
+def require_at_most(most: int, **options: int | None) -> None:
+    """Refuse numbers that are too large; those that were left out are None."""
+    for name, value in options.items():
+        if value is not None and value > most:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"`{option}` must be ≤ {most}, got {value}. Leave it out for the default.")
 
 
 def require_at_least(least: int, **options: int | None) -> None:

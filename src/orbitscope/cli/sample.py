@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ..errors import InputError
-from .options import Json, UsageError, require_at_least, require_new_file
+from ..settings import LARGEST_SEED
+from .options import Json, UsageError, require_at_least, require_at_most, require_new_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 _BLOCK = 2000
 """Sequences drawn at a time: part of what a seed means, so it must not depend on the machine."""
+
+_BYTES_PER_SYMBOL = 4
+"""A symbol in its block and among all, with as much for what is written."""
 
 _SUFFIXES = (".npy", ".csv", ".npz")
 
@@ -60,6 +64,7 @@ def sample(
 
     require_at_least(1, n_sequences=n_sequences, n_steps=n_steps)
     require_at_least(0, seed=seed, epoch=epoch)
+    require_at_most(LARGEST_SEED, seed=seed)
     if epoch is not None and not _is_run(source):
         raise UsageError(f"`--epoch` must go with a run, but `{source}` is a process. Leave it out.")
     if out is not None and require_new_file(out).suffix not in _SUFFIXES:
@@ -68,7 +73,7 @@ def sample(
         _open_run(source, n_steps, seed, epoch) if _is_run(source) else _open_process(source, n_steps, seed)
     )
     with ProgressDisplay(f"Sampling {source}") as progress:
-        symbols = _sample_in_blocks(sampler.draw, n_sequences, progress)
+        symbols = _sample_in_blocks(sampler, n_sequences, progress)
     if out is not None:
         _save(out, symbols, sampler.symbol_names)
     summary = {
@@ -96,6 +101,7 @@ class _Sampler:
     """Draws a number of further sequences (sequence, time) when called."""
 
     draw: "Callable[[int], np.ndarray]"
+    n_steps: int
     symbol_names: tuple[str, ...]
 
 
@@ -120,7 +126,7 @@ def _open_run(source: str, n_steps: int | None, seed: int, epoch: int | None) ->
     def draw(n_sequences: int) -> "np.ndarray":
         return sample_symbols(network, n_sequences, length, noise_std=noise_std, generator=generator).numpy()
 
-    return _Sampler(draw, settings.symbol_names)
+    return _Sampler(draw, length, settings.symbol_names)
 
 
 def _open_process(name: str, n_steps: int | None, seed: int) -> _Sampler:
@@ -132,19 +138,26 @@ def _open_process(name: str, n_steps: int | None, seed: int) -> _Sampler:
     usual = load_preset(name).n_steps if name in list_presets() else 30
     length = usual if n_steps is None else n_steps
     rng = np.random.default_rng(seed)
-    return _Sampler(lambda n: sample_sequences(hmm, n, length, rng=rng).symbols, hmm.symbol_names)
+
+    def draw(n_sequences: int) -> "np.ndarray":
+        return sample_sequences(hmm, n_sequences, length, rng=rng).symbols
+
+    return _Sampler(draw, length, hmm.symbol_names)
 
 
-def _sample_in_blocks(
-    draw: "Callable[[int], np.ndarray]", n_sequences: int, progress: "ProgressCallback"
-) -> "np.ndarray":
+def _sample_in_blocks(sampler: "_Sampler", n_sequences: int, progress: "ProgressCallback") -> "np.ndarray":
+    """Sequences in blocks, (sequence, time)."""
     import numpy as np
 
     from ..progress import Progress
+    from ..system.memory import require_memory
 
+    require_memory(
+        _BYTES_PER_SYMBOL * n_sequences * sampler.n_steps, "sampling", "Ask for fewer or shorter sequences."
+    )
     blocks = []
     for first in range(0, n_sequences, _BLOCK):
-        blocks.append(draw(min(_BLOCK, n_sequences - first)))
+        blocks.append(sampler.draw(min(_BLOCK, n_sequences - first)))
         progress(
             Progress("sample", float(min(first + _BLOCK, n_sequences)), float(n_sequences), "sequences", {})
         )

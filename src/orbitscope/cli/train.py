@@ -102,12 +102,14 @@ def resolve_settings(
         If a setting is out of range, or torch cannot use the device here.
     """
     from ..recipes import build_settings
+    from ..settings import RunSettings
 
     changes = collect_changes(file, overrides)
     top = {"recipe": "fast", "seed": 0, "threads": count_usable_cores(), "device": "cpu"}
     top |= {name: changes.pop(name) for name in ("process", *top) if name in changes} | given
     if "process" not in top:
         raise UsageError("a process is required, got none. Name one, e.g. `orbitscope train linear-2`.")
+    RunSettings.build(top)  # types, before a recipe is looked up
     resolved = build_settings(top.pop("process"), **top, changes=changes)
     if resolved.device != "cpu":
         _check_device(resolved.device)
@@ -120,8 +122,8 @@ def _check_device(name: str) -> None:
     from ..errors import InputError
 
     try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        torch.zeros(1, device=name).item()  # `meta` has tensors without numbers
+    except (RuntimeError, AssertionError, NotImplementedError, ValueError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         raise InputError(
             f"`device` must be one that torch can use here, got `{name}`: {reason}. Use cpu."

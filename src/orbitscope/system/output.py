@@ -25,8 +25,8 @@ def prepare_output() -> None:
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - it lives as long as we
-        elif hasattr(stream, "reconfigure") and not is_utf8(stream):
-            stream.reconfigure(errors=_HANDLER)
+        elif hasattr(stream, "reconfigure") and (not is_utf8(stream) or stream.errors == "strict"):
+            stream.reconfigure(errors=_HANDLER)  # UTF-8 lacks the bytes of names in other encodings
 
 
 def drop_output() -> None:
