@@ -648,3 +648,12 @@ def test_a_path_that_no_run_can_have_is_named(path):
     for read in (lambda: open_run(path), lambda: RunFolder(path).read_settings()):
         with pytest.raises(InputError, match="must be a path, but"):
             read()
+
+
+def test_copies_of_programs_that_sync_are_no_checkpoints(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create(SETTINGS, HMM, {})
+    folder.save_checkpoint({"w": torch.zeros(1)}, 1)
+    for name in ("epoch-000001 (conflicted copy)", "epoch-000001 2", "epoch-x"):
+        (folder.checkpoints / f"{name}.safetensors").touch()
+    assert list(folder.list_checkpoints()) == [1]

@@ -97,9 +97,6 @@ def _run(tokens: Sequence[str]) -> int:
     except OrbitscopeError as error:
         kind = type(error).__name__
         return _fail(tokens, _CODES.get(kind, FAILURE), kind, str(error))
-    except MemoryError as error:
-        what = f"memory must suffice for the sizes that are asked for, but: {error or 'none is left'}."
-        return _fail(tokens, FAILURE, "MemoryError", f"{what} Lower them.")
     except OSError as error:
         return _fail(tokens, FAILURE, type(error).__name__, _describe_refusal(error))
     except (MemoryError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""Memory: refused before work that needs too much of it begins, and recognised where the system refuses it."""
+"""Memory: work that needs too much is refused before it begins; an error for lack of it is known."""
 
 import psutil
 
