@@ -24,6 +24,7 @@ from jaxtyping import Float
 
 from orbitscope.errors import InputError, unknown_name
 from orbitscope.system.commands import format_command
+from orbitscope.system.foreign_files import require_path
 from orbitscope.system.toml_text import parse_toml
 
 from .definition import HMM
@@ -46,11 +47,11 @@ def load_hmm_file(path: str | Path) -> HMM:
     InputError                 no such file, not TOML, unknown or missing keys, invalid probabilities;
                                the message starts with the path
     """
-    path = Path(path)
+    path = require_path(path)
     refuse_other_formats(path)
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:  # not UTF-8, or a path that no file can have
+    except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: must be a readable text file, got: {error}. Check the path.") from error
     try:
         return parse_hmm(text)

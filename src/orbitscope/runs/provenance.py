@@ -33,7 +33,8 @@ def describe_provenance(settings: RunSettings) -> dict[str, Any]:
 
 def list_other_versions(provenance: Mapping[str, Any]) -> list[str]:
     """What a run was begun with that is another version here, as ``torch 2.12.0 then, 2.13.0 now``."""
-    then = provenance.get("versions", {})
+    found = provenance.get("versions")
+    then = found if isinstance(found, Mapping) else {}
     now = describe_versions()
     changed = (name for name in now if name in then and then[name] != now[name])
     return [f"{name} {then[name]} then, {now[name]} now" for name in changed]

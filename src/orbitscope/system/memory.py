@@ -5,7 +5,7 @@ import psutil
 from ..errors import TooLargeError
 
 
-def require_memory(n_bytes: float, what: str, remedy: str) -> None:
+def require_memory(n_bytes: float | int, what: str, remedy: str) -> None:
     """Refuse work that would not fit into the memory that is available now.
 
     Parameters
