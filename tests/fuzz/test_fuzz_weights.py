@@ -1,12 +1,10 @@
 """Weights of networks that others trained: state dicts of any names, shapes and types, and damaged files."""
 
-import contextlib
 import io
 
 import pytest
 import torch
 from fuzzing import damage, fuzz, refusal_allowed, write
-from hypothesis import assume
 from hypothesis import strategies as st
 from safetensors.torch import save
 
@@ -111,10 +109,6 @@ tensors = st.tuples(
 others = st.none() | st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=2)
 
 
-def is_scalar(value):
-    return isinstance(value, torch.Tensor) and value.ndim == 0
-
-
 @fuzz(
     1500,
     changes=st.dictionaries(names, tensors | others, max_size=4),
@@ -126,9 +120,6 @@ def is_scalar(value):
 def test_any_state_dict_is_a_network_or_refused(changes, lost, style, cell, prefix):
     state = build(NAMES[style], bias=True)
     state = {name: tensor for i, (name, tensor) in enumerate(state.items()) if i not in lost} | changes
-    assume(
-        not any(is_scalar(tensor) for name, tensor in state.items() if "hh" in name)
-    )  # is not explained yet
     with refusal_allowed():
         network = osc.import_state_dict(state, cell=cell, prefix=prefix)
         given = [tensor for tensor in state.values() if isinstance(tensor, torch.Tensor)]
@@ -145,22 +136,12 @@ FILES = {
     "w.pth": save_pt({"state_dict": WHOLE, "epoch": 3}),
     "w.safetensors": save(WHOLE),
 }
-OF_PYTORCH = (
-    AttributeError,
-    IndexError,
-    KeyError,
-    TypeError,
-    AssertionError,
-    UnicodeDecodeError,
-    UserWarning,
-)
-"""What torch.load raises for damaged archives, which `read_tensors` does not explain yet."""
 
 
 @fuzz(1500, data=st.data(), name=st.sampled_from(list(FILES)))
 def test_a_damaged_file_is_refused_or_read(data, name, folder):
     path = write(folder / name, data.draw(damage(FILES[name])))
-    with contextlib.suppress(*OF_PYTORCH), refusal_allowed():
+    with refusal_allowed():
         network = osc.import_state_dict(path, cell="tanh")
         assert all(bool(torch.isfinite(weight).all()) for weight in network.state_dict().values())
 
@@ -182,7 +163,7 @@ def test_a_damaged_file_is_refused_or_read(data, name, folder):
 )
 def test_any_bytes_are_refused(content, head, suffix, folder):
     path = write(folder / f"any{suffix}", head + content)
-    with pytest.raises((OrbitscopeError, *OF_PYTORCH)):
+    with pytest.raises(OrbitscopeError):
         osc.import_state_dict(path, cell="relu")
 
 
