@@ -170,8 +170,19 @@ def test_numbers_that_are_not_exact_are_refused(tmp_path, label):
         read_text(tmp_path, f"0,{label}\n")
 
 
-def test_text_of_another_encoding_is_refused(tmp_path):
-    (tmp_path / "s.csv").write_bytes("a,b,a".encode("utf-16"))
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_a_byte_order_mark_tells_the_encoding(tmp_path, encoding):
+    (tmp_path / "s.csv").write_bytes("ä,b,ä".encode(encoding))
+    loaded = load_sequences(tmp_path / "s.csv")
+    assert loaded.symbol_names == ("b", "ä")
+    hmm = HMM([1.0], [[1.0]], [[0.5, 0.5]], symbol_names=("ä", "b"))
+    (tmp_path / "h.toml").write_bytes(dump_hmm(hmm).encode(encoding))
+    assert load_hmm_file(tmp_path / "h.toml") == import_hmm(tmp_path / "h.toml") == hmm
+
+
+@pytest.mark.parametrize("content", ["ä,b".encode("latin-1"), "a,b".encode("utf-16-le")])
+def test_text_of_another_encoding_is_refused(tmp_path, content):
+    (tmp_path / "s.csv").write_bytes(content)
     with pytest.raises(InputError, match="must be UTF-8 text"):
         load_sequences(tmp_path / "s.csv")
 

@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions
 
 from ..errors import InputError
 from ..settings import merge_settings
-from ..system.foreign_files import require_path
+from ..system.foreign_files import read_text, require_path
 from ..system.toml_text import parse_toml
 
 Json = Annotated[bool, Parameter(name="--json", negative=())]
@@ -45,7 +45,7 @@ def read_settings_file(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        text = require_path(path).read_text(encoding="utf-8")
+        text = read_text(require_path(path))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"`{path}` must be a readable text file, got: {error}. Check the path.") from None
     try:

@@ -24,7 +24,7 @@ from jaxtyping import Float
 
 from orbitscope.errors import InputError, unknown_name
 from orbitscope.system.commands import format_command
-from orbitscope.system.foreign_files import require_path
+from orbitscope.system.foreign_files import read_text, require_path
 from orbitscope.system.toml_text import parse_toml
 
 from .definition import HMM
@@ -50,7 +50,7 @@ def load_hmm_file(path: str | Path) -> HMM:
     path = require_path(path)
     refuse_other_formats(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: must be a readable text file, got: {error}. Check the path.") from error
     try:

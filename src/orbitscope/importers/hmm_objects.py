@@ -17,7 +17,7 @@ from orbitscope.hmm import HMM
 from orbitscope.hmm.definition import SUM_TOLERANCE
 from orbitscope.hmm.files import KEYS, load_hmm_file
 from orbitscope.importers.file_checks import WEIGHT_SUFFIXES, read_first_bytes
-from orbitscope.system.foreign_files import explain_damage, read_named_arrays
+from orbitscope.system.foreign_files import explain_damage, read_named_arrays, read_text
 from orbitscope.system.plain_json import parse_json
 from orbitscope.system.toml_text import parse_toml
 
@@ -137,11 +137,11 @@ def _read_file(path: Path) -> Mapping[str, Any]:
 
 
 def _read_json(path: Path) -> Any:
-    return parse_json(path.read_text(encoding="utf-8"))
+    return parse_json(read_text(path))
 
 
 def _read_toml(path: Path) -> Mapping[str, Any]:
-    return parse_toml(path.read_text(encoding="utf-8"))
+    return parse_toml(read_text(path))
 
 
 def _name_arrays(source: Any) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..system.foreign_files import read_text
 
 Rows = dict[str, list[str]]
 """Cells of each line that holds some, by the name of the line."""
@@ -43,9 +44,11 @@ def read_text_table(path: Path) -> dict[str, np.ndarray]:
         if the first line looks like a header, or lines look like words without separators.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except UnicodeDecodeError:
-        raise InputError(f"`{path}` must be UTF-8 text, but is not. Save it in that encoding.") from None
+        raise InputError(
+            f"`{path}` must be UTF-8 text, or have a byte order mark, but neither is so. Save it as UTF-8."
+        ) from None
     if "\0" in text:
         raise InputError(f"`{path}` must be UTF-8 text, but holds a NUL. Save it in that encoding.")
     rows = _split(text.splitlines(), path)

@@ -22,7 +22,7 @@ from ..settings import RunSettings
 from ..system.atomic_files import append_text, list_temporary_files, name_refused, remove_file, write_text
 from ..system.checksums import digest_file
 from ..system.commands import format_command, quote
-from ..system.foreign_files import require_path
+from ..system.foreign_files import read_text, require_path
 from ..system.plain_json import parse_json
 from ..training import EpochRecord, TrainingState
 from .checkpoints import load_tensors, load_weights, restore_training_state, save_tensors, save_training_state
@@ -136,7 +136,7 @@ class RunFolder:
                 "Make one with `orbitscope train` or `orbitscope import`."
             )
         try:
-            settings = RunSettings.from_toml(self.config.read_text(encoding="utf-8"))
+            settings = RunSettings.from_toml(read_text(self.config))
         except (InputError, UnicodeDecodeError) as error:
             raise DamagedFileError(f"`{self.config}` must hold the settings of a run, but: {error}") from None
         if not settings.symbol_names:

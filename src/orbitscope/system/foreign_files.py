@@ -1,5 +1,6 @@
 """Files that others wrote: arrays that are whole, and one error for all that parsers raise."""
 
+import codecs
 import contextlib
 import errno
 import os
@@ -10,6 +11,15 @@ from zipfile import ZipFile
 import numpy as np
 
 from ..errors import InputError, OrbitscopeError
+
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""Encodings by the byte order marks that editors put at the beginning."""
 
 
 @contextlib.contextmanager
@@ -62,6 +72,19 @@ def require_file(path: Path) -> None:
     """
     if not require_path(path).is_file():
         raise InputError(f"`{path}` must be an existing file, got none there. Check the path.")
+
+
+def read_text(path: Path) -> str:
+    """Text in UTF-8, or in the UTF-16 or UTF-32 that its first bytes tell; these are no part of it.
+
+    Raises
+    ------
+    UnicodeDecodeError, OSError
+        If it is in another encoding, or cannot be read.
+    """
+    content = path.read_bytes()
+    encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
+    return content.decode(encoding)
 
 
 def read_array(path: Path) -> np.ndarray:
