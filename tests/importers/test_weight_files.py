@@ -223,6 +223,17 @@ def test_a_bit_that_flipped_is_found(model):
     refuse("net.pt", r"must be a whole \.pt file, got: `net/data/1` has another checksum .* save it anew")
 
 
+def test_an_array_that_is_marked_as_a_folder_is_refused(model):
+    """Torch would take what its memory holds for the array: the mark is in no checksum."""
+    torch.save(model.state_dict(), "whole.pt")
+    with zipfile.ZipFile("whole.pt") as whole, zipfile.ZipFile("net.pt", "w") as changed:
+        for entry in whole.infolist():
+            content = whole.read(entry)
+            entry.external_attr |= 0x10 if entry.filename.endswith("data/1") else 0
+            changed.writestr(entry, content)
+    refuse("net.pt", "marked as a folder")
+
+
 def test_a_file_without_checksums_is_saved_anew_as_told(model):
     torch.serialization.set_crc32_options(False)
     try:

@@ -16,6 +16,7 @@ from orbitscope.training import EpochRecord, TrainingDivergedError, find_transit
 from orbitscope.workflows import draw_run
 from orbitscope.workflows import evaluate_run as evaluating
 from orbitscope.workflows import train_run as training
+from orbitscope.workflows.analyse_run import analyse_run
 from orbitscope.workflows.import_network import import_run
 
 TINY = {
@@ -239,6 +240,17 @@ def test_training_does_not_go_on_with_what_was_edited(tmp_path, name):
     file.write_text(f"{file.read_text()}\n# a remark\n")
     with pytest.raises(RunFolderError, match=f"{name} changed since"):
         training.resume_run(folder.path)
+
+
+@pytest.mark.parametrize("name", ["config.toml", "hmm.toml"])
+def test_results_of_an_edited_run_say_that_it_was_edited(train_tiny_run, tmp_path, caplog, name):
+    folder = train_tiny_run(tmp_path / "run")
+    assert "changed since" not in caplog.text
+    file = folder.path / name
+    file.write_text(f"{file.read_text()}\n# a remark\n")
+    evaluating.evaluate_run(folder.path)
+    analyse_run(folder.path, only=["fixed_points"], quick=True, threads=1)
+    assert caplog.text.count(f"{name} changed since the run was begun") == 2
 
 
 def test_going_on_with_other_versions_is_said(tmp_path, caplog):

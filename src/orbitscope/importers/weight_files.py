@@ -77,10 +77,17 @@ def _load_pytorch(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
+_IS_FOLDER = 0x10
+"""Attribute of an entry of a zip archive."""
+
+
 def _check_sums(path: Path) -> None:
     """Torch does not look at the checksums of its archives: a weight that was changed would be believed."""
     with zipfile.ZipFile(path) as archive:
         damaged = archive.testzip()
+        entries = archive.infolist()
+    if any(entry.external_attr & _IS_FOLDER for entry in entries):  # torch would leave its memory as it was
+        raise ValueError("an array in it is marked as a folder")
     if damaged is not None:
         raise ValueError(
             f"`{damaged}` has another checksum than when it was written (or none, by set_crc32_options)"

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +28,8 @@ from ..system.plain_json import parse_json
 from ..training import EpochRecord, TrainingState
 from .checkpoints import load_tensors, load_weights, restore_training_state, save_tensors, save_training_state
 from .history import format_line, read_records, read_records_until
+
+_LOGGER = logging.getLogger(__name__)
 
 _CHECKPOINT_NAME = re.compile(r"epoch-(\d{6,})\.safetensors", re.ASCII)
 """Other files beside checkpoints, such as copies, are none."""
@@ -189,6 +192,25 @@ class RunFolder:
         """File of the process, None for a network without one."""
         return find_process_file(self.path)
 
+    def list_edited(self) -> list[str]:
+        """Names of the files of settings and process that are others than when the run was begun."""
+        provenance = self.read_provenance() if self.provenance.is_file() else {}
+        digests = self._read_table(provenance, "sha256")
+        return [
+            file.name
+            for file in (self.config, self.hmm_file, self.sequences_file)
+            if file.name in digests and (not file.is_file() or digest_file(file) != digests[file.name])
+        ]
+
+    def warn_of_edited(self) -> None:
+        """Say that results go by other settings, or another process, than the network was trained with."""
+        if edited := self.list_edited():
+            _LOGGER.warning(
+                "`%s`: %s changed since the run was begun. Results go by what is there now, not by what the "
+                "network was trained with.",
+                *(self.path, " and ".join(edited)),
+            )
+
     def require_unedited(self) -> None:
         """Refuse to go on with other settings or another process than those that the run was begun with.
 
@@ -197,14 +219,7 @@ class RunFolder:
         RunFolderError
             Naming the files that have changed. Runs of older versions do not tell.
         """
-        provenance = self.read_provenance() if self.provenance.is_file() else {}
-        digests = self._read_table(provenance, "sha256")
-        edited = [
-            file.name
-            for file in (self.config, self.hmm_file, self.sequences_file)
-            if file.name in digests and (not file.is_file() or digest_file(file) != digests[file.name])
-        ]
-        if edited:
+        if edited := self.list_edited():
             raise RunFolderError(
                 f"`{self.path}` must have the settings and the process that its training began with, but "
                 f"{' and '.join(edited)} changed since. Restore that, or start a new run with `--settings "

@@ -80,6 +80,7 @@ def analyse_run(
     n_threads = choose_threads(threads)
     folder = open_writable_run(path)
     folder.read_settings()  # a folder that is no run must not get a lock file
+    folder.warn_of_edited()
     with use_threads(n_threads), folder.lock():
         subject, files = open_subject(folder), AnalysisFolder.of_run(folder, quick=quick)
         origin = _describe_origin(folder, subject)

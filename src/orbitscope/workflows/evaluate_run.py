@@ -42,6 +42,7 @@ def evaluate_run(
     folder = open_writable_run(path)
     settings, hmm = folder.read_settings().override(changes or {}), folder.read_hmm("to be evaluated")
     network = folder.load_network()
+    folder.warn_of_edited()
     with use_threads(settings.threads), folder.lock():
         result = evaluate_network(
             network,
