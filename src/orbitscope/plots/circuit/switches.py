@@ -50,7 +50,7 @@ def plot_directions(result: SwitchResult, name: str, *, ax: Axes | None = None) 
     ax.plot(found.value, places, "o", color=NETWORK_COLOR, markersize=4, label="network", zorder=3)
     if np.isfinite(exact).any():
         ax.plot(exact, places, "|", color=EXACT_COLOR, markersize=9, label="process, exact")
-    ax.set_yticks(places, [result.name_direction(i) for i in shown])
+    ax.set_yticks(places, [result.name_direction(i) for i in shown.tolist()])
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(-0.6, len(places) - 0.4)
     return ax
