@@ -89,7 +89,7 @@ def test_figures_belong_to_no_global_state():
 def test_powers_are_written_as_text_and_not_as_formulas(scale, values, expected):
     @with_style
     def draw():
-        figure = build_figure(3, 2)
+        figure = build_figure(3.0, 2.0)
         ax = figure.add_subplot()
         ax.plot(values, values)
         ax.set_xscale(**scale)

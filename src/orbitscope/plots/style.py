@@ -106,7 +106,7 @@ _LARGEST_LINEAR_RATIO = 4.0
 class PlainPowers(LogFormatterSciNotation):
     """Powers as text, 10⁻³: names of symbols are no formulas, so no text of a figure is read as one."""
 
-    def __call__(self, x: Any, pos: Any = None) -> str:
+    def __call__(self, x: float, pos: int | None = None) -> str:
         """Label of a tick; empty where there is none."""
         label = super().__call__(x, pos).removeprefix("$\\mathdefault{").removesuffix("}$")
         plain = label.replace("\\times", "×")
