@@ -6,7 +6,7 @@ from scipy.stats import norm
 
 from orbitscope.network import build_network
 
-GAIN = 200.0
+GAIN = 2000.0
 """So high that the latch is hardly ever between up and down."""
 
 

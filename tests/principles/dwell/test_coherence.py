@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from known_networks import make_ring
+from known_networks import make_ring, make_slow_ring
 from latches import make_driven_latches, make_latch, start_saturated
 from scipy.stats import norm
 
@@ -48,8 +48,11 @@ def make_loud(network):
 
 
 def test_a_telegraph_gets_faster_with_the_noise_and_stays_as_irregular():
-    """The latch flips where noise passes a threshold: Φ(−θ/dose) in every step, CV √(1 − Φ)."""
-    found = run(make_loud(make_latch(flip=0.06)), TELEGRAPH, n_trajectories=60, n_steps=1000, horizon=900)
+    """The latch flips where noise passes a threshold: Φ(−θ/dose) in every step, CV √(1 − Φ).
+
+    If the longest dwell is cut off, it counts as lasting to the horizon: near by, that is nothing beside the CV.
+    """
+    found = run(make_loud(make_latch(flip=0.06)), TELEGRAPH, n_trajectories=60, n_steps=1000, horizon=200)
     flips = norm.cdf(norm.ppf(0.06) / np.array([0.5, 1.0, 2.0]))
     for k in (DECODED, ARGMAX):
         n = found.n_dwells[0, :, k]
@@ -87,16 +90,20 @@ def test_ratios_are_paired_on_the_same_trajectories():
     paired = np.log(found.cv_ratio.high / found.cv_ratio.low)[0, 2, ARGMAX]
     assert paired < 1.3 * np.hypot(*widths)
     same = run(make_loud(make_latch(flip=0.1)), TELEGRAPH, name_kernel(np.eye(1)))
-    assert same.cv_ratio[1, 2, ARGMAX] == same.cv_ratio[0, 2, ARGMAX] or np.allclose(
-        same.cv_ratio.value[1], same.cv_ratio.value[0]
-    )
+    # The noise of the part is the same up to rounding, which may move single flips.
+    ratio, of_part = same.cv_ratio.value[:2, 2, ARGMAX]
+    assert of_part == pytest.approx(ratio, rel=2e-3)
 
 
 @pytest.fixture(scope="module")
 def ring():
-    found = name_kernel(np.linalg.qr(np.random.default_rng(0).standard_normal((8, 2)))[0].T)
+    """A slow ring, whose symbols are its thirds, shown faintly; the deciding noise is that of the wave."""
+    network, place = make_slow_ring(), 2 * np.pi * np.arange(9) / 9
+    with torch.no_grad():
+        network.w_out.mul_(0.3)
+    found = name_kernel(np.stack([np.cos(place), np.sin(place)]) / np.sqrt(9 / 2))
     found |= name_populations([0, 1], [1, 4])
-    return run(make_ring(), load_preset("linear-3").hmm, found)
+    return run(network, load_preset("linear-3").hmm, found)
 
 
 def test_the_scale_of_all_noise_is_an_identity_for_the_most_probable_symbol(ring):
@@ -119,7 +126,7 @@ def test_doubling_a_part_is_halving_the_rest_for_the_most_probable_symbol(ring):
         ring.mean.value[deciding, ::-1, ARGMAX], ring.mean.value[rest, :, ARGMAX], rtol=0.02
     )
     assert ring.noise_part.tolist() == ["all", "deciding", "rest", "population"]
-    assert ring.part_size.tolist() == [0, 2, 6, 3]
+    assert ring.part_size.tolist() == [0, 2, 7, 3]
     assert abs(ring.mean_ratio.value[deciding, 2, ARGMAX] - 1) > 0.01
 
 
@@ -240,14 +247,15 @@ def test_a_dose_is_a_factor_of_the_noise_of_the_subject():
 
 def test_a_telegraph_that_flips_often_is_more_regular_the_more_often():
     """CV √(1 − p): .92, .84 and .78 at half, all and double the noise."""
-    found = run(make_loud(make_latch(flip=0.3)), TELEGRAPH, margin=0.02)
+    sizes = {"n_trajectories": 160, "horizon": 60}
+    found = run(make_loud(make_latch(flip=0.3)), TELEGRAPH, **sizes, margin=0.02)
     assert found.shape[0].tolist() == ["falls", "falls"]
 
 
 def test_ratios_need_dwells_under_the_noise_as_it_is():
     """A decoder that believes in long stays sees dwells of the slow latch only."""
     sticky = HMM([0.5, 0.5], [[1 - 1e-6, 1e-6], [1e-6, 1 - 1e-6]], [[0.7, 0.3], [0.3, 0.7]])
-    found = run(make_loud(make_latch(flip=0.2)), sticky)
+    found = run(make_loud(make_latch(flip=0.2)), sticky, n_trajectories=80)
     assert found.n_dwells[0, 1, DECODED] < 30 < found.n_dwells[0, 0, DECODED]
     assert np.isfinite(found.cv.value[0, 0, DECODED])
     assert np.isnan(found.cv_ratio.value[0, :, DECODED]).all()
