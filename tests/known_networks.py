@@ -24,6 +24,14 @@ class LinearCell(Cell):
         return torch.cat([hidden, 99 * noise[:, :1].repeat(1, self.n_extra)], dim=1)
 
 
+def scale_recurrence(network, gain):
+    """Random recurrent weights of one strength whatever is drawn: a spectral radius of 0.58 times a gain."""
+    with torch.no_grad():
+        weights = network.cell.w_hh
+        weights.mul_(0.58 * gain / torch.linalg.eigvals(weights).abs().max())
+    return network
+
+
 def make_linear(matrix, noise_matrix=None, **options):
     matrix = torch.as_tensor(np.asarray(matrix), dtype=torch.float64)
     noise_matrix = torch.eye(len(matrix)) if noise_matrix is None else torch.as_tensor(noise_matrix)

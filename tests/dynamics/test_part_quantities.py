@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from known_networks import make_ring, make_tilted_plane
+from known_networks import make_ring, make_tilted_plane, scale_recurrence
 from part_functions import (
     compute_lyapunov_exponents,
     compute_noise_free_exponents,
@@ -50,8 +50,7 @@ def two_rays():
 
 def test_regions():
     network = build_network(3, hidden_size=12, input_size=5, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        network.cell.w_hh.mul_(2.2)
+    scale_recurrence(network, 2.2)
     sizes = {"n_trajectories": 20, "n_steps": 30, "burn_in": 30, "n_rollouts": 4, "n_resamples": 100}
     result = compute_regions(network, generator=torch.Generator().manual_seed(1), **sizes)
     found, rows = index_quantities(result), result.measure.tolist()
@@ -110,9 +109,7 @@ def test_readout_with_both_nulls():
 def test_onsets_have_a_lag_where_it_is_defined():
     def make_network(gain):
         network = build_network(3, hidden_size=12, input_size=5, generator=torch.Generator().manual_seed(0))
-        with torch.no_grad():
-            network.cell.w_hh.mul_(gain)
-        return network
+        return scale_recurrence(network, gain)
 
     checkpoints = {10 * i: partial(make_network, gain) for i, gain in enumerate((0.5, 0.5, 0.6, 1.5, 2.5))}
     course = np.where(np.arange(1, 41) < 20, 1.0, 0.3)

@@ -43,7 +43,7 @@ def test_the_area_rate_against_its_definition_in_principal_axes():
 
 
 def test_the_area_rate_is_invariant_under_linear_maps_and_odd_under_reflection_and_reversal():
-    z = draw_walk()
+    z = draw_walk(shape=(3, 40, 2)) + draw_circle(n_steps=40)
     rate = compute_area_rate(z)
     assert abs(rate) > 1e-3
     for matrix in (rotate(0.7), np.array([[2.0, 1.5], [0.0, 0.1]])):

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from known_networks import scale_recurrence
 from part_functions import compute_training_evolution
 
 from orbitscope.dynamics.driving.driven_states import run_driven
@@ -24,7 +25,7 @@ from orbitscope.results import load_result, save_result
 from orbitscope.statistics import Estimate, bootstrap_statistic
 from orbitscope.system.threads import use_threads
 
-GAINS = {0: 0.5, 10: 0.5, 20: 0.6, 30: 1.5, 40: 2.5}
+GAINS = {0: 0.5, 10: 0.5, 20: 0.6, 30: 1.0, 40: 2.5}
 SMALL = {
     "n_trajectories": 40,
     "n_steps": 40,
@@ -39,9 +40,7 @@ SMALL = {
 def make_network(gain=2.0, *, cell="relu", seed=0):
     generator = torch.Generator().manual_seed(seed)
     network = build_network(3, cell=cell, hidden_size=12, input_size=5, generator=generator).double()
-    with torch.no_grad():
-        network.cell.w_hh.mul_(gain)
-    return network
+    return scale_recurrence(network, gain)
 
 
 def make_ring():
@@ -95,8 +94,11 @@ def test_a_ring_keeps_its_pace_and_shrinks_by_one_percent_a_step():
 
 @pytest.mark.parametrize("cell", ["relu", "tanh"])
 def test_measures_are_those_of_each_state_in_turn(cell):
-    network = make_network(cell=cell)
-    path, found, _ = measure(network)
+    for seed in range(20):  # until states with and without unstable directions are visited
+        network = make_network(cell=cell, seed=seed)
+        path, found, _ = measure(network)
+        if 0 < found["unstable_share"] < 1:
+            break
     flags = []
     for state, noise in zip(path.states[:-1:4].flatten(0, 1), path.noise[1::4].flatten(0, 1), strict=True):
         jacobian = torch.autograd.functional.jacobian(
@@ -156,21 +158,22 @@ def test_the_mean_shift_of_rectified_noise():
 
 
 def test_the_exponent_is_the_growth_of_a_small_difference():
-    network = make_network(1.8)
-    path, found, _ = measure(network)
+    """In units of each neuron: growth in other ones differs by a bounded number over all steps."""
+    network, align_steps = make_network(1.8), 15
+    path, found, _ = measure(network, n_steps=401, align_steps=align_steps)
     near = path.states[0] + 1e-7
     difference = []
     for step, noise in enumerate(path.noise[1:]):
         gap = network.step(near, noise).detach() - path.states[step + 1]
         difference.append(gap.norm(dim=1).log())
         near = path.states[step + 1] + 1e-7 * gap / gap.norm(dim=1, keepdim=True)
-    difference = torch.stack(difference)[5:] - np.log(1e-7)
+    difference = torch.stack(difference)[align_steps:] - np.log(1e-7)
     assert found["exponent"] == pytest.approx(float(difference.mean()), abs=0.02)
 
 
 def test_the_limits_of_the_area_rate_are_those_of_its_size():
     row, signs = list(MEASURES).index("area_rate"), set()
-    for seed in range(6):
+    for seed in range(10):
         network = make_network(1.5, seed=seed)
         path, _, found = measure(network)
         scales = measure_active_scales(path.states)

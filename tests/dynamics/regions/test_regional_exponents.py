@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from known_networks import scale_recurrence
 from part_functions import (
     compute_lyapunov_exponents,
     compute_noise_free_exponents,
@@ -29,9 +30,7 @@ def seeded(seed=0):
 
 def make_network(gain=2.2):
     network = build_network(3, hidden_size=12, input_size=5, generator=seeded()).double()
-    with torch.no_grad():
-        network.cell.w_hh.mul_(gain)
-    return network
+    return scale_recurrence(network, gain)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from known_networks import change_units, make_linear
+from known_networks import change_units, make_linear, scale_recurrence
 from part_functions import compute_lyapunov_exponents, compute_noise_free_exponents
 from scipy.optimize import brentq
 
@@ -96,7 +96,7 @@ def test_tangent_vectors_of_a_state_wider_than_what_is_read_out():
 
 
 def test_finite_time_exponents_are_the_same_in_any_units_of_the_neurons():
-    network = make_network(gain=2.2, hidden_size=12)
+    network = scale_recurrence(make_network(hidden_size=12), 2.2)
     options = {"n_exponents": 2, "n_trajectories": 4, "n_steps": 40, "burn_in": 30}
     one, two = (
         compute_lyapunov_exponents(each, **options, generator=seeded(1))

@@ -50,7 +50,7 @@ def make_loud(network):
 def test_a_telegraph_gets_faster_with_the_noise_and_stays_as_irregular():
     """The latch flips where noise passes a threshold: Φ(−θ/dose) in every step, CV √(1 − Φ).
 
-    If the longest dwell is cut off, it counts as lasting to the horizon: near by, that is nothing beside the CV.
+    If the longest dwell is cut off, it counts as lasting to the horizon, which is near for that.
     """
     found = run(make_loud(make_latch(flip=0.06)), TELEGRAPH, n_trajectories=60, n_steps=1000, horizon=200)
     flips = norm.cdf(norm.ppf(0.06) / np.array([0.5, 1.0, 2.0]))
