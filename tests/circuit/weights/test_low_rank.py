@@ -27,7 +27,8 @@ def plant_rank_two(seed=0):
     sides = np.zeros((SIZE, 2))
     sides[UP, 0] = rng.uniform(0.6, 1.0, 6)
     sides[DOWN, 1] = rng.uniform(0.6, 1.0, 6)
-    return sides @ np.diag([0.2, 0.22]) @ sides.T
+    sides /= np.linalg.norm(sides, axis=0)  # as strong whatever is drawn
+    return sides @ np.diag([0.78, 0.86]) @ sides.T
 
 
 def quieten(network):

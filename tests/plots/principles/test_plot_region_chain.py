@@ -37,7 +37,7 @@ def found():
 
 @pytest.fixture(scope="module")
 def alone():
-    return run(ROWS, [0], [1], [2], n_steps=160)
+    return run(ROWS, [0], [1], [2], n_trajectories=100)
 
 
 def test_powers_are_drawn_beside_what_is_seen(found):

@@ -206,7 +206,7 @@ def test_verdicts_follow_their_rule(low, p_value, word, codes):
 
 def test_random_noise_carries_as_much_drive_as_the_pair_with_the_most():
     rng = np.random.default_rng(0)
-    w_ih = rng.standard_normal((20, 12)) * np.linspace(3, 1, 12)
+    w_ih = rng.standard_normal((20, 12)) * np.r_[3, np.full(11, 1.2)]
     rows = np.eye(12)[[5, 0]]
     removed, doubled = build_noise_families(rows, w_ih, ["a", "b"], n_controls=7, rng=rng)
     assert (removed.gain, doubled.gain) == (0.0, 2.0)
@@ -214,7 +214,8 @@ def test_random_noise_carries_as_much_drive_as_the_pair_with_the_most():
     assert len(removed.controls) == len(doubled.controls) == 7
     largest = measure_drive_share(w_ih, rows[1][:, None])
     for control in removed.controls:
-        assert measure_drive_share(w_ih, control.basis) == pytest.approx(largest, rel=0.35)
+        # As near as whole directions come, each of which carries a sixth as much.
+        assert measure_drive_share(w_ih, control.basis) == pytest.approx(largest, rel=0.25)
         np.testing.assert_allclose(control.basis[0], 0, atol=1e-12)
     assert build_noise_families(rows, None, ["a", "b"], n_controls=7, rng=rng)[0].controls == []
     assert build_noise_families(rows[:, :1], w_ih[:, :1], ["a", "b"], n_controls=7, rng=rng)[0].controls == []

@@ -181,7 +181,7 @@ def test_rules_that_tell_wrongly_in_rollouts_would_be_seen():
     subject = Subject(network)
     subject.found["metastable_regions"] = SimpleNamespace(cores=finder)
     found = PART.run(subject, CommittorSettings(**SIZES | {"n_trajectories": 200, "n_points": 600}))
-    assert found.bias.excludes(0)
+    assert float(found.calibration.high) < 0.7  # the outcome hardly depends on where a rollout starts
 
 
 def test_censored_rollouts_are_counted():
@@ -197,7 +197,7 @@ def test_latches_have_committors_near_0_and_1():
     subject = Subject(make_four(1))
     regions = metastable_regions.PART.run(subject, metastable_regions.MetastableSettings(**REGION_SIZES))
     subject.found["metastable_regions"] = regions
-    found = PART.run(subject, CommittorSettings(**SIZES | {"n_labelled": 20}))
+    found = PART.run(subject, CommittorSettings(**SIZES | {"n_labelled": 60}))
     f, c = 0.03, float((regions.core >= 0).mean())
     change = f / (1 - (1 - 2 * f) * (1 - c))
     succeeds = ((1 - f) * (1 - c) * change + f * (1 - c) * (1 - change) + f * c) / (1 - (1 - f) * c)
