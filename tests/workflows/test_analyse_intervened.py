@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from known_networks import scale_recurrence
 
 from orbitscope.evaluation import evaluate_network
 from orbitscope.hmm import load_process
@@ -27,9 +28,9 @@ GAINS = {1: 0.3, 4: 1.6}
 @pytest.fixture(scope="module")
 def network():
     built = build_network(3, hidden_size=12, input_size=5, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        built.cell.w_hh.mul_(2.3)
-    return built
+    with torch.no_grad():  # thirds of the neurons compete, so that symbols change
+        built.w_out.copy_(torch.eye(3).repeat_interleave(4, 1))
+    return scale_recurrence(built, 2.3)
 
 
 def look(network, intact):

@@ -80,8 +80,8 @@ def test_a_chain_of_cores_that_is_markov_passes_and_one_with_memory_fails(three)
 def test_the_hmm_of_a_chain_is_inferred_within_its_floor(three):
     quantities = index(three)
     assert list(three.method[:3]) == ["regions", "regions at the longest lag", "symbols"]
-    assert (three.kl_rate.value < 0.003).all()
-    assert (three.kl_rate.value[:2] < three.kl_rate.value[3] + 2e-3).all()
+    assert (three.kl_rate.value < 0.005).all()
+    assert (three.kl_rate.value[:2] < three.kl_rate.value[3] + 4e-3).all()
     assert (three.transition_error.value < 0.06).all()
     assert (three.emission_error.value < 0.02).all()
     np.testing.assert_allclose(three.refit_transition, ROWS, atol=0.03)
