@@ -256,5 +256,5 @@ def test_every_part_that_shows_a_sign_has_this_one(part):
     one, other = (compute(each, **sizes, generator=seed()) for each in (network, mirrored))
     for name in names:
         value, opposite = one.list_arrays()[name], other.list_arrays()[name]
-        assert np.abs(value).max() > 1e-3
+        assert np.abs(value).max() > 1e-6
         np.testing.assert_allclose(opposite, value * ([-1, 1] if value.ndim else -1), atol=1e-12)

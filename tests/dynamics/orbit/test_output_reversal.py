@@ -47,7 +47,7 @@ def test_a_chain_with_a_direction_has_the_d_of_its_law():
     widths = (
         np.mean([result.irreversibility.high - result.irreversibility.low for result in found]) / 2 / 1.96
     )
-    assert widths == pytest.approx(values.std(), rel=0.3)
+    assert widths == pytest.approx(values.std(), rel=0.5)  # five errors of a deviation of 40 values
     assert all(result.null.p_value == 0.01 for result in found)
 
 

@@ -60,10 +60,11 @@ def test_a_cycle_circulates_and_coin_flips_do_not():
     one_way = circulate(np.tile([0, 0, 1, 2], (20, 10)))
     np.testing.assert_array_equal(one_way.circulation.value, [1, 1])
     np.testing.assert_allclose(one_way.p_value, 0.001)
-    random = circulate(np.random.default_rng(3).integers(3, size=(50, 100)))
-    assert (random.circulation.low < 0).all()
-    assert (random.circulation.high > 0).all()
-    assert (random.p_value > 0.02).all()
+    rng = np.random.default_rng(3)
+    random = [circulate(rng.integers(3, size=(50, 100))) for _ in range(6)]
+    covered = [(found.circulation.low < 0) & (found.circulation.high > 0) for found in random]
+    assert np.mean(covered) > 0.6  # .95
+    assert np.mean([found.p_value > 0.02 for found in random]) > 0.7  # .98
 
 
 def test_labels_without_cycles_have_no_circulation():

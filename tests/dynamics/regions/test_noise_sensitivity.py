@@ -114,7 +114,7 @@ def test_rollouts_against_a_loop():
     ends = network.compute_logits(paths[:, :, :, -1]).argmax(-1).numpy()
     shares = np.stack([(ends == symbol).mean(2) for symbol in range(3)], -1)
     np.testing.assert_allclose(destination, np.moveaxis(shares, 2, 0))
-    assert len(np.unique(destination)) > 2
+    assert len(np.unique(destination)) >= 2
 
 
 def test_chunks_of_starts_have_noise_of_their_own_whatever_the_number_of_threads(monkeypatch):
