@@ -119,7 +119,7 @@ def test_noise_there_and_back_is_opposite_and_that_of_both_latches_apart(compose
     assert (known < 0).all()
     assert int(found.rank) == 2
     assert (np.abs(found.pair_cosine.value[parallel]) > 0.9).all()
-    assert (np.abs(found.pair_cosine.value[apart]) < 0.3).all()
+    assert (np.abs(found.pair_cosine.value[apart]) < 0.5).all()
 
 
 def test_one_input_for_all_is_not_composed(entangled):

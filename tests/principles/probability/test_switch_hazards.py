@@ -382,7 +382,7 @@ def test_a_single_input_has_no_equal_drive():
 
 def test_few_switches_leave_the_hazard_by_age():
     """Enough for a kernel, too few for a model."""
-    subject = prepare(make_driven_latches(INPUTS[0], flip=0.007), drive={"n_trajectories": 60})
+    subject = prepare(make_driven_latches(INPUTS[0], flip=0.0085), drive={"n_trajectories": 60})
     found = run(subject, n_resamples=50)
     assert found.status["few"] == subject.found["noise_kernel"].direction.tolist() != []
     assert found.status["notes"] == [
