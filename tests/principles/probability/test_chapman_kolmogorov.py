@@ -148,7 +148,7 @@ def test_null_chains_are_as_many_and_as_long():
     known[3] = OUTSIDE
     alone = draw_middle(np.delete(chain, 3, axis=0)[:, 300:])
     assert draw_middle(known) == pytest.approx(alone, rel=0.3)
-    assert draw_middle(chain) == pytest.approx(alone / 2, rel=0.3)
+    assert draw_middle(chain) == pytest.approx(alone / 2, rel=0.35)
     assert draw_middle(chain, 10) > 1.5 * draw_middle(chain)
     assert draw_middle(chain, 10) == draw_middle(chain[:, ::10])  # Markov at this lag, not at one step
     assert len(draw_null_deviations(chain, 1, 3, n_draws=7, rng=np.random.default_rng(0))) == 7

