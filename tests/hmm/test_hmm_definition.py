@@ -9,7 +9,7 @@ from scipy.special import softmax
 
 import orbitscope.hmm
 from orbitscope.errors import InputError
-from orbitscope.hmm import HMM, compute_log_likelihood, reorder_states
+from orbitscope.hmm import HMM, compute_log_likelihood, load_hmm_file, reorder_states
 
 INITIAL = np.array([0.25, 0.75])
 TRANSITION = np.array([[0.9, 0.1], [0.2, 0.8]])
@@ -175,3 +175,14 @@ def test_sampling_a_preset_loads_neither_scipy_nor_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_file_without_a_start_says_what_it_needs(tmp_path):
+    (tmp_path / "h.toml").write_text(
+        "transition_matrix = [[1, 0], [0, 1]]\nemission_probs = [[1, 0], [0, 1]]\n"
+    )
+    with pytest.raises(InputError, match="`initial_probs` must be given, since .*at least two: .0. and .1."):
+        load_hmm_file(tmp_path / "h.toml")
+    with (tmp_path / "h.toml").open("a") as file:
+        file.write("initial_probs = [0.5, 0.5]\n")
+    assert load_hmm_file(tmp_path / "h.toml").n_states == 2

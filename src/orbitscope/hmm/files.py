@@ -129,4 +129,9 @@ def _find_initial_probs(table: Mapping[str, Any]) -> Any:
     """Stationary distribution of the chain; the uniform start only serves to validate the arrays first."""
     rows = table["transition_matrix"]
     n_states = max(1, len(rows)) if hasattr(rows, "__len__") else 1
-    return compute_stationary_probs(HMM(np.full(n_states, 1 / n_states), rows, table["emission_probs"]))
+    hmm = HMM(np.full(n_states, 1 / n_states), rows, table["emission_probs"])
+    try:
+        return compute_stationary_probs(hmm)
+    except InputError as error:
+        reason = str(error).partition(". ")[0]
+        raise InputError(f"`initial_probs` must be given, since {reason}. Say where it starts.") from error

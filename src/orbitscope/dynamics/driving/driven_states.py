@@ -10,6 +10,7 @@ from ...errors import InputError, UndefinedAnalysisError
 from ...network import NoiseRNN, iterate_rollout
 from ...part_settings import Drive, DrivenStarts
 from ...subject import Subject
+from ...system.memory import require_memory
 
 LARGEST_STATE = 1e12
 """Activity above which a network counts as growing without bound (float32 keeps 7 digits of it)."""
@@ -39,6 +40,10 @@ class DrivenPath:
     start: Float[Tensor, "trajectory state"]
     states: Float[Tensor, "time trajectory state"]
     noise: Float[Tensor, "time trajectory input"]
+
+
+_COPIES = 3
+"""Arrays of the size of states and noise that are there at once, at least, while a part looks at them."""
 
 
 @torch.no_grad()
@@ -71,6 +76,8 @@ def run_driven(
     ------
     InputError
         If a number is out of range.
+    TooLargeError
+        If states and noise, and what is made of them, would not fit into memory.
     NoStationaryRegimeError
         If activity exceeds ``LARGEST_STATE`` or becomes NaN, or if every trajectory is silent at the end.
     """
@@ -79,6 +86,9 @@ def run_driven(
             raise InputError(f"`{name}` must be ≥ {least}, got {value}.")
     if burn_in < 0 or noise_std < 0:
         raise InputError(f"`burn_in` and `noise_std` must be ≥ 0, got {burn_in} and {noise_std}.")
+    size = network.initial_state(1).nbytes + network.w_out.itemsize * network.input_size
+    what = f"Driving {n_trajectories} trajectories for {n_steps} steps"
+    require_memory(_COPIES * n_trajectories * n_steps * size, what, "Lower `n_trajectories` or `n_steps`.")
     run = {"noise_std": noise_std, "generator": generator}
     start = network.initial_state(n_trajectories)
     if burn_in > 0:
