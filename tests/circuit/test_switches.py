@@ -142,3 +142,22 @@ def test_parts_that_need_switches_are_skipped_where_there_are_none():
 def test_a_single_trajectory_has_no_intervals():
     with pytest.raises(UndefinedAnalysisError, match="`switches.n_trajectories` must be ≥ 2, got 1"):
         run(start_saturated(make_latch()), n_trajectories=1)
+
+
+def test_of_many_directions_the_most_frequent_are_looked_at_and_the_others_counted(monkeypatch):
+    """The rate stays that of all; events of other directions do not reach the parts that come later."""
+    _, whole = run(load_network("zoo:linear-5-faithful"))
+    assert whole.status["dropped"] == 0
+    monkeypatch.setattr("orbitscope.circuit.switches.MOST_DIRECTIONS", 3)
+    subject, found = run(load_network("zoo:linear-5-faithful"))
+    leading = np.sort(np.argsort(-whole.n_events, kind="stable")[:3])
+    for name in ("origin", "target", "n_events"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(whole, name)[leading])
+    np.testing.assert_array_equal(found.hazard.value, whole.hazard.value[leading])
+    assert found.rate.value == whole.rate.value
+    assert found.status["dropped"] == len(whole.origin) - 3
+    _, switches = replay_switches(subject)
+    assert len(switches) == found.n_events.sum() < whole.n_events.sum()
+    assert {*zip(switches.origin, switches.target, strict=True)} == {
+        *zip(found.origin, found.target, strict=True)
+    }
