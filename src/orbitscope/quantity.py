@@ -126,6 +126,11 @@ class Quantity:
     word: str = ""
     is_main: bool = True
 
+    @property
+    def kind(self) -> str:
+        """Key without its index."""
+        return self.key.partition("[")[0]
+
     def __str__(self) -> str:
         return self.word or format_with_unit(self.estimate, self.unit)
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from .errors import InputError, unknown_name
 from .reprs import format_repr
 from .system.cores import THREAD_LIMIT
+from .system.output import is_unicode
 from .system.toml_text import parse_toml
 
 _S = TypeVar("_S", bound="Settings")
@@ -287,7 +288,7 @@ class RunSettings(Settings):
     def _check_encoding(self) -> "RunSettings":
         """Names of files may have bytes of another encoding, which no file of settings can hold."""
         for name in (self.process, *self.symbol_names):
-            if any("\ud800" <= character <= "\udfff" for character in name):
+            if not is_unicode(name):
                 raise ValueError(f"names must be Unicode, got {name!r}. Rename what is called so")
         return self
 

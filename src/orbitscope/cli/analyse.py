@@ -151,15 +151,15 @@ def print_analysis(run: Path, found: "Analysis", *, everything: bool = False) ->
 def _list_rows(found: "Analysis", *, everything: bool) -> Iterator[tuple[str, ...]]:
     for outcome in found.outcomes:
         shown = [quantity for quantity in outcome.quantities if everything or quantity.is_main]
-        name, seen = outcome.part, Counter[str]()
+        n_alike = Counter(quantity.kind for quantity in shown)
+        name, n_seen = outcome.part, Counter[str]()
         for quantity in shown:
-            kind = quantity.key.partition("[")[0]
-            seen[kind] += 1
-            if everything or seen[kind] <= _MOST_ALIKE:
+            n_seen[quantity.kind] += 1
+            n_beyond = 0 if everything else n_seen[quantity.kind] - _MOST_ALIKE
+            if n_beyond <= 0:
                 yield name, quantity.label, str(quantity), quantity.describe_beside()
-            elif seen[kind] == _MOST_ALIKE + 1:
-                n_more = sum(other.key.partition("[")[0] == kind for other in shown) - _MOST_ALIKE
-                yield name, f"… {n_more} more of these with --all", "", ""
+            elif n_beyond == 1:
+                yield "", f"… {n_alike[quantity.kind] - _MOST_ALIKE} more of these with --all", "", ""
             name = ""
         if outcome.status == "undefined":
             yield outcome.part, "undefined", outcome.reason, ""

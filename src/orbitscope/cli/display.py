@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..progress import Progress
-from ..system.output import is_utf8
+from ..system.output import is_unicode, is_utf8
 from ..system.plain_json import make_plain
 
 _WIDTH_OF_PIPES = 120
@@ -51,14 +51,9 @@ def print_json(document: Any) -> None:
     """Write one JSON document on standard output; NaN becomes null, infinity the string "inf"."""
     plain = make_plain(document)
     text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)
-    if not is_utf8(sys.stdout) or _has_other_bytes(text):
-        text = json.dumps(plain, indent=2, allow_nan=False)
+    if not (is_utf8(sys.stdout) and is_unicode(text)):
+        text = json.dumps(plain, indent=2, allow_nan=False)  # escapes keep what is no Unicode
     sys.stdout.write(text + "\n")
-
-
-def _has_other_bytes(text: str) -> bool:
-    """Whether a name in it is not UTF-8, as the names of files may be; JSON keeps it by an escape."""
-    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def print_error(message: str) -> None:

@@ -99,7 +99,7 @@ def describe_machine(n_threads: int) -> dict[str, Any]:
 
     memory = psutil.virtual_memory()
     return {
-        "versions": {"python": platform.python_version(), **find_versions()},
+        "versions": find_versions(),
         "commit": find_commit(),
         "system": platform.platform(),
         "processor": find_processor(),

@@ -188,7 +188,7 @@ def summarise_run(run: "TrainedRun") -> dict[str, Any]:
         "process": settings.process,
         "recipe": settings.recipe,
         "seed": settings.seed,
-        "epochs": run.folder.find_saved_epoch(),
+        "epochs": run.folder.find_saved_epoch() if last is None else last.epoch,
         "best_epoch": run.best_epoch,
         **{name: getattr(best, name, None) for name in ("validation_loss", "validation_floor")},
         **{name: getattr(last, name, None) for name in ("loss", "floor", "plateau", "symbol_matrix_error")},

@@ -74,7 +74,7 @@ def conclude_emulation(
     sentences = [_say_verdict(verdict, counts, len(judged), memory)]
     if off and verdict != "memoryless":
         sentences.append(f"Worst: {_say_defect(*off[0], result, start, loss)}.")
-        rare = [pair for pair in off[1:] if _find_name(pair[0]) == "rare_symbol_error"]
+        rare = [pair for pair in off[1:] if pair[0].kind == "rare_symbol_error"]
         sentences += [f"{_capitalise(_say_defect(*pair, result, start, loss))}." for pair in rare]
     numbers = counts[WITHIN], counts[UNDECIDED], len(judged)
     return Emulation(verdict, *numbers, memory, off[0][0] if off else None, tuple(sentences))
@@ -88,11 +88,6 @@ def _list_judged(result: EvaluationResult, start: str) -> list[tuple[Quantity, M
 
 def _count_margins(quantity: Quantity, margin: Margin) -> float:
     return abs(float(quantity.estimate) - margin.target) / margin.size if margin.size else math.inf
-
-
-def _find_name(quantity: Quantity) -> str:
-    """Key without the start."""
-    return quantity.key.partition("[")[0]
 
 
 def _measure_memory(result: EvaluationResult, start: str) -> float:
@@ -142,7 +137,7 @@ def _say_defect(
     quantity: Quantity, margin: Margin, result: EvaluationResult, start: str, loss: LossSettings | None
 ) -> str:
     """What it means that a measure is outside its margin; starts in lower case."""
-    name, value = _find_name(quantity), float(quantity.estimate)
+    name, value = quantity.kind, float(quantity.estimate)
     if name == "rare_symbol_error":
         return _say_rare_symbol(result, start, loss)
     if math.isinf(value):

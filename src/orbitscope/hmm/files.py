@@ -35,8 +35,11 @@ OPTIONAL_KEYS = ("name", "state_names", "symbol_names", "initial_probs")
 KEYS = frozenset(("initial_probs", *REQUIRED_KEYS))
 """Names of the arrays of an HMM file."""
 
-OTHER_SUFFIXES = (".npz", ".json", ".mat")
-"""How names of files with HMMs of other libraries end."""
+HMM_SUFFIXES = (".npz", ".json", ".toml", ".mat")
+"""How names of files with an HMM end."""
+
+OTHER_SUFFIXES = tuple(suffix for suffix in HMM_SUFFIXES if suffix != ".toml")
+"""How those with HMMs of other libraries end."""
 
 
 def load_hmm_file(path: str | Path) -> HMM:

@@ -15,7 +15,7 @@ from scipy.special import log_softmax
 from orbitscope.errors import InputError
 from orbitscope.hmm import HMM
 from orbitscope.hmm.definition import SUM_TOLERANCE
-from orbitscope.hmm.files import KEYS, load_hmm_file
+from orbitscope.hmm.files import HMM_SUFFIXES, KEYS, load_hmm_file
 from orbitscope.importers.file_checks import WEIGHT_SUFFIXES, read_first_bytes
 from orbitscope.system.foreign_files import explain_damage, read_named_arrays, read_text
 from orbitscope.system.plain_json import parse_json
@@ -24,7 +24,6 @@ from orbitscope.system.toml_text import parse_toml
 from .matlab_files import read_matlab_file
 
 ROUNDING = 1e-4  # rows of float32 arrays sum to 1 only to this; larger deviations are left for HMM to refuse
-HMM_SUFFIXES = (".npz", ".json", ".toml", ".mat")
 PICKLE_SUFFIXES = (".pkl", ".pickle", ".joblib", ".dill", ".p")
 
 

@@ -126,9 +126,8 @@ class RunFolder:
             lock.release()
 
     def _remove_leftovers(self) -> None:
-        quick = self.results / "quick", self.figures / "analysis" / "quick"
-        for folder in {self.path, self.checkpoints, *quick, *(inner.parent for inner in quick), self.figures}:
-            for leftover in list_temporary_files(folder):
+        for folder in (self.path, self.checkpoints, self.results, self.figures):
+            for leftover in list_temporary_files(folder, deep=folder != self.path):
                 remove_file(leftover)
 
     def read_settings(self) -> RunSettings:

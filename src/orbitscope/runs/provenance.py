@@ -18,7 +18,7 @@ from ..system.installation import find_commit, find_processor, find_versions
 def describe_provenance(settings: RunSettings) -> dict[str, Any]:
     """Facts that someone needs to repeat a run."""
     return {
-        "versions": describe_versions(),
+        "versions": find_versions(),
         "platform": platform.platform(),
         "processor": find_processor(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
@@ -35,14 +35,9 @@ def list_other_versions(provenance: Mapping[str, Any]) -> list[str]:
     """What a run was begun with that is another version here, as ``torch 2.12.0 then, 2.13.0 now``."""
     found = provenance.get("versions")
     then = found if isinstance(found, Mapping) else {}
-    now = describe_versions()
+    now = find_versions()
     changed = (name for name in now if name in then and then[name] != now[name])
     return [f"{name} {then[name]} then, {now[name]} now" for name in changed]
-
-
-def describe_versions() -> dict[str, str]:
-    """Python and the packages that results depend on."""
-    return {"python": platform.python_version(), **find_versions()}
 
 
 @functools.cache

@@ -72,9 +72,10 @@ def replace_file(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def list_temporary_files(folder: Path) -> list[Path]:
-    """Files that :func:`replace_file` leaves in a folder when it is killed."""
-    return [file for file in folder.glob(".*.tmp*") if _TEMPORARY.fullmatch(file.name)]
+def list_temporary_files(folder: Path, *, deep: bool) -> list[Path]:
+    """Files that :func:`replace_file` leaves in a folder, or in those within it too, when it is killed."""
+    found = (folder.rglob if deep else folder.glob)(".*.tmp*")
+    return [file for file in found if _TEMPORARY.fullmatch(file.name)]
 
 
 @contextlib.contextmanager

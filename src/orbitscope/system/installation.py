@@ -10,8 +10,8 @@ _PACKAGES = ("orbitscope", "torch", "numpy", "scipy", "xarray", "safetensors", "
 
 
 def find_versions() -> dict[str, str]:
-    """Installed versions of the packages that results depend on."""
-    found = {}
+    """Versions of Python and of the packages that results depend on."""
+    found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
             found[package] = version(package)

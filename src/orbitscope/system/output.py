@@ -34,6 +34,11 @@ def drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 has all of a text; names of files may hold bytes of other encodings."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def is_utf8(stream: object) -> bool:
     """Whether a stream takes every character as it is."""
     encoding = getattr(stream, "encoding", None) or "utf-8"

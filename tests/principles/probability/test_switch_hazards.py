@@ -184,7 +184,7 @@ def test_a_latch_under_scaled_noise_is_predicted(single):
     for i, value in enumerate(expected):
         error = np.sqrt(value / steps)
         np.testing.assert_allclose(single.gain_counted.value[i], value, atol=6 * error)  # half the steps vary
-        np.testing.assert_allclose(single.gain_predicted.value[i], value, rtol=0.34, atol=0.00084)
+        np.testing.assert_allclose(single.gain_predicted.value[i], value, rtol=0.2, atol=5e-4)
     verdicts = single.gain_verdict.tolist()
     assert verdicts[0] == ["too few"] * 2  # 8 × 10⁻⁵
     assert verdicts[1] == verdicts[3] == verdicts[4] == ["predicts"] * 2
@@ -314,7 +314,7 @@ def test_the_true_filter_explains_the_wait(monkeypatch):
     assert (found.auc.value[0] > 0.998).all()
     assert (found.softness.value < 0.2).all()  # one flip in a hundred begins a step before it is seen
     assert ((found.threshold.low > THRESHOLD) & (found.threshold.high < THRESHOLD + 0.25)).all()
-    np.testing.assert_allclose(found.model_age_ratio.value, found.age_ratio.value, atol=0.089)
+    np.testing.assert_allclose(found.model_age_ratio.value, found.age_ratio.value, atol=0.08)
     np.testing.assert_allclose(found.model_hazard.value, found.hazard.value, atol=0.012)
     assert found.verdict.tolist() == ["predicts"] * 2
 
