@@ -161,3 +161,8 @@ def test_import_takes_recorded_sequences(capsys):
     )
     assert run_command(["evaluate", "run"]) == 1
     assert "but has recorded sequences." in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_seed_beyond_what_sources_of_random_numbers_take_is_refused(capsys):
+    assert run_command(["sample", "linear-2", "--seed", str(10**30)]) == 2
+    assert f"`--seed` must be ≤ {2**63 - 1}" in capsys.readouterr().err

@@ -414,3 +414,14 @@ def test_a_file_of_matlab_that_ends_its_reader_is_named(tmp_path):
     (tmp_path / "h.mat").write_bytes(content)
     with pytest.raises(InputError, match=r"must be a readable \.mat file"):
         import_hmm(tmp_path / "h.mat")
+
+
+def test_an_array_whose_length_was_damaged_is_refused(tmp_path):
+    """NumPy reads as many numbers as the damaged header says, and stops before the checksum."""
+    path = tmp_path / "s.npz"
+    np.savez(path, np.arange(5) % 2)
+    damaged = path.read_bytes().replace(b"(5,)", b"(4,)")
+    path.write_bytes(damaged)
+    assert np.load(path)["arr_0"].tolist() == [0, 1, 0, 1]
+    with pytest.raises(InputError, match="the checksum of arr_0.npy does not match"):
+        load_sequences(path)
