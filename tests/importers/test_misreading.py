@@ -419,9 +419,8 @@ def test_a_file_of_matlab_that_ends_its_reader_is_named(tmp_path):
 def test_an_array_whose_length_was_damaged_is_refused(tmp_path):
     """NumPy reads as many numbers as the damaged header says, and stops before the checksum."""
     path = tmp_path / "s.npz"
-    np.savez(path, np.arange(5) % 2)
-    damaged = path.read_bytes().replace(b"(5,)", b"(4,)")
-    path.write_bytes(damaged)
-    assert np.load(path)["arr_0"].tolist() == [0, 1, 0, 1]
+    np.savez(path, np.arange(99_999) % 2)
+    path.write_bytes(path.read_bytes().replace(b"(99999,)", b"(11111,)"))
+    assert np.load(path)["arr_0"].shape == (11_111,)
     with pytest.raises(InputError, match="the checksum of arr_0.npy does not match"):
         load_sequences(path)
