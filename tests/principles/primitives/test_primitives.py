@@ -19,20 +19,40 @@ def run(network, **settings):
     return subject, PART.run(subject, PrimitiveSettings(**SIZES | settings))
 
 
+def run_on_latches(network, *, follower):
+    """Regions are told by latches and followers alone, by rules that are written down.
+
+    Fitted ones look at gates, too, which are a step ahead. Such a passage begins a step before others of its
+    kind, and the noise that decides on it is sought at the wrong lag.
+    """
+    subject = find_regions(network)
+    regions = subject.found["metastable_regions"]
+    signs = np.array([[2 * (bits >> 1) - 1, 2 * (bits & 1) - 1] for bits in find_patterns(regions)])
+    weight = np.zeros_like(regions.weight)
+    weight[:, :2], weight[:, 2:4] = signs, follower * signs
+    rules = {"weight": weight, "intercept": np.zeros(4), "threshold": np.full(4, 1 + 2 * follower)}
+    subject.found["metastable_regions"] = dataclasses.replace(regions, **rules)
+    return subject, PART.run(subject, PrimitiveSettings(**SIZES))
+
+
 @pytest.fixture(scope="module")
 def composed():
-    return run(make_followed_latches())
+    return run_on_latches(make_followed_latches(), follower=0.5)
 
 
 @pytest.fixture(scope="module")
 def entangled():
-    return run(make_entangled_latches())
+    return run_on_latches(make_entangled_latches(), follower=0.0)
+
+
+def find_patterns(regions):
+    """Which latches are up in each region, as the bits of a number: the symbol that most of its states emit."""
+    return [int(np.bincount(regions.symbol[regions.label == k]).argmax()) for k in regions.region]
 
 
 def find_flipped(subject, found):
     """Latch that flips between the regions of each pair."""
-    regions = subject.found["metastable_regions"]
-    patterns = [int(np.bincount(regions.symbol[regions.label == k]).argmax()) for k in regions.region]
+    patterns = find_patterns(subject.found["metastable_regions"])
     flipped = [patterns[a] ^ patterns[b] for a, b in zip(found.origin[::2], found.target[::2], strict=True)]
     return np.array([{2: 0, 1: 1}[bits] for bits in flipped])
 
@@ -123,19 +143,19 @@ def test_noise_there_and_back_is_opposite_and_that_of_both_latches_apart(compose
 
 
 def test_one_input_for_all_is_not_composed(entangled):
-    """Its neurons are: each gate flips one latch one way."""
+    """Without it no pair is passed; without the first neurons, the latches, a region is not visited."""
     _, found = entangled
     families = found.family.tolist()
     assert len(found.pair) == 4
-    assert (np.abs(found.pair_noise[:, 0]) > 0.85).all()
+    assert (np.abs(found.pair_noise[:, 0]) > 0.9).all()
     removed = families.index("noise removed")
     assert found.verdict[removed] == "not composed"
     known = found.change.value[:4][np.isfinite(found.change.value[:4])]
-    assert (known < -3).all()
-    assert (found.pair_selectivity.value[removed][found.is_selective[removed] >= 0] < 0.8).all()
+    assert (known < -2).all()
+    assert (found.pair_selectivity.value[removed][found.is_selective[removed] >= 0] < 1.5).all()
     assert found.verdict[families.index("noise doubled")] == "not composed"
-    assert found.verdict[families.index("first neurons")] in ("composed", "partly")
-    assert (np.abs(found.pair_cosine.value) > 0.8).all()
+    assert found.verdict[families.index("first neurons")] == "undefined"
+    assert (np.abs(found.pair_cosine.value) > 0.9).all()
 
 
 def test_one_latch_has_one_pair_and_no_random_sets():
@@ -151,12 +171,14 @@ def test_one_latch_has_one_pair_and_no_random_sets():
 
 
 def test_durations_are_those_of_the_passages(composed):
-    """A follower is one step behind: from core to core it takes two steps at least."""
+    """A follower is one step behind: two steps from core to core, more where a latch flips back at once."""
     _, found = composed
-    assert (found.duration.low > 2).all()
-    assert (found.duration.low < found.duration.value).all()
-    assert (found.duration.value < found.duration.high).all()
-    assert (found.duration_surrogate > 1).all()
+    assert (found.duration.low >= 2).all()
+    assert (found.duration.value < 2.1).all()
+    assert (found.duration.low <= found.duration.value).all()
+    assert (found.duration.value <= found.duration.high).all()
+    assert (found.duration_surrogate >= 1).all()
+    assert (found.duration_surrogate < found.duration.low).all()  # it has no follower to wait for
 
 
 @pytest.mark.slow
