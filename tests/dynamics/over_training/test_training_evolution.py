@@ -158,8 +158,11 @@ def test_the_mean_shift_of_rectified_noise():
 
 
 def test_the_exponent_is_the_growth_of_a_small_difference():
-    """In units of each neuron: growth in other ones differs by a bounded number over all steps."""
-    network, align_steps = make_network(1.8), 15
+    """In units of each neuron: growth in other ones differs by a bounded number over all steps.
+
+    Without silent neurons no difference is ever lost.
+    """
+    network, align_steps = make_network(1.8, cell="tanh"), 15
     path, found, _ = measure(network, n_steps=401, align_steps=align_steps)
     near = path.states[0] + 1e-7
     difference = []
@@ -174,7 +177,7 @@ def test_the_exponent_is_the_growth_of_a_small_difference():
 def test_the_limits_of_the_area_rate_are_those_of_its_size():
     row, signs = list(MEASURES).index("area_rate"), set()
     for seed in range(10):
-        network = make_network(1.5, seed=seed)
+        network = make_network(1.2, seed=seed)
         path, _, found = measure(network)
         scales = measure_active_scales(path.states)
         plane = fit_orbit_plane(path.states, find_symbol_direction(network), scales=scales)

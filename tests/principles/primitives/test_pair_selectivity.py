@@ -80,11 +80,12 @@ def make_family(n_targets, n_controls):
 
 
 def test_pairs_are_judged_by_the_way_that_is_less_selective():
-    """One target a pair: the first is selective both ways, the second one way, the third not at all."""
+    """One target a pair: the first is selective both ways, the second one way, the third acts on others."""
     base = np.full(6, 0.02)
     rates = np.tile(base, (4, 1))
     rates[1, :2] /= 10
     rates[2, 2] /= 10
+    rates[3, :4] /= 10
     counts = make_counts([*rates, *np.tile(base, (20, 1))])
     none = np.zeros(24, dtype=bool)
     rng = np.random.default_rng(0)

@@ -97,7 +97,7 @@ def test_a_late_readout_switches_after_the_surface():
 
 def test_rates_are_those_of_transition_path_theory():
     """Flux over the time in which a core was the last one, exact by forward and backward committors."""
-    matrix, members = make_one_way_ring(0.3, 0.1), ([0], [3], [6])
+    matrix, members = make_one_way_ring(0.3, 0.15), ([0], [3], [6])
     found = run(matrix, *members, n_trajectories=120, n_rollouts=4, n_points=50, n_labelled=5)
     probs = find_stationary(matrix)
     forward = solve_committors(matrix, *members)
