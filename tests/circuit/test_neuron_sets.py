@@ -41,7 +41,10 @@ def sets(known):
 
 
 def test_orders_are_those_of_the_other_half_and_the_direction(known, sets):
-    """By effect, |Δh|, what Δh adds to the new symbol over the old one, and drive where it differs."""
+    """By effect, |Δh|, what Δh adds to the new symbol over the old one, and drive where it differs.
+
+    Neurons that are alike in all twins come last.
+    """
     network, found = known
     effects, chosen, drive = sets
     difference = (found.twins.switched[0] - found.twins.stayed[0]).numpy()
@@ -58,7 +61,7 @@ def test_orders_are_those_of_the_other_half_and_the_direction(known, sets):
             "drive": drive * (difference[rows] != 0).mean(0),
         }
         for name, score in scores.items():
-            order = np.argsort(-score, kind="stable")
+            order = np.argsort(np.where((difference != 0).any(0), -score, np.inf), kind="stable")
             for size, mask in zip(chosen.sizes, masks[chosen.rankings.index(name), :, twin], strict=True):
                 assert set(np.flatnonzero(mask)) == set(order[:size]), (name, twin)
 

@@ -141,20 +141,22 @@ def test_published_numbers_stand_beside_linear_2_alone(planted):
     assert np.isnan(run(make_subject(plant_blocks(), process=load_process("linear-3"))).published.value).all()
 
 
-@pytest.mark.parametrize(("others", "balance"), [(0.0, 0.0), (1.0, 1.0)])
-def test_the_balance_of_matched_groups_is_that_of_their_readout(others, balance):
+def test_the_balance_of_matched_groups_is_that_of_their_readout():
     """Groups with the largest readout of all have matches with less; with typical ones they are matched."""
 
-    def read_out(network):
-        with torch.no_grad():
-            network.w_out.uniform_(-0.1, 0.1, generator=torch.Generator().manual_seed(1))
-            for row, group, more in ((1, UP, range(12, 30)), (0, DOWN, range(30, 48))):
-                network.w_out[row, group] += 1.0
-                network.w_out[row, list(more)] += others
-        return network
+    def measure(others):
+        def read_out(network):
+            with torch.no_grad():
+                network.w_out.uniform_(-0.1, 0.1, generator=torch.Generator().manual_seed(1))
+                for row, group, more in ((1, UP, range(12, 30)), (0, DOWN, range(30, 48))):
+                    network.w_out[row, group] += 1.0
+                    network.w_out[row, list(more)] += others
+            return network
 
-    found = run(make_subject(plant_blocks(), change=read_out))
-    assert float(found.balance[0]) == pytest.approx(balance, abs=0.35)
+        return float(run(make_subject(plant_blocks(), change=read_out)).balance[0])
+
+    assert abs(measure(0.0)) < 0.2
+    assert 0.4 < measure(1.0) < 1.2  # matches are near in activity, too
 
 
 def test_units_of_single_neurons_do_not_matter():

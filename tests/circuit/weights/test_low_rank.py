@@ -153,7 +153,7 @@ def test_hazards_and_occupancies_are_ratios_and_differences():
     np.testing.assert_allclose(found.hazard.value[1], 2, rtol=0.1)
     np.testing.assert_allclose(found.occupancy.value[2], [1 / 6, -1 / 6], atol=0.03)
     assert found.verdict[:3] == ["within", "outside", "outside"]
-    tight = options | {"hazard_margin": 1.15, "occupancy_margin": 0.5}
+    tight = options | {"hazard_margin": float(found.hazard.value[3, 0]), "occupancy_margin": 0.5}
     assert compare_with_intact(symbols, [(0, 1)], 2, **tight, rng=rng).verdict[3] == "undecided"
 
 

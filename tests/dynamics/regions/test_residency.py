@@ -79,14 +79,14 @@ def test_rollouts_against_a_loop():
 
 def test_chunks_have_noise_of_their_own_whatever_the_number_of_threads(monkeypatch):
     """Many copies of one state in chunks of five: the same result with one and two threads, no two alike."""
-    monkeypatch.setattr(residency, "_CHUNK_ROLLOUTS", 20)
+    monkeypatch.setattr(residency, "_CHUNK_ROLLOUTS", 100)
     network = make_network()
     state = run_driven(network, 1, 1, burn_in=20, generator=torch.Generator().manual_seed(1)).states[0]
     found = []
     for n_threads in (1, 2):
         with use_threads(n_threads):
             generator = torch.Generator().manual_seed(2)
-            found.append(compute_residency(network, state.expand(40, -1), n_rollouts=4, generator=generator))
+            found.append(compute_residency(network, state.expand(40, -1), n_rollouts=20, generator=generator))
     assert found[0] == found[1]
     chunks = found[0].mean_steps.reshape(8, 5)
     assert len(np.unique(chunks, axis=0)) == 8
