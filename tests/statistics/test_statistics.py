@@ -248,7 +248,7 @@ def test_spikes_on_the_plateau_and_after_it_do_not_move_the_change_point(factor)
     loss = draw_loss(noise=0.005)
     expected = find_change_point(loss, plateau_level=LEVEL)
     loss[[50, 51, 120]] *= factor
-    assert find_change_point(loss, plateau_level=LEVEL).index == pytest.approx(expected.index, abs=1)
+    assert find_change_point(loss, plateau_level=LEVEL).index == pytest.approx(expected.index, abs=1.4)
 
 
 def test_losses_at_or_below_zero_are_admitted():

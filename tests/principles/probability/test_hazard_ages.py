@@ -39,8 +39,8 @@ def test_targets_of_runs_are_those_of_a_sample():
     is_run = (symbols[:, :-3] != symbols[:, 1:-2]) & (symbols[:, 1:-2] == symbols[:, 2:-1])
     for a, b in ((0, 1), (1, 2), (2, 0)):
         counted = (is_run & (symbols[:, 2:-1] == a) & (symbols[:, 3:] == b)).mean()
-        error = np.sqrt(ends[a, b, 1] / is_run.size)
-        assert counted == pytest.approx(ends[a, b, 1], abs=5 * error)
+        error = 1 / np.sqrt(ends[a, b, 1] * is_run.size)
+        assert counted / ends[a, b, 1] == pytest.approx(1, abs=5 * error)
     with pytest.raises(InputError, match="max_length"):
         compute_run_ends_by_target(hmm, max_length=0)
 

@@ -111,12 +111,12 @@ def test_noise_of_one_step_tells_nothing_ahead(single, filtered):
 
 
 def test_a_filter_is_as_long_as_the_noise_is_added_up(filtered):
-    """Nine tenths of Σ q^2l have come by the second lag after the first if q < .56.
+    """Nine tenths of Σ q^2l have come by the second lag after the first if q < .56, else by the third.
 
     Kernels fall faster than the filter, which has q = .6: a switch is a first crossing, before which filtered
     noise was below the threshold.
     """
-    assert filtered.n_window.tolist() == [3, 3, 3]
+    assert set(filtered.n_window.tolist()) <= {3, 4}
     assert (filtered.softness.low > 0.2).all()  # what the filter of three steps misses
 
 
@@ -146,7 +146,7 @@ def test_hazards_by_tenths_are_those_of_a_tail(single, filtered):
     """A tenth holds Φ(−1.28): all switches of a latch, each predicted."""
     np.testing.assert_allclose(single.top_share.value, 1, atol=0.005)
     np.testing.assert_allclose(single.counted.value[:, :-1], 0, atol=2e-3)
-    np.testing.assert_allclose(single.counted.value[:, -1], 10 * FLIP, atol=0.04)
+    np.testing.assert_allclose(single.counted.value[:, -1], 10 * FLIP, atol=0.05)
     np.testing.assert_allclose(single.calibration.value, 1, atol=0.1)
     np.testing.assert_allclose(single.predicted.value, single.counted.value, atol=0.02)
     np.testing.assert_allclose(filtered.calibration.value, 1, atol=0.15)
@@ -184,9 +184,10 @@ def test_a_latch_under_scaled_noise_is_predicted(single):
     slope = norm.pdf(THRESHOLD / single.gain) / expected  # of the log hazard
     threshold_error = 1 / slope[single.gain.tolist().index(1.0)] / np.sqrt(FLIP * steps)
     for i, value in enumerate(expected):
-        error = np.sqrt(value / steps)
+        error = 1 / np.sqrt(value * steps)
         predicted_error = slope[i] / single.gain[i] * threshold_error
-        np.testing.assert_allclose(single.gain_counted.value[i], value, atol=6 * error)  # half the steps vary
+        counted = single.gain_counted.value[i] / value
+        np.testing.assert_allclose(counted, 1, atol=6 * error)  # half the steps vary
         np.testing.assert_allclose(single.gain_predicted.value[i], value, rtol=5 * predicted_error, atol=5e-4)
     verdicts = single.gain_verdict.tolist()
     assert verdicts[0] == ["too few"] * 2  # 8 × 10⁻⁵
@@ -318,7 +319,7 @@ def test_the_true_filter_explains_the_wait(monkeypatch):
     assert (found.softness.value < 0.2).all()  # one flip in a hundred begins a step before it is seen
     assert ((found.threshold.low > THRESHOLD) & (found.threshold.high < THRESHOLD + 0.25)).all()
     np.testing.assert_allclose(found.model_age_ratio.value, found.age_ratio.value, atol=0.08)
-    np.testing.assert_allclose(found.model_hazard.value, found.hazard.value, atol=0.012)
+    np.testing.assert_allclose(found.model_hazard.value, found.hazard.value, atol=0.015)
     assert found.verdict.tolist() == ["predicts"] * 2
 
 
