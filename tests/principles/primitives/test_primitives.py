@@ -46,7 +46,7 @@ def entangled():
 
 
 def find_patterns(regions):
-    """Which latches are up in each region, as the bits of a number: the symbol that most of its states emit."""
+    """Which latches are up in each region, as bits of a number: the symbol that most of its states emit."""
     return [int(np.bincount(regions.symbol[regions.label == k]).argmax()) for k in regions.region]
 
 
