@@ -310,7 +310,7 @@ def test_costs_beyond_one_byte_are_exact(n_steps):
     x, y = draw_pair(20, 20, n_steps, 3)
     value_error, gradient_error = compare_with_geomloss(x, y, 0.2)
     assert value_error == pytest.approx(0, abs=2e-6)
-    assert gradient_error == pytest.approx(0, abs=2 * GRADIENT_TOLERANCES[0.2])  # costs of hundreds
+    assert gradient_error == pytest.approx(0, abs=3 * GRADIENT_TOLERANCES[0.2])  # costs of hundreds
 
 
 def test_kernel_is_computed_anew_after_a_chain_of_squarings():

@@ -204,7 +204,7 @@ def test_latches_have_committors_near_0_and_1():
     assert_within_five_errors(found.commit, succeeds)
     assert_within_five_errors(found.calibration, 1)
     seen = found.predicted.value[found.n_in_bin > 0]
-    np.testing.assert_allclose(seen[[0, -1]], [change, 1 - change], atol=0.045)
+    np.testing.assert_allclose(seen[[0, -1]], [change, 1 - change], atol=0.05)
 
 
 def test_the_half_lead_stands_beside_if_it_was_found():
