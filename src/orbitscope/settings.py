@@ -260,7 +260,7 @@ class RunSettings(Settings):
         default=0, ge=0, le=LARGEST_SEED, description="one seed, from which every random stream is derived"
     )
     threads: int = Field(
-        default=2, ge=1, le=THREAD_LIMIT, description="threads; results are bit-identical for the same number"
+        default=2, ge=1, le=THREAD_LIMIT, description="threads; weights are bit-identical for any number"
     )
     device: str = Field(default="cpu", description="torch device")
     model: ModelSettings = ModelSettings()

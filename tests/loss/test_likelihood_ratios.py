@@ -160,3 +160,13 @@ def test_of_many_neighbours_some_are_drawn():
     sequence = torch.zeros(3, 1, dtype=torch.int64)
     exact = compute_log_likelihood(hmm, np.zeros((1, 3), np.int8))
     assert float(divergence.measure(sequence)[0, 0]) == pytest.approx(exact[0], rel=1e-3)
+
+
+def test_many_states_do_not_underflow():
+    """Emissions and transitions with the smallest probability there is, many in a row."""
+    cycle = 0.999 * np.roll(np.eye(100), 1, axis=1) + 0.001 / 100
+    hmm = HMM(np.full(100, 0.01), cycle, 0.999 * np.eye(100) + 0.001 / 100)
+    divergence = NeighbourDivergence(hmm, 12, rng=np.random.default_rng(0), n_sequences=50)
+    probabilities = torch.full((12, 4, 100), 0.01, requires_grad=True)
+    value = divergence(probabilities, generator=torch.Generator().manual_seed(0))
+    assert torch.isfinite(torch.autograd.grad(value, probabilities)[0]).all()

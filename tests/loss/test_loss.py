@@ -11,6 +11,7 @@ from orbitscope.errors import InputError
 from orbitscope.loss import SinkhornDivergence, Workspace, sinkhorn_divergence
 from orbitscope.loss.cost import SequenceCost
 from orbitscope.loss.kernel import GibbsKernel
+from orbitscope.system.threads import use_threads
 
 
 def draw_symbols(n_sequences, n_steps, n_symbols, *, seed, probs=None):
@@ -451,3 +452,34 @@ def test_batches_of_other_precision_are_refused():
 def test_a_repr_shows_the_targets_and_the_options():
     divergence = SinkhornDivergence(torch.zeros(5, 4, 3), epsilon=4.0, mode="converged")
     assert repr(divergence) == "SinkhornDivergence(targets: (5, 4, 3), epsilon=4, mode='converged')"
+
+
+# ---- threads
+
+
+@pytest.mark.parametrize("memory_budget", [2**30, 1])
+@pytest.mark.parametrize("epsilon", [0.04, 9.0])
+def test_the_number_of_threads_changes_no_bit(epsilon, memory_budget):
+    """Blocks of 16 rows of 61: four, the last of 13; inert and live self terms, a kernel stored and not."""
+    x, y = draw_pair(61, 203, 9, 3)
+    loss = SinkhornDivergence(y, epsilon=epsilon, memory_budget=memory_budget)
+    found = []
+    for n_threads in (1, 2, 8):
+        with use_threads(n_threads, in_operations=False):
+            found.append(compute_value_and_gradient(lambda z: loss(z).value, x))
+    assert SequenceCost(x, y).block_rows == 16
+    for value, gradient in found[1:]:
+        assert value == found[0][0]
+        assert torch.equal(gradient, found[0][1])
+
+
+def test_blocks_are_small_enough_for_the_cache_and_four_at_least():
+    for n, m, expected in ((61, 203, 16), (5000, 5000, 104), (625, 625, 157), (3, 100_000, 16)):
+        x, y = (torch.zeros(size, 1, 1) for size in (n, m))
+        cost = SequenceCost(x, y, memory_budget=1)
+        assert cost.block_rows == expected
+        rows = [row for block in cost.blocks() for row in range(block.start, block.stop)]
+        assert rows == list(range(n))
+        groups = cost.group_blocks()
+        assert [block for group in groups for block in group] == cost.blocks()
+        assert len(groups) <= 16

@@ -100,8 +100,10 @@ def test_one_step_is_the_formula(cell, bias):
 
 @pytest.mark.parametrize("cell", sorted(CELLS))
 @pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize("n_steps", [1, 6])
-def test_unroll_and_its_gradient_equal_autograd_through_step(cell, bias, n_steps):
+@pytest.mark.parametrize(("n_steps", "block_rows"), [(1, 512), (6, 512), (7, 16), (6, 3)])
+def test_unroll_and_its_gradient_equal_autograd_through_step(cell, bias, n_steps, block_rows, monkeypatch):
+    """In one block of steps, in four of two and one, and in blocks of a single step."""
+    monkeypatch.setattr("orbitscope.network.cells.elementwise._BLOCK_ROWS", block_rows)
     network = make_network(cell, bias=bias, dtype=torch.float64, gain=2.0)
     noise, weighting = draw(n_steps, 8, 5, seed=2), draw(n_steps, 8, 12, seed=3)
 

@@ -1,15 +1,21 @@
+import contextlib
+import contextvars
+import gc
 import os
 import subprocess
 import sys
 import threading
 import time
+import weakref
 
 import pytest
+import scipy.linalg  # noqa: F401 - it has a library of its own, which is loaded here
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from orbitscope.errors import InputError
-from orbitscope.system.threads import limit_blas, map_parallel, use_threads
+from orbitscope.system import threads
+from orbitscope.system.threads import count_threads, limit_blas, map_parallel, use_threads
 
 
 @pytest.fixture(autouse=True)
@@ -119,6 +125,56 @@ def test_a_single_item_has_all_threads():
         assert map_parallel(lambda _: torch.get_num_threads(), range(1)) == [2]
 
 
+def test_operations_may_have_a_single_thread_while_calls_have_several():
+    barrier = threading.Barrier(2)
+
+    def meet(_):
+        barrier.wait(timeout=30)
+        return threading.get_ident()
+
+    with use_threads(2, in_operations=False):
+        assert (torch.get_num_threads(), count_threads()) == (1, 2)
+        assert len(set(map_parallel(meet, range(2)))) == 2
+    with use_threads(2):
+        assert (torch.get_num_threads(), count_threads()) == (2, 2)
+    assert count_threads() == torch.get_num_threads()
+
+
+def test_the_caller_works_too_and_helpers_stay_until_the_end():
+    """Eight jobs of two items that wait for each other: the same two threads, one of them the caller."""
+    barrier, found = threading.Barrier(2), set()
+
+    def meet(_):
+        barrier.wait(timeout=30)
+        return threading.get_ident()
+
+    with use_threads(2, in_operations=False):
+        for _ in range(8):
+            found |= set(map_parallel(meet, range(2)))
+        assert threading.get_ident() in found
+        assert len(found) == 2
+        n_alive = threading.active_count()
+    assert threading.active_count() == n_alive - 1
+
+
+def test_a_call_within_a_call_is_a_loop_of_its_thread():
+    def call_again(_):
+        return map_parallel(lambda _: threading.get_ident(), range(3)) == [threading.get_ident()] * 3
+
+    with use_threads(2):
+        assert map_parallel(call_again, range(6)) == [True] * 6
+
+
+def test_without_a_number_there_are_as_many_as_torch_has():
+    barrier, before = threading.Barrier(2), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert sorted(map_parallel(lambda _: barrier.wait(timeout=30), range(2))) == [0, 1]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_calls_record_gradients_only_where_the_caller_does():
     with use_threads(2):
         assert map_parallel(lambda _: torch.is_grad_enabled(), range(2)) == [True, True]
@@ -141,6 +197,19 @@ if not child:
 raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
+FORK_AMID = """
+import os
+from orbitscope.system.threads import count_threads, map_parallel, use_threads
+
+with use_threads(2):
+    map_parallel(str, range(8))
+    child = os.fork()
+    if not child:
+        found = map_parallel(str, range(8))
+        os._exit(0 if found == list("01234567") and count_threads() == 1 else 1)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
 def test_a_fork_of_a_process_with_two_threads_goes_on_with_one_and_says_so():
@@ -149,3 +218,70 @@ def test_a_fork_of_a_process_with_two_threads_goes_on_with_one_and_says_so():
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert 'get_context("spawn")' in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
+def test_a_fork_has_none_of_the_helpers_and_does_not_wait_for_them():
+    done = subprocess.run([sys.executable, "-c", FORK_AMID], capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_calls_are_in_inference_mode_where_the_caller_is():
+    with use_threads(2), torch.inference_mode():
+        weights = torch.ones(4, 3)
+        found = map_parallel(lambda i: weights[i].mul_(i + 1), range(4))
+    assert [float(row[0]) for row in found] == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_an_interruption_goes_before_errors_and_threads_are_as_they_were():
+    barrier = threading.Barrier(2)
+
+    def fail(i):
+        barrier.wait(timeout=30)
+        raise KeyboardInterrupt if i else ValueError
+
+    before = torch.get_num_threads()
+    with use_threads(2):
+        with pytest.raises(KeyboardInterrupt):
+            map_parallel(fail, range(2))
+        assert (torch.get_num_threads(), count_threads()) == (2, 2)
+    assert torch.get_num_threads() == before
+
+
+def test_an_interruption_while_helpers_end_leaves_the_threads_as_they_were(monkeypatch):
+    def interrupt(helping):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threads, "_wait_for", interrupt)
+    with use_threads(2):
+        with pytest.raises(KeyboardInterrupt):
+            map_parallel(str, range(4))
+        assert (torch.get_num_threads(), count_threads()) == (2, 2)
+
+
+def test_an_error_and_what_it_holds_are_gone_with_it():
+    class Large:
+        pass
+
+    held = []
+
+    def fail(_):
+        large = Large()
+        held.append(weakref.ref(large))
+        raise ValueError
+
+    gc.disable()
+    try:
+        with use_threads(2), contextlib.suppress(ValueError):
+            map_parallel(fail, range(4))
+        assert [each() for each in held] == [None] * len(held)
+    finally:
+        gc.enable()
+
+
+def test_a_context_that_outlives_its_threads_goes_on_with_one():
+    with use_threads(2):
+        context = contextvars.copy_context()
+        map_parallel(str, range(4))
+    assert context.run(map_parallel, str, range(4)) == list("0123")
+    assert context.run(count_threads) == 1

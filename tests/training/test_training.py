@@ -19,7 +19,6 @@ from orbitscope.loss import NeighbourDivergence, WordDivergence, sinkhorn_diverg
 from orbitscope.network import (
     build_network,
     count_expected_pairs,
-    draw_noise_,
     require_same_symbols,
     sample_symbols,
 )
@@ -33,6 +32,7 @@ from orbitscope.training import (
     initialise_training,
     prepare_task,
 )
+from orbitscope.training.sharded_rollouts import ShardedRollouts
 
 HMM = load_preset("linear-3").hmm
 TINY = {
@@ -200,6 +200,21 @@ def test_averaging_changes_neither_the_weights_nor_the_loss():
     assert plain[0][-1].validation_loss != averaged[0][-1].validation_loss
 
 
+@pytest.mark.parametrize("objective", ["sequences", "words"])
+def test_weights_are_the_same_to_the_last_bit_with_any_number_of_threads(objective):
+    """Batches of 250 and of the 133 that are left, several shards and blocks each; with validation."""
+    sizes = {"data.n_sequences": 1150, "train.batch_size": 250, "train.final_batch_size": 250}
+    changes = {**sizes, "train.epochs": 2, "loss.objective": objective, "loss.max_words": 30}
+    found = []
+    for n_threads in (1, 2, 8):
+        with use_threads(n_threads, in_operations=False):
+            records, state = train(make_settings(**changes))
+        found.append((forget_time(records), copy_weights(state)))
+    assert found[0][0] == found[1][0] == found[2][0]
+    assert_same_weights(found[0][1], found[1][1])
+    assert_same_weights(found[0][1], found[2][1])
+
+
 # ---- laws of words
 
 
@@ -211,10 +226,8 @@ def run_first_batch(settings):
     """Symbol probabilities of the first of 150 trajectories before any update, and the generator after it."""
     _, state = start(settings)
     generator = torch.Generator().manual_seed(derive_seed(0, "training", 1))
-    network, model = state.network, settings.model
-    noise = draw_noise_(torch.empty(8, 150, model.input_size), model.noise_std, generator)
-    logits = network.compute_logits(network.unroll(network.initial_state(150), noise))
-    return torch.softmax(logits, -1).detach(), generator
+    options = {"noise_std": settings.model.noise_std, "generator": generator}
+    return torch.softmax(ShardedRollouts(state.network, 150, 8, **options).logits.detach(), -1), generator
 
 
 def test_words_are_compared_by_the_loss_of_the_library():
@@ -465,7 +478,7 @@ def test_faithful_does_not_explode_on_long_sequences(seed):
     settings = build_settings("linear-2", recipe="faithful", seed=seed)
     task = prepare_task(hidden_markov.load_process("linear-2"), settings)
     state = initialise_training(task, settings)
-    with use_threads(2):
+    with use_threads(2, in_operations=False):
         epochs = list(itertools.islice(Trainer(task, settings).run_epochs(state), 5))
     assert epochs[-1].memory > 0.5
     assert epochs[-1].loss < epochs[-1].plateau / 10

@@ -65,7 +65,7 @@ def choose(
     steps = build_settings(process).data.n_steps if n_steps is None else n_steps
     folder = out or Path("runs") / f"epsilon-{make_file_name(hmm.name or Path(process).stem)}"
     with (
-        use_threads(count_usable_cores() if threads is None else threads),
+        use_threads(count_usable_cores() if threads is None else threads, in_operations=False),
         ProgressDisplay(f"Choosing ε for {process}") as progress,
     ):
         choice = choose_epsilon(hmm, steps, batch_size, n_repeats=repeats, seed=seed, progress=progress)

@@ -48,7 +48,7 @@ def train(
     seed
         Seed of data, initial weights and noise. [default: 0]
     threads
-        Threads; the same number gives bit-identical results. [default: the physical cores]
+        Threads; results are bit-identical for any number. [default: the physical cores]
     device
         Torch device. [default: cpu]
     settings

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..system.threads import map_parallel
 from .workspace import Workspace
 
 DEFAULT_MEMORY_BUDGET = 2**30
@@ -11,6 +12,12 @@ DEFAULT_MEMORY_BUDGET = 2**30
 
 _BLOCK_ENTRIES = 2**19
 _ROWS_PER_PRODUCT = 512
+
+_FEWEST_BLOCKS = 4
+"""So many even of a small matrix, for threads to have work; blocks depend on the sizes alone."""
+
+_MOST_GROUPS = 16
+"""Groups of blocks whose sums are kept until all are there."""
 
 
 class SequenceCost:
@@ -51,7 +58,9 @@ class SequenceCost:
         self.is_integer = is_one_hot(x) and is_one_hot(y)
         encode = _encode_one_hot if self.is_integer else _encode_general
         self._left, self._right, self._scale = encode(x, y)
-        self.block_rows = max(16, _BLOCK_ENTRIES // max(1, self.shape[1]))
+        n_parts = _FEWEST_BLOCKS if x.device.type == "cpu" else 1
+        self._most_rows = max(16, -(-self.shape[0] // n_parts))
+        self.block_rows = min(max(16, _BLOCK_ENTRIES // max(1, self.shape[1])), self._most_rows)
         self._stored: Tensor | None = None
         entry_bytes = self._stored_dtype(x.shape[1]).itemsize
         if entry_bytes * self.shape[0] * self.shape[1] <= memory_budget:
@@ -69,10 +78,16 @@ class SequenceCost:
 
     def blocks(self) -> list[slice]:
         """Row blocks that together cover the matrix, sized to stay in the processor's cache."""
-        return [
-            slice(i, min(i + self.block_rows, self.shape[0]))
-            for i in range(0, self.shape[0], self.block_rows)
-        ]
+        return self._list_blocks(self.block_rows)
+
+    def group_blocks(self) -> list[list[slice]]:
+        """Row blocks in a few groups, for threads to share; one on other devices than a CPU."""
+        blocks = self.blocks()
+        size = -(-len(blocks) // (_MOST_GROUPS if self.device.type == "cpu" else 1))
+        return [blocks[first : first + size] for first in range(0, len(blocks), size)]
+
+    def _list_blocks(self, size: int) -> list[slice]:
+        return [slice(i, min(i + size, self.shape[0])) for i in range(0, self.shape[0], size)]
 
     def read(self, rows: slice, out: Float[Tensor, "row other"]) -> Float[Tensor, "row other"]:
         """Write the cost of a block of rows into ``out`` and return it."""
@@ -90,11 +105,14 @@ class SequenceCost:
 
     def _compute_all(self, dtype: torch.dtype) -> Tensor:
         stored = self.workspace.take("cost", self.shape, dtype, self.device)
-        block_rows = min(max(self.block_rows, _ROWS_PER_PRODUCT), self.shape[0])
-        block = self.workspace.take("cost block", (block_rows, self.shape[1]), self.dtype, self.device)
-        for start in range(0, self.shape[0], block_rows):
-            rows = slice(start, min(start + block_rows, self.shape[0]))
-            stored[rows] = self._multiply(rows, block[: rows.stop - rows.start])
+        n_rows = min(max(self.block_rows, _ROWS_PER_PRODUCT), self._most_rows)
+
+        def fill(rows: slice) -> None:
+            shape = (rows.stop - rows.start, self.shape[1])
+            block = self.workspace.take_own("cost block", shape, self.dtype, self.device)
+            stored[rows] = self._multiply(rows, block)
+
+        map_parallel(fill, self._list_blocks(n_rows))
         return stored
 
 

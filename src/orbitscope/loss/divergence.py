@@ -7,10 +7,10 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from ..errors import InputError
 from .cost import DEFAULT_MEMORY_BUDGET, SequenceCost, is_one_hot
+from .known_gradient import attach_gradient
 from .sinkhorn import (
     Transport,
     compute_duplicate_entropy,
@@ -148,7 +148,7 @@ class SinkhornDivergence:
             value = cross.value - 0.5 * own.value - 0.5 * target.value
             gradient = self._compute_gradient(generated, cross, own, self_weight) if needs_gradient else None
         if gradient is not None:
-            value = _WithGradient.apply(generated, value, gradient)
+            value = attach_gradient(generated, value, gradient)
         return DivergenceResult(
             value,
             cross.marginal_error,
@@ -188,21 +188,6 @@ class SinkhornDivergence:
         if self_weight != 1.0:
             means = means.lerp(generated.mean(0).expand_as(means), 1.0 - self_weight)
         return (means - _decode_means(cross.barycenters, generated)) / len(generated)
-
-
-class _WithGradient(torch.autograd.Function):
-    """A value whose gradient with respect to one input is already known."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
-        ctx.save_for_backward(gradient)
-        return value.clone()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, *grad_outputs: Tensor):
-        (gradient,) = ctx.saved_tensors
-        return grad_outputs[0] * gradient, None, None
 
 
 def sinkhorn_divergence(

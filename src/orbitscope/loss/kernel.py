@@ -1,11 +1,13 @@
 """The Gibbs kernel exp((f_i + g_j − C_ij)/ε), rescaled from level to level instead of recomputed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..system.threads import map_parallel
 from .cost import SequenceCost
 
 _SMALLEST_EXPONENT = -60.0
@@ -88,12 +90,14 @@ class GibbsKernel:
         column_sums : (other,)
         """
         row_sums = torch.empty_like(f)
-        column_sums = torch.zeros_like(g)
-        n_squarings = None if exact else self._plan_rescaling(f, g, epsilon)
-        for rows, block in self._update_blocks(f, g, epsilon, n_squarings):
+        update = self._plan_update(f, g, epsilon, None if exact else self._plan_rescaling(f, g, epsilon))
+
+        def sum_block(rows: slice) -> Tensor:
+            block = update(rows)
             torch.sum(block, 1, out=row_sums[rows])
-            column_sums += block.sum(0)
-        return row_sums, column_sums
+            return block.sum(0)
+
+        return row_sums, self._sum_over_blocks(sum_block)
 
     def compute_plan(
         self,
@@ -103,54 +107,80 @@ class GibbsKernel:
         features: Float[Tensor, "other feature"] | None,
     ) -> "PlanSums":
         """Sums of the kernel and of its row-normalised plan, with plan-weighted means of ``features``."""
-        row_scale, column_scale, blocks = self._visit(f, g, epsilon)
+        row_scale, column_scale, find_block = self._visit(f, g, epsilon)
         weighted = _append_ones(features, g) * column_scale[:, None]
         sums = f.new_empty(f.shape[0], weighted.shape[1])
-        columns = torch.zeros(2, len(g), dtype=g.dtype, device=g.device)
-        for rows, block in blocks:
+
+        def sum_block(rows: slice) -> Tensor:
+            block = find_block(rows)
             torch.mm(block, weighted, out=sums[rows])
-            columns += torch.stack([row_scale[rows], sums[rows, 0].reciprocal()]) @ block
-        columns *= column_scale
+            return torch.stack([row_scale[rows], sums[rows, 0].reciprocal()]) @ block
+
+        columns = self._sum_over_blocks(sum_block) * column_scale
         means = None if features is None else sums[:, 1 : 1 + features.shape[1]] / sums[:, :1]
         return PlanSums(sums[:, 0] * row_scale, columns[0], columns[1], means)
 
-    def _visit(self, f: Tensor, g: Tensor, epsilon: float):
-        """Scales of rows and of columns, and an iterator of (rows, block) that leaves the kernel to scale.
+    def _sum_over_blocks(self, sum_block: Callable[[slice], Tensor]) -> Tensor:
+        """Sum of what blocks give, each group of them by one thread."""
+
+        def sum_group(blocks: list[slice]) -> Tensor:
+            total = sum_block(blocks[0])
+            for rows in blocks[1:]:
+                total += sum_block(rows)
+            return total
+
+        return torch.stack(map_parallel(sum_group, self.cost.group_blocks())).sum(0)
+
+    def _visit(
+        self, f: Tensor, g: Tensor, epsilon: float
+    ) -> tuple[Tensor, Tensor, Callable[[slice], Tensor]]:
+        """Scales of rows and of columns, and the block of given rows of a kernel that is left to scale.
 
         A kernel held at the same ε is only read; otherwise the blocks are brought to the new potentials, with
         scales of 1.
         """
-        n_squarings = self._plan_rescaling(f, g, epsilon)
-        if n_squarings == 0 and self._held is not None and self._kernel is not None:
+        n_squarings, kernel = self._plan_rescaling(f, g, epsilon), self._kernel
+        if n_squarings == 0 and self._held is not None and kernel is not None:
             held_f, held_g, _ = self._held
-            kept = ((rows, self._kernel[rows]) for rows in self.cost.blocks())
-            return torch.exp((f - held_f) / epsilon), torch.exp((g - held_g) / epsilon), kept
-        return torch.ones_like(f), torch.ones_like(g), self._update_blocks(f, g, epsilon, n_squarings)
+            scales = torch.exp((f - held_f) / epsilon), torch.exp((g - held_g) / epsilon)
+            return *scales, lambda rows: kernel[rows]
+        return torch.ones_like(f), torch.ones_like(g), self._plan_update(f, g, epsilon, n_squarings)
 
-    def _update_blocks(self, f: Tensor, g: Tensor, epsilon: float, n_squarings: int | None):
-        """Yield (rows, kernel block) at the new potentials, updating the stored kernel."""
-        n_buffered = self.cost.block_rows if self._kernel is None else 0
-        shape = (n_buffered, self.cost.shape[1])
-        buffer = self.cost.workspace.take("kernel block", shape, f.dtype, f.device)
+    def _plan_update(
+        self, f: Tensor, g: Tensor, epsilon: float, n_squarings: int | None
+    ) -> Callable[[slice], Tensor]:
+        """How a block of rows gets to the new potentials; a stored kernel holds them when all have got there.
+
+        An interrupted kernel must not be used again.
+        """
+        held, kernel = self._held, self._kernel
         if n_squarings is None:
             self._hidden_exponent, self._n_rescaled = _SMALLEST_EXPONENT, 0
-        if n_squarings is not None:
-            assert self._held is not None
-            held_f, held_g, held_epsilon = self._held
-            row_scale = torch.exp((f - held_f) / held_epsilon)[:, None]
-            column_scale = torch.exp((g - held_g) / held_epsilon)
-        f_scaled, g_scaled = (f / epsilon)[:, None], g / epsilon
-        for rows in self.cost.blocks():
-            block = buffer[: rows.stop - rows.start] if self._kernel is None else self._kernel[rows]
+            f_scaled, g_scaled = (f / epsilon)[:, None], g / epsilon
+        else:
+            assert held is not None
+            row_scale = torch.exp((f - held[0]) / held[2])[:, None]
+            column_scale = torch.exp((g - held[1]) / held[2])
+        if kernel is not None:
+            self._held = (f.clone(), g.clone(), epsilon)
+
+        def update(rows: slice) -> Tensor:
+            block = self._take_block(rows) if kernel is None else kernel[rows]
             if n_squarings is None:
                 self._exponentiate(rows, block, f_scaled, g_scaled, epsilon)
             else:
                 block.mul_(column_scale).mul_(row_scale[rows])
                 for _ in range(n_squarings):
                     block.mul_(block)
-            yield rows, block
-        if self._kernel is not None:
-            self._held = (f.clone(), g.clone(), epsilon)
+            return block
+
+        return update
+
+    def _take_block(self, rows: slice) -> Tensor:
+        """Memory of this thread for a block that is not stored."""
+        cost = self.cost
+        shape = (rows.stop - rows.start, cost.shape[1])
+        return cost.workspace.take_own("kernel block", shape, cost.dtype, cost.device)
 
     def _exponentiate(self, rows: slice, block: Tensor, f_scaled: Tensor, g_scaled: Tensor, epsilon: float):
         self.cost.read(rows, block)

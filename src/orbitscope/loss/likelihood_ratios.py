@@ -5,12 +5,16 @@ give away. The likelihood of the whole sequence can: a process in which one prob
 explains it better where the network makes that event too often.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..hmm import HMM, sample_sequences
+from ..system.threads import map_parallel
+from .known_gradient import attach_gradient
 from .trajectories import split_halves
 
 _STEP = 0.05
@@ -28,8 +32,20 @@ _MOST_ENTRIES = 50_000
 _SEQUENCES_PER_TRAJECTORY = 10
 """Sequences of the process measured at once, for each trajectory of an update: they have no gradient."""
 
+_LARGEST_SHARD = 256
+"""Trajectories that are followed together; how they are divided depends on their number alone."""
+
 _MOST_NEIGHBOURS = 300
 """Of a process with more neighbours (beyond about 14 states) so many are drawn."""
+
+
+@dataclass(frozen=True)
+class _Forward:
+    """Log-likelihoods; probabilities of states before the symbol of each step, and of that symbol in each."""
+
+    total: Float[Tensor, "process trajectory"]
+    predicted: Float[Tensor, "process time trajectory state"]
+    emitted: Float[Tensor, "process time trajectory state"]
 
 
 class NeighbourDivergence:
@@ -93,49 +109,58 @@ class NeighbourDivergence:
         halves = split_halves(first, n_steps=self.n_steps, n_symbols=self.n_symbols)
         chosen, n_half = halves.flatten(1, 2), halves.shape[2]
         with torch.no_grad():
-            symbols = _draw_symbols(chosen, generator)
-            total, predicted = self._run_forward(symbols)
+            size = _LARGEST_SHARD if chosen.device.type == "cpu" else chosen.shape[1]
+            shards = _draw_symbols(chosen, generator).split(size, dim=1)
+            runs = map_parallel(self._run_forward, shards)
+            total = torch.cat([run.total for run in runs], dim=1)
             value, slope = self._compare(_relate_to_first(total), n_half)
-            gradient = torch.einsum("stnk,sn->tnk", self._run_backward(symbols, predicted), slope)
-        linear = (chosen * gradient).sum()
-        return linear - linear.detach() + value
+        if not (chosen.requires_grad and torch.is_grad_enabled()):
+            return value
+
+        def differentiate(job: tuple[Tensor, _Forward, Tensor]) -> Tensor:
+            symbols, run, slopes = job
+            return torch.einsum("stnk,sn->tnk", self._run_backward(symbols, run), slopes)
+
+        with torch.no_grad():
+            slopes = slope.split(size, dim=1)
+            jobs = list(zip(shards, runs, slopes, strict=True))
+            gradient = torch.cat(map_parallel(differentiate, jobs), dim=1)
+        return attach_gradient(chosen, value, gradient)
 
     def measure(self, symbols: Int[Tensor, "time trajectory"]) -> Float[Tensor, "ratio trajectory"]:
         """Log-likelihood under the process, then the log-ratio of each neighbour, in nat a sequence."""
-        total, _ = self._run_forward(symbols)
-        return _relate_to_first(total)
+        return _relate_to_first(self._run_forward(symbols).total)
 
     def measure_alternatives(
         self, symbols: Int[Tensor, "time trajectory"]
     ) -> Float[Tensor, "ratio time trajectory symbol"]:
         """What each would be if the symbol of one step were another, minus what it is."""
-        _, predicted = self._run_forward(symbols)
-        return self._run_backward(symbols, predicted)
+        return self._run_backward(symbols, self._run_forward(symbols))
 
-    def _run_backward(self, symbols: Tensor, predicted: list[Tensor]) -> Tensor:
-        """Alternatives from the state probabilities before the symbol of each step."""
-        emitted, backward = self._emission.transpose(1, 2)[:, symbols], torch.ones_like(predicted[0])
-        joints = []
+    def _run_backward(self, symbols: Tensor, run: _Forward) -> Tensor:
+        """Alternatives from what a run found."""
+        later = torch.empty_like(run.predicted)
+        backward = torch.ones_like(later[:, 0])
         for step in reversed(range(len(symbols))):
-            joints.append((predicted[step] * backward) @ self._emission)
-            backward = (backward * emitted[:, step]) @ self._transition.transpose(1, 2)
+            later[:, step] = backward
+            backward = (backward * run.emitted[:, step]) @ self._transition.transpose(1, 2)
             backward = backward / backward.sum(2, keepdim=True)
-        joint = torch.stack(joints[::-1], dim=1)
+        joint = later.mul_(run.predicted).flatten(1, 2) @ self._emission
+        joint = joint.unflatten(1, symbols.shape)
         now = symbols[None, :, :, None].expand(len(joint), -1, -1, 1)
         return _relate_to_first(torch.log(joint / joint.gather(3, now)))
 
-    def _run_forward(self, symbols: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Log-likelihood (process, trajectory), and state probabilities before the symbol of each step."""
+    def _run_forward(self, symbols: Tensor) -> _Forward:
+        """Run all processes along the symbols of trajectories."""
         emitted = self._emission.transpose(1, 2)[:, symbols]
-        state = self._initial[:, None].expand(-1, symbols.shape[1], -1)
-        total, predicted = torch.zeros(state.shape[:2], device=symbols.device), []
+        state, scales = self._initial[:, None].expand(-1, symbols.shape[1], -1), []
+        predicted = torch.empty_like(emitted)
         for step in range(len(symbols)):
-            predicted.append(state)
+            predicted[:, step] = state
             joint = state * emitted[:, step]
-            scale = joint.sum(2, keepdim=True)
-            total = total + torch.log(scale[..., 0])
-            state = (joint / scale) @ self._transition
-        return total, predicted
+            scales.append(joint.sum(2, keepdim=True))
+            state = (joint / scales[-1]) @ self._transition
+        return _Forward(torch.log(torch.cat(scales, 2)).sum(2), predicted, emitted)
 
     def _compare(self, ratios: Tensor, n_half: int) -> tuple[Tensor, Tensor]:
         """Loss, and its slope by the ratios of each trajectory."""

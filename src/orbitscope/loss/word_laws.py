@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..hmm import HMM, compute_repeat_probs, compute_step_frequencies, compute_word_law
 from .trajectories import split_halves
+from .trajectory_means import compare_means
 
 DEFAULT_MAX_WORDS = 800
 """Largest number of words of one law: 6 ternary symbols, 4 quinary ones."""
@@ -112,26 +113,37 @@ class WordDivergence:
     def __call__(self, probabilities: Float[Tensor, "time trajectory symbol"]) -> Float[Tensor, ""]:
         """Loss of a batch of trajectories with these symbol probabilities; differentiable."""
         halves = split_halves(probabilities, n_steps=self.n_steps, n_symbols=self.n_symbols)
-        return self._compare(halves, 2 * halves.shape[2])
+        n_trajectories = 2 * halves.shape[2]
+        return compare_means(self._measure, lambda means: self._compare(means, n_trajectories), halves)
 
     def compute_memoryless(self, n_trajectories: int) -> float:
         """Loss of independent symbols with the frequencies of the process at each step, exactly."""
         halves = self._by_step[:, None, None, :].expand(-1, 2, 1, -1)
-        return float(self._compare(halves, n_trajectories))
+        return float(self._compare(self._measure(halves), n_trajectories))
 
-    def _compare(self, halves: Float[Tensor, "time 2 trajectory symbol"], n_trajectories: int) -> Tensor:
-        terms = [self._compare_words(halves, word, n_trajectories) for word in self.words]
-        repeats = measure_runs(halves, [run.length for run in self.runs])
-        for found, run in zip(repeats, self.runs, strict=True):
-            n_places = n_trajectories * (self.n_steps - run.length + 1)
-            terms.append(_compare_laws(found, run.law, 1.0 / n_places).sum())
-        return torch.stack(terms).sum()
+    def _measure(self, halves: Float[Tensor, "time 2 trajectory symbol"]) -> Float[Tensor, " value"]:
+        """Expected laws of all words and runs, one after the other."""
+        found = [self._measure_words(halves, word) for word in self.words]
+        found += measure_runs(halves, [run.length for run in self.runs])
+        return torch.cat([law.flatten() for law in found])
 
-    def _compare_words(self, halves: Tensor, word: WordLaw, n_trajectories: int) -> Tensor:
+    def _measure_words(self, halves: Tensor, word: WordLaw) -> Float[Tensor, "2 part word"]:
         by_step = spell_words(halves, word.offsets)
-        found = torch.einsum("ps,shw->hpw", word.parts.to(by_step.dtype), by_step)
-        smallest = 1.0 / (n_trajectories * len(by_step) * word.shares)
-        return (word.weights * _compare_laws(found, word.law, smallest)).sum()
+        return torch.einsum("ps,shw->hpw", word.parts.to(by_step.dtype), by_step)
+
+    def _compare(self, measured: Float[Tensor, " value"], n_trajectories: int) -> Float[Tensor, ""]:
+        laws = [*(word.law for word in self.words), *(run.law for run in self.runs)]
+        parts = measured.split([2 * law.numel() for law in laws])
+        found = [part.unflatten(0, (2, *law.shape)) for part, law in zip(parts, laws, strict=True)]
+        terms = []
+        for law, word in zip(found, self.words, strict=False):
+            n_starts = word.parts.shape[1]
+            smallest = 1.0 / (n_trajectories * n_starts * word.shares)
+            terms.append((word.weights * _compare_laws(law, word.law, smallest)).sum())
+        for law, run in zip(found[len(self.words) :], self.runs, strict=True):
+            n_places = n_trajectories * (self.n_steps - run.length + 1)
+            terms.append(_compare_laws(law, run.law, 1.0 / n_places).sum())
+        return torch.stack(terms).sum()
 
 
 def list_offsets(n_steps: int, n_symbols: int, *, max_words: int) -> list[tuple[int, ...]]:

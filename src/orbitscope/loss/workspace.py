@@ -1,6 +1,7 @@
 """Memory for the large matrices of a loss, kept from one evaluation to the next."""
 
 import math
+import threading
 
 import torch
 from torch import Tensor
@@ -14,10 +15,19 @@ class Workspace:
     """
 
     def __init__(self):
-        self._memory: dict[str, Tensor] = {}
+        self._memory: dict[str | tuple[str, int], Tensor] = {}
 
     def take(self, name: str, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
         """Return an uninitialised tensor; what was taken under ``name`` before is overwritten with it."""
+        return self._take(name, shape, dtype, device)
+
+    def take_own(self, name: str, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+        """The same for this thread alone."""
+        return self._take((name, threading.get_ident()), shape, dtype, device)
+
+    def _take(
+        self, name: str | tuple[str, int], shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
+    ) -> Tensor:
         n_bytes = math.prod(shape) * dtype.itemsize
         held = self._memory.get(name)
         if held is None or held.nbytes < n_bytes or held.device != device:

@@ -1,14 +1,21 @@
-"""Threads: those of torch do the work, the BLAS of NumPy and SciPy has one; independent work has one each."""
+"""Threads: independent work has one each, in which torch and the BLAS of NumPy and SciPy have a single one.
+
+Threads inside an operation of torch meet at its end, thousands of times a second. Where other processes
+hold the cores, all of them wait each time for the one that is not running. Threads with work of their own
+meet only where results are put together. They run side by side: torch computes without the interpreter.
+"""
 
 import contextlib
+import contextvars
 import functools
 import importlib
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from threadpoolctl import ThreadpoolController
@@ -25,17 +32,6 @@ _is_fork = False
 """Whether this process is a fork: threads of OpenMP do not survive one, and waiting for them never ends."""
 
 
-def _keep_to_one_thread() -> None:
-    """What a fork does first."""
-    global _is_fork
-    _is_fork = True
-    torch.set_num_threads(1)
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no forks
-    os.register_at_fork(after_in_child=_keep_to_one_thread)
-
-
 def require_threads(n_threads: int) -> None:
     """Check a number of threads, before anything is copied or computed."""
     if not 1 <= n_threads <= THREAD_LIMIT:
@@ -43,9 +39,23 @@ def require_threads(n_threads: int) -> None:
         raise InputError(f"`threads` must be {limit}, got {n_threads}. Leave it out for the default.")
 
 
+def count_threads() -> int:
+    """Threads that :func:`map_parallel` has here: those of :func:`use_threads`, else as many as torch."""
+    crew = _crew.get()
+    return torch.get_num_threads() if crew is None else crew.n_threads
+
+
 @contextlib.contextmanager
-def use_threads(n_threads: int) -> Iterator[None]:
-    """Run with a number of threads and put the old one back; a fork of another process has one."""
+def use_threads(n_threads: int, *, in_operations: bool = True) -> Iterator[None]:
+    """Run with a number of threads and put the old one back; a fork of another process has one.
+
+    Parameters
+    ----------
+    n_threads : int
+    in_operations : bool
+        Whether an operation of torch has all of them, too, outside of :func:`map_parallel`. Without, results
+        are the same to the last bit with any number of threads, and what is not divided has a single one.
+    """
     require_threads(n_threads)
     if _is_fork and n_threads > 1:
         _LOGGER.warning(
@@ -54,50 +64,146 @@ def use_threads(n_threads: int) -> Iterator[None]:
             n_threads,
         )
         n_threads = 1
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
+    before, crew = torch.get_num_threads(), _Crew(n_threads)
+    torch.set_num_threads(n_threads if in_operations else 1)
+    token = _crew.set(crew)
     try:
         with limit_blas():
             yield
     finally:
-        torch.set_num_threads(before)
+        _crew.reset(token)
+        crew.dismiss()
+        torch.set_num_threads(1 if _is_fork else before)
 
 
 def map_parallel(function: Callable[[Item], Value], items: Iterable[Item]) -> list[Value]:
-    """Value of a function for each item, in their order: as many at once as torch has threads.
+    """Value of a function for each item, in their order: as many at once as there are threads.
 
-    Each call has a single thread, in which small products are as fast as in many, and what has no threads of
-    its own, random numbers and Python itself, is done side by side. Each item needs a source of randomness of
-    its own; values then depend on the number of threads by rounding only. One item, or one thread, is a plain
-    loop, and so is a call within a call. After an error no further item is begun.
+    Each item needs a source of randomness of its own; values then do not depend on the number of threads. One
+    item, or one thread, is a plain loop, and so is a call within a call. After an error no further item is
+    begun. Calls record gradients, or are in inference mode, as the caller is; autocast and other settings of
+    a thread are not handed on.
     """
-    items, n_threads, has_grad = list(items), torch.get_num_threads(), torch.is_grad_enabled()
-    if n_threads == 1 or len(items) < 2:
-        with limit_blas():
+    items, crew = list(items), _crew.get()
+    if crew is not None and not _is_fork:
+        return crew.work_on(function, items)
+    with limit_blas():
+        return _find_standing_crew(torch.get_num_threads()).work_on(function, items)
+
+
+class _Crew:
+    """The calling thread and helpers, which wait without a core of their own until there is work."""
+
+    def __init__(self, n_threads: int):
+        self.n_threads = n_threads
+        self._helpers: ThreadPoolExecutor | None = None
+
+    def work_on(self, function: Callable[[Item], Value], items: list[Item]) -> list[Value]:
+        """Values of all items; each thread takes the next one when it is done with the last."""
+        if self.n_threads == 1 or len(items) < 2:
             return [function(item) for item in items]
+        if self._helpers is None:
+            self._helpers = ThreadPoolExecutor(self.n_threads - 1)
+        job, helping = _Job(function, items), list[Future[None]]()
+        before, token = torch.get_num_threads(), _crew.set(_ALONE)
+        try:
+            torch.set_num_threads(1)
+            for _ in range(min(self.n_threads, len(items)) - 1):
+                helping.append(self._helpers.submit(job.help))
+            job.work()
+        finally:
+            try:
+                job.stop()
+                _wait_for(helping)
+            finally:
+                _crew.reset(token)
+                torch.set_num_threads(before)
+        return job.get_values()
 
-    def call(item: Item) -> Value:
-        with torch.set_grad_enabled(has_grad):
-            return function(item)
-
-    try:
-        with (
-            limit_blas(),
-            ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
-        ):
-            return _collect([pool.submit(call, item) for item in items])
-    finally:
-        torch.set_num_threads(n_threads)  # that of a worker is the default of threads to come
+    def dismiss(self) -> None:
+        """Let the helpers go; who still has this crew works alone."""
+        if self._helpers is not None:
+            self._helpers.shutdown()
+        self._helpers, self.n_threads = None, 1
 
 
-def _collect(futures: list[Future[Value]]) -> list[Value]:
-    """Results in order; those that are not begun are cancelled at the first error, or when interrupted."""
-    try:
-        wait(futures, return_when=FIRST_EXCEPTION)
-    finally:
-        for future in futures:
-            future.cancel()
-    return [future.result() for future in futures]
+_ALONE = _Crew(1)
+
+_crew: contextvars.ContextVar[_Crew | None] = contextvars.ContextVar("crew", default=None)
+
+
+@functools.cache
+def _find_standing_crew(n_threads: int) -> _Crew:
+    """Crew of those who have not said how many threads they want: it stays, for loops of many calls."""
+    return _Crew(n_threads)
+
+
+def _keep_to_one_thread() -> None:
+    """What a fork does first."""
+    global _is_fork
+    _is_fork = True
+    torch.set_num_threads(1)
+    _crew.set(_ALONE)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no forks
+    os.register_at_fork(after_in_child=_keep_to_one_thread)
+
+
+def _wait_for(helping: list[Future[None]]) -> None:
+    """Wait until no helper works; one that has not come yet need not come any more."""
+    wait([future for future in helping if not future.cancel()])
+
+
+class _Job(Generic[Item, Value]):
+    """Items that several threads share among themselves."""
+
+    def __init__(self, function: Callable[[Item], Value], items: list[Item]):
+        self._function, self._items = function, items
+        self._has_grad, self._is_inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+        self._values: dict[int, Value] = {}
+        self._places, self._lock = iter(range(len(items))), threading.Lock()
+        self._errors: dict[int, BaseException] = {}
+
+    def work(self) -> None:
+        """Take items until none is left, or one fails."""
+        with torch.inference_mode(self._is_inference), torch.set_grad_enabled(self._has_grad):
+            while (place := self._take()) is not None:
+                try:
+                    self._values[place] = self._function(self._items[place])
+                except BaseException as error:
+                    self._errors[place] = error
+                    self.stop()
+
+    def help(self) -> None:
+        """The same in a thread that belongs to the crew."""
+        torch.set_num_threads(1)
+        _crew.set(_ALONE)
+        self.work()
+
+    def stop(self) -> None:
+        """Hand out no further item."""
+        with self._lock:
+            self._places = iter(())
+
+    def get_values(self) -> list[Value]:
+        """Values in the order of the items, or an error.
+
+        An interruption goes before the error of the first item that failed.
+        """
+        if self._errors:
+            first = min(self._errors, key=lambda place: (isinstance(self._errors[place], Exception), place))
+            error = self._errors[first]
+            self._errors.clear()
+            try:
+                raise error
+            finally:
+                del error  # what it holds goes with it
+        return [self._values[place] for place in range(len(self._items))]
+
+    def _take(self) -> int | None:
+        with self._lock:
+            return next(self._places, None)
 
 
 def limit_blas() -> contextlib.AbstractContextManager[object]:

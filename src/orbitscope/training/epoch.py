@@ -82,14 +82,10 @@ class EpochStatistics:
         self.pairs = torch.zeros_like(task.symbol_pairs)
         self.symbols = torch.zeros_like(task.frequencies)
 
-    def add_symbols(
-        self,
-        probabilities: Float[Tensor, "time trajectory symbol"],
-        pairs: Float[Tensor, "symbol symbol"],
-    ) -> None:
-        """Take in the symbol probabilities of one batch and its expected symbol pairs."""
+    def add_symbols(self, symbols: Float[Tensor, " symbol"], pairs: Float[Tensor, "symbol symbol"]) -> None:
+        """Take in the expected symbols of one batch and its expected symbol pairs."""
         self.pairs += pairs
-        self.symbols += probabilities.sum((0, 1)).double().cpu()
+        self.symbols += symbols
 
     def add_update(
         self, *, loss: float, marginal_error: float | None, norm: float, self_weight: float

@@ -17,6 +17,6 @@ def measure_growth(states: Float[Tensor, "time trajectory hidden"]) -> Float[Ten
     return torch.log(ratio).mean()
 
 
-def penalise_growth(states: Float[Tensor, "time trajectory hidden"]) -> Float[Tensor, ""]:
+def penalise_growth(growth: Float[Tensor, ""]) -> Float[Tensor, ""]:
     """Square of the growth where it is positive; decay costs nothing."""
-    return torch.relu(measure_growth(states)).square()
+    return torch.relu(growth).square()

@@ -11,13 +11,14 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from ..errors import OrbitscopeError
-from ..network import NoiseRNN, build_network, count_expected_pairs, draw_noise_
+from ..network import NoiseRNN, build_network
 from ..random_streams import derive_seed
 from ..settings import RunSettings
 from .epoch import EpochRecord, EpochStatistics
 from .growth import penalise_growth
 from .objectives import Batch, Split, build_objective
 from .schedule import BatchPlan, EpochPlan, find_validation_size, is_validated, plan_epoch
+from .sharded_rollouts import ShardedRollouts
 from .symbol_pairs import compute_memory
 from .task import EmulationTask
 
@@ -197,25 +198,22 @@ class Trainer:
         several rollouts and cost a fraction.
         """
         network, train = state.network, self.settings.train
-        states, logits = self._run_network(network, -(-batch.n_sequences // plan.n_draws), generator)
-        probabilities = torch.softmax(logits.detach(), -1)
-        pairs = count_expected_pairs(probabilities).cpu()
-        self_weight = self._weigh_self_term(pairs, plan.self_weight)
+        rollouts = self._run_network(network, -(-batch.n_sequences // plan.n_draws), generator)
+        self_weight = self._weigh_self_term(rollouts.pairs, plan.self_weight)
         result = batch.measure_network(
-            logits, generator=generator, temperature=train.temperature, self_weight=self_weight
+            rollouts.logits, generator=generator, temperature=train.temperature, self_weight=self_weight
         )
         total = result.value
         if train.activity_growth_weight > 0:
-            total = total + train.activity_growth_weight * penalise_growth(states)
-        state.optimizer.zero_grad(set_to_none=True)
-        total.backward()
+            total = total + train.activity_growth_weight * penalise_growth(rollouts.growth)
+        rollouts.propagate(total)
         norm = float(torch.nn.utils.clip_grad_norm_(network.parameters(), train.gradient_clip))
         loss = float(result.value.detach())
-        _check_health(state.epoch + 1, loss=loss, norm=norm, activity=states[-1])
+        _check_health(state.epoch + 1, loss=loss, norm=norm, activity=rollouts.largest_activity)
         state.optimizer.step()
         if plan.is_averaged:
             state.average.update_parameters(network)
-        statistics.add_symbols(probabilities, pairs)
+        statistics.add_symbols(rollouts.symbols, rollouts.pairs)
         statistics.add_update(
             loss=loss, marginal_error=result.marginal_error, norm=norm, self_weight=self_weight
         )
@@ -229,12 +227,11 @@ class Trainer:
         memory = max(0.0, compute_memory(pairs, self.task.symbol_pairs, self.task.memoryless_pairs))
         return weight + (1.0 - weight) * min(1.0, memory / PLATEAU_MEMORY)
 
-    def _run_network(self, network: NoiseRNN, n_sequences: int, generator: torch.Generator):
-        data, model = self.settings.data, self.settings.model
-        noise = network.w_out.new_empty(data.n_steps, n_sequences, model.input_size)
-        noise = draw_noise_(noise, model.noise_std, generator)
-        states = network.unroll(network.initial_state(n_sequences), noise)
-        return states, network.compute_logits(states)
+    def _run_network(
+        self, network: NoiseRNN, n_trajectories: int, generator: torch.Generator
+    ) -> ShardedRollouts:
+        n_steps, noise_std = self.settings.data.n_steps, self.settings.model.noise_std
+        return ShardedRollouts(network, n_trajectories, n_steps, noise_std=noise_std, generator=generator)
 
     @torch.no_grad()
     def _validate(self, state: TrainingState, epoch: int) -> float | None:
@@ -245,7 +242,7 @@ class Trainer:
         generator = self._generator("validation", epoch)
         losses = []
         for batch in self._list_batches("validation", self.validation_batch_size):
-            _, logits = self._run_network(network, batch.n_sequences, generator)
+            logits = self._run_network(network, batch.n_sequences, generator).logits
             losses.append(float(batch.measure_network(logits, generator=generator).value))
         loss = float(np.mean(losses))
         if loss < state.best_validation_loss:
@@ -265,13 +262,12 @@ class Trainer:
         return torch.Generator().manual_seed(derive_seed(self.settings.seed, stream, epoch))
 
 
-def _check_health(epoch: int, *, loss: float, norm: float, activity: Tensor) -> None:
-    largest = float(activity.detach().abs().max())
-    if math.isfinite(loss) and math.isfinite(norm) and largest <= LARGEST_ACTIVITY:
+def _check_health(epoch: int, *, loss: float, norm: float, activity: float) -> None:
+    if math.isfinite(loss) and math.isfinite(norm) and activity <= LARGEST_ACTIVITY:
         return
     what = (
-        f"activity reached {largest:.3g}"
-        if not largest <= LARGEST_ACTIVITY
+        f"activity reached {activity:.3g}"
+        if not activity <= LARGEST_ACTIVITY
         else f"loss {loss}, gradient {norm}"
     )
     raise TrainingDivergedError(

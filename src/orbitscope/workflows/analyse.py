@@ -8,8 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-
 from ..conclusions import conclude
 from ..errors import TooLargeError, UndefinedAnalysisError
 from ..network import NoiseRNN, require_same_symbols
@@ -23,7 +21,7 @@ from ..subject import Subject
 from ..system.cores import count_usable_cores
 from ..system.memory import is_out_of_memory
 from ..system.plain_json import make_plain
-from ..system.threads import require_threads, use_threads
+from ..system.threads import count_threads, require_threads, use_threads
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -291,7 +289,7 @@ def try_part(
 def choose_threads(threads: int | None) -> int:
     """Threads of an analysis: by default those of torch, up to the usable cores and ``MOST_THREADS``."""
     if threads is None:
-        return min(torch.get_num_threads(), count_usable_cores(), MOST_THREADS)
+        return min(count_threads(), count_usable_cores(), MOST_THREADS)
     require_threads(threads)
     return threads
 

@@ -114,7 +114,8 @@ def _send_measurements(
         with use_threads(n_threads):
             sender.send(("torch", _describe_torch()))
             sender.send(("operations_per_second", measure_operations_per_second()))
-            if settings is not None:
+        if settings is not None:
+            with use_threads(n_threads, in_operations=False):  # as in training
                 sender.send(("run", _time_updates(sender, settings, deadline)))
     except OrbitscopeError as error:
         sender.send(("error", error))

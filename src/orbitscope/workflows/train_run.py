@@ -101,7 +101,7 @@ def train_run(
 def resume_run(path: str | Path, *, progress: ProgressCallback = ignore_progress) -> TrainedRun:
     """Continue a run from its last good state; a finished run is returned as it is.
 
-    On the same machine and number of threads the weights end bit-identical to an uninterrupted run.
+    On the same machine the weights end bit-identical to an uninterrupted run, with any number of threads.
     """
     folder = open_run(path)
     settings = folder.read_settings()
@@ -119,8 +119,8 @@ def resume_run(path: str | Path, *, progress: ProgressCallback = ignore_progress
     folder.require_unedited()
     if others := list_other_versions(folder.read_provenance() if folder.provenance.is_file() else {}):
         _LOGGER.warning(
-            "`%s` was begun with other versions (%s). It goes on, but its weights may differ by rounding "
-            "from those of a run that was not interrupted.",
+            "`%s` was begun with other versions (%s). It goes on, but its weights may differ from those of a "
+            "run that was not interrupted.",
             *(folder.path, "; ".join(others)),
         )
     with folder.lock():
@@ -128,7 +128,7 @@ def resume_run(path: str | Path, *, progress: ProgressCallback = ignore_progress
 
 
 def _train(folder: RunFolder, settings: RunSettings, hmm: HMM, progress: ProgressCallback) -> TrainedRun:
-    with use_threads(settings.threads), _stop_on_sigterm(), _say_how_to_go_on(folder):
+    with use_threads(settings.threads, in_operations=False), _stop_on_sigterm(), _say_how_to_go_on(folder):
         task = prepare_task(hmm, settings)
         state = initialise_training(task, settings)
         for damage in folder.restore_state(state):

@@ -1,0 +1,132 @@
+"""Rollouts of one update in shards, each with noise of its own, so that threads meet only at the loss."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..network import NoiseRNN, count_expected_pairs, draw_noise_
+from ..system.threads import map_parallel
+from .growth import measure_growth
+
+_LARGEST_SHARD = 128
+"""Trajectories of a shard: their activity over a block of steps stays in the cache of one core."""
+
+_SMALLEST_SHARD = 48
+"""Products with fewer rows take as long as the interpreter needs to begin them."""
+
+_FEWEST_SHARDS = 4
+"""So many even of a small batch, for as many threads to have work."""
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """Some trajectories: logits and growth, with what their gradients need; counts of symbols."""
+
+    logits: Float[Tensor, "time trajectory symbol"]
+    growth: Float[Tensor, ""]
+    pairs: Float[Tensor, "symbol symbol"]
+    symbols: Float[Tensor, " symbol"]
+    largest_activity: float
+
+
+class ShardedRollouts:
+    """A network run on fresh noise, whose parts are joined in their logits and in the growth of activity.
+
+    How trajectories are divided depends on their number alone, so that the same seed gives the same bytes
+    with any number of threads.
+
+    Parameters
+    ----------
+    network : NoiseRNN
+    n_trajectories, n_steps : int
+    noise_std : float >= 0
+    generator
+        Source of a seed for each shard.
+
+    Attributes
+    ----------
+    logits : (time, trajectory, symbol)
+        A leaf: what is computed from it has its gradient here.
+    growth : scalar tensor
+        Mean of :func:`measure_growth` over the trajectories; a leaf, too.
+    pairs, symbols : (symbol, symbol), (symbol,)
+        Expected counts of consecutive symbols, and of symbols.
+    largest_activity : float
+        At the last step.
+    """
+
+    def __init__(
+        self,
+        network: NoiseRNN,
+        n_trajectories: int,
+        n_steps: int,
+        *,
+        noise_std: float,
+        generator: torch.Generator,
+    ):
+        self._sizes = divide(n_trajectories, network.w_out.device)
+        seeds = torch.randint(2**62, (len(self._sizes),), generator=generator).tolist()
+        run = partial(_run_shard, network, n_steps=n_steps, noise_std=noise_std)
+        self._network = network
+        self._shards = map_parallel(lambda job: run(*job), zip(self._sizes, seeds, strict=True))
+        needs_grad = torch.is_grad_enabled()
+        shares = network.w_out.new_tensor(self._sizes) / n_trajectories
+        growth = torch.stack([shard.growth.detach() for shard in self._shards])
+        self.logits = torch.cat([shard.logits.detach() for shard in self._shards], dim=1)
+        self.growth = (shares * growth).sum()
+        self._shares = shares.tolist()
+        self.pairs = torch.stack([shard.pairs for shard in self._shards]).sum(0)
+        self.symbols = torch.stack([shard.symbols for shard in self._shards]).sum(0)
+        for leaf in (self.logits, self.growth):
+            leaf.requires_grad_(needs_grad)
+        self.largest_activity = max((shard.largest_activity for shard in self._shards), key=_rank_activity)
+
+    def propagate(self, loss: Float[Tensor, ""]) -> None:
+        """Set the gradients of the network from a loss of ``logits`` and ``growth``."""
+        of_logits, of_growth = torch.autograd.grad(loss, (self.logits, self.growth), allow_unused=True)
+        weights = [weight for weight in self._network.parameters() if weight.requires_grad]
+
+        def compute(job: tuple[_Shard, Tensor, float]) -> tuple[Tensor, ...]:
+            shard, of_its_logits, share = job
+            outputs, slopes = [shard.logits], [of_its_logits]
+            if of_growth is not None:
+                outputs.append(shard.growth)
+                slopes.append(of_growth * share)
+            return torch.autograd.grad(outputs, weights, slopes, allow_unused=True, materialize_grads=True)
+
+        jobs = zip(self._shards, of_logits.split(self._sizes, dim=1), self._shares, strict=True)
+        for weight, *parts in zip(weights, *map_parallel(compute, jobs), strict=True):
+            weight.grad = torch.stack(parts).sum(0)
+
+
+def divide(n_trajectories: int, device: torch.device) -> list[int]:
+    """Sizes of the shards, as even as may be; one on other devices than a CPU, which has no such threads."""
+    if device.type != "cpu":
+        return [n_trajectories]
+    n_shards = max(
+        -(-n_trajectories // _LARGEST_SHARD), min(_FEWEST_SHARDS, n_trajectories // _SMALLEST_SHARD)
+    )
+    size, n_larger = divmod(n_trajectories, max(1, n_shards))
+    return [size + 1] * n_larger + [size] * (max(1, n_shards) - n_larger)
+
+
+def _run_shard(
+    network: NoiseRNN, n_trajectories: int, seed: int, *, n_steps: int, noise_std: float
+) -> _Shard:
+    generator = torch.Generator().manual_seed(seed)
+    noise = network.w_out.new_empty(n_steps, n_trajectories, network.input_size)
+    noise = draw_noise_(noise, noise_std, generator)
+    states = network.unroll(network.initial_state(n_trajectories), noise)
+    logits, largest = network.compute_logits(states), float(states[-1].detach().abs().max())
+    probabilities = torch.softmax(logits.detach(), -1)
+    pairs = count_expected_pairs(probabilities).cpu()
+    symbols = probabilities.sum((0, 1)).double().cpu()
+    return _Shard(logits, measure_growth(states), pairs, symbols, largest)
+
+
+def _rank_activity(activity: float) -> float:
+    """NaN counts as the largest."""
+    return float("inf") if activity != activity else activity

@@ -1,0 +1,60 @@
+"""Losses of means over trajectories, measured shard by shard."""
+
+import numpy as np
+import pytest
+import torch
+
+from orbitscope.hmm import load_process
+from orbitscope.loss import NeighbourDivergence, WordDivergence
+from orbitscope.loss.trajectory_means import compare_means
+from orbitscope.system.threads import use_threads
+
+
+def draw_halves(n_half, *, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(5, 2, n_half, 3, generator=generator, dtype=dtype)
+
+
+def measure(halves):
+    return halves.square().mean((0, 2)).flatten()
+
+
+def compare(means):
+    return means.pow(3).sum() + means[0] * means[-1]
+
+
+@pytest.mark.parametrize("n_half", [1, 32, 33, 200])
+def test_loss_and_gradient_are_those_of_all_trajectories(n_half):
+    halves = draw_halves(n_half).requires_grad_()
+    found, expected = compare_means(measure, compare, halves), compare(measure(halves))
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
+    gradients = [torch.autograd.grad(3 * value, halves)[0] for value in (found, expected)]
+    torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-15)
+    with torch.no_grad():
+        alone = compare_means(measure, compare, halves)
+    torch.testing.assert_close(alone, expected.detach(), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("kind", ["words", "neighbours"])
+def test_the_number_of_threads_changes_no_bit(kind):
+    """Trajectories of several shards, the last one smaller."""
+    hmm, n_steps = load_process("linear-3"), 6
+    if kind == "words":
+        divergence = WordDivergence(hmm, n_steps, max_words=30)
+    else:
+        rng = np.random.default_rng(0)
+        neighbours = NeighbourDivergence(hmm, n_steps, rng=rng, n_sequences=500)
+
+        def divergence(probabilities):
+            return neighbours(probabilities, generator=torch.Generator().manual_seed(0))
+
+    logits = torch.randn(n_steps, 601, 3, generator=torch.Generator().manual_seed(1))
+    found = []
+    for n_threads in (1, 2, 8):
+        with use_threads(n_threads, in_operations=False):
+            leaf = logits.clone().requires_grad_()
+            value = divergence(torch.softmax(leaf, -1))
+            found.append((value.detach(), *torch.autograd.grad(value, leaf)))
+    assert found[0][1].abs().max() > 0
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
