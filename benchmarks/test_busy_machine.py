@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from comparisons import measure
-from test_speed import draw_one_hot, report
+from comparisons import measure, report
+from test_speed import draw_one_hot
 
 from orbitscope.hmm import load_preset
 from orbitscope.loss import SinkhornDivergence

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from comparisons import measure
+from comparisons import measure, report
 
 from orbitscope.dynamics.driving.driven_states import run_driven
 from orbitscope.dynamics.regions.residency import compute_residency
@@ -22,10 +22,6 @@ from orbitscope.runs.zoo import list_zoo, open_run
 N_STATES, N_ROLLOUTS, MAX_STEPS = 10_000, 20, 60
 SHARE_OF_PEER = 100
 """The loop over states is run for one state in so many."""
-
-
-def report(line: str) -> None:
-    print(f"\n{line}", flush=True)
 
 
 @pytest.fixture(scope="module")

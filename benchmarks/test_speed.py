@@ -13,18 +13,12 @@ import hmmlearn.hmm
 import numpy as np
 import pytest
 import torch
-from comparisons import compare, measure
+from comparisons import compare, measure, report
 
 from orbitscope.hmm import build_random, compute_log_likelihood, load_preset, sample_sequences
 from orbitscope.loss import SinkhornDivergence
 from orbitscope.recipes import build_settings
 from orbitscope.training import Trainer, initialise_training, prepare_task
-
-
-def report(text: str) -> None:
-    """Print past pytest's capture."""
-    sys.__stdout__.write(f"\n{text}\n")
-    sys.__stdout__.flush()
 
 
 def draw_one_hot(preset: str, n_sequences: int, seed: int) -> torch.Tensor:

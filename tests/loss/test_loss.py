@@ -473,6 +473,24 @@ def test_the_number_of_threads_changes_no_bit(epsilon, memory_budget):
         assert torch.equal(gradient, found[0][1])
 
 
+@pytest.mark.parametrize("epsilon", [0.04, 9.0])
+def test_groups_of_several_blocks_have_the_sums_of_all(epsilon, monkeypatch):
+    """Four blocks in groups of two, one and one, beside a group for each."""
+    x, y = draw_pair(61, 203, 9, 3, dtype=torch.float64)
+
+    def compute():
+        loss = SinkhornDivergence(y, epsilon=epsilon)
+        return *compute_value_and_gradient(lambda z: loss(z).value, x), loss(x).marginal_error
+
+    expected = compute()
+    monkeypatch.setattr("orbitscope.loss.cost._MOST_GROUPS", 3)
+    assert [len(group) for group in SequenceCost(x, y).group_blocks()] == [2, 1, 1]
+    value, gradient, error = compute()
+    assert value == pytest.approx(expected[0], rel=1e-9)
+    torch.testing.assert_close(gradient, expected[1], rtol=0, atol=1e-12)
+    assert error == pytest.approx(expected[2], rel=1e-9)
+
+
 def test_blocks_are_small_enough_for_the_cache_and_four_at_least():
     for n, m, expected in ((61, 203, 16), (5000, 5000, 104), (625, 625, 157), (3, 100_000, 16)):
         x, y = (torch.zeros(size, 1, 1) for size in (n, m))

@@ -23,7 +23,7 @@ def compare(means):
     return means.pow(3).sum() + means[0] * means[-1]
 
 
-@pytest.mark.parametrize("n_half", [1, 32, 33, 200])
+@pytest.mark.parametrize("n_half", [1, 65, 202])
 def test_loss_and_gradient_are_those_of_all_trajectories(n_half):
     halves = draw_halves(n_half).requires_grad_()
     found, expected = compare_means(measure, compare, halves), compare(measure(halves))
@@ -48,7 +48,7 @@ def test_the_number_of_threads_changes_no_bit(kind):
         def divergence(probabilities):
             return neighbours(probabilities, generator=torch.Generator().manual_seed(0))
 
-    logits = torch.randn(n_steps, 601, 3, generator=torch.Generator().manual_seed(1))
+    logits = torch.randn(n_steps, 605, 3, generator=torch.Generator().manual_seed(1))
     found = []
     for n_threads in (1, 2, 8):
         with use_threads(n_threads, in_operations=False):

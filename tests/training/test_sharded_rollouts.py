@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from orbitscope.network import build_network, count_expected_pairs
+from orbitscope.system.shards import divide
 from orbitscope.system.threads import use_threads
 from orbitscope.training.growth import measure_growth
-from orbitscope.training.sharded_rollouts import ShardedRollouts, divide
+from orbitscope.training.sharded_rollouts import _SIZES, ShardedRollouts
 
 CPU = torch.device("cpu")
 
@@ -27,12 +28,12 @@ def compute_loss(logits, growth):
 
 @pytest.mark.parametrize("n_trajectories", [1, 31, 64, 125, 257, 1000, 1001])
 def test_shards_are_even_and_small_enough_for_the_cache(n_trajectories):
-    sizes = divide(n_trajectories, CPU)
+    sizes = divide(n_trajectories, CPU, **_SIZES)
     assert sum(sizes) == n_trajectories
     assert max(sizes) <= 128
     assert max(sizes) - min(sizes) <= 1
     assert len(sizes) >= min(4, n_trajectories // 48)
-    assert divide(n_trajectories, torch.device("cuda")) == [n_trajectories]
+    assert divide(n_trajectories, torch.device("cuda"), **_SIZES) == [n_trajectories]
 
 
 @pytest.mark.parametrize("cell", ["relu", "tanh"])
@@ -40,7 +41,7 @@ def test_what_is_joined_and_its_gradient_are_those_of_all_trajectories(cell):
     """Noise by the seed of each shard, all trajectories at once, autograd through the steps."""
     network = make_network(cell=cell, dtype=torch.float64)
     found = run(network, 301)
-    sizes = divide(301, CPU)
+    sizes = divide(301, CPU, **_SIZES)
     seeds = torch.randint(2**62, (len(sizes),), generator=torch.Generator().manual_seed(1)).tolist()
     noise = torch.empty(6, 301, 4, dtype=torch.float64)
     for part, seed in zip(noise.split(sizes, dim=1), seeds, strict=True):

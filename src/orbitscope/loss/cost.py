@@ -1,9 +1,12 @@
 """Cost between two batches of one-hot sequences: half the squared distance, read row block by row block."""
 
+from itertools import islice
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..system.shards import divide
 from ..system.threads import map_parallel
 from .workspace import Workspace
 
@@ -58,8 +61,7 @@ class SequenceCost:
         self.is_integer = is_one_hot(x) and is_one_hot(y)
         encode = _encode_one_hot if self.is_integer else _encode_general
         self._left, self._right, self._scale = encode(x, y)
-        n_parts = _FEWEST_BLOCKS if x.device.type == "cpu" else 1
-        self._most_rows = max(16, -(-self.shape[0] // n_parts))
+        self._most_rows = max(16, *divide(self.shape[0], x.device, fewest=_FEWEST_BLOCKS))
         self.block_rows = min(max(16, _BLOCK_ENTRIES // max(1, self.shape[1])), self._most_rows)
         self._stored: Tensor | None = None
         entry_bytes = self._stored_dtype(x.shape[1]).itemsize
@@ -81,10 +83,9 @@ class SequenceCost:
         return self._list_blocks(self.block_rows)
 
     def group_blocks(self) -> list[list[slice]]:
-        """Row blocks in a few groups, for threads to share; one on other devices than a CPU."""
-        blocks = self.blocks()
-        size = -(-len(blocks) // (_MOST_GROUPS if self.device.type == "cpu" else 1))
-        return [blocks[first : first + size] for first in range(0, len(blocks), size)]
+        """Row blocks in a few groups, for threads to share."""
+        blocks = iter(self.blocks())
+        return [list(islice(blocks, n)) for n in divide(len(self.blocks()), self.device, fewest=_MOST_GROUPS)]
 
     def _list_blocks(self, size: int) -> list[slice]:
         return [slice(i, min(i + size, self.shape[0])) for i in range(0, self.shape[0], size)]

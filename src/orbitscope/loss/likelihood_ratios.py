@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..hmm import HMM, sample_sequences
+from ..system.shards import divide
 from ..system.threads import map_parallel
 from .known_gradient import attach_gradient
 from .trajectories import split_halves
@@ -33,7 +34,7 @@ _SEQUENCES_PER_TRAJECTORY = 10
 """Sequences of the process measured at once, for each trajectory of an update: they have no gradient."""
 
 _LARGEST_SHARD = 256
-"""Trajectories that are followed together; how they are divided depends on their number alone."""
+"""Trajectories that are followed together."""
 
 _MOST_NEIGHBOURS = 300
 """Of a process with more neighbours (beyond about 14 states) so many are drawn."""
@@ -109,8 +110,8 @@ class NeighbourDivergence:
         halves = split_halves(first, n_steps=self.n_steps, n_symbols=self.n_symbols)
         chosen, n_half = halves.flatten(1, 2), halves.shape[2]
         with torch.no_grad():
-            size = _LARGEST_SHARD if chosen.device.type == "cpu" else chosen.shape[1]
-            shards = _draw_symbols(chosen, generator).split(size, dim=1)
+            sizes = divide(chosen.shape[1], chosen.device, largest=_LARGEST_SHARD)
+            shards = _draw_symbols(chosen, generator).split(sizes, dim=1)
             runs = map_parallel(self._run_forward, shards)
             total = torch.cat([run.total for run in runs], dim=1)
             value, slope = self._compare(_relate_to_first(total), n_half)
@@ -122,7 +123,7 @@ class NeighbourDivergence:
             return torch.einsum("stnk,sn->tnk", self._run_backward(symbols, run), slopes)
 
         with torch.no_grad():
-            slopes = slope.split(size, dim=1)
+            slopes = slope.split(sizes, dim=1)
             jobs = list(zip(shards, runs, slopes, strict=True))
             gradient = torch.cat(map_parallel(differentiate, jobs), dim=1)
         return attach_gradient(chosen, value, gradient)

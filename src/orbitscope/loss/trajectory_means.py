@@ -6,14 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..system.shards import divide
 from ..system.threads import map_parallel
 from .known_gradient import attach_gradient
 
-_SMALLEST_SHARD = 32
-"""Trajectories of a shard in each of the two halves, unless there are fewer."""
-
-_MOST_SHARDS = 4
-"""More cost more: the values of each are as many as those of all. They depend on the number alone."""
+_SIZES = {"smallest": 32, "fewest": 4}
+"""Trajectories of a shard in each half, and shards: more cost more, each has as many values as all."""
 
 
 def compare_means(
@@ -32,10 +30,9 @@ def compare_means(
     halves : (time, 2, trajectory, symbol)
         Two halves of the trajectories, which are divided alike.
     """
-    most = _MOST_SHARDS if halves.device.type == "cpu" else 1
-    n_shards = min(most, max(1, halves.shape[2] // _SMALLEST_SHARD))
-    shards = [shard.detach() for shard in halves.tensor_split(n_shards, dim=2)]
-    shares = [shard.shape[2] / halves.shape[2] for shard in shards]
+    sizes = divide(halves.shape[2], halves.device, **_SIZES)
+    shards = [shard.detach() for shard in halves.split(sizes, dim=2)]
+    shares = [size / halves.shape[2] for size in sizes]
     has_gradient = halves.requires_grad and torch.is_grad_enabled()
     for shard in shards:
         shard.requires_grad_(has_gradient)

@@ -1,24 +1,19 @@
 """Rollouts of one update in shards, each with noise of its own, so that threads meet only at the loss."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ..network import NoiseRNN, count_expected_pairs, draw_noise_
+from ..system.shards import divide
 from ..system.threads import map_parallel
 from .growth import measure_growth
 
-_LARGEST_SHARD = 128
-"""Trajectories of a shard: their activity over a block of steps stays in the cache of one core."""
-
-_SMALLEST_SHARD = 48
-"""Products with fewer rows take as long as the interpreter needs to begin them."""
-
-_FEWEST_SHARDS = 4
-"""So many even of a small batch, for as many threads to have work."""
+_SIZES = {"smallest": 48, "largest": 128, "fewest": 4}
+"""Trajectories of a shard, and shards. Products with fewer rows take as long as the interpreter needs to
+begin them; with more, a block of steps does not stay in the cache of one core."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +24,7 @@ class _Shard:
     growth: Float[Tensor, ""]
     pairs: Float[Tensor, "symbol symbol"]
     symbols: Float[Tensor, " symbol"]
-    largest_activity: float
+    largest_activity: Float[Tensor, ""]
 
 
 class ShardedRollouts:
@@ -55,7 +50,7 @@ class ShardedRollouts:
     pairs, symbols : (symbol, symbol), (symbol,)
         Expected counts of consecutive symbols, and of symbols.
     largest_activity : float
-        At the last step.
+        At the last step; NaN if there is one.
     """
 
     def __init__(
@@ -67,12 +62,14 @@ class ShardedRollouts:
         noise_std: float,
         generator: torch.Generator,
     ):
-        self._sizes = divide(n_trajectories, network.w_out.device)
+        self._network, self._sizes = network, divide(n_trajectories, network.w_out.device, **_SIZES)
         seeds = torch.randint(2**62, (len(self._sizes),), generator=generator).tolist()
-        run = partial(_run_shard, network, n_steps=n_steps, noise_std=noise_std)
-        self._network = network
-        self._shards = map_parallel(lambda job: run(*job), zip(self._sizes, seeds, strict=True))
-        needs_grad = torch.is_grad_enabled()
+
+        def run(job: tuple[int, int]) -> _Shard:
+            size, seed = job
+            return _run_shard(network, size, seed, n_steps=n_steps, noise_std=noise_std)
+
+        self._shards = map_parallel(run, zip(self._sizes, seeds, strict=True))
         shares = network.w_out.new_tensor(self._sizes) / n_trajectories
         growth = torch.stack([shard.growth.detach() for shard in self._shards])
         self.logits = torch.cat([shard.logits.detach() for shard in self._shards], dim=1)
@@ -81,8 +78,8 @@ class ShardedRollouts:
         self.pairs = torch.stack([shard.pairs for shard in self._shards]).sum(0)
         self.symbols = torch.stack([shard.symbols for shard in self._shards]).sum(0)
         for leaf in (self.logits, self.growth):
-            leaf.requires_grad_(needs_grad)
-        self.largest_activity = max((shard.largest_activity for shard in self._shards), key=_rank_activity)
+            leaf.requires_grad_(torch.is_grad_enabled())
+        self.largest_activity = float(torch.stack([shard.largest_activity for shard in self._shards]).max())
 
     def propagate(self, loss: Float[Tensor, ""]) -> None:
         """Set the gradients of the network from a loss of ``logits`` and ``growth``."""
@@ -102,17 +99,6 @@ class ShardedRollouts:
             weight.grad = torch.stack(parts).sum(0)
 
 
-def divide(n_trajectories: int, device: torch.device) -> list[int]:
-    """Sizes of the shards, as even as may be; one on other devices than a CPU, which has no such threads."""
-    if device.type != "cpu":
-        return [n_trajectories]
-    n_shards = max(
-        -(-n_trajectories // _LARGEST_SHARD), min(_FEWEST_SHARDS, n_trajectories // _SMALLEST_SHARD)
-    )
-    size, n_larger = divmod(n_trajectories, max(1, n_shards))
-    return [size + 1] * n_larger + [size] * (max(1, n_shards) - n_larger)
-
-
 def _run_shard(
     network: NoiseRNN, n_trajectories: int, seed: int, *, n_steps: int, noise_std: float
 ) -> _Shard:
@@ -120,13 +106,8 @@ def _run_shard(
     noise = network.w_out.new_empty(n_steps, n_trajectories, network.input_size)
     noise = draw_noise_(noise, noise_std, generator)
     states = network.unroll(network.initial_state(n_trajectories), noise)
-    logits, largest = network.compute_logits(states), float(states[-1].detach().abs().max())
+    logits, largest = network.compute_logits(states), states[-1].detach().abs().max()
     probabilities = torch.softmax(logits.detach(), -1)
     pairs = count_expected_pairs(probabilities).cpu()
     symbols = probabilities.sum((0, 1)).double().cpu()
     return _Shard(logits, measure_growth(states), pairs, symbols, largest)
-
-
-def _rank_activity(activity: float) -> float:
-    """NaN counts as the largest."""
-    return float("inf") if activity != activity else activity

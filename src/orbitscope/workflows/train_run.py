@@ -101,7 +101,7 @@ def train_run(
 def resume_run(path: str | Path, *, progress: ProgressCallback = ignore_progress) -> TrainedRun:
     """Continue a run from its last good state; a finished run is returned as it is.
 
-    On the same machine the weights end bit-identical to an uninterrupted run, with any number of threads.
+    On the same machine the weights end bit-identical to an uninterrupted run.
     """
     folder = open_run(path)
     settings = folder.read_settings()
