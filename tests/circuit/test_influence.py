@@ -107,7 +107,7 @@ def test_noise_of_contexts_does_not_change_the_number_of_a_switch():
             n_directions=1,
         )
         found.append(influence.measure_in_each(sums.sum(0))[0])
-    assert np.mean(found) == pytest.approx(0.1, abs=7 * np.std(found) / 10)
+    assert np.mean(found) == pytest.approx(0.1, abs=0.003)  # a ratio of means is .0004 too large here
     assert np.std(found) < 0.02
 
 

@@ -64,7 +64,8 @@ def test_held_neurons_and_filtered_noise_pass_through_every_part(network):
     changed = intervene(network, clamp={0: 0.5}, ablate=[3], project_noise=basis)
     found = look(changed, network)
     assert {outcome.part: outcome.reason for outcome in found.outcomes if outcome.status == "undefined"} == {}
-    assert not np.isnan(float(found.quantities["regions.net_flux"].estimate))
+    collapses = found.quantities["exponents.verdict"].word == "collapses"
+    assert collapses or np.isfinite(float(found.quantities["exponents.largest"].estimate))
 
 
 @pytest.mark.slow
