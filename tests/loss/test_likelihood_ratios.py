@@ -9,7 +9,7 @@ import torch
 from orbitscope.errors import InputError
 from orbitscope.hmm import HMM, build_random, compute_log_likelihood, load_preset, sample_sequences
 from orbitscope.loss import NeighbourDivergence
-from orbitscope.loss.likelihood_ratios import list_neighbours
+from orbitscope.loss.likelihood_ratios import _draw_symbols, list_neighbours
 
 PROCESS = build_random(3, 2, rng=np.random.default_rng(4))
 N_STEPS = 4
@@ -102,10 +102,42 @@ def centre(slope):
 def test_the_slope_of_one_half_is_set_by_the_other():
     """With a slope from its own half, chance deviations of a half would look like errors of the network."""
     divergence = build_divergence(n_sequences=200)
-    ratios = torch.randn(19, 12, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    value, slope = divergence._compare(ratios, 6)
-    (expected,) = torch.autograd.grad(value, ratios)
+    means = torch.randn(2, 19, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    (slope,) = torch.autograd.grad(divergence._compare(means), means)
+    expected = 0.5 * (means.detach().flip(0) - divergence.mean) @ divergence.precision
     torch.testing.assert_close(slope, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
+
+
+def test_the_gradient_is_that_of_the_alternatives():
+    """Up to what is common to all symbols of a step."""
+    divergence = build_divergence(n_sequences=200)
+    halves = draw_probabilities(N_STEPS, 6, 2).unflatten(1, (2, 3))
+    slope = torch.randn(2, 19, generator=torch.Generator().manual_seed(0))
+    means, differentiate = divergence._measure_halves(halves, torch.Generator().manual_seed(1))
+    drawn = _draw_symbols(halves.flatten(1, 2), torch.Generator().manual_seed(1)).argmax(1)
+    torch.testing.assert_close(means, divergence.measure(drawn).unflatten(1, (2, 3)).mean(2).T)
+    alternatives = divergence.measure_alternatives(drawn).unflatten(2, (2, 3))
+    expected = torch.einsum("rthns,hr->thns", alternatives, slope / 3)
+    found = differentiate(slope)
+    torch.testing.assert_close(
+        *((x - x.mean(3, keepdim=True)) for x in (found, expected)),
+        rtol=0,
+        atol=1e-5 * float(expected.abs().max()),
+    )
+
+
+def test_symbols_are_drawn_with_their_probabilities():
+    probabilities = draw_probabilities(2, 1, 4).repeat(1, 20_000, 1)
+    drawn = _draw_symbols(probabilities, torch.Generator().manual_seed(0))
+    assert set(drawn.unique().tolist()) == {0.0, 1.0}
+    assert (drawn.sum(1) == 1).all()
+    error = (probabilities[:, 0] * (1 - probabilities[:, 0]) / 20_000).sqrt()
+    torch.testing.assert_close(
+        (drawn.mean(2) - probabilities[:, 0]) / error, torch.zeros(2, 4), rtol=0, atol=4.5
+    )
+    assert not torch.equal(*drawn.argmax(1))
+    certain = torch.tensor([0.0, 1.0, 0.0]).expand(1, 50, 3)
+    assert (_draw_symbols(certain, torch.Generator().manual_seed(0)).argmax(1) == 1).all()
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import torch
 
 from orbitscope.hmm import load_process
 from orbitscope.loss import NeighbourDivergence, WordDivergence
-from orbitscope.loss.trajectory_means import compare_means
+from orbitscope.loss.trajectory_means import MeanLoss, compare_means, measure_with_autograd
 from orbitscope.system.threads import use_threads
 
 
@@ -23,16 +23,35 @@ def compare(means):
     return means.pow(3).sum() + means[0] * means[-1]
 
 
-@pytest.mark.parametrize("n_half", [1, 65, 202])
-def test_loss_and_gradient_are_those_of_all_trajectories(n_half):
-    halves = draw_halves(n_half).requires_grad_()
-    found, expected = compare_means(measure, compare, halves), compare(measure(halves))
+def relate(halves, sizes, *, power=3):
+    return MeanLoss(
+        halves,
+        sizes,
+        lambda shard: measure_with_autograd(measure, shard),
+        lambda means: means.pow(power).sum() + means[0] * means[-1],
+    )
+
+
+@pytest.mark.parametrize("sizes", [[1], [33, 32], [50, 51, 101]])
+def test_loss_and_gradient_are_those_of_all_trajectories(sizes):
+    halves = draw_halves(sum(sizes)).requires_grad_()
+    found, expected = compare_means([relate(halves, sizes)]), compare(measure(halves))
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
     gradients = [torch.autograd.grad(3 * value, halves)[0] for value in (found, expected)]
     torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-15)
     with torch.no_grad():
-        alone = compare_means(measure, compare, halves)
+        alone = compare_means([relate(halves, sizes)])
     torch.testing.assert_close(alone, expected.detach(), rtol=1e-12, atol=0)
+
+
+def test_several_losses_add_up():
+    """Of other trajectories, with other values, and divided otherwise."""
+    halves = draw_halves(40).requires_grad_()
+    losses = [relate(halves[:, :, :7], [7], power=2), relate(halves, [20, 20])]
+    found, apart = compare_means(losses), [compare_means([loss]) for loss in losses]
+    torch.testing.assert_close(found, apart[0] + apart[1])
+    gradients = [torch.autograd.grad(value, halves)[0] for value in (found, apart[0] + apart[1])]
+    torch.testing.assert_close(*gradients)
 
 
 @pytest.mark.parametrize("kind", ["words", "neighbours"])

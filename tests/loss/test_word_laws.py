@@ -7,7 +7,7 @@ import torch
 from orbitscope.errors import InputError
 from orbitscope.hmm import build_random, load_preset, sample_sequences
 from orbitscope.loss import WordDivergence
-from orbitscope.loss.word_laws import list_offsets, measure_runs, spell_words
+from orbitscope.loss.word_laws import Words, list_offsets, measure_runs
 
 HMM = load_preset("linear-3").hmm
 RANDOM = build_random(4, 5, rng=np.random.default_rng(1))
@@ -31,7 +31,9 @@ def emit_along_paths(hmm, n_steps, n_trajectories, *, seed):
 @pytest.mark.parametrize("offsets", [(0,), (0, 1), (0, 3), (0, 2, 4), (0, 1, 2, 3, 5)])
 def test_words_against_a_loop_over_trajectories(offsets):
     probabilities = draw_probabilities(9, 4, 3).double()
-    found = spell_words(probabilities.unflatten(1, (2, 2)), offsets)
+    words = Words(probabilities.unflatten(1, (2, 2)).transpose(2, 3))
+    words.spell((0, 2, 4, 6))  # what is known of it changes nothing
+    found = words.spell(offsets)
     assert found.shape == (9 - offsets[-1], 2, 3 ** len(offsets))
     for step, half in itertools.product(range(9 - offsets[-1]), range(2)):
         expected = np.zeros((3,) * len(offsets))
@@ -45,7 +47,7 @@ def test_words_against_a_loop_over_trajectories(offsets):
 
 def test_runs_against_a_loop_over_places():
     probabilities = draw_probabilities(20, 4, 2).double()
-    found = measure_runs(probabilities.unflatten(1, (2, 2)), [8, 16])
+    found = measure_runs(probabilities.unflatten(1, (2, 2)).transpose(2, 3), [8, 16])
     for length, law in zip([8, 16], found, strict=True):
         places = torch.stack([probabilities[t : t + length].prod(0) for t in range(20 - length + 1)])
         torch.testing.assert_close(law, torch.stack([places[:, :2].mean((0, 1)), places[:, 2:].mean((0, 1))]))

@@ -119,9 +119,56 @@ def test_unroll_and_its_gradient_equal_autograd_through_step(cell, bias, n_steps
     expected_states, expected = run(lambda state, x: Cell.unroll(network.cell, state, x))
     torch.testing.assert_close(states, expected_states, rtol=1e-12, atol=1e-14)
     assert gradients.keys() == expected.keys() >= {"cell.w_hh", "cell.w_ih", "start"}
+    compare_gradients(gradients, expected)
+
+
+def compare_gradients(gradients, expected):
+    assert gradients.keys() == expected.keys()
     for name in expected:
         assert expected[name].abs().max() > 0
         torch.testing.assert_close(gradients[name], expected[name], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", sorted(CELLS))
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("part", ["both", "logits", "kept"])
+@pytest.mark.parametrize(("n_steps", "block_rows"), [(1, 512), (7, 16), (6, 3)])
+def test_logits_and_kept_states_and_their_gradients_equal_autograd(
+    cell, bias, part, n_steps, block_rows, monkeypatch
+):
+    monkeypatch.setattr("orbitscope.network.cells.elementwise._BLOCK_ROWS", block_rows)
+    network = make_network(cell, bias=bias, dtype=torch.float64, gain=2.0)
+    noise, kept_steps = draw(n_steps, 8, 5, seed=2), (n_steps // 2, -1)
+
+    def run(unroll):
+        network.zero_grad()
+        start = draw(8, 12, seed=4).requires_grad_()
+        read = unroll(start, noise)
+        weightings = [draw(*x.shape, seed=5 + i) for i, x in enumerate(read)]
+        terms = {name: (x * w).sum() for name, x, w in zip(("logits", "kept"), read, weightings, strict=True)}
+        (sum(terms.values()) if part == "both" else terms[part]).backward()
+        gradients = {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+        return [x.detach() for x in read], gradients | {"start": start.grad}
+
+    def read_by_hand(start, noise):
+        states = Cell.unroll(network.cell, start, noise)
+        return network.compute_logits(states), torch.stack([states[step] for step in kept_steps])
+
+    found, gradients = run(lambda start, noise: network.unroll_logits(start, noise, kept_steps))
+    expected_read, expected = run(read_by_hand)
+    torch.testing.assert_close(found, expected_read, rtol=1e-12, atol=1e-14)
+    compare_gradients({name: g for name, g in gradients.items() if name in expected}, expected)
+    assert all(not g.any() for name, g in gradients.items() if name not in expected)
+
+
+def test_cells_without_a_method_of_their_own_read_the_same():
+    """An LSTM, whose state is wider than what it shows."""
+    network = make_lstm_network(torch.float64)
+    noise, start = draw(4, 3, 5), network.initial_state(3)
+    logits, kept = network.unroll_logits(start, noise, (2, -1))
+    states = network.unroll(start, noise)
+    torch.testing.assert_close(logits, network.compute_logits(states))
+    torch.testing.assert_close(kept, states[[2, 3]])
 
 
 def test_unroll_passes_gradients_to_noise_that_wants_them():

@@ -15,7 +15,15 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from orbitscope.errors import InputError
 from orbitscope.system import threads
-from orbitscope.system.threads import count_threads, limit_blas, map_parallel, use_threads
+from orbitscope.system.threads import (
+    StoppedError,
+    count_threads,
+    limit_blas,
+    map_parallel,
+    raise_if_stopped,
+    run_tasks,
+    use_threads,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -285,3 +293,105 @@ def test_a_context_that_outlives_its_threads_goes_on_with_one():
         map_parallel(str, range(4))
     assert context.run(map_parallel, str, range(4)) == list("0123")
     assert context.run(count_threads) == 1
+
+
+# ---- tasks
+
+
+def test_tasks_go_on_side_by_side_with_a_thread_each_and_short_turns():
+    barrier, interval = threading.Barrier(2, timeout=10), sys.getswitchinterval()
+
+    def meet(i):
+        barrier.wait()
+        return i, torch.get_num_threads(), threading.get_ident() != caller
+
+    caller = threading.get_ident()
+    with run_tasks(2) as tasks:
+        assert sys.getswitchinterval() < interval
+        begun = [tasks.begin(lambda i=i: meet(i)) for i in range(2)]
+        assert [task.result() for task in begun] == [(0, 1, True), (1, 1, True)]
+    assert sys.getswitchinterval() == interval
+
+
+def test_one_thread_does_a_task_at_once():
+    with use_threads(2), run_tasks(1) as tasks:
+        done = tasks.begin(lambda: (threading.get_ident(), torch.get_num_threads()))
+        assert done.done()
+        assert done.result() == (threading.get_ident(), 1)
+        assert torch.get_num_threads() == 2
+
+
+def test_calls_within_a_task_are_helped_by_threads_that_have_nothing_else_to_do():
+    barrier = threading.Barrier(2, timeout=10)
+
+    def meet(i):
+        barrier.wait()
+        return threading.get_ident()
+
+    with run_tasks(2) as tasks:
+        assert len(set(tasks.begin(lambda: map_parallel(meet, range(2))).result())) == 2
+
+
+def test_calls_within_tasks_that_have_all_threads_are_loops():
+    """No thread waits for one that waits for it."""
+    with run_tasks(2) as tasks:
+        begun = [tasks.begin(lambda: map_parallel(time.sleep, [0.01] * 5)) for _ in range(6)]
+        assert [task.result(timeout=20) for task in begun] == [[None] * 5] * 6
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
+def test_an_error_stops_the_other_tasks_at_their_next_call(error):
+    begun, ends = threading.Event(), []
+
+    def work():
+        begun.set()
+        deadline = time.monotonic() + 20
+        try:
+            while time.monotonic() < deadline:
+                raise_if_stopped()
+                time.sleep(0.001)
+        finally:
+            ends.append(time.monotonic() < deadline)
+
+    def divide():
+        deadline = time.monotonic() + 20
+        try:
+            map_parallel(time.sleep, [0.002] * 10_000)
+        finally:
+            ends.append(time.monotonic() < deadline)
+
+    with pytest.raises(type(error)), run_tasks(3) as tasks:  # noqa: PT012
+        others = [tasks.begin(work), tasks.begin(divide)]
+        begun.wait(10)
+        raise error
+    assert ends == [True, True]
+    for other in others:
+        assert isinstance(other.exception(), StoppedError)
+
+
+def test_tasks_that_nobody_waits_for_are_finished():
+    done = []
+
+    def work(i):
+        map_parallel(time.sleep, [0.01] * 3)
+        done.append(i)
+
+    with run_tasks(2) as tasks:
+        for i in range(5):
+            tasks.begin(lambda i=i: work(i))
+    assert sorted(done) == list(range(5))
+
+
+def test_nothing_is_stopped_outside_of_tasks():
+    raise_if_stopped()
+    with use_threads(2):
+        raise_if_stopped()
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_tasks_record_gradients_only_where_the_caller_does(n_threads):
+    for context in (torch.no_grad, torch.enable_grad, torch.inference_mode):
+        with context(), run_tasks(n_threads) as tasks:
+            expected = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+            found = tasks.begin(lambda: (torch.is_grad_enabled(), torch.is_inference_mode_enabled())).result()
+            assert found == expected

@@ -5,18 +5,18 @@ give away. The likelihood of the whole sequence can: a process in which one prob
 explains it better where the network makes that event too often.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from ..hmm import HMM, sample_sequences
-from ..system.shards import divide
-from ..system.threads import map_parallel
-from .known_gradient import attach_gradient
 from .trajectories import split_halves
+from .trajectory_means import MeanLoss, Measured, compare_means
 
 _STEP = 0.05
 """Share by which a neighbour's row is moved to one of its entries."""
@@ -33,20 +33,20 @@ _MOST_ENTRIES = 50_000
 _SEQUENCES_PER_TRAJECTORY = 10
 """Sequences of the process measured at once, for each trajectory of an update: they have no gradient."""
 
-_LARGEST_SHARD = 256
-"""Trajectories that are followed together."""
-
 _MOST_NEIGHBOURS = 300
 """Of a process with more neighbours (beyond about 14 states) so many are drawn."""
 
 
 @dataclass(frozen=True)
-class _Forward:
-    """Log-likelihoods; probabilities of states before the symbol of each step, and of that symbol in each."""
+class _Step:
+    """A step of the forward recursion.
 
-    total: Float[Tensor, "process trajectory"]
-    predicted: Float[Tensor, "process time trajectory state"]
-    emitted: Float[Tensor, "process time trajectory state"]
+    Probabilities of states before its symbol; of the symbol in each state, over ``scale``; and of the symbol.
+    """
+
+    predicted: Float[Tensor, "process state trajectory"]
+    emitted: Float[Tensor, "process state trajectory"]
+    scale: Float[Tensor, "process 1 trajectory"]
 
 
 class NeighbourDivergence:
@@ -92,6 +92,7 @@ class NeighbourDivergence:
         self._initial, self._transition, self._emission = (
             torch.from_numpy(parts).to(device, torch.float32) for parts in stacked
         )
+        self._backward_transition = self._transition.transpose(1, 2).contiguous()
         sampled = sample_sequences(hmm, n_sequences, n_steps, rng=rng).symbols.astype(np.int64)
         n_block = _SEQUENCES_PER_TRAJECTORY * self._count_most_trajectories()
         blocks = torch.from_numpy(sampled.T.copy()).to(device).split(n_block, dim=1)
@@ -106,77 +107,113 @@ class NeighbourDivergence:
         generator: torch.Generator,
     ) -> Float[Tensor, ""]:
         """Loss of trajectories with these symbol probabilities, or of the first of them; differentiable."""
+        return compare_means([self.relate(probabilities, generator=generator)])
+
+    def relate(
+        self,
+        probabilities: Float[Tensor, "time trajectory symbol"],
+        *,
+        generator: torch.Generator,
+        weight: float = 1.0,
+    ) -> MeanLoss:
+        """The loss, times a weight, as one of means over trajectories, to be compared together with others.
+
+        Trajectories are not divided: each step is a few small operations, which threads would only wait for.
+        """
         first = probabilities[:, : self._count_most_trajectories()]
         halves = split_halves(first, n_steps=self.n_steps, n_symbols=self.n_symbols)
-        chosen, n_half = halves.flatten(1, 2), halves.shape[2]
-        with torch.no_grad():
-            sizes = divide(chosen.shape[1], chosen.device, largest=_LARGEST_SHARD)
-            shards = _draw_symbols(chosen, generator).split(sizes, dim=1)
-            runs = map_parallel(self._run_forward, shards)
-            total = torch.cat([run.total for run in runs], dim=1)
-            value, slope = self._compare(_relate_to_first(total), n_half)
-        if not (chosen.requires_grad and torch.is_grad_enabled()):
-            return value
-
-        def differentiate(job: tuple[Tensor, _Forward, Tensor]) -> Tensor:
-            symbols, run, slopes = job
-            return torch.einsum("stnk,sn->tnk", self._run_backward(symbols, run), slopes)
-
-        with torch.no_grad():
-            slopes = slope.split(sizes, dim=1)
-            jobs = list(zip(shards, runs, slopes, strict=True))
-            gradient = torch.cat(map_parallel(differentiate, jobs), dim=1)
-        return attach_gradient(chosen, value, gradient)
+        seed = int(torch.randint(2**62, (1,), generator=generator))
+        return MeanLoss(
+            halves,
+            [halves.shape[2]],
+            lambda shard: self._measure_halves(shard, torch.Generator().manual_seed(seed)),
+            lambda means: weight * self._compare(means),
+        )
 
     def measure(self, symbols: Int[Tensor, "time trajectory"]) -> Float[Tensor, "ratio trajectory"]:
         """Log-likelihood under the process, then the log-ratio of each neighbour, in nat a sequence."""
-        return _relate_to_first(self._run_forward(symbols).total)
+        return _relate_to_first(_add_up(self._follow(self._mark(symbols))))
 
     def measure_alternatives(
         self, symbols: Int[Tensor, "time trajectory"]
     ) -> Float[Tensor, "ratio time trajectory symbol"]:
         """What each would be if the symbol of one step were another, minus what it is."""
-        return self._run_backward(symbols, self._run_forward(symbols))
+        steps = reversed(list(self._follow_back(list(self._follow(self._mark(symbols))))))
+        return torch.stack([_relate_to_first(step.transpose(1, 2)) for step in steps], dim=1)
 
-    def _run_backward(self, symbols: Tensor, run: _Forward) -> Tensor:
-        """Alternatives from what a run found."""
-        later = torch.empty_like(run.predicted)
-        backward = torch.ones_like(later[:, 0])
-        for step in reversed(range(len(symbols))):
-            later[:, step] = backward
-            backward = (backward * run.emitted[:, step]) @ self._transition.transpose(1, 2)
-            backward = backward / backward.sum(2, keepdim=True)
-        joint = later.mul_(run.predicted).flatten(1, 2) @ self._emission
-        joint = joint.unflatten(1, symbols.shape)
-        now = symbols[None, :, :, None].expand(len(joint), -1, -1, 1)
-        return _relate_to_first(torch.log(joint / joint.gather(3, now)))
+    def _mark(self, symbols: Int[Tensor, "time trajectory"]) -> Float[Tensor, "time symbol trajectory"]:
+        """1 where a symbol is the one there, else 0."""
+        return one_hot(symbols, self.n_symbols).transpose(1, 2).to(self._emission.dtype)
 
-    def _run_forward(self, symbols: Tensor) -> _Forward:
-        """Run all processes along the symbols of trajectories."""
-        emitted = self._emission.transpose(1, 2)[:, symbols]
-        state, scales = self._initial[:, None].expand(-1, symbols.shape[1], -1), []
-        predicted = torch.empty_like(emitted)
-        for step in range(len(symbols)):
-            predicted[:, step] = state
-            joint = state * emitted[:, step]
-            scales.append(joint.sum(2, keepdim=True))
-            state = (joint / scales[-1]) @ self._transition
-        return _Forward(torch.log(torch.cat(scales, 2)).sum(2), predicted, emitted)
+    def _measure_halves(
+        self, halves: Float[Tensor, "time 2 trajectory symbol"], generator: torch.Generator
+    ) -> Measured:
+        """Mean ratios of sampled symbols over either half, (2, ratio), and what their gradient is."""
+        n_half = halves.shape[2]
+        run = list(self._follow(_draw_symbols(halves.flatten(1, 2), generator)))
 
-    def _compare(self, ratios: Tensor, n_half: int) -> tuple[Tensor, Tensor]:
-        """Loss, and its slope by the ratios of each trajectory."""
-        first, second = (half.mean(1) - self.mean for half in ratios.split(n_half, dim=1))
-        towards = torch.stack([self.precision @ second, self.precision @ first], dim=1) / (2 * n_half)
-        return 0.5 * first @ self.precision @ second, towards.repeat_interleave(n_half, dim=1)
+        def differentiate(slope: Float[Tensor, "2 ratio"]) -> Tensor:
+            by_process = _relate_to_total((slope / n_half).T).repeat_interleave(n_half, dim=1)
+            return self._find_slopes(run, by_process).unflatten(1, (2, n_half))
+
+        return _relate_to_first(_add_up(run)).unflatten(1, (2, n_half)).mean(2).T, differentiate
+
+    def _find_slopes(
+        self, run: list[_Step], slopes: Float[Tensor, "process trajectory"]
+    ) -> Float[Tensor, "time trajectory symbol"]:
+        """What each symbol would add to the loss where another was drawn, up to what all of them add."""
+        steps = [step.mul_(slopes[:, None]).sum(0).T for step in self._follow_back(run)]
+        return torch.stack(steps[::-1])
+
+    def _follow(self, drawn: Float[Tensor, "time symbol trajectory"]) -> Iterator[_Step]:
+        """Run all processes along the symbols of trajectories, each 1 where it was drawn."""
+        state = self._initial[:, :, None].expand(-1, -1, drawn.shape[2])
+        for now in drawn:
+            emitted = self._emission @ now
+            joint = state * emitted
+            scale = joint.sum(1, keepdim=True)
+            yield _Step(state, emitted.div_(scale), scale)
+            state = _multiply(self._backward_transition, joint.div_(scale))
+
+    def _follow_back(self, run: list[_Step]) -> Iterator[Float[Tensor, "process symbol trajectory"]]:
+        """From the last step to the first: log-likelihood with each symbol there, minus that as it is."""
+        later = torch.ones_like(run[-1].emitted)
+        for step in reversed(run):
+            joint = _multiply(self._emission.transpose(1, 2), later * step.predicted)
+            yield joint.div_(step.scale).log_()
+            later = _multiply(self._transition, later.mul_(step.emitted))
+
+    def _compare(self, means: Float[Tensor, "2 ratio"]) -> Float[Tensor, ""]:
+        first, second = means - self.mean
+        return 0.5 * first @ self.precision @ second
 
     def _count_most_trajectories(self) -> int:
         n_neighbours, n_states = self._initial.shape
         return max(4, _MOST_ENTRIES // (n_neighbours * n_states))
 
 
+def _add_up(run: Iterable[_Step]) -> Float[Tensor, "process trajectory"]:
+    """Log-likelihood of each trajectory under each process."""
+    return torch.stack([step.scale[:, 0] for step in run]).log_().sum(0)
+
+
 def _relate_to_first(values: Tensor) -> Tensor:
     """Values of the process, then those of its neighbours minus them."""
     return torch.cat([values[:1], values[1:] - values[:1]])
+
+
+def _relate_to_total(slopes: Tensor) -> Tensor:
+    """Slopes by the values of all processes, from those by what :func:`_relate_to_first` gives of them."""
+    return torch.cat([slopes[:1] - slopes[1:].sum(0), slopes[1:]])
+
+
+def _multiply(
+    matrices: Float[Tensor, "process to from"], vectors: Float[Tensor, "process from trajectory"]
+) -> Float[Tensor, "process to trajectory"]:
+    """Matrix of each process times the vectors of its trajectories, in the order that is faster."""
+    if vectors.shape[2] >= vectors.shape[1]:
+        return matrices @ vectors
+    return (vectors.transpose(1, 2) @ matrices.transpose(1, 2)).transpose(1, 2).contiguous()
 
 
 def list_neighbours(hmm: HMM) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -205,13 +242,18 @@ def _smooth(rows: np.ndarray) -> np.ndarray:
     return (1 - _SMALLEST_SHARE) * rows + _SMALLEST_SHARE / rows.shape[1]
 
 
-def _draw_symbols(probabilities: Tensor, generator: torch.Generator) -> Tensor:
-    """One symbol for each step of each trajectory, as a race of exponentials.
+def _draw_symbols(
+    probabilities: Float[Tensor, "time trajectory symbol"], generator: torch.Generator
+) -> Float[Tensor, "time symbol trajectory"]:
+    """1 where a symbol is drawn, one at each step of each trajectory: where a uniform number falls.
 
-    Unlike ``torch.multinomial`` it lets NaN pass, which the health check of training then names.
+    NaN passes, which the health check of training then names.
     """
-    waits = torch.empty_like(probabilities).exponential_(generator=generator)
-    return (probabilities / waits).argmax(-1)
+    upper = probabilities.transpose(1, 2).cumsum(1)[:, :-1]
+    place = torch.rand(upper[:, :1].shape, generator=generator).to(upper)
+    is_beyond = torch.nn.functional.pad((place >= upper).to(upper.dtype), (0, 0, 1, 1))
+    is_beyond[:, 0] = 1.0
+    return is_beyond[:, :-1] - is_beyond[:, 1:]
 
 
 def _invert_covariance(covariance: Tensor) -> Tensor:

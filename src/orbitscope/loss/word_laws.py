@@ -7,7 +7,6 @@ product of softmax probabilities: no symbol is sampled, and the gradient is exac
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from itertools import pairwise
 
 import numpy as np
@@ -16,8 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..hmm import HMM, compute_repeat_probs, compute_step_frequencies, compute_word_law
+from ..system.shards import divide
 from .trajectories import split_halves
-from .trajectory_means import compare_means
+from .trajectory_means import MeanLoss, compare_means, measure_with_autograd
 
 DEFAULT_MAX_WORDS = 800
 """Largest number of words of one law: 6 ternary symbols, 4 quinary ones."""
@@ -29,6 +29,9 @@ _CONSECUTIVE_WEIGHT = 100.0
 """Weight of words of consecutive symbols, single ones among them, against all others (docs/log.md)."""
 
 _EARLY_WEIGHT = 5.0
+_SIZES = {"smallest": 200, "fewest": 4}
+"""Trajectories of a shard in each half, and shards: more cost more, each has as many values as all."""
+
 _N_EARLY_PARTS = 2
 """Words that start at step 0 or 1, where a network has a state only from its first noise, weigh more."""
 
@@ -112,9 +115,18 @@ class WordDivergence:
 
     def __call__(self, probabilities: Float[Tensor, "time trajectory symbol"]) -> Float[Tensor, ""]:
         """Loss of a batch of trajectories with these symbol probabilities; differentiable."""
+        return compare_means([self.relate(probabilities)])
+
+    def relate(self, probabilities: Float[Tensor, "time trajectory symbol"]) -> MeanLoss:
+        """The loss as one of means over trajectories, to be compared together with others."""
         halves = split_halves(probabilities, n_steps=self.n_steps, n_symbols=self.n_symbols)
         n_trajectories = 2 * halves.shape[2]
-        return compare_means(self._measure, lambda means: self._compare(means, n_trajectories), halves)
+        return MeanLoss(
+            halves,
+            divide(halves.shape[2], halves.device, **_SIZES),
+            lambda shard: measure_with_autograd(self._measure, shard),
+            lambda means: self._compare(means, n_trajectories),
+        )
 
     def compute_memoryless(self, n_trajectories: int) -> float:
         """Loss of independent symbols with the frequencies of the process at each step, exactly."""
@@ -123,13 +135,11 @@ class WordDivergence:
 
     def _measure(self, halves: Float[Tensor, "time 2 trajectory symbol"]) -> Float[Tensor, " value"]:
         """Expected laws of all words and runs, one after the other."""
-        found = [self._measure_words(halves, word) for word in self.words]
-        found += measure_runs(halves, [run.length for run in self.runs])
+        side_by_side = halves.transpose(2, 3).contiguous()
+        words = Words(side_by_side)
+        found = [average_parts(words.spell(word.offsets), word.parts) for word in self.words]
+        found += measure_runs(side_by_side, [run.length for run in self.runs])
         return torch.cat([law.flatten() for law in found])
-
-    def _measure_words(self, halves: Tensor, word: WordLaw) -> Float[Tensor, "2 part word"]:
-        by_step = spell_words(halves, word.offsets)
-        return torch.einsum("ps,shw->hpw", word.parts.to(by_step.dtype), by_step)
 
     def _compare(self, measured: Float[Tensor, " value"], n_trajectories: int) -> Float[Tensor, ""]:
         laws = [*(word.law for word in self.words), *(run.law for run in self.runs)]
@@ -159,40 +169,63 @@ def list_offsets(n_steps: int, n_symbols: int, *, max_words: int) -> list[tuple[
     return [(0,), tuple(range(longest)), *words]
 
 
-def spell_words(
-    probabilities: Float[Tensor, "time group trajectory symbol"], offsets: Sequence[int]
-) -> Float[Tensor, "step group word"]:
-    """Expected law of the symbols at the offsets from each step, in each group of trajectories."""
-    n_starts = len(probabilities) - offsets[-1]
-    symbols = [probabilities[k : k + n_starts] for k in offsets]
-    middle = (len(offsets) + 1) // 2
-    nothing = torch.ones_like(symbols[0][..., :1])
-    left, right = (
-        reduce(_combine_symbols, part or [nothing]) for part in (symbols[:middle], symbols[middle:])
-    )
-    return (left.transpose(-1, -2) @ right).flatten(-2) / left.shape[-2]
+class Words:
+    """Expected laws of the symbols at some distances, in groups of trajectories.
+
+    Trajectories lie side by side in memory, so that a product of probabilities is one of long vectors. What
+    two laws have in common is computed once.
+
+    Parameters
+    ----------
+    probabilities : (time, group, symbol, trajectory)
+    """
+
+    def __init__(self, probabilities: Float[Tensor, "time group symbol trajectory"]):
+        self._known: dict[tuple[int, ...], Tensor] = {(0,): probabilities}
+
+    def spell(self, offsets: tuple[int, ...]) -> Float[Tensor, "step group word"]:
+        """Law of the symbols at the offsets from each step, last symbol fastest; the first offset is 0."""
+        middle = (len(offsets) + 1) // 2
+        if middle == len(offsets):
+            return self._known[offsets].mean(-1)
+        start = offsets[middle]
+        left = self._find_probs(offsets[:middle])
+        right = self._find_probs(tuple(offset - start for offset in offsets[middle:]))[start:]
+        n_starts = len(self._known[(0,)]) - offsets[-1]
+        pairs = left[:n_starts] @ right[:n_starts].transpose(-1, -2)
+        return pairs.flatten(-2) / left.shape[-1]
+
+    def _find_probs(self, offsets: tuple[int, ...]) -> Float[Tensor, "step group word trajectory"]:
+        """Probability of each word in each trajectory."""
+        if offsets not in self._known:
+            shorter, last = self._find_probs(offsets[:-1]), self._known[(0,)][offsets[-1] :]
+            longer = shorter[: len(last), :, :, None] * last[:, :, None]
+            self._known[offsets] = longer.flatten(2, 3)
+        return self._known[offsets]
+
+
+def average_parts(
+    law: Float[Tensor, "step group word"], parts: Float[Tensor, "part step"]
+) -> Float[Tensor, "group part word"]:
+    """Means of a law over the steps of each part."""
+    return torch.einsum("ps,sgw->gpw", parts.to(law.dtype), law)
 
 
 def measure_runs(
-    probabilities: Float[Tensor, "time group trajectory symbol"], lengths: Sequence[int]
+    probabilities: Float[Tensor, "time group symbol trajectory"], lengths: Sequence[int]
 ) -> list[Float[Tensor, "group symbol"]]:
     """Expected share of places where a symbol is repeated over each length (powers of two, increasing)."""
     repeated, length, found = probabilities, 1, []
     for wanted in lengths:
         while length < wanted:
             repeated, length = repeated[:-length] * repeated[length:], 2 * length
-        found.append(repeated.mean((0, 2)))
+        found.append(repeated.mean((0, 3)))
     return found
 
 
 def _compare_laws(halves: Tensor, law: Tensor, smallest_prob: Tensor | float) -> Tensor:
     """χ² divergence by word, from two independent estimates of a law."""
     return 0.5 * (halves[0] - law) * (halves[1] - law) / (law + smallest_prob)
-
-
-def _combine_symbols(words: Tensor, symbols: Tensor) -> Tensor:
-    """Probabilities of words with one more symbol, (…, word · symbol)."""
-    return (words[..., :, None] * symbols[..., None, :]).flatten(-2)
 
 
 def _list_parts(n_starts: int) -> list[range]:

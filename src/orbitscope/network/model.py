@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..process import Process
-from .cells import Cell, build_cell, uniform_parameter
+from ..system.threads import raise_if_stopped
+from .cells import Cell, Readout, build_cell, uniform_parameter
 from .checks import check_generator
 from .gumbel import sample_gumbel
 
-_CHUNK_BYTES = 2**27
+_CHUNK_BYTES = 2**24
 """Size of the noise and states that a rollout keeps at a time."""
 
 
@@ -68,6 +69,10 @@ class NoiseRNN(nn.Module):
         """Number of symbols."""
         return self.w_out.shape[0]
 
+    @property
+    def _readout(self) -> Readout:
+        return Readout(self.w_out, self.out_bias)
+
     def initial_state(self, n_trajectories: int) -> Float[Tensor, "trajectory state"]:
         """Zero states, as in training."""
         return self.w_out.new_zeros(n_trajectories, self.cell.state_size)
@@ -83,6 +88,15 @@ class NoiseRNN(nn.Module):
     ) -> Float[Tensor, "time trajectory state"]:
         """States after each step of ``noise``."""
         return self.cell.unroll(state, noise)
+
+    def unroll_logits(
+        self,
+        state: Float[Tensor, "trajectory state"],
+        noise: Float[Tensor, "time trajectory input"],
+        kept_steps: Sequence[int],
+    ) -> tuple[Float[Tensor, "time trajectory symbol"], Float[Tensor, "kept trajectory state"]]:
+        """Logits after each step of ``noise``, and the states after some of them: all that training needs."""
+        return self.cell.unroll_readout(state, noise, self._readout, kept_steps)
 
     def show_hidden(self, state: Float[Tensor, "*batch state"]) -> Float[Tensor, "*batch hidden"]:
         """Hidden activity in given states: what is read out, and what has neurons."""
@@ -139,8 +153,7 @@ class NoiseRNN(nn.Module):
 
     def compute_logits(self, state: Float[Tensor, "*batch state"]) -> Float[Tensor, "*batch symbol"]:
         """Logits of the symbols in given states."""
-        logits = self.show_hidden(state) @ self.w_out.T
-        return logits if self.out_bias is None else logits + self.out_bias
+        return self._readout.read(self.show_hidden(state))
 
     def compute_probabilities(self, state: Float[Tensor, "*batch state"]) -> Float[Tensor, "*batch symbol"]:
         """Symbol probabilities in given states."""
@@ -186,6 +199,7 @@ class RolloutChunk:
 
 def draw_noise_(noise: Float[Tensor, "time trajectory input"], noise_std: float, generator: torch.Generator):
     """Fill with Gaussian noise step by step, so that the draws do not depend on how a rollout is chunked."""
+    raise_if_stopped()
     for noise_t in noise:
         if noise.device == generator.device:
             noise_t.normal_(0.0, 1.0, generator=generator)
@@ -234,7 +248,7 @@ def iterate_rollout(
     generator
         Source of the noise; results do not depend on ``chunk_steps``.
     chunk_steps : int, optional
-        Steps per chunk; the default keeps a chunk near 128 MB.
+        Steps per chunk; the default keeps a chunk near 16 MB.
     """
     _check_rollout(network, n_steps, start, noise_std)
     if noise_std > 0:

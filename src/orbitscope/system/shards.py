@@ -2,6 +2,8 @@
 
 import torch
 
+_MULTIPLE = 4
+
 
 def divide(
     n_items: int,
@@ -12,6 +14,8 @@ def divide(
     fewest: int = 1,
 ) -> list[int]:
     """Sizes of shards, as even as may be; one shard on other devices than a CPU, which has no such threads.
+
+    More than two are a multiple of four, so that two or four threads have equally many.
 
     Parameters
     ----------
@@ -26,11 +30,15 @@ def divide(
     Examples
     --------
     >>> divide(300, torch.device("cpu"), largest=128)
-    [100, 100, 100]
+    [75, 75, 75, 75]
     """
     if device.type != "cpu":
         return [n_items]
     needed = 1 if largest is None else -(-n_items // largest)
-    n_shards = max(1, needed, min(fewest, n_items // smallest))
+    most = n_items // smallest
+    n_shards = max(1, needed, min(fewest, most))
+    even = -(-n_shards // _MULTIPLE) * _MULTIPLE
+    if n_shards > 2 and even <= most:
+        n_shards = even
     size, n_larger = divmod(n_items, n_shards)
     return [size + 1] * n_larger + [size] * (n_shards - n_larger)

@@ -11,6 +11,7 @@ import functools
 import importlib
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -25,6 +26,10 @@ from .cores import THREAD_LIMIT
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
+
+_SWITCH_INTERVAL = 2e-4
+"""Seconds after which a thread that computes in NumPy, which keeps the interpreter, makes way for one that
+comes from an operation of torch; the default of Python is 5 ms, as long as a hundred such operations."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -76,6 +81,70 @@ def use_threads(n_threads: int, *, in_operations: bool = True) -> Iterator[None]
         torch.set_num_threads(1 if _is_fork else before)
 
 
+@contextlib.contextmanager
+def run_tasks(n_threads: int) -> "Iterator[Tasks]":
+    """Begin pieces of work one by one, which go on side by side in as many threads.
+
+    An error, or an interruption, stops what is under way at its next call of :func:`map_parallel` or
+    :func:`raise_if_stopped`; that is waited for.
+    """
+    require_threads(n_threads)
+    crew = _Crew(1 if _is_fork else n_threads, n_helpers=n_threads)
+    token, interval = _crew.set(crew), sys.getswitchinterval()
+    try:
+        sys.setswitchinterval(min(interval, _SWITCH_INTERVAL))
+        yield Tasks(crew)
+    except BaseException:
+        crew.is_stopped = True
+        raise
+    finally:
+        _crew.reset(token)
+        crew.dismiss()
+        sys.setswitchinterval(interval)
+
+
+class Tasks:
+    """Pieces of work that go on side by side, each with a single thread of torch.
+
+    Calls of :func:`map_parallel` in them have the help of threads that have nothing else to do.
+    """
+
+    def __init__(self, crew: "_Crew"):
+        self._crew = crew
+
+    def begin(self, function: Callable[[], Value]) -> "Future[Value]":
+        """Begin a piece of work; with one thread it is done at once, by the caller."""
+        has_grad, is_inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+
+        def run() -> Value:
+            torch.set_num_threads(1)
+            with torch.inference_mode(is_inference), torch.set_grad_enabled(has_grad):
+                return function()
+
+        if self._crew.n_threads > 1:
+            return self._crew.helpers.submit(contextvars.copy_context().run, run)
+        done: Future[Value] = Future()
+        before = torch.get_num_threads()
+        try:
+            done.set_result(run())
+        except Exception as error:
+            done.set_exception(error)
+        finally:
+            torch.set_num_threads(before)
+        return done
+
+
+class StoppedError(BaseException):
+    """Work is not wanted any more: another piece of it failed, or was interrupted."""
+
+
+def raise_if_stopped() -> None:
+    """Raise :class:`StoppedError` in a piece of work that is not wanted any more."""
+    crew = _crew.get()
+    if crew is not None and crew.is_stopped:
+        raise StoppedError
+
+
 def map_parallel(function: Callable[[Item], Value], items: Iterable[Item]) -> list[Value]:
     """Value of a function for each item, in their order: as many at once as there are threads.
 
@@ -94,22 +163,30 @@ def map_parallel(function: Callable[[Item], Value], items: Iterable[Item]) -> li
 class _Crew:
     """The calling thread and helpers, which wait without a core of their own until there is work."""
 
-    def __init__(self, n_threads: int):
+    def __init__(self, n_threads: int, *, n_helpers: int | None = None):
         self.n_threads = n_threads
-        self._helpers: ThreadPoolExecutor | None = None
+        self.is_stopped = False
+        self._n_helpers = n_threads - 1 if n_helpers is None else n_helpers
+        self._executor: ThreadPoolExecutor | None = None
+
+    @property
+    def helpers(self) -> ThreadPoolExecutor:
+        """The helpers, who come when they are first asked for."""
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(self._n_helpers)
+        return self._executor
 
     def work_on(self, function: Callable[[Item], Value], items: list[Item]) -> list[Value]:
         """Values of all items; each thread takes the next one when it is done with the last."""
         if self.n_threads == 1 or len(items) < 2:
             return [function(item) for item in items]
-        if self._helpers is None:
-            self._helpers = ThreadPoolExecutor(self.n_threads - 1)
-        job, helping = _Job(function, items), list[Future[None]]()
+        job, helping = _Job(function, items, crew=self), list[Future[None]]()
         before, token = torch.get_num_threads(), _crew.set(_ALONE)
         try:
             torch.set_num_threads(1)
             for _ in range(min(self.n_threads, len(items)) - 1):
-                helping.append(self._helpers.submit(job.help))
+                with contextlib.suppress(RuntimeError):  # helpers that were dismissed: then alone
+                    helping.append(self.helpers.submit(job.help))
             job.work()
         finally:
             try:
@@ -122,9 +199,9 @@ class _Crew:
 
     def dismiss(self) -> None:
         """Let the helpers go; who still has this crew works alone."""
-        if self._helpers is not None:
-            self._helpers.shutdown()
-        self._helpers, self.n_threads = None, 1
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=self.is_stopped)
+        self._executor, self.n_threads = None, 1
 
 
 _ALONE = _Crew(1)
@@ -158,8 +235,8 @@ def _wait_for(helping: list[Future[None]]) -> None:
 class _Job(Generic[Item, Value]):
     """Items that several threads share among themselves."""
 
-    def __init__(self, function: Callable[[Item], Value], items: list[Item]):
-        self._function, self._items = function, items
+    def __init__(self, function: Callable[[Item], Value], items: list[Item], *, crew: _Crew):
+        self._function, self._items, self._crew = function, items, crew
         self._has_grad, self._is_inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
         self._values: dict[int, Value] = {}
         self._places, self._lock = iter(range(len(items))), threading.Lock()
@@ -170,6 +247,8 @@ class _Job(Generic[Item, Value]):
         with torch.inference_mode(self._is_inference), torch.set_grad_enabled(self._has_grad):
             while (place := self._take()) is not None:
                 try:
+                    if self._crew.is_stopped:
+                        raise StoppedError
                     self._values[place] = self._function(self._items[place])
                 except BaseException as error:
                     self._errors[place] = error

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..loss import NeighbourDivergence, SinkhornDivergence, WordDivergence, Workspace
+from ..loss import NeighbourDivergence, SinkhornDivergence, WordDivergence, Workspace, compare_means
 from ..network import sample_relaxed_symbols
 from ..random_streams import derive_seed
 from ..settings import LossSettings, RunSettings
@@ -144,11 +144,13 @@ class _Divergences:
     neighbours: NeighbourDivergence | None
     neighbour_weight: float
 
-    def compare_neighbours(self, probabilities: Tensor, generator: torch.Generator) -> Tensor | float:
-        """Weighted loss of the ratios; none without them."""
-        if self.neighbours is None:
-            return 0.0
-        return self.neighbour_weight * self.neighbours(probabilities, generator=generator)
+    def compare(self, probabilities: Tensor, generator: torch.Generator) -> Tensor:
+        """Loss of words and, weighted, of the ratios."""
+        losses = [self.words.relate(probabilities)]
+        if self.neighbours is not None:
+            weight = self.neighbour_weight
+            losses.insert(0, self.neighbours.relate(probabilities, generator=generator, weight=weight))
+        return compare_means(losses)
 
 
 class _WordBatch(Batch):
@@ -156,14 +158,16 @@ class _WordBatch(Batch):
         self.n_sequences, self._divergences, self._memoryless = memoryless.shape[1], divergences, memoryless
 
     def measure_network(self, logits, *, generator, temperature=1.0, self_weight=1.0) -> BatchLoss:
-        probabilities = torch.softmax(logits, -1)
-        words = self._divergences.words(probabilities)
-        return BatchLoss(words + self._divergences.compare_neighbours(probabilities, generator), None)
+        return BatchLoss(self._divergences.compare(torch.softmax(logits, -1), generator), None)
 
     def measure_process(self) -> float:
         return 0.0
 
     def measure_memoryless(self) -> float:
-        generator = torch.Generator(self._memoryless.device).manual_seed(0)
-        words = self._divergences.words.compute_memoryless(self.n_sequences)
-        return words + float(self._divergences.compare_neighbours(self._memoryless, generator))
+        words, neighbours = self._divergences.words, self._divergences.neighbours
+        loss = words.compute_memoryless(self.n_sequences)
+        if neighbours is None:
+            return loss
+        generator = torch.Generator().manual_seed(0)
+        ratios = neighbours(self._memoryless, generator=generator)
+        return loss + self._divergences.neighbour_weight * float(ratios)

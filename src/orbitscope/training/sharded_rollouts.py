@@ -9,11 +9,11 @@ from torch import Tensor
 from ..network import NoiseRNN, count_expected_pairs, draw_noise_
 from ..system.shards import divide
 from ..system.threads import map_parallel
-from .growth import measure_growth
+from .growth import list_growth_steps, measure_growth
 
-_SIZES = {"smallest": 48, "largest": 128, "fewest": 4}
-"""Trajectories of a shard, and shards. Products with fewer rows take as long as the interpreter needs to
-begin them; with more, a block of steps does not stay in the cache of one core."""
+_SIZES = {"smallest": 48, "largest": 256, "fewest": 2}
+"""Trajectories of a shard, and shards. Of products with fewer rows so many are begun that threads wait for
+each other; with more, a block of steps does not stay in the cache of one core (docs/log.md, 2026-11-30)."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,10 @@ def _run_shard(
     generator = torch.Generator().manual_seed(seed)
     noise = network.w_out.new_empty(n_steps, n_trajectories, network.input_size)
     noise = draw_noise_(noise, noise_std, generator)
-    states = network.unroll(network.initial_state(n_trajectories), noise)
-    logits, largest = network.compute_logits(states), states[-1].detach().abs().max()
+    start, kept_steps = network.initial_state(n_trajectories), list_growth_steps(n_steps)
+    logits, kept = network.unroll_logits(start, noise, kept_steps)
+    largest = kept[-1].detach().abs().max()
     probabilities = torch.softmax(logits.detach(), -1)
     pairs = count_expected_pairs(probabilities).cpu()
     symbols = probabilities.sum((0, 1)).double().cpu()
-    return _Shard(logits, measure_growth(states), pairs, symbols, largest)
+    return _Shard(logits, measure_growth(kept), pairs, symbols, largest)

@@ -4,6 +4,7 @@ import torch
 
 from ...errors import unknown_name
 from .base import Cell as Cell
+from .base import Readout as Readout
 from .base import uniform_parameter as uniform_parameter
 from .elementwise import ElementwiseCell as ElementwiseCell
 from .intervened import IntervenedCell as IntervenedCell

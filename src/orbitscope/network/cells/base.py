@@ -1,6 +1,8 @@
 """What every recurrent cell is: an update rule, and the answers that analyses ask of it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -10,6 +12,18 @@ from ...errors import InputError
 
 _SCALES = (2.0**30, 2.0**-30)
 """Powers of two: where a step scales, they cost no precision."""
+
+
+class Readout(NamedTuple):
+    """A linear map of the hidden activity, (symbol, hidden), and a bias if it has one, (symbol,)."""
+
+    weights: Tensor
+    bias: Tensor | None
+
+    def read(self, hidden: Float[Tensor, "*batch hidden"]) -> Float[Tensor, "*batch symbol"]:
+        """What it gives of some activity."""
+        read = hidden @ self.weights.T
+        return read if self.bias is None else read + self.bias
 
 
 class Cell(nn.Module, ABC):
@@ -57,6 +71,17 @@ class Cell(nn.Module, ABC):
             state = self.step(state, noise_t)
             states.append(state)
         return torch.stack(states)
+
+    def unroll_readout(
+        self,
+        state: Float[Tensor, "trajectory state"],
+        noise: Float[Tensor, "time trajectory input"],
+        readout: Readout,
+        kept_steps: Sequence[int],
+    ) -> tuple[Float[Tensor, "time trajectory symbol"], Float[Tensor, "kept trajectory state"]]:
+        """What is read out after each step of ``noise``, and the states after some of them, in any order."""
+        states = self.unroll(state, noise)
+        return readout.read(self.show_hidden(states)), states[list(kept_steps)]
 
     def show_hidden(self, state: Float[Tensor, "*batch state"]) -> Float[Tensor, "*batch hidden"]:
         """Hidden activity in given states: what is read out, and what has neurons."""
