@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import json
+import time
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,17 @@ import matplotlib.figure
 import pytest
 import torch
 
+from orbitscope.dynamics.regions.circulation import CirculationSettings
 from orbitscope.errors import UndefinedAnalysisError
 from orbitscope.hmm import load_process
 from orbitscope.network import build_network
+from orbitscope.part_settings import Drive
 from orbitscope.parts import REGISTRY, find_part, list_drawings, select_parts
 from orbitscope.reference import list_sections
 from orbitscope.results import load_result, save_result
 from orbitscope.subject import Subject
 from orbitscope.system.plain_json import make_plain
+from orbitscope.system.threads import run_tasks
 from orbitscope.training import EpochRecord
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -262,3 +266,41 @@ def test_every_quantity_has_a_definition_whose_test_exists():
             file, _, test = definition.test.partition("::")
             assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), definition.test
             assert all(text.endswith(".") for text in (definition.meaning, definition.reading)), key
+
+
+# ---- what a part sees
+
+
+def test_a_part_sees_the_parts_that_it_names_and_no_other():
+    seen = {}
+
+    def look(subject, settings):
+        seen.update(subject.found)
+        return compute_needed("regions", "relu")
+
+    part = dataclasses.replace(find_part("circulation"), compute=look, needs=("a",), uses=("b", "missing"))
+    subject = make_subject()
+    subject.found.update(a=1, b=2, c=3)
+    part.run(subject, CirculationSettings())
+    assert seen == {"a": 1, "b": 2}
+
+
+def test_parts_follow_only_parts_ahead_of_them():
+    names = list(REGISTRY)
+    for name in names:
+        assert set(find_part(name).follows) <= set(names[: names.index(name)])
+
+
+def test_what_several_parts_look_at_is_computed_once_even_side_by_side():
+    subject, calls = make_subject(), []
+
+    def compute():
+        calls.append(1)
+        time.sleep(0.05)
+        return len(calls)
+
+    with run_tasks(3) as tasks:
+        begun = [tasks.begin(lambda: subject.keep("path", Drive(), compute)) for _ in range(3)]
+        assert [task.result() for task in begun] == [1, 1, 1]
+    assert subject.keep("path", Drive(n_steps=7), compute) == 2
+    assert subject.replace_network(subject.network).keep("path", Drive(n_steps=7), compute) == 3

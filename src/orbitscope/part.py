@@ -35,6 +35,8 @@ class Part:
         Settings for a first look.
     needs : tuple
         Parts whose results it finds in ``subject.found``.
+    uses : tuple
+        Parts whose results it takes in as well, where they are there.
     uses_checkpoints : bool
         Whether the result follows from the checkpoints too.
     least_hidden : int
@@ -52,9 +54,15 @@ class Part:
     seconds: float
     quick: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
     uses_checkpoints: bool = False
     least_hidden: int = 1
     requires_noise: bool = False
+
+    @property
+    def follows(self) -> tuple[str, ...]:
+        """Parts that come before it: of other parts it sees nothing."""
+        return (*self.needs, *self.uses)
 
     def run(self, subject: Subject, settings: PartSettings) -> Result:
         """Compute the result of a subject; it knows the names of the symbols.
@@ -65,7 +73,8 @@ class Part:
             If the network has no such thing.
         """
         self._require_defined(subject)
-        result = self.compute(subject, settings)
+        seen = {name: subject.found[name] for name in self.follows if name in subject.found}
+        result = self.compute(replace(subject, found=seen), settings)
         return replace(result, settings=result.settings | {"symbol_names": list(subject.symbol_names)})
 
     def _require_defined(self, subject: Subject) -> None:

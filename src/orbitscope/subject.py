@@ -1,6 +1,7 @@
 """What is analysed: a network, where it comes from, and what other parts have found about it."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -37,8 +38,6 @@ class Subject:
         Loaders of the networks kept during training, by epoch.
     found : dict
         Results of the parts that are finished, by name.
-    kept : dict
-        Driven paths that several parts look at; not saved, and driven again where they are missing.
     streams_of : NoiseRNN, optional
         Network whose weights the random streams follow from; ``network`` itself by default.
 
@@ -57,8 +56,8 @@ class Subject:
     history: list[EpochRecord] = field(default_factory=list)
     checkpoints: Mapping[int, Callable[[], NoiseRNN]] = field(default_factory=dict)
     found: dict[str, Any] = field(default_factory=dict)
-    kept: dict[str, Any] = field(default_factory=dict)
     streams_of: NoiseRNN | None = None
+    _kept: "_KeptValues" = field(default_factory=lambda: _KeptValues())
 
     def __repr__(self) -> str:
         known = {"checkpoints": len(self.checkpoints), "found": len(self.found)}
@@ -77,7 +76,13 @@ class Subject:
 
     def replace_network(self, network: NoiseRNN) -> "Subject":
         """Another network under the same random numbers, such as this one under an intervention."""
-        return replace(self, network=network, found={}, kept={}, streams_of=self.streams_of or self.network)
+        return replace(
+            self, network=network, found={}, _kept=_KeptValues(), streams_of=self.streams_of or self.network
+        )
+
+    def keep(self, name: str, settings: PartSettings, compute: Callable[[], Any]) -> Any:
+        """Something that several parts look at: computed once, and again where the settings are others."""
+        return self._kept.find(name, settings, compute)
 
     def record(self, settings: PartSettings) -> dict[str, Any]:
         """What a result says it was computed with: settings, and the noise of the network."""
@@ -104,3 +109,18 @@ class Subject:
     def start_rng(self, part: str) -> np.random.Generator:
         """The same for NumPy."""
         return np.random.default_rng(self.start_generator(part).initial_seed())
+
+
+class _KeptValues:
+    """Values that several parts share, which may go on side by side: the first one computes them."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, tuple[PartSettings, Any]] = {}
+        self._locks: dict[str, threading.Lock] = {}
+
+    def find(self, name: str, settings: PartSettings, compute: Callable[[], Any]) -> Any:
+        with self._locks.setdefault(name, threading.Lock()):
+            known = self._values.get(name)
+            if known is None or known[0] != settings:
+                self._values[name] = known = settings, compute()
+            return known[1]

@@ -50,6 +50,7 @@ from orbitscope.network import build_network, rollout
 from orbitscope.results import load_result, save_result
 from orbitscope.settings import EvaluationSettings
 from orbitscope.statistics import Estimate, LogisticFit
+from orbitscope.system.threads import use_threads
 
 SMALL = EvaluationSettings(
     n_symbols_total=12_000,
@@ -227,6 +228,16 @@ def test_exploding_activity_is_refused():
         network.w_out.copy_(torch.arange(12.0).view(3, 4))
     with pytest.raises(InputError, match="activity must stay finite"):
         evaluate_network(network, load_process("linear-3"), n_steps=10, settings=SMALL, seed=0)
+
+
+def test_the_number_of_threads_changes_no_bit(monkeypatch):
+    """Trajectories in blocks, the last one smaller."""
+    monkeypatch.setattr("orbitscope.evaluation.observation.BLOCK_TRAJECTORIES", 30)
+    network, process, found = build_iid_network([0.3, 0.0, -0.2]), load_process("linear-3"), []
+    for n_threads in (1, 2, 5):
+        with use_threads(n_threads, in_operations=False):
+            found.append(evaluate_network(network, process, n_steps=10, settings=SMALL, seed=0))
+    assert found[0] == found[1] == found[2]
 
 
 # ---- closed forms

@@ -1,6 +1,8 @@
 """Which parts are computed, kept, drawn and reported; what the parts find has tests of its own."""
 
 import json
+import threading
+import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, replace
 
@@ -12,7 +14,7 @@ from pydantic import Field
 
 from orbitscope.errors import InputError, RunFolderError, TooLargeError, UndefinedAnalysisError, unknown_name
 from orbitscope.hmm import dump_hmm, load_process
-from orbitscope.network import build_network
+from orbitscope.network import build_network, draw_noise_
 from orbitscope.part import Part
 from orbitscope.part_settings import PartSettings
 from orbitscope.parts import REGISTRY, find_part, list_drawings, resolve_settings, select_parts
@@ -24,7 +26,7 @@ from orbitscope.results import Result, axes, load_result
 from orbitscope.runs import RunFolder
 from orbitscope.runs.zoo import load_network
 from orbitscope.statistics import Estimate
-from orbitscope.system.threads import use_threads
+from orbitscope.system.threads import count_threads, use_threads
 from orbitscope.workflows.analyse import PartOutcome, analyse
 from orbitscope.workflows.analyse_run import analyse_run, load_part
 from orbitscope.workflows.import_network import import_run
@@ -87,6 +89,13 @@ class Toy:
 
     def compute_third(self, subject, settings):
         return self.finish("third", [subject.noise_std] * settings.n)
+
+
+@pytest.fixture(autouse=True)
+def _one_after_another():
+    """Parts side by side have tests of their own: here it counts which are computed, and when."""
+    with use_threads(1):
+        yield
 
 
 @pytest.fixture
@@ -425,7 +434,7 @@ def test_threads_by_default_are_those_of_the_machine(
 ):
     """Not those of the run, which may have been trained beside others with a single one."""
     seen = []
-    monkeypatch.setattr(toy, "plot", lambda *results: seen.append(torch.get_num_threads()) or Figure())
+    monkeypatch.setattr(toy, "plot", lambda *results: seen.append(count_threads()) or Figure())
     monkeypatch.setattr("orbitscope.workflows.analyse.count_usable_cores", lambda: cores)
     with use_threads(torch_has):
         analyse_run(run.path, only=["first"], threads=asked)
@@ -611,3 +620,53 @@ def test_a_folder_that_is_renamed_keeps_its_results_under_the_new_name(toy, run)
     assert read_notes(figures) == names  # the third was not asked for
     analyse_run(moved.path)
     assert set(read_notes(figures).values()) == {"pond"}
+
+
+# ---- side by side
+
+
+def test_results_are_the_same_with_any_number_of_threads(tmp_path):
+    """Parts that follow each other, share a path, and divide their work."""
+    names, found = ["slow_clusters", "commitment", "noise_kernel", "committor"], []
+    for n_threads in (1, 3):
+        with use_threads(n_threads):
+            analysis = analyse(load_network("zoo:linear-2"), load_process("linear-2"), only=names, quick=True)
+        found.append(analysis)
+    assert len(found[0].results) == len(select_parts(names))
+    for other in found[1:]:
+        assert list(other.results) == list(found[0].results)
+        for name, result in found[0].results.items():
+            arrays = other.results[name].list_arrays()
+            for key, values in result.list_arrays().items():
+                np.testing.assert_array_equal(arrays[key], values, err_msg=f"{name}.{key}")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("not ours"), KeyboardInterrupt()])
+def test_a_part_that_fails_stops_the_one_beside_it(toy, run, error):
+    """What was under way is not saved, and the folder is free again."""
+    begun, seen = threading.Event(), []
+
+    def crash(subject, settings):
+        begun.wait(10)
+        raise error
+
+    def go_on(subject, settings):
+        begun.set()
+        generator = subject.start_generator("first")
+        try:
+            while time.monotonic() < deadline:
+                draw_noise_(torch.empty(1, 1, 1), 1.0, generator)
+        finally:
+            seen.append(time.monotonic() < deadline)
+
+    deadline = time.monotonic() + 20
+    toy.parts |= {"first": toy.build("first", go_on), "third": toy.build("third", crash)}
+    with pytest.raises(type(error)):
+        analyse_run(run.path, threads=2)
+    assert seen == [True]
+    assert not list(run.results.glob("*.nc"))
+    toy.parts["first"] = toy.build("first", toy.compute_first, SizeSettings)
+    assert get_status(analyse_run(run.path, only=["second"], threads=2)) == [
+        ("first", "done"),
+        ("second", "done"),
+    ]

@@ -211,11 +211,8 @@ def require_trajectories(n_trajectories: int, name: str) -> None:
 
 def drive_switches(subject: Subject, settings: Drive) -> DrivenPath:
     """Trajectories whose switches are looked at, the same every time: driven once, if they are kept."""
-    known, path = subject.kept.get("switches", (None, None))
-    if path is None or known != settings:
-        path = drive(subject, settings, generator=subject.start_generator("switches"))
-        subject.kept["switches"] = settings, path
-    return path
+    generator = subject.start_generator("switches")
+    return subject.keep("switches", settings, lambda: drive(subject, settings, generator=generator))
 
 
 def replay_switches(subject: Subject) -> tuple[DrivenPath, Switches]:

@@ -19,14 +19,15 @@ from ..errors import InputError
 from ..hmm import HMM, sample_sequences
 from ..network import NoiseRNN, count_expected_pairs, fork_generator, iterate_rollout, sample_gumbel
 from ..settings import EvaluationSettings
+from ..system.threads import count_threads, map_parallel
 
 Start = Literal["zero", "stationary"]
 
 N_GROUPS = 1000
 """Groups of trajectories whose sums are kept: the units of the bootstrap (its relative error is 2 %)."""
 
-BLOCK_TRAJECTORIES = 2000
-"""Trajectories simulated side by side."""
+BLOCK_TRAJECTORIES = 1000
+"""Trajectories simulated together by one thread."""
 
 BLOCK_CELLS = 2_000_000
 """Pairs of HMM states, over groups, that are counted at once (16 MB)."""
@@ -124,7 +125,7 @@ def observe_network(
     noise_std : float >= 0
         Standard deviation of the input noise (dimensionless).
     generator
-        Source of noise and symbols, on the network's device.
+        Source of noise and symbols, on the network's device; each block of trajectories has its own of both.
     progress
         Called with the share that is done.
 
@@ -133,18 +134,23 @@ def observe_network(
     InputError
         If the activity does not stay finite.
     """
-    symbol_generator = fork_generator(generator)
     block = design.group_size * max(1, BLOCK_TRAJECTORIES // design.group_size)
-    parts = []
-    for first in range(0, design.n_trajectories, block):
+    firsts = range(0, design.n_trajectories, block)
+    jobs = [(first, fork_generator(generator), fork_generator(generator)) for first in firsts]
+
+    @torch.no_grad()
+    def observe(job: tuple[int, torch.Generator, torch.Generator]) -> tuple[np.ndarray, ...]:
+        first, noise, symbols = job
         n = min(block, design.n_trajectories - first)
-        state = _burn_in(network, n, design.burn_in, noise_std, generator)
+        state = _burn_in(network, n, design.burn_in, noise_std, noise)
         n_sampled = min(max(design.n_sampled - first, 0), n)
-        parts.append(
-            _observe_block(network, design, state, n_sampled, noise_std, generator, symbol_generator)
-        )
+        return _observe_block(network, design, state, n_sampled, noise_std, noise, symbols)
+
+    parts, n_at_once = [], count_threads()
+    for first in range(0, len(jobs), n_at_once):
+        parts += map_parallel(observe, jobs[first : first + n_at_once])
         if progress is not None:
-            progress((first + n) / design.n_trajectories)
+            progress(len(parts) / len(jobs))
     symbol_sums, pair_sums, symbols = (np.concatenate(part) for part in zip(*parts, strict=True))
     if not np.isfinite(pair_sums).all():
         raise UnboundedActivityError(

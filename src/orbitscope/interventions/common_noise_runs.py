@@ -81,9 +81,9 @@ def run_on_common_noise(
         generator=generator,
     )
     return CommonNoiseRuns(
-        torch.stack([torch.cat(each.symbols).T for each in found]).cpu().numpy(),
+        torch.stack([each.symbols for each in found]).mT.cpu().numpy(),
         torch.stack([each.radius / each.n_looked_at for each in found]).numpy(),
-        torch.stack([torch.stack([*each.looks, each.state], dim=1) for each in found]),
+        torch.stack([torch.stack([each.look, each.state], dim=1) for each in found]),
     )
 
 
@@ -144,32 +144,35 @@ def follow_on_common_noise(
 
 
 class _Followed:
-    """One network on its way, and what is kept of it."""
+    """One network on its way, and what is kept of it: in places that are there from the beginning.
+
+    Hundreds of networks that each kept a little after every chunk had the heap grow by a gigabyte.
+    """
 
     def __init__(
         self, network: NoiseRNN, plane: OrbitPlane, start: Float[Tensor, "trajectory state"], n_steps: int
     ):
-        self.network, self.plane, self.state = network, plane, start
+        self.network, self.plane, self.state = network, plane, start.clone()
         self.scale = torch.from_numpy(np.sqrt(plane.variances[: len(plane.components)]))
         self.middle = (n_steps + 1) // 2
         self.n_done, self.n_looked_at = 0, 0
-        self.symbols: list[Tensor] = []
-        self.looks: list[Tensor] = []
+        self.symbols = torch.empty(n_steps, len(start), dtype=torch.int16, device=start.device)
+        self.look = start.clone()
         self.radius = torch.zeros(len(start), dtype=torch.float64)
 
     @torch.no_grad()
     def advance(self, noise: Float[Tensor, "time trajectory input"]) -> None:
         """Follow the network through a chunk of noise."""
         states = self.network.unroll(self.state, noise)
-        self.state = states[-1].clone()
+        self.state.copy_(states[-1])
         is_bounded = self.state.abs().amax(1) <= LARGEST_STATE  # not NaN either
         shown = self.network.compute_logits(states).argmax(-1).to(torch.int16)
-        self.symbols.append(torch.where(is_bounded, shown, UNBOUNDED))
+        self.symbols[self.n_done : self.n_done + len(noise)] = torch.where(is_bounded, shown, UNBOUNDED)
 
         looked_at = states[::_STRIDE]
         position = self.plane.project(self.network.show_hidden(looked_at)).cpu() / self.scale
         self.radius += position.norm(dim=-1).sum(0)
         self.n_looked_at += len(looked_at)
         if self.n_done < self.middle <= self.n_done + len(noise):
-            self.looks.append(states[self.middle - self.n_done - 1].clone())
+            self.look.copy_(states[self.middle - self.n_done - 1])
         self.n_done += len(noise)

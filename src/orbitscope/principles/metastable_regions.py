@@ -203,11 +203,8 @@ def compute_metastable_regions(subject: Subject, settings: MetastableSettings) -
 
 def drive_regions(subject: Subject, settings: MetastableSettings) -> DrivenPath:
     """Trajectories in which regions are found, the same every time: driven once, if they are kept."""
-    known, path = subject.kept.get("metastable_regions", (None, None))
-    if path is None or known != settings:
-        path = drive(subject, settings, generator=subject.start_generator("metastable_regions"))
-        subject.kept["metastable_regions"] = settings, path
-    return path
+    generator = subject.start_generator("metastable_regions")
+    return subject.keep("metastable_regions", settings, lambda: drive(subject, settings, generator=generator))
 
 
 def _require_enough(settings: MetastableSettings) -> None:

@@ -1,4 +1,4 @@
-"""Analysis of a network in memory: its parts one after another, and what they found."""
+"""Analysis of a network in memory: its parts side by side, and what they found."""
 
 import json
 import time
@@ -22,6 +22,7 @@ from ..system.cores import count_usable_cores
 from ..system.memory import is_out_of_memory
 from ..system.plain_json import make_plain
 from ..system.threads import count_threads, require_threads, use_threads
+from .part_order import run_side_by_side
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ..plots import CaptionedFigure
 
 MOST_THREADS = 4
-"""Threads by default: more save little, and each holds a checkpoint's trajectories in memory (0.1 GB)."""
+"""Threads by default: more save little, as parts wait for others, and each holds trajectories in memory."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ def analyse(
     streams_of: NoiseRNN | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> Analysis:
-    """Look inside a network in memory: its parts one after another, nothing is saved.
+    """Look inside a network in memory: its parts side by side, nothing is saved.
 
     Parameters
     ----------
@@ -253,18 +254,23 @@ def analyse_subject(
     """
     parts = select_parts(only)
     chosen = resolve_settings(parts, settings or {}, quick=quick)
-    report = PartProgress(progress, parts)
-    outcomes = []
-    with use_threads(choose_threads(None)):
-        for part in parts:
-            report.start(part)
-            outcomes.append(_compute(part, subject, chosen[part.name]))
-            report.finish(part)
-    return Analysis(name, quick, tuple(outcomes))
+    report, outcomes, n_threads = (
+        PartProgress(progress, parts),
+        dict[str, PartOutcome](),
+        choose_threads(None),
+    )
 
+    def begin(part: Part) -> Callable[[], PartOutcome]:
+        report.start(part)
+        return lambda: try_part(part, subject, lambda: (part.run(subject, chosen[part.name]), "done"))
 
-def _compute(part: Part, subject: Subject, settings: Any) -> PartOutcome:
-    return try_part(part, subject, lambda: (part.run(subject, settings), "done"))
+    def finish(part: Part, outcome: PartOutcome) -> None:
+        outcomes[part.name] = outcome
+        report.finish(part)
+
+    with use_threads(n_threads, in_operations=False):
+        run_side_by_side(parts, n_threads, begin=begin, finish=finish)
+    return Analysis(name, quick, tuple(outcomes[part.name] for part in parts))
 
 
 def try_part(

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from ..system.threads import use_threads
 from .analyse import Analysis, PartOutcome, PartProgress, choose_threads, try_part
 from .analysis_folder import AnalysisFolder
 from .origin import describe_origin
+from .part_order import run_side_by_side
 
 DRAWING_SHARE = 0.15
 """Share of the time of a part that its figures take, for the progress."""
@@ -81,20 +82,28 @@ def analyse_run(
     folder = open_writable_run(path)
     folder.read_settings()  # a folder that is no run must not get a lock file
     folder.warn_of_edited()
-    with use_threads(n_threads), folder.lock():
+    with use_threads(n_threads, in_operations=False), folder.lock():
         subject, files = open_subject(folder), AnalysisFolder.of_run(folder, quick=quick)
         origin = _describe_origin(folder, subject)
-        report, outcomes = PartProgress(progress, parts), []
+        report, outcomes = PartProgress(progress, parts), dict[str, PartOutcome]()
+
+        def begin(part: Part) -> Callable[[], PartOutcome]:
+            report.start(part)
+            return partial(_PartAnalysis(files, subject, part, chosen[part.name], origin).run, redo=redo)
+
+        def finish(part: Part, outcome: PartOutcome) -> None:
+            report.say(part, 1.0 - DRAWING_SHARE, "drawing")
+            outcomes[part.name] = _draw(files, part, outcome, subject)
+            report.finish(part)
+
         try:
-            for part in parts:
-                analysis = _PartAnalysis(files, subject, part, chosen[part.name], origin)
-                outcomes.append(analysis.run(redo=redo, report=report))
-                report.finish(part)
-            files.draw_followers(outcomes)
+            run_side_by_side(parts, n_threads, begin=begin, finish=finish)
+            files.draw_followers(outcomes.values())
         finally:
+            ordered = [outcomes[part.name] for part in parts if part.name in outcomes]
             files.write_captions(subject.found)
-            files.write_outcomes(outcomes)
-    return Analysis(files.network, quick, tuple(outcomes))
+            files.write_outcomes(ordered)
+    return Analysis(files.network, quick, tuple(ordered))
 
 
 def open_subject(folder: RunFolder) -> Subject:
@@ -149,18 +158,12 @@ class _PartAnalysis:
     settings: PartSettings
     origin: dict[str, Any]
 
-    def run(self, *, redo: bool, report: PartProgress) -> PartOutcome:
-        """Compute what is missing, then draw it."""
-        start = time.perf_counter()
-        report.start(self.part)
+    def run(self, *, redo: bool) -> PartOutcome:
+        """Compute and save what is missing; what is undefined has no file."""
         outcome = try_part(self.part, self.subject, partial(self._obtain, redo=redo))
         if outcome.status == "undefined":
             self.files.remove(self.part)
-            return outcome
-        report.say(self.part, 1.0 - DRAWING_SHARE, "drawing")
-        drawn = self.files.draw(self.part, self.subject.found)
-        saved = [self.files.find_result(self.part), *drawn]
-        return replace(outcome, files=saved, seconds=time.perf_counter() - start)
+        return outcome
 
     def _obtain(self, *, redo: bool) -> tuple[Result, Literal["done", "kept"]]:
         """Result of the same source if its file is there, else a new one."""
@@ -171,7 +174,7 @@ class _PartAnalysis:
     def _describe_source(self) -> dict[str, Any]:
         """Everything that the result follows from."""
         found = self.subject.found
-        needs = {name: found[name].settings["source"] for name in self.part.needs if name in found}
+        needs = {name: found[name].settings["source"] for name in self.part.follows if name in found}
         source = {
             **self.origin,
             "checkpoints": list(self.subject.checkpoints) if self.part.uses_checkpoints else [],
@@ -197,6 +200,15 @@ class _PartAnalysis:
         result = replace(result, settings=result.settings | record)
         self.files.save(self.part, result)
         return result
+
+
+def _draw(files: AnalysisFolder, part: Part, outcome: PartOutcome, subject: Subject) -> PartOutcome:
+    """Draw what a part found, if it is defined; matplotlib wants a single thread."""
+    if outcome.status == "undefined":
+        return outcome
+    start = time.perf_counter()
+    saved = [files.find_result(part), *files.draw(part, subject.found)]
+    return replace(outcome, files=saved, seconds=outcome.seconds + time.perf_counter() - start)
 
 
 def _describe_origin(folder: RunFolder, subject: Subject) -> dict[str, Any]:

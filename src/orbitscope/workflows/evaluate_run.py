@@ -43,7 +43,7 @@ def evaluate_run(
     settings, hmm = folder.read_settings().override(changes or {}), folder.read_hmm("to be evaluated")
     network = folder.load_network()
     folder.warn_of_edited()
-    with use_threads(settings.threads), folder.lock():
+    with use_threads(settings.threads, in_operations=False), folder.lock():
         result = evaluate_network(
             network,
             hmm,

@@ -96,7 +96,7 @@ def intervene_run(
                 f"`{outcome.part}` must be there for this target, but is undefined: {outcome.reason}"
             )
     progress(Progress("intervene", 0.0, 1.0, "gains", {}))
-    with use_threads(choose_threads(threads)), folder.lock():
+    with use_threads(choose_threads(threads), in_operations=False), folder.lock():
         subject, files = open_subject(folder), AnalysisFolder.of_run(folder, quick=quick)
         subject.found.update(analysis.results)
         targets = [find_target(subject, name) for name in names]

@@ -258,10 +258,11 @@ def _draw_centres(points: np.ndarray, n_centres: int, rng: np.random.Generator) 
 
     SciPy's own start of this kind takes ten times as long as all iterations, and fails where points coincide.
     """
-    chosen = [int(rng.integers(len(points)))]
+    chosen, shift = [int(rng.integers(len(points)))], np.empty_like(points)
     gap = np.full(len(points), np.inf)
     while len(chosen) < n_centres:
-        gap = np.minimum(gap, ((points - points[chosen[-1]]) ** 2).sum(1, dtype=float))
+        np.subtract(points, points[chosen[-1]], out=shift)
+        gap = np.minimum(gap, np.einsum("pa,pa->p", shift, shift))
         total = gap.cumsum()
         if total[-1] == 0:
             break

@@ -322,5 +322,6 @@ PART = Part(
     definitions=DEFINITIONS,
     seconds=8.0,
     quick={"n_trajectories": 40, "n_steps": 600, "n_resamples": 200},
+    uses=("noise_kernel", "populations"),
     requires_noise=True,
 )

@@ -363,5 +363,6 @@ PART = Part(
     definitions=DEFINITIONS,
     seconds=6.0,
     quick={"n_trajectories": 60, "n_steps": 600, "n_resamples": 200, "n_null": 39},
+    uses=("regions", "regional_exponents", "commitment", "noise_kernel"),
     requires_noise=True,
 )

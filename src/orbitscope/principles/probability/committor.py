@@ -261,5 +261,6 @@ PART = Part(
         "n_resamples": 200,
     },
     needs=("metastable_regions",),
+    uses=("commitment",),
     requires_noise=True,
 )
