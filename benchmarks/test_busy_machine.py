@@ -24,6 +24,7 @@ from orbitscope.system.threads import use_threads
 from orbitscope.training import BatchPlan, Trainer, initialise_training, prepare_task
 
 N_ROUNDS = 5
+N_TRAININGS = 4
 
 
 def spin() -> None:
@@ -79,6 +80,38 @@ def test_update(preset, recipe, batch_size):
     compare_with_busy(
         lambda: trainer.run_update(state, batches), f"update, {preset} {recipe}, batch {batch_size}"
     )
+
+
+def test_four_trainings_side_by_side():
+    """Each with two threads, on however many cores there are, against the same one after another."""
+    context = multiprocessing.get_context("spawn")
+
+    def run(n_at_once: int) -> float:
+        def run_round() -> None:
+            trainings = [context.Process(target=train_a_little, args=(seed,)) for seed in range(n_at_once)]
+            for training in trainings:
+                training.start()
+            for training in trainings:
+                training.join()
+                assert training.exitcode == 0
+
+        return sum(measure(run_round) for _ in range(N_TRAININGS // n_at_once))
+
+    pairs = [(run(N_TRAININGS), run(1)) for _ in range(2)]
+    for together, apart in pairs:
+        report(
+            f"{N_TRAININGS} trainings, linear-3 fast, 6 epochs: {together:.1f} s side by side, {apart:.1f} s "
+            f"one after another, {together / apart:.2f} times (target 1.15)"
+        )
+
+
+def train_a_little(seed: int) -> None:
+    """Some epochs with two threads, in a process of its own."""
+    settings = build_settings("linear-3", threads=2, seed=seed, changes={"train.epochs": 6})
+    task = prepare_task(load_preset("linear-3").hmm, settings)
+    with use_threads(2, in_operations=False):
+        for _ in Trainer(task, settings).run_epochs(initialise_training(task, settings)):
+            pass
 
 
 def test_loss_and_gradient():
