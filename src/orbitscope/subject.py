@@ -118,6 +118,9 @@ class _KeptValues:
         self._values: dict[str, tuple[PartSettings, Any]] = {}
         self._locks: dict[str, threading.Lock] = {}
 
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return _KeptValues, ()  # a copy computes them again
+
     def find(self, name: str, settings: PartSettings, compute: Callable[[], Any]) -> Any:
         with self._locks.setdefault(name, threading.Lock()):
             known = self._values.get(name)

@@ -30,6 +30,7 @@ from orbitscope.evaluation import (
     measure_likelihood,
     measure_runs,
     measure_words,
+    observation,
     observe_network,
     observe_process,
     plan_observation,
@@ -228,6 +229,13 @@ def test_exploding_activity_is_refused():
         network.w_out.copy_(torch.arange(12.0).view(3, 4))
     with pytest.raises(InputError, match="activity must stay finite"):
         evaluate_network(network, load_process("linear-3"), n_steps=10, settings=SMALL, seed=0)
+
+
+@pytest.mark.parametrize("start", ["zero", "stationary"])
+@pytest.mark.parametrize("n_steps", [30, 100])
+def test_observation_is_divided_among_threads(start, n_steps):
+    design = plan_observation(start, n_steps, EvaluationSettings())
+    assert design.n_trajectories >= 4 * max(observation.BLOCK_TRAJECTORIES, design.group_size)
 
 
 def test_the_number_of_threads_changes_no_bit(monkeypatch):

@@ -113,7 +113,9 @@ def test_the_gradient_is_that_of_the_alternatives():
     divergence = build_divergence(n_sequences=200)
     halves = draw_probabilities(N_STEPS, 6, 2).unflatten(1, (2, 3))
     slope = torch.randn(2, 19, generator=torch.Generator().manual_seed(0))
-    means, differentiate = divergence._measure_halves(halves, torch.Generator().manual_seed(1))
+    means, differentiate = divergence._measure_halves(
+        halves, torch.Generator().manual_seed(1), has_gradient=True
+    )
     drawn = _draw_symbols(halves.flatten(1, 2), torch.Generator().manual_seed(1)).argmax(1)
     torch.testing.assert_close(means, divergence.measure(drawn).unflatten(1, (2, 3)).mean(2).T)
     alternatives = divergence.measure_alternatives(drawn).unflatten(2, (2, 3))

@@ -27,7 +27,7 @@ def relate(halves, sizes, *, power=3):
     return MeanLoss(
         halves,
         sizes,
-        lambda shard: measure_with_autograd(measure, shard),
+        lambda shard, has_gradient: measure_with_autograd(measure, shard, has_gradient=has_gradient),
         lambda means: means.pow(power).sum() + means[0] * means[-1],
     )
 
@@ -77,3 +77,26 @@ def test_the_number_of_threads_changes_no_bit(kind):
     assert found[0][1].abs().max() > 0
     for other in found[1:]:
         assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("kind", ["words", "neighbours"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_without_a_gradient_the_value_is_the_same_and_nothing_is_kept(context, kind, dtype, monkeypatch):
+    hmm, n_steps = load_process("linear-3"), 6
+    if kind == "words":
+        loss = WordDivergence(hmm, n_steps, max_words=30)
+    else:
+        loss = NeighbourDivergence(hmm, n_steps, rng=np.random.default_rng(0), n_sequences=500)
+    logits = torch.randn(n_steps, 60, 3, generator=torch.Generator().manual_seed(1)).to(dtype)
+
+    def compute(logits):
+        options = {} if kind == "words" else {"generator": torch.Generator().manual_seed(0)}
+        return loss(torch.softmax(logits, -1), **options)
+
+    expected = compute(logits.clone().requires_grad_())
+    assert expected.requires_grad
+    monkeypatch.setattr(torch.autograd, "grad", None)
+    with context():
+        assert float(compute(logits)) == float(expected.detach())
+    assert float(compute(logits)) == float(expected.detach())

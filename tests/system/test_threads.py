@@ -341,10 +341,10 @@ def test_calls_within_tasks_that_have_all_threads_are_loops():
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
 def test_an_error_stops_the_other_tasks_at_their_next_call(error):
-    begun, ends = threading.Event(), []
+    begun, ends = threading.Semaphore(0), []
 
     def work():
-        begun.set()
+        begun.release()
         deadline = time.monotonic() + 20
         try:
             while time.monotonic() < deadline:
@@ -354,17 +354,21 @@ def test_an_error_stops_the_other_tasks_at_their_next_call(error):
             ends.append(time.monotonic() < deadline)
 
     def divide():
+        begun.release()
         deadline = time.monotonic() + 20
         try:
             map_parallel(time.sleep, [0.002] * 10_000)
         finally:
             ends.append(time.monotonic() < deadline)
 
-    with pytest.raises(type(error)), run_tasks(3) as tasks:  # noqa: PT012
-        others = [tasks.begin(work), tasks.begin(divide)]
-        begun.wait(10)
+    with pytest.raises(type(error)), run_tasks(4) as tasks:  # noqa: PT012
+        within = [tasks.begin(lambda n=n: map_parallel(lambda _: work(), range(n))) for n in (1, 3)]
+        others = [tasks.begin(work), tasks.begin(divide), *within]
+        for _ in others:
+            begun.acquire(timeout=10)
         raise error
-    assert ends == [True, True]
+    assert len(ends) >= 4
+    assert all(ends)
     for other in others:
         assert isinstance(other.exception(), StoppedError)
 

@@ -225,7 +225,7 @@ def test_a_part_follows_from_the_settings_of_those_that_it_needs(toy, run):
     again = analyse_run(run.path)
     assert get_status(again) == [("first", "done"), ("second", "done"), ("third", "kept")]
     second = load_part(run.path, "second")
-    assert second.settings["source"]["needs"]["first"]["settings"] == {"n": 2}
+    assert second.settings["source"]["follows"]["first"]["settings"] == {"n": 2}
     np.testing.assert_array_equal(second.value, 2 * load_part(run.path, "first").value)
 
 
@@ -625,9 +625,10 @@ def test_a_folder_that_is_renamed_keeps_its_results_under_the_new_name(toy, run)
 # ---- side by side
 
 
-def test_results_are_the_same_with_any_number_of_threads(tmp_path):
+def test_results_are_the_same_with_any_number_of_threads(monkeypatch):
     """Parts that follow each other, share a path, and divide their work."""
     names, found = ["slow_clusters", "commitment", "noise_kernel", "committor"], []
+    monkeypatch.setattr("orbitscope.workflows.analyse.count_usable_cores", lambda: 3)
     for n_threads in (1, 3):
         with use_threads(n_threads):
             analysis = analyse(load_network("zoo:linear-2"), load_process("linear-2"), only=names, quick=True)
@@ -670,3 +671,42 @@ def test_a_part_that_fails_stops_the_one_beside_it(toy, run, error):
         ("first", "done"),
         ("second", "done"),
     ]
+
+
+def test_a_part_that_ends_after_an_error_is_not_saved(toy, run):
+    """Its older result and figures stay, as nothing would say that they are older."""
+    analyse_run(run.path)
+    before, figure = (run.results / "first.nc").read_bytes(), run.figures / "analysis" / "first_figure.png"
+    begun = threading.Event()
+
+    def crash(subject, settings):
+        begun.wait(10)
+        raise RuntimeError("not ours")
+
+    def end_late(subject, settings):
+        begun.set()
+        time.sleep(0.3)
+        return toy.compute_first(subject, settings)
+
+    toy.parts |= {
+        "first": toy.build("first", end_late, SizeSettings),
+        "third": toy.build("third", crash, SizeSettings),
+    }
+    with pytest.raises(RuntimeError, match="not ours"):
+        analyse_run(run.path, settings={"first": {"n": 4}, "third": {"n": 4}}, threads=2)
+    assert (run.results / "first.nc").read_bytes() == before
+    assert figure.is_file()
+
+
+def test_a_result_that_took_in_another_part_is_kept_when_that_is_not_looked_at(toy, run):
+    """But it is computed anew when that has changed, or is there for the first time."""
+    toy.parts["third"] = toy.build("third", toy.compute_third, LargeSettings, uses=("first",))
+    assert get_status(analyse_run(run.path, only=["third"])) == [("third", "done")]
+    both = ["first", "third"]
+    assert get_status(analyse_run(run.path, only=both)) == [("first", "done"), ("third", "done")]
+    assert get_status(analyse_run(run.path, only=["third"])) == [("third", "kept")]
+    changed = analyse_run(run.path, only=both, settings={"first": {"n": 7}})
+    assert get_status(changed) == [("first", "done"), ("third", "done")]
+    toy.undefined = {"first"}
+    undefined = analyse_run(run.path, only=both, settings={"first": {"n": 8}})
+    assert get_status(undefined) == [("first", "undefined"), ("third", "done")]

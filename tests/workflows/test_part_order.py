@@ -1,6 +1,7 @@
 """Parts side by side: who waits for whom, and which begins first."""
 
 import threading
+import time
 
 import pytest
 
@@ -69,3 +70,25 @@ def test_an_error_ends_it(n_threads):
 
     with pytest.raises(ValueError, match="a"):
         run(CHAIN, n_threads, fail)
+
+
+def test_parts_that_are_done_when_another_one_fails_are_finished():
+    """One is done at the same time, one while the error is on its way; the last is never begun."""
+    barrier, parts = threading.Barrier(3, timeout=10), [make_part(name) for name in "abc"]
+    finished = []
+
+    def work(name):
+        barrier.wait()
+        if name == "b":
+            raise ValueError(name)
+        time.sleep(0.1 if name == "c" else 0)
+        return name
+
+    with pytest.raises(ValueError, match="b"):
+        run_side_by_side(
+            [*parts, make_part("d", needs=("b",))],
+            3,
+            begin=lambda part: lambda: work(part.name),
+            finish=lambda part, value: finished.append(value),
+        )
+    assert sorted(finished) == ["a", "c"]

@@ -26,7 +26,7 @@ Start = Literal["zero", "stationary"]
 N_GROUPS = 1000
 """Groups of trajectories whose sums are kept: the units of the bootstrap (its relative error is 2 %)."""
 
-BLOCK_TRAJECTORIES = 1000
+BLOCK_TRAJECTORIES = 250
 """Trajectories simulated together by one thread."""
 
 BLOCK_CELLS = 2_000_000

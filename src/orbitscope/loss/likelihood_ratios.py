@@ -126,7 +126,9 @@ class NeighbourDivergence:
         return MeanLoss(
             halves,
             [halves.shape[2]],
-            lambda shard: self._measure_halves(shard, torch.Generator().manual_seed(seed)),
+            lambda shard, has_gradient: self._measure_halves(
+                shard, torch.Generator().manual_seed(seed), has_gradient=has_gradient
+            ),
             lambda means: weight * self._compare(means),
         )
 
@@ -146,17 +148,23 @@ class NeighbourDivergence:
         return one_hot(symbols, self.n_symbols).transpose(1, 2).to(self._emission.dtype)
 
     def _measure_halves(
-        self, halves: Float[Tensor, "time 2 trajectory symbol"], generator: torch.Generator
+        self,
+        halves: Float[Tensor, "time 2 trajectory symbol"],
+        generator: torch.Generator,
+        *,
+        has_gradient: bool,
     ) -> Measured:
         """Mean ratios of sampled symbols over either half, (2, ratio), and what their gradient is."""
         n_half = halves.shape[2]
-        run = list(self._follow(_draw_symbols(halves.flatten(1, 2), generator)))
+        drawn = _draw_symbols(halves.flatten(1, 2), generator).to(self._emission.dtype)
+        steps = self._follow(drawn)
+        run = list(steps) if has_gradient else []
 
         def differentiate(slope: Float[Tensor, "2 ratio"]) -> Tensor:
             by_process = _relate_to_total((slope / n_half).T).repeat_interleave(n_half, dim=1)
             return self._find_slopes(run, by_process).unflatten(1, (2, n_half))
 
-        return _relate_to_first(_add_up(run)).unflatten(1, (2, n_half)).mean(2).T, differentiate
+        return _relate_to_first(_add_up(run or steps)).unflatten(1, (2, n_half)).mean(2).T, differentiate
 
     def _find_slopes(
         self, run: list[_Step], slopes: Float[Tensor, "process trajectory"]

@@ -25,24 +25,21 @@ class MeanLoss:
     sizes : list of int
         Trajectories of each shard, of one half.
     measure : callable
-        From the trajectories of a shard to the means of the values over them, and to a function that gives
-        the gradient of those trajectories from the slope by the means.
+        From the trajectories of a shard, and whether a gradient is wanted, to the means of the values over
+        them, and to a function that gives the gradient of those trajectories from the slope by the means.
     compare : callable
         From the means over all trajectories to the loss.
     """
 
     halves: Float[Tensor, "time 2 trajectory symbol"]
     sizes: Sequence[int]
-    measure: Callable[[Tensor], Measured]
+    measure: Callable[[Tensor, bool], Measured]
     compare: Callable[[Tensor], Tensor]
 
-    def find_slope(self, measured: Sequence[Measured]) -> tuple[Tensor, Tensor]:
-        """Loss, and its slope by the means, from what was measured in each shard."""
+    def average(self, measured: Sequence[Measured]) -> Float[Tensor, "..."]:
+        """Means over all trajectories, from those of each shard."""
         terms = [share * values for share, (values, _) in zip(self.shares, measured, strict=True)]
-        mean = torch.stack(terms).sum(0).requires_grad_()
-        with torch.enable_grad():
-            value = self.compare(mean)
-        return value.detach(), torch.autograd.grad(value, mean)[0]
+        return torch.stack(terms).sum(0)
 
     @property
     def shares(self) -> list[float]:
@@ -55,33 +52,37 @@ def compare_means(losses: Sequence[MeanLoss]) -> Float[Tensor, ""]:
 
     The first should be the one whose shards take longest.
     """
+    has_gradient = torch.is_grad_enabled() and any(loss.halves.requires_grad for loss in losses)
     jobs = [
         (loss.measure, shard.detach())
         for loss in losses
         for shard in loss.halves.split(list(loss.sizes), dim=2)
     ]
-    measured = iter(map_parallel(lambda job: job[0](job[1]), jobs))
-    by_loss = [[next(measured) for _ in loss.sizes] for loss in losses]
-    found = [loss.find_slope(shards) for loss, shards in zip(losses, by_loss, strict=True)]
-    has_gradient = torch.is_grad_enabled() and any(loss.halves.requires_grad for loss in losses)
-    if not has_gradient:
-        return torch.stack([value for value, _ in found]).sum()
+    with torch.set_grad_enabled(has_gradient):
+        measured = iter(map_parallel(lambda job: job[0](job[1], has_gradient), jobs))
+        by_loss = [[next(measured) for _ in loss.sizes] for loss in losses]
+        means = [loss.average(shards) for loss, shards in zip(losses, by_loss, strict=True)]
+        if not has_gradient:
+            return torch.stack([loss.compare(mean) for loss, mean in zip(losses, means, strict=True)]).sum()
+        values = [loss.compare(mean.requires_grad_()) for loss, mean in zip(losses, means, strict=True)]
+        slopes = torch.autograd.grad(values, means)
     backward = [
         (differentiate, share * slope)
-        for loss, shards, (_, slope) in zip(losses, by_loss, found, strict=True)
+        for loss, shards, slope in zip(losses, by_loss, slopes, strict=True)
         for share, (_, differentiate) in zip(loss.shares, shards, strict=True)
     ]
     gradients = iter(map_parallel(lambda job: job[0](job[1]), backward))
-    values = [
-        attach_gradient(loss.halves, value, torch.cat([next(gradients) for _ in loss.sizes], dim=2))
-        for loss, (value, _) in zip(losses, found, strict=True)
+    terms = [
+        attach_gradient(loss.halves, value.detach(), torch.cat([next(gradients) for _ in loss.sizes], dim=2))
+        for loss, value in zip(losses, values, strict=True)
     ]
-    return torch.stack(values).sum()
+    return torch.stack(terms).sum()
 
 
-def measure_with_autograd(measure: Callable[[Tensor], Tensor], shard: Tensor) -> Measured:
+def measure_with_autograd(
+    measure: Callable[[Tensor], Tensor], shard: Tensor, *, has_gradient: bool = True
+) -> Measured:
     """Means that a differentiable function gives of a shard, with their gradient."""
-    with torch.enable_grad():
-        leaf = shard.detach().requires_grad_()
-        values = measure(leaf)
+    leaf = shard.detach().requires_grad_(has_gradient)
+    values = measure(leaf)
     return values.detach(), lambda slope: torch.autograd.grad(values, leaf, slope)[0]

@@ -29,11 +29,11 @@ _CONSECUTIVE_WEIGHT = 100.0
 """Weight of words of consecutive symbols, single ones among them, against all others (docs/log.md)."""
 
 _EARLY_WEIGHT = 5.0
-_SIZES = {"smallest": 200, "fewest": 4}
-"""Trajectories of a shard in each half, and shards: more cost more, each has as many values as all."""
-
 _N_EARLY_PARTS = 2
 """Words that start at step 0 or 1, where a network has a state only from its first noise, weigh more."""
+
+_SIZES = {"smallest": 200, "fewest": 4}
+"""Trajectories of a shard in each half, and shards: more cost more, each has as many values as all."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,9 @@ class WordDivergence:
         return MeanLoss(
             halves,
             divide(halves.shape[2], halves.device, **_SIZES),
-            lambda shard: measure_with_autograd(self._measure, shard),
+            lambda shard, has_gradient: measure_with_autograd(
+                self._measure, shard, has_gradient=has_gradient
+            ),
             lambda means: self._compare(means, n_trajectories),
         )
 

@@ -15,7 +15,7 @@ def divide(
 ) -> list[int]:
     """Sizes of shards, as even as may be; one shard on other devices than a CPU, which has no such threads.
 
-    More than two are a multiple of four, so that two or four threads have equally many.
+    More than two are a multiple of four, where ``smallest`` allows it: two or four threads have equally many.
 
     Parameters
     ----------

@@ -95,12 +95,14 @@ def run_tasks(n_threads: int) -> "Iterator[Tasks]":
         sys.setswitchinterval(min(interval, _SWITCH_INTERVAL))
         yield Tasks(crew)
     except BaseException:
-        crew.is_stopped = True
+        crew.stop()
         raise
     finally:
         _crew.reset(token)
-        crew.dismiss()
-        sys.setswitchinterval(interval)
+        try:
+            crew.dismiss()
+        finally:
+            sys.setswitchinterval(interval)
 
 
 class Tasks:
@@ -163,11 +165,20 @@ def map_parallel(function: Callable[[Item], Value], items: Iterable[Item]) -> li
 class _Crew:
     """The calling thread and helpers, which wait without a core of their own until there is work."""
 
-    def __init__(self, n_threads: int, *, n_helpers: int | None = None):
+    def __init__(self, n_threads: int, *, n_helpers: int | None = None, parent: "_Crew | None" = None):
         self.n_threads = n_threads
-        self.is_stopped = False
+        self._is_stopped, self._parent = False, parent
         self._n_helpers = n_threads - 1 if n_helpers is None else n_helpers
         self._executor: ThreadPoolExecutor | None = None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether its work is not wanted any more, or that of which it is a piece."""
+        return self._is_stopped or (self._parent is not None and self._parent.is_stopped)
+
+    def stop(self) -> None:
+        """Say so."""
+        self._is_stopped = True
 
     @property
     def helpers(self) -> ThreadPoolExecutor:
@@ -179,9 +190,9 @@ class _Crew:
     def work_on(self, function: Callable[[Item], Value], items: list[Item]) -> list[Value]:
         """Values of all items; each thread takes the next one when it is done with the last."""
         if self.n_threads == 1 or len(items) < 2:
-            return [function(item) for item in items]
-        job, helping = _Job(function, items, crew=self), list[Future[None]]()
-        before, token = torch.get_num_threads(), _crew.set(_ALONE)
+            return [self._call(function, item) for item in items]
+        job, helping = _Job(function, items, crew=_Crew(1, parent=self)), list[Future[None]]()
+        before, token = torch.get_num_threads(), _crew.set(job.crew)
         try:
             torch.set_num_threads(1)
             for _ in range(min(self.n_threads, len(items)) - 1):
@@ -196,6 +207,11 @@ class _Crew:
                 _crew.reset(token)
                 torch.set_num_threads(before)
         return job.get_values()
+
+    def _call(self, function: Callable[[Item], Value], item: Item) -> Value:
+        if self.is_stopped:
+            raise StoppedError
+        return function(item)
 
     def dismiss(self) -> None:
         """Let the helpers go; who still has this crew works alone."""
@@ -236,7 +252,7 @@ class _Job(Generic[Item, Value]):
     """Items that several threads share among themselves."""
 
     def __init__(self, function: Callable[[Item], Value], items: list[Item], *, crew: _Crew):
-        self._function, self._items, self._crew = function, items, crew
+        self._function, self._items, self.crew = function, items, crew
         self._has_grad, self._is_inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
         self._values: dict[int, Value] = {}
         self._places, self._lock = iter(range(len(items))), threading.Lock()
@@ -247,7 +263,7 @@ class _Job(Generic[Item, Value]):
         with torch.inference_mode(self._is_inference), torch.set_grad_enabled(self._has_grad):
             while (place := self._take()) is not None:
                 try:
-                    if self._crew.is_stopped:
+                    if self.crew.is_stopped:
                         raise StoppedError
                     self._values[place] = self._function(self._items[place])
                 except BaseException as error:
@@ -257,7 +273,7 @@ class _Job(Generic[Item, Value]):
     def help(self) -> None:
         """The same in a thread that belongs to the crew."""
         torch.set_num_threads(1)
-        _crew.set(_ALONE)
+        _crew.set(self.crew)
         self.work()
 
     def stop(self) -> None:

@@ -21,7 +21,7 @@ from ..subject import Subject
 from ..system.cores import count_usable_cores
 from ..system.memory import is_out_of_memory
 from ..system.plain_json import make_plain
-from ..system.threads import count_threads, require_threads, use_threads
+from ..system.threads import count_threads, raise_if_stopped, require_threads, use_threads
 from .part_order import run_side_by_side
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class PartOutcome:
         ``reason``).
     reason : str
     seconds : float
-        Time that it took, figures included.
+        Time that it took, figures included, beside other parts.
     result : Result, optional
         None where it is undefined.
     quantities : list of Quantity
@@ -287,6 +287,7 @@ def try_part(
             raise
         reason = "it needs more memory than there is. Drive fewer trajectories, or fewer steps."
         return PartOutcome(part.name, "undefined", reason, time.perf_counter() - start)
+    raise_if_stopped()
     subject.found[part.name] = result
     outcome = PartOutcome(part.name, status, result=result, quantities=part.summarise(result))
     return replace(outcome, seconds=time.perf_counter() - start)

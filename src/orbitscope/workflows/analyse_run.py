@@ -19,7 +19,7 @@ from ..runs.zoo import find_writable_run, open_writable_run
 from ..subject import Subject
 from ..system.commands import format_command
 from ..system.installation import find_commit
-from ..system.threads import use_threads
+from ..system.threads import raise_if_stopped, use_threads
 from .analyse import Analysis, PartOutcome, PartProgress, choose_threads, try_part
 from .analysis_folder import AnalysisFolder
 from .origin import describe_origin
@@ -89,7 +89,10 @@ def analyse_run(
 
         def begin(part: Part) -> Callable[[], PartOutcome]:
             report.start(part)
-            return partial(_PartAnalysis(files, subject, part, chosen[part.name], origin).run, redo=redo)
+            unseen = set(part.uses) - set(chosen)
+            return partial(
+                _PartAnalysis(files, subject, part, chosen[part.name], origin, unseen).run, redo=redo
+            )
 
         def finish(part: Part, outcome: PartOutcome) -> None:
             report.say(part, 1.0 - DRAWING_SHARE, "drawing")
@@ -157,6 +160,7 @@ class _PartAnalysis:
     part: Part
     settings: PartSettings
     origin: dict[str, Any]
+    not_looked_at: set[str]
 
     def run(self, *, redo: bool) -> PartOutcome:
         """Compute and save what is missing; what is undefined has no file."""
@@ -174,19 +178,26 @@ class _PartAnalysis:
     def _describe_source(self) -> dict[str, Any]:
         """Everything that the result follows from."""
         found = self.subject.found
-        needs = {name: found[name].settings["source"] for name in self.part.follows if name in found}
+        follows = {name: found[name].settings["source"] for name in self.part.follows if name in found}
         source = {
             **self.origin,
             "checkpoints": list(self.subject.checkpoints) if self.part.uses_checkpoints else [],
             "settings": self.settings.model_dump(),
-            "needs": needs,
+            "follows": follows,
         }
         return json.loads(json.dumps(source))
 
     def _find_kept(self, source: dict[str, Any]) -> Result | None:
-        """Result of the same source; where the folder has another name since, it is saved under that."""
+        """Result of the same source; where the folder has another name since, it is saved under that.
+
+        It may have taken in more: parts that it uses, and that are not looked at now.
+        """
         result = self.files.load(self.part)
-        if result is None or result.settings.get("source") != source:
+        known = None if result is None else result.settings.get("source")
+        if result is None or known is None or known | {"follows": source["follows"]} != source:
+            return None
+        more = {name for name in known["follows"] if name not in source["follows"]}
+        if known["follows"] | source["follows"] != known["follows"] or not more <= self.not_looked_at:
             return None
         is_labelled = result.settings == result.settings | self.files.label
         return result if is_labelled else self._save(result, self.files.label)
@@ -196,7 +207,8 @@ class _PartAnalysis:
         return self._save(result, {"source": source, "commit": find_commit()} | self.files.label)
 
     def _save(self, result: Result, record: dict[str, Any]) -> Result:
-        """Save a result with facts about it."""
+        """Save a result with facts about it; not after an interruption, or where another part has failed."""
+        raise_if_stopped()
         result = replace(result, settings=result.settings | record)
         self.files.save(self.part, result)
         return result

@@ -26,17 +26,30 @@ def run_side_by_side(
     begin : callable
         Called when the work on a part begins, by the calling thread; gives that work, for another thread.
     finish : callable
-        Called with its value, by the calling thread, before parts that follow it begin.
+        Called with its value, by the calling thread, before parts that follow it begin. Parts that are done
+        when another one fails are finished, too.
     """
     waiting, running = _put_first_what_takes_longest(parts), dict[Future[Value], Part]()
-    with run_tasks(n_threads) as tasks:
-        while waiting or running:
-            while len(running) < n_threads and (part := _find_ready(waiting, running.values())):
-                waiting.remove(part)
-                running[tasks.begin(begin(part))] = part
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                finish(running[future], future.result())
-                del running[future]
+    try:
+        with run_tasks(n_threads) as tasks:
+            while waiting or running:
+                while len(running) < n_threads and (part := _find_ready(waiting, running.values())):
+                    waiting.remove(part)
+                    running[tasks.begin(begin(part))] = part
+                wait(running, return_when=FIRST_COMPLETED)
+                _finish_done(running, finish)
+                for future in [future for future in running if future.done()]:
+                    future.result()  # raises its error
+    except BaseException:
+        _finish_done(running, finish)
+        raise
+
+
+def _finish_done(running: dict[Future[Value], Part], finish: Callable[[Part, Value], None]) -> None:
+    """Finish the parts that have a value; those with an error stay."""
+    for future in list(running):
+        if future.done() and not future.cancelled() and future.exception() is None:
+            finish(running.pop(future), future.result())
 
 
 def _find_ready(waiting: Sequence[Part], running: Iterable[Part]) -> Part | None:

@@ -1,13 +1,13 @@
 """Clusters of states that seldom pass into each other: places, transfers between them, slowest modes."""
 
 import math
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int, Integer
 from pydantic import Field, model_validator
-from scipy.cluster.vq import kmeans2, vq
+from scipy.cluster.vq import vq
+from scipy.sparse import csr_array
 
 from ...errors import UndefinedAnalysisError
 from ...part_settings import Draws, PartSettings
@@ -247,10 +247,18 @@ def _find_microstates(points: np.ndarray, rule: ClusterRule, rng: np.random.Gene
 
 
 def _run_kmeans(points: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Centres after some iterations; one that loses its members stays where it is."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="One of the clusters is empty")
-        return kmeans2(points, start, iter=_N_ITERATIONS, minit="matrix")[0]
+    """Centres after some iterations; one that loses its members stays where it is.
+
+    SciPy's own loop says so in a warning, which threads can only silence for each other.
+    """
+    centres, ones, places = start.copy(), np.ones(len(points), points.dtype), np.arange(len(points))
+    for _ in range(_N_ITERATIONS):
+        code = vq(points, centres)[0]
+        members = csr_array((ones, (code, places)), shape=(len(centres), len(points)))
+        counts = np.bincount(code, minlength=len(centres))
+        has_members = counts > 0
+        centres[has_members] = (members @ points)[has_members] / counts[has_members, None]
+    return centres
 
 
 def _draw_centres(points: np.ndarray, n_centres: int, rng: np.random.Generator) -> np.ndarray:
