@@ -3,6 +3,7 @@ import pytest
 import torch
 
 import orbitscope.dynamics.regions.region_starts as module
+from orbitscope.dynamics.driving.driven_states import NoStationaryRegimeError
 from orbitscope.dynamics.regions.region_labels import classify_regions, label_states
 from orbitscope.dynamics.regions.region_starts import SPACING, draw_region_starts
 from orbitscope.dynamics.regions.residency import compute_residency
@@ -163,3 +164,14 @@ def test_the_same_seed_gives_the_same_starts():
 def test_numbers_out_of_range_are_refused(name):
     with pytest.raises(InputError, match=f"`{name}` must be ≥ 1, got 0"):
         draw(make_network(), **{name: 0})
+
+
+def test_a_network_that_grows_after_the_burn_in_has_no_stationary_regime():
+    """It never leaves the symbol that it shows, so that it is driven on until its activity overflows."""
+    network = make_network(gain=0.0)
+    with torch.no_grad():
+        network.cell.w_hh.copy_(3 * torch.eye(12))
+        network.cell.w_ih.abs_()
+        network.w_out.zero_()[0] = 1.0
+    with pytest.raises(NoStationaryRegimeError, match=r"reached .* within \d+ steps"):
+        draw(network, burn_in=3, n_starts=5, max_states=100_000)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...errors import InputError
 from ...network import NoiseRNN, iterate_rollout
-from ..driving.driven_states import run_driven
+from ..driving.driven_states import require_bounded, run_driven
 from .region_labels import REGIONS, label_states
 
 SPACING = 97
@@ -80,7 +80,7 @@ def draw_region_starts(
     pool = run_driven(network, n_trajectories, 1, burn_in=burn_in, **noise).states[0]
 
     taken: list[list[Tensor]] = [[] for _ in REGIONS]
-    n_seen = 0
+    n_seen, step = 0, burn_in + 1
     while n_seen < max_states and (lacking := [i for i, t in enumerate(taken) if len(t) < n_starts]):
         only_transition = lacking == [REGIONS.index("transition")]
         labels = label_states(network, pool, only_transition=only_transition, **noise)
@@ -90,7 +90,8 @@ def draw_region_starts(
             rows = torch.from_numpy(np.flatnonzero(labels == index)[: n_starts - len(found)])
             found += pool[rows]
             is_left[rows] = False
-        pool = _advance(network, pool[is_left], **noise)
+        pool, step = _advance(network, pool[is_left], **noise), step + SPACING
+        require_bounded(pool, step)
 
     return RegionStarts(
         states=torch.stack([state for found in taken for state in found]),
