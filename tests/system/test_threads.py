@@ -340,37 +340,33 @@ def test_calls_within_tasks_that_have_all_threads_are_loops():
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt()])
-def test_an_error_stops_the_other_tasks_at_their_next_call(error):
-    begun, ends = threading.Semaphore(0), []
+@pytest.mark.parametrize("kind", ["task", "item", "one of three items", "items"])
+def test_an_error_stops_another_task_at_its_next_call(kind, error):
+    """Of its own, within an item, or between items; helpers included."""
+    begun, deadline = threading.Event(), time.monotonic() + 20
 
-    def work():
-        begun.release()
-        deadline = time.monotonic() + 20
-        try:
-            while time.monotonic() < deadline:
-                raise_if_stopped()
-                time.sleep(0.001)
-        finally:
-            ends.append(time.monotonic() < deadline)
+    def work(_=None):
+        begun.set()
+        while time.monotonic() < deadline:
+            raise_if_stopped()
+            time.sleep(0.001)
 
-    def divide():
-        begun.release()
-        deadline = time.monotonic() + 20
-        try:
-            map_parallel(time.sleep, [0.002] * 10_000)
-        finally:
-            ends.append(time.monotonic() < deadline)
+    def sleep(seconds):
+        begun.set()
+        time.sleep(seconds)
 
-    with pytest.raises(type(error)), run_tasks(4) as tasks:  # noqa: PT012
-        within = [tasks.begin(lambda n=n: map_parallel(lambda _: work(), range(n))) for n in (1, 3)]
-        others = [tasks.begin(work), tasks.begin(divide), *within]
-        for _ in others:
-            begun.acquire(timeout=10)
+    works = {
+        "task": work,
+        "item": lambda: map_parallel(work, range(1)),
+        "one of three items": lambda: map_parallel(work, range(3)),
+        "items": lambda: map_parallel(sleep, [0.002] * 100_000),
+    }
+    with pytest.raises(type(error)), run_tasks(3) as tasks:  # noqa: PT012
+        other = tasks.begin(works[kind])
+        assert begun.wait(10)
         raise error
-    assert len(ends) >= 4
-    assert all(ends)
-    for other in others:
-        assert isinstance(other.exception(), StoppedError)
+    assert isinstance(other.exception(), StoppedError)
+    assert time.monotonic() < deadline
 
 
 def test_tasks_that_nobody_waits_for_are_finished():
