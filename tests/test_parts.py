@@ -133,9 +133,13 @@ def compute(part, subject):
     for name in part.needs:
         if name not in subject.found:
             subject.found[name] = compute(find_part(name), subject)
+    return part.run(subject, choose_sizes(part))
+
+
+def choose_sizes(part):
+    """Settings that are small, and large enough."""
     sizes = TINY | ENOUGH.get(part.name, {})
-    known = {key: value for key, value in sizes.items() if key in part.settings.model_fields}
-    return part.run(subject, part.settings(**known))
+    return part.settings(**{key: value for key, value in sizes.items() if key in part.settings.model_fields})
 
 
 @cache
@@ -304,3 +308,32 @@ def test_what_several_parts_look_at_is_computed_once_even_side_by_side():
         assert [task.result() for task in begun] == [1, 1, 1]
     assert subject.keep("path", Drive(n_steps=7), compute) == 2
     assert subject.replace_network(subject.network).keep("path", Drive(n_steps=7), compute) == 3
+
+
+class _NotedResults(dict):
+    """Results that note which part was asked for, whether it is there or not."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.asked = set()
+
+    def __getitem__(self, name):
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+    def __contains__(self, name):
+        self.asked.add(name)
+        return super().__contains__(name)
+
+    def get(self, name, default=None):
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+@pytest.mark.parametrize("name", [name for name in REGISTRY if find_part(name).uses])
+def test_a_part_declares_what_it_takes_in(name):
+    """Without an entry in `uses` it would be blind to a result that it asks for."""
+    part, subject = find_part(name), make_informed(name, "relu")
+    noted = _NotedResults(subject.found)
+    part.compute(dataclasses.replace(subject, found=noted), choose_sizes(part))
+    assert noted.asked == set(part.follows)

@@ -254,11 +254,8 @@ def analyse_subject(
     """
     parts = select_parts(only)
     chosen = resolve_settings(parts, settings or {}, quick=quick)
-    report, outcomes, n_threads = (
-        PartProgress(progress, parts),
-        dict[str, PartOutcome](),
-        choose_threads(None),
-    )
+    report, outcomes = PartProgress(progress, parts), dict[str, PartOutcome]()
+    n_threads = choose_threads(None)
 
     def begin(part: Part) -> Callable[[], PartOutcome]:
         report.start(part)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from part_functions import compute_slow_clusters, find_slow_clusters
+from scipy.cluster.vq import kmeans2
 from sklearn.metrics import adjusted_rand_score
 
 from orbitscope.dynamics.driving.driven_states import NoStationaryRegimeError, run_driven
@@ -9,6 +10,7 @@ from orbitscope.dynamics.regions.slow_clusters import SlowClusterResult
 from orbitscope.dynamics.regions.state_clustering import (
     ClusterRule,
     TooFewStatesError,
+    _run_kmeans,
     fit_clusters,
     recluster,
 )
@@ -535,3 +537,15 @@ def test_where_the_number_of_clusters_is_unsure_the_agreement_is():
     limits = [(float(result.adjusted_rand.low), float(result.adjusted_rand.high)) for result in found]
     np.testing.assert_allclose([limits[0], limits[-1]], [(1, 1), (0, 0)], atol=0.02)
     assert any(low < 0.02 and high > 0.5 for low, high in limits[1:-1])
+
+
+def test_kmeans_is_that_of_scipy_and_a_centre_without_members_stays():
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.normal(i, 0.3, size=(40, 3)) for i in range(4)])
+    start = np.concatenate([points[::30], [[50.0, 50.0, 50.0]]])
+    with pytest.warns(UserWarning, match="One of the clusters is empty"):
+        expected = kmeans2(points, start, iter=20, minit="matrix")[0]
+    found = _run_kmeans(points, start)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_array_equal(found[-1], start[-1])
+    assert not np.allclose(found[:-1], start[:-1])
