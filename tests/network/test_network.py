@@ -330,6 +330,16 @@ def test_chunk_noise_led_to_the_chunk_states():
             torch.testing.assert_close(state, expected)
 
 
+def test_chunks_have_no_graph_though_the_caller_keeps_its_own():
+    network = make_network()
+    chunks = iterate_rollout(
+        network, 6, start=network.initial_state(4), generator=make_generator(0), chunk_steps=3
+    )
+    for chunk in chunks:
+        assert not chunk.states.requires_grad
+        assert network.compute_logits(chunk.states).requires_grad
+
+
 def test_noise_has_the_standard_deviation_asked_for():
     noise = draw_noise_(torch.empty(50, 40, 50), 3.0, make_generator(0))
     n = noise.numel()

@@ -225,7 +225,6 @@ def spawn_rng(generator: torch.Generator) -> np.random.Generator:
     return np.random.default_rng(draw_seed(generator))
 
 
-@torch.no_grad()
 def iterate_rollout(
     network: NoiseRNN,
     n_steps: int,
@@ -259,9 +258,11 @@ def iterate_rollout(
     state = start
     for first in range(0, n_steps, chunk_steps):
         steps = min(chunk_steps, n_steps - first)
-        noise = start.new_empty(steps, len(start), network.input_size)
-        noise = draw_noise_(noise, noise_std, generator) if noise_std > 0 else noise.zero_()
-        states = network.unroll(state, noise)
+        # Not a decorator, which does not see a generator in a function that something else has wrapped.
+        with torch.no_grad():
+            noise = start.new_empty(steps, len(start), network.input_size)
+            noise = draw_noise_(noise, noise_std, generator) if noise_std > 0 else noise.zero_()
+            states = network.unroll(state, noise)
         yield RolloutChunk(first, states, noise)
         state = states[-1].clone()
 
