@@ -4,7 +4,7 @@ import numpy as np
 
 from orbitscope.random_streams import derive_seed, stream_seeds
 
-STREAMS = ("data", "weights", "training", "validation", "evaluation", "analysis")
+STREAMS = ("data", "weights", "training", "validation", "evaluation", "analysis", "stopping")
 
 
 def test_every_stream_of_every_run_has_its_own_seed():
@@ -24,7 +24,7 @@ def test_seeds_never_change():
     )
     assert [derive_seed(7, stream, 3) for stream in STREAMS] == [
         int(np.random.SeedSequence(7, spawn_key=(key, 3)).generate_state(1, "u8")[0]) >> 1
-        for key in range(1, 7)
+        for key in range(1, 8)
     ]
 
 

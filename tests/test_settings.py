@@ -72,6 +72,7 @@ def test_published_recipe_is_the_papers(preset):
         "beta2": 0.9,
         "validate_every": 1,
         "checkpoint_every": None,
+        "stop_after": 0,
     }
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-StreamName = Literal["data", "weights", "training", "validation", "evaluation", "analysis"]
+StreamName = Literal["data", "weights", "training", "validation", "evaluation", "analysis", "stopping"]
 
 _STREAM_KEYS: dict[str, int] = {
     "data": 1,
@@ -13,6 +13,7 @@ _STREAM_KEYS: dict[str, int] = {
     "validation": 4,
     "evaluation": 5,
     "analysis": 6,
+    "stopping": 7,
 }
 
 

@@ -119,7 +119,8 @@ def _faithful(preset: Preset | None) -> dict[str, Any]:
     One schedule for every process: a low rate until symbols have memory, then a higher one, the lower the
     longer the window, which falls from a tenth of the epochs on while the batch grows. Activity that grows
     over the window is penalised. Without these, networks of linear-2 exploded in their first epochs. The
-    weights of the last tenth are averaged (docs/log.md, 2026-11-24, third to fifth session).
+    weights of the last tenth are averaged (docs/log.md, 2026-11-24, third to fifth session). Training ends
+    before that when all margins have held in three validations in a row (2026-11-30).
     """
     published = _published(preset)
     n_steps = published["data"]["n_steps"]
@@ -136,8 +137,9 @@ def _faithful(preset: Preset | None) -> dict[str, Any]:
         "average_start": 0.9,
         "activity_growth_weight": 10.0,
         "beta2": 0.95,
-        "validate_every": 10,
+        "validate_every": max(1, 6000 // n_steps // 20),
         "checkpoint_every": 5,
+        "stop_after": 3,
     }
     return merge_settings(
         published, {"loss": {"objective": "words", "neighbour_weight": 3.0}, "train": train}

@@ -161,6 +161,11 @@ class TrainSettings(Settings):
     checkpoint_every: int = Field(
         default=10, ge=1, description="epochs between kept weights, denser early on"
     )
+    stop_after: int = Field(
+        default=0,
+        ge=0,
+        description="validations in a row at which all margins hold, for training to end early; 0: never",
+    )
 
     @model_validator(mode="after")
     def _check_schedule(self) -> "TrainSettings":

@@ -30,6 +30,10 @@ def test_doctor_describes_the_machine_and_estimates_a_run(capsys):
     assert run_command(["doctor", "linear-2", "--threads", "1", *tiny]) == 0
     shown = capsys.readouterr().out
     assert re.search(r"10 epochs, \d+ to \d+ s", shown)
+    assert run_command(["doctor", "linear-2", "--threads", "1", *tiny, "--train.stop-after", "3"]) == 0
+    assert re.search(
+        r"10 epochs or fewer \(training ends where all margins hold\), ", capsys.readouterr().out
+    )
     assert re.search(r"updates of [\d, ]+ sequences; scaled from these: ([\d]+, )*validations", shown)
 
 

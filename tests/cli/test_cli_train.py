@@ -46,6 +46,22 @@ def test_train_json_is_one_document(capsys):
     assert summary["evaluation"] is None
 
 
+def test_a_run_that_ended_early_says_why(monkeypatch, capsys):
+    monkeypatch.setattr("orbitscope.training.trainer.PLATEAU_MEMORY", -1.0)
+    check = lambda hmm, **options: lambda network, epoch: True  # noqa: E731
+    monkeypatch.setattr("orbitscope.workflows.train_run.MarginCheck", check)
+    ends = ["--train.stop-after", "1", "--train.validate-every", "2"]
+    assert run_command(["train", "linear-2", *TINY, *ends, "--no-evaluate"]) == 0
+    captured = capsys.readouterr()
+    assert "2 of 4 epochs in" in captured.out
+    assert "Best epoch  2, the last: all margins held in validations in a row" in captured.out
+    assert captured.err.splitlines()[-1].endswith("no plateau so far  all margins hold (1 in a row)  done")
+    resume = ["train", "--resume", "runs/linear-2-fast-0", "--no-evaluate", "--json"]
+    assert run_command(resume) == 0
+    summary = read_json(capsys)
+    assert (summary["epochs"], summary["planned_epochs"], summary["ended_early"]) == (2, 4, True)
+
+
 def test_a_finished_run_without_its_history_says_that_it_is_lost(trained, capsys):
     shutil.copytree(trained, "run")
     Path("run/history.jsonl").unlink()

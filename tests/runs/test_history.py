@@ -37,6 +37,16 @@ def build_record(epoch):
 RECORDS = [build_record(epoch) for epoch in range(1, 7)]
 
 
+def test_lines_of_earlier_versions_lack_what_was_added(tmp_path):
+    fields = dataclasses.asdict(RECORDS[0])
+    del fields["margins_hold"]
+    line = fields | {"crc32": f"{zlib.crc32(json.dumps(fields).encode()):08x}"}
+    run = RunFolder(tmp_path)
+    run.history.write_text(json.dumps(line) + "\n")
+    assert run.read_history() == RECORDS[:1]
+    assert RECORDS[0].margins_hold is None
+
+
 @pytest.fixture
 def run(tmp_path):
     """A run whose history has six epochs."""

@@ -94,10 +94,19 @@ def test_an_epoch_has_its_updates_references_when_its_size_is_new_and_a_validati
     settings = build_settings("linear-2", recipe=recipe)
     model = CostModel(settings, N_SYMBOLS)
     costs, plans = [epoch.cost for epoch in model.list_work()], plan_batches(settings)
-    n_batches = settings.data.n_per_split // plans[1].size
+    n_batches, every = settings.data.n_per_split // plans[1].size, settings.train.validate_every
     assert costs[1] == pytest.approx(n_batches * model.measure_update(*plans[1]))
-    assert costs[0] > costs[1] == costs[8] < costs[9]
+    assert costs[0] > costs[1] == costs[every - 2] < costs[every - 1]
     assert costs[-2] < costs[-1] < 2 * costs[-2]
+
+
+def test_a_check_of_margins_costs_its_steps_without_gradient():
+    never = build_settings("linear-2", recipe="faithful", changes={"train.stop_after": 0})
+    often = never.override({"train.stop_after": 1})
+    without, checked = (sum(e.cost for e in CostModel(s, N_SYMBOLS).list_work()) for s in (never, often))
+    n_checks = 60 // never.train.validate_every
+    n_steps = never.evaluate.n_symbols_total / 3 * never.model.hidden_size
+    assert checked - without == pytest.approx(0.45 * n_checks * n_steps)
 
 
 def test_draws_save_rollouts_and_transport_grows_with_the_square_of_a_batch():

@@ -54,8 +54,8 @@ def test_a_run_keeps_everything_and_reports_every_epoch(tmp_path):
     assert read_status(run.folder.path)["status"] == "finished"
     assert run.best_epoch in (2, 4, 5)
     assert run.transition.status == "no_plateau"
-    shown = f"TrainedRun(folder={run.folder!r}, best_epoch={run.best_epoch}, transition={run.transition!r})"
-    assert repr(run) == shown
+    shown = f"TrainedRun(folder={run.folder!r}, best_epoch={run.best_epoch}, transition={run.transition!r}"
+    assert repr(run) == f"{shown}, ended_early=False)"
 
 
 def test_a_finished_run_resumes_to_itself(tmp_path):
@@ -80,6 +80,49 @@ def test_an_interrupted_run_says_so_and_resumes_to_the_same_files(tmp_path, monk
     assert {"weights.safetensors", "checkpoints/epoch-000000.safetensors"} < expected.keys()
     assert {"checkpoints/last.safetensors", "checkpoints/previous.safetensors"} < expected.keys()
     assert found == expected
+
+
+def make_check(answers):
+    """In the place of the check of margins: answers by epoch."""
+    return lambda hmm, **options: lambda network, epoch: answers[epoch]
+
+
+def test_a_run_ends_early_where_margins_hold_and_resumes_to_the_same_files(tmp_path, monkeypatch):
+    """Interrupted between the validations that count, and resumed once more when it has ended."""
+    monkeypatch.setattr(training, "_SECONDS_BETWEEN_STATES", 0.0)
+    monkeypatch.setattr("orbitscope.training.trainer.PLATEAU_MEMORY", -1.0)
+    monkeypatch.setattr(
+        training, "MarginCheck", make_check({2: False, 4: True, 6: True, 8: False, 10: False})
+    )
+    settings = make_settings(**{"train.epochs": 10, "train.stop_after": 2})
+    events = []
+    whole = training.train_run(settings, tmp_path / "whole", progress=events.append)
+    assert (whole.ended_early, whole.best_epoch, len(whole.history)) == (True, 6, 6)
+    assert (events[-1].done, events[-1].total, events[-1].seconds_left) == (6.0, 6.0, 0.0)
+    assert [event.details["n_holding"] for event in events] == [0, 0, 0, 1, 1, 2]
+    assert read_status(tmp_path / "whole")["status"] == "finished"
+
+    def interrupt(event):
+        if event.done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(training.TrainingInterruptedError):
+        training.train_run(settings, tmp_path / "cut", progress=interrupt)
+    resumed = training.resume_run(tmp_path / "cut")
+    assert read_tensor_files(resumed.folder.path) == read_tensor_files(whole.folder.path)
+    again = training.resume_run(tmp_path / "cut", progress=lambda event: pytest.fail("nothing to do"))
+    assert (again.history, again.ended_early) == (resumed.history, True)
+    margins = [record.margins_hold for record in RunFolder(tmp_path / "cut").read_history()]
+    assert margins == [None, False, None, True, None, True]
+
+
+def test_the_check_has_the_settings_of_the_run(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(training, "MarginCheck", lambda hmm, **options: seen.append((hmm.name, options)))
+    settings = make_settings(**{"train.stop_after": 1, "model.noise_std": 0.5, "train.epochs": 1})
+    training.train_run(settings, tmp_path / "run")
+    expected = {"n_steps": 6, "settings": settings.evaluate, "noise_std": 0.5, "seed": settings.seed}
+    assert seen == [("linear-3", expected)]
 
 
 def test_status_says_running_while_it_trains(tmp_path):

@@ -234,7 +234,8 @@ def _format_state(progress: Progress) -> str:
     if "loss" not in progress.details:
         return progress.label
     details = progress.details
-    return (
+    text = (
         f"loss {details['loss']:.2f} (floor {details['floor']:.2f})  "
         f"symbol-matrix error {details['symbol_matrix_error']:.3f}  {format_phase(details['phase'])}"
     )
+    return f"{text}  all margins hold ({n} in a row)" if (n := details.get("n_holding")) else text

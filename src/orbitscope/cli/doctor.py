@@ -201,11 +201,13 @@ def _describe_needs(needs: "TrainingEstimate") -> dict[str, str]:
         }
     first, last = needs.first_epoch_seconds, needs.last_epoch_seconds
     pace = f"{first:.2g} s" if first == last else f"{first:.2g} s at first, {last:.2g} s at the end"
+    or_fewer = " or fewer (training ends where all margins hold)" if needs.may_end_early else ""
+    seconds = format_range(needs.total_seconds_low, needs.total_seconds_high)
     return {
         "Run": f"{needs.process}, recipe {needs.recipe}, {needs.threads} threads",
         "Memory": f"{format_bytes(needs.memory_bytes)} at most: fits",
         "Epoch": pace,
-        "In all": f"{needs.epochs} epochs, {format_range(needs.total_seconds_low, needs.total_seconds_high)}",
+        "In all": f"{needs.epochs} epochs{or_fewer}, {seconds}",
         "Timed": f"updates of {_join(needs.timed_sizes)} sequences; scaled from these: "
         f"{_join((*needs.scaled_sizes, 'validations'))}",
     }

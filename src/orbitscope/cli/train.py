@@ -189,6 +189,8 @@ def summarise_run(run: "TrainedRun") -> dict[str, Any]:
         "recipe": settings.recipe,
         "seed": settings.seed,
         "epochs": run.folder.find_saved_epoch() if last is None else last.epoch,
+        "planned_epochs": settings.train.epochs,
+        "ended_early": run.ended_early,
         "best_epoch": run.best_epoch,
         **{name: getattr(best, name, None) for name in ("validation_loss", "validation_floor")},
         **{name: getattr(last, name, None) for name in ("loss", "floor", "plateau", "symbol_matrix_error")},
@@ -205,11 +207,26 @@ def _describe(summary: dict[str, Any]) -> dict[str, str]:
     phase = format_phase(summary["phase"])
     return {
         "Run": summary["run"],
-        "Trained": f"{summary['epochs']} epochs in {format_duration(summary['seconds'])}",
-        "Best epoch": f"{summary['best_epoch']} (lowest validation loss; its weights are kept)",
+        "Trained": f"{_describe_epochs(summary)} in {format_duration(summary['seconds'])}",
+        "Best epoch": _describe_best(summary),
         "Loss": _describe_loss(summary),
         "Transition": f"epoch {epoch}" if epoch else f"none found: {phase}",
     }
+
+
+def _describe_epochs(summary: dict[str, Any]) -> str:
+    if summary["ended_early"]:
+        return f"{summary['epochs']} of {summary['planned_epochs']} epochs"
+    return f"{summary['epochs']} epochs"
+
+
+def _describe_best(summary: dict[str, Any]) -> str:
+    if summary["ended_early"]:
+        return (
+            f"{summary['best_epoch']}, the last: all margins held in validations in a row, on draws that no "
+            "evaluation reports; its weights are kept"
+        )
+    return f"{summary['best_epoch']} (lowest validation loss; its weights are kept)"
 
 
 def _describe_loss(summary: dict[str, Any]) -> str:

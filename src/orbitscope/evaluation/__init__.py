@@ -12,6 +12,7 @@ from .evaluate import evaluate_emulator as evaluate_emulator
 from .evaluate import evaluate_network as evaluate_network
 from .expected_counts import combine_matrix_errors_as_published as combine_matrix_errors_as_published
 from .expected_counts import measure_expected_counts as measure_expected_counts
+from .margin_check import MarginCheck as MarginCheck
 from .measures import Measure as Measure
 from .measures import Measured as Measured
 from .measures import judge as judge

@@ -17,6 +17,9 @@ from ..system.foreign_files import require_path
 from ..training import TrainingState
 
 _CHECKSUM = "sha256"
+_NUMBERS = {"epoch", "plateau_exit_epoch", "n_holding", "best_epoch", "best_validation_loss"}
+"""What a training state holds beside tensors."""
+
 _WORD = 8  # bytes of the number that a safetensors file starts with: the length of its header
 
 
@@ -70,6 +73,7 @@ def save_training_state(path: Path, state: TrainingState) -> None:
     metadata = {
         "epoch": state.epoch,
         "plateau_exit_epoch": state.plateau_exit_epoch,
+        "n_holding": state.n_holding,
         "best_epoch": state.best_epoch,
         "best_validation_loss": best_loss,
     }
@@ -79,7 +83,7 @@ def save_training_state(path: Path, state: TrainingState) -> None:
 def restore_training_state(path: Path, state: TrainingState) -> None:
     """Fill a freshly initialised state from a file written by :func:`save_training_state`."""
     saved = load_tensors(path)
-    missing = {"epoch", "plateau_exit_epoch", "best_epoch", "best_validation_loss"} - set(saved.metadata)
+    missing = _NUMBERS - set(saved.metadata)
     if missing:
         raise RunFolderError(
             f"`{path}` must hold a training state of this version, but lacks {', '.join(sorted(missing))}. "
@@ -96,6 +100,7 @@ def restore_training_state(path: Path, state: TrainingState) -> None:
         state.average.load_state_dict(average)
     state.epoch, state.best_epoch = saved.metadata["epoch"], saved.metadata["best_epoch"]
     state.plateau_exit_epoch = saved.metadata["plateau_exit_epoch"]
+    state.n_holding = saved.metadata["n_holding"]
     if state.best_epoch:
         state.best_validation_loss = saved.metadata["best_validation_loss"]
         state.best_weights = _select(saved.tensors, "best.")

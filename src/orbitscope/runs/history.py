@@ -19,6 +19,8 @@ from ..training import EpochRecord
 _LOGGER = logging.getLogger(__name__)
 _CHECKSUM = "crc32"
 _FIELDS = {item.name for item in dataclasses.fields(EpochRecord)}
+_ADDED_FIELDS = {"margins_hold"}
+"""Fields that lines of earlier versions lack: they have their defaults then."""
 
 
 def format_line(record: EpochRecord) -> str:
@@ -126,7 +128,7 @@ def _parse_line(path: Path, number: int, line: bytes) -> EpochRecord | None:
         )
     if checksum != _compute_checksum(fields):
         return None
-    if fields.keys() != _FIELDS:
+    if not _FIELDS - _ADDED_FIELDS <= fields.keys() <= _FIELDS:
         raise RunFolderError(
             f"`{path}` must hold the records of this version, but line {number} differs in the fields "
             f"{', '.join(sorted(fields.keys() ^ _FIELDS))}. Use the version in the run's provenance.json."

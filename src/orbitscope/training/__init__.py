@@ -2,6 +2,7 @@
 
 from .epoch import EpochRecord as EpochRecord
 from .schedule import ASSUMED_PLATEAU_EPOCHS as ASSUMED_PLATEAU_EPOCHS
+from .schedule import CHECKED_SHARE as CHECKED_SHARE
 from .schedule import BatchPlan as BatchPlan
 from .schedule import EpochPlan as EpochPlan
 from .schedule import plan_batches as plan_batches

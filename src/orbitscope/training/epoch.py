@@ -45,6 +45,8 @@ class EpochRecord:
         Mean share of the self term in the gradient; 1 is the paper's.
     seconds : float
         Wall time of the epoch, validation included.
+    margins_hold : bool or None
+        Whether all margins of an evaluation held, on fresh draws; None in epochs in which that was not asked.
     """
 
     epoch: int
@@ -63,6 +65,7 @@ class EpochRecord:
     learning_rate: float
     self_weight: float
     seconds: float
+    margins_hold: bool | None = None
 
     @property
     def is_of_words(self) -> bool:

@@ -9,6 +9,9 @@ from ..settings import RunSettings, TrainSettings
 ASSUMED_PLATEAU_EPOCHS = 15
 """How long the plateau is taken to last once the network has settled on it."""
 
+CHECKED_SHARE = 1 / 3
+"""Symbols and sequences drawn to tell whether all margins hold, as a share of those of an evaluation."""
+
 
 @dataclass(frozen=True)
 class EpochPlan:

@@ -35,6 +35,8 @@ class TrainingEstimate:
     ----------
     process, recipe : str
     threads, epochs : int
+    may_end_early : bool
+        Whether training ends before that where all margins hold.
     memory_bytes, available_bytes : int
     fits : bool
         Whether the memory is available now.
@@ -51,6 +53,7 @@ class TrainingEstimate:
     recipe: str
     threads: int
     epochs: int
+    may_end_early: bool
     memory_bytes: int
     available_bytes: int
     fits: bool
@@ -110,6 +113,7 @@ def measure_training(
         recipe=settings.recipe,
         threads=settings.threads,
         epochs=settings.train.epochs,
+        may_end_early=settings.train.stop_after > 0,
         memory_bytes=memory,
         available_bytes=available,
         fits=memory < available,

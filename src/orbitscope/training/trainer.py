@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,6 +36,10 @@ without memory is hardly above the floor.
 """
 
 
+Holds = Callable[[NoiseRNN, int], bool]
+"""Tells whether all margins hold for a network, from draws of an epoch."""
+
+
 class TrainingDivergedError(OrbitscopeError):
     """Training met a NaN or exploding activity; what was saved last stays on disk."""
 
@@ -45,7 +49,8 @@ class TrainingState:
     """Everything that changes during training; what a checkpoint holds.
 
     ``plateau_exit_epoch`` is the first epoch in which consecutive symbols had a quarter of the memory of the
-    process, 0 before that. ``average`` holds the mean of the weights since averaging began, and how many.
+    process, 0 before that. ``n_holding`` counts the latest validations in a row at which all margins held.
+    ``average`` holds the mean of the weights since averaging began, and how many.
     """
 
     network: NoiseRNN
@@ -53,6 +58,7 @@ class TrainingState:
     average: AveragedModel
     epoch: int = 0
     plateau_exit_epoch: int = 0
+    n_holding: int = 0
     best_epoch: int = 0
     best_validation_loss: float = math.inf
     best_weights: dict[str, Tensor] = field(default_factory=dict)
@@ -96,10 +102,19 @@ class Trainer:
         Targets.
     settings : RunSettings
         Settings of the run.
+    holds : callable, optional
+        Tells whether all margins hold for a network, from draws of an epoch. Without it training never ends
+        early, whatever ``train.stop_after`` is.
+
+    Notes
+    -----
+    Where training may end early, weights are averaged from the end of the plateau on, and anew after each
+    validation at which a margin does not hold: what is validated, and kept at the end, is that average.
     """
 
-    def __init__(self, task: EmulationTask, settings: RunSettings):
+    def __init__(self, task: EmulationTask, settings: RunSettings, *, holds: Holds | None = None):
         self.task, self.settings = task, settings
+        self._holds = holds if settings.train.stop_after else None
         self._objective = build_objective(task, settings)
         self._batches: dict[tuple[Split, int], list[Batch]] = {}
         self._floors: dict[tuple[Split, int], float] = {}
@@ -107,15 +122,19 @@ class Trainer:
         self.validation_batch_size = find_validation_size(settings)
 
     def run_epochs(self, state: TrainingState) -> Iterator[EpochRecord]:
-        """Train from ``state.epoch`` to the last epoch, yielding a record after each.
+        """Train from ``state.epoch`` to the end, yielding a record after each epoch.
 
         Raises
         ------
         TrainingDivergedError
             At the first NaN or explosion, before the weights are touched by it.
         """
-        while state.epoch < self.settings.train.epochs:
+        while not self.has_ended(state):
             yield self._run_epoch(state)
+
+    def has_ended(self, state: TrainingState) -> bool:
+        """Whether all epochs are over, or margins have held often enough in a row."""
+        return state.epoch >= self.settings.train.epochs or self._holds_often_enough(state)
 
     def _run_epoch(self, state: TrainingState) -> EpochRecord:
         started = time.perf_counter()
@@ -129,7 +148,7 @@ class Trainer:
             self._update(state, batch, plan, generator, statistics)
         summary = statistics.summarise()
         plateau = self.compute_plateau(plan.batch_size)
-        validation_loss = self._validate(state, epoch)
+        validation_loss, margins_hold = self._validate(state, epoch, starts_anew=not plan.is_averaged)
         record = EpochRecord(
             epoch=epoch,
             **summary,
@@ -140,6 +159,7 @@ class Trainer:
             batch_size=plan.batch_size,
             learning_rate=plan.learning_rate,
             seconds=time.perf_counter() - started,
+            margins_hold=margins_hold,
         )
         state.epoch = epoch
         if not state.plateau_exit_epoch and record.memory >= PLATEAU_MEMORY:
@@ -211,7 +231,7 @@ class Trainer:
         loss = float(result.value.detach())
         _check_health(state.epoch + 1, loss=loss, norm=norm, activity=rollouts.largest_activity)
         state.optimizer.step()
-        if plan.is_averaged:
+        if plan.is_averaged or (self._holds and state.plateau_exit_epoch):
             state.average.update_parameters(network)
         statistics.add_symbols(rollouts.symbols, rollouts.pairs)
         statistics.add_update(
@@ -234,21 +254,35 @@ class Trainer:
         return ShardedRollouts(network, n_trajectories, n_steps, noise_std=noise_std, generator=generator)
 
     @torch.no_grad()
-    def _validate(self, state: TrainingState, epoch: int) -> float | None:
-        """Validation loss when it is due, of the averaged weights if there are any; copies the best."""
+    def _validate(
+        self, state: TrainingState, epoch: int, *, starts_anew: bool
+    ) -> tuple[float | None, bool | None]:
+        """When it is due, the loss of the averaged weights if there are any, and whether all margins hold.
+
+        Copies the best weights, or the last ones if training ends with them. The average starts anew if a
+        margin does not hold, unless the schedule already averages.
+        """
         if not is_validated(self.settings.train, epoch):
-            return None
+            return None, None
         network = state.current_network
         generator = self._generator("validation", epoch)
         losses = []
         for batch in self._list_batches("validation", self.validation_batch_size):
             logits = self._run_network(network, batch.n_sequences, generator).logits
             losses.append(float(batch.measure_network(logits, generator=generator).value))
-        loss = float(np.mean(losses))
-        if loss < state.best_validation_loss:
+        loss, holds = float(np.mean(losses)), None
+        if self._holds and state.plateau_exit_epoch:
+            holds = self._holds(network, epoch)
+            state.n_holding = state.n_holding + 1 if holds else 0
+            if not holds and starts_anew:
+                state.average = AveragedModel(state.network)
+        if loss < state.best_validation_loss or self._holds_often_enough(state):
             state.best_validation_loss, state.best_epoch = loss, epoch
             state.best_weights = {k: v.detach().clone() for k, v in network.state_dict().items()}
-        return loss
+        return loss, holds
+
+    def _holds_often_enough(self, state: TrainingState) -> bool:
+        return 0 < self.settings.train.stop_after <= state.n_holding
 
     def _list_batches(self, split: Split, batch_size: int) -> list[Batch]:
         """Batches of a split, in fixed order."""

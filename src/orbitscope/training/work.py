@@ -7,7 +7,14 @@ from statistics import median
 
 from ..settings import RunSettings
 from .epoch import EpochRecord
-from .schedule import BatchPlan, find_validation_size, is_validated, plan_batches, split_batches
+from .schedule import (
+    CHECKED_SHARE,
+    BatchPlan,
+    find_validation_size,
+    is_validated,
+    plan_batches,
+    split_batches,
+)
 
 _N_RECENT = 10
 """Epochs whose pace counts: enough for a median, few enough to follow a machine that gets busy."""
@@ -62,12 +69,15 @@ class CostModel:
     def list_work(self, *, n_done: int = 0, plateau_exit_epoch: int = 0) -> list[EpochWork]:
         """Batches and cost of every epoch; see :func:`plan_batches` for those to come.
 
-        An epoch has its updates, the references of a batch size that is new, and a validation when it is due.
+        An epoch has its updates, the references of a batch size that is new, and a validation when it is due,
+        with a check of margins where training may end early.
         """
         train, work, seen = self.settings.train, [], set()
         plans = plan_batches(self.settings, n_done=n_done, plateau_exit_epoch=plateau_exit_epoch)
         updates = {batches: self._measure_updates(batches) for batches in set(plans)}
         validation = self._add_up(self._measure_validation, find_validation_size(self.settings))
+        if train.stop_after:
+            validation += self._measure_check()
         for epoch, batches in enumerate(plans, 1):
             cost = updates[batches]
             if batches.size not in seen:
@@ -93,6 +103,10 @@ class CostModel:
 
     def _measure_validation(self, size: int) -> float:
         return _FORWARD_SHARE * (_PER_UPDATE + self._measure_network(size)) + self._measure_loss(size)
+
+    def _measure_check(self) -> float:
+        n_checked = CHECKED_SHARE * self.settings.evaluate.n_symbols_total
+        return _FORWARD_SHARE * n_checked * self.settings.model.hidden_size
 
     def _measure_network(self, n_rollouts: int) -> float:
         return float(n_rollouts * self.settings.data.n_steps * self.settings.model.hidden_size)

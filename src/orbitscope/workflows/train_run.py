@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import OrbitscopeError, RunFolderError, StorageError
+from ..evaluation import MarginCheck
 from ..hmm import HMM, load_process
 from ..progress import Progress, ProgressCallback, ignore_progress
 from ..recipes import IMPORTED
@@ -22,6 +23,7 @@ from ..system.commands import format_command
 from ..system.threads import use_threads
 from ..training import (
     CostModel,
+    EmulationTask,
     EpochRecord,
     Trainer,
     TrainingDivergedError,
@@ -52,15 +54,19 @@ class TrainedRun:
     folder : RunFolder
     history : list of EpochRecord
     best_epoch : int
-        Epoch with the lowest validation loss, whose weights are the run's.
+        Epoch whose weights are the run's: that with the lowest validation loss, or the last one if training
+        ended early because all margins held.
     transition : ChangePoint
         Plateau and second drop of the loss.
+    ended_early : bool
+        Whether all margins held often enough in a row before the last epoch.
     """
 
     folder: RunFolder
     history: list[EpochRecord] = field(repr=False)
     best_epoch: int
     transition: ChangePoint
+    ended_early: bool = False
 
 
 def train_run(
@@ -138,7 +144,7 @@ def _train(folder: RunFolder, settings: RunSettings, hmm: HMM, progress: Progres
         if state.epoch == 0:
             folder.save_checkpoint(state.network.state_dict(), 0)
         try:
-            _run_epochs(folder, Trainer(task, settings), state, history, progress)
+            _run_epochs(folder, _build_trainer(task, settings), state, history, progress)
         except KeyboardInterrupt:
             raise _interrupted(folder) from None
         except TrainingDivergedError as error:
@@ -146,7 +152,22 @@ def _train(folder: RunFolder, settings: RunSettings, hmm: HMM, progress: Progres
             raise
         folder.save_weights(state.best_weights, {"epoch": state.best_epoch})
         folder.write_status("finished", state.epoch)
-    return TrainedRun(folder, history, state.best_epoch, find_transition(history))
+    ended_early = state.epoch < settings.train.epochs
+    return TrainedRun(folder, history, state.best_epoch, find_transition(history), ended_early)
+
+
+def _build_trainer(task: EmulationTask, settings: RunSettings) -> Trainer:
+    """A trainer that ends when margins hold, if the settings ask for that."""
+    if not settings.train.stop_after:
+        return Trainer(task, settings)
+    holds = MarginCheck(
+        task.hmm,
+        n_steps=settings.data.n_steps,
+        settings=settings.evaluate,
+        noise_std=settings.model.noise_std,
+        seed=settings.seed,
+    )
+    return Trainer(task, settings, holds=holds)
 
 
 def _run_epochs(
@@ -162,13 +183,17 @@ def _run_epochs(
     for record in trainer.run_epochs(state):
         history.append(record)
         folder.append_history(record)
-        if is_checkpoint_epoch(record.epoch, train.checkpoint_every) or record.epoch == train.epochs:
+        is_last = trainer.has_ended(state)
+        if is_checkpoint_epoch(record.epoch, train.checkpoint_every) or is_last:
             folder.save_checkpoint(state.network.state_dict(), record.epoch)
-        if time.monotonic() - last_saved >= _SECONDS_BETWEEN_STATES or record.epoch == train.epochs:
+        if time.monotonic() - last_saved >= _SECONDS_BETWEEN_STATES or is_last:
             folder.save_state(state)
             last_saved = time.monotonic()
-        left = predict_seconds_left(model, history, plateau_exit_epoch=state.plateau_exit_epoch)
-        progress(_describe_epoch(history, train.epochs, left))
+        if is_last:
+            progress(_describe_epoch(history, record.epoch, 0.0, state.n_holding))
+        else:
+            left = predict_seconds_left(model, history, plateau_exit_epoch=state.plateau_exit_epoch)
+            progress(_describe_epoch(history, train.epochs, left, state.n_holding))
 
 
 def is_checkpoint_epoch(epoch: int, every: int) -> bool:
@@ -176,7 +201,7 @@ def is_checkpoint_epoch(epoch: int, every: int) -> bool:
     return epoch % every == 0 or (epoch < every and epoch & (epoch - 1) == 0)
 
 
-def _describe_epoch(history: list[EpochRecord], epochs: int, seconds_left: float) -> Progress:
+def _describe_epoch(history: list[EpochRecord], epochs: int, seconds_left: float, n_holding: int) -> Progress:
     record, phase = history[-1], find_transition(history).status
     details = {
         "loss": record.loss,
@@ -185,6 +210,7 @@ def _describe_epoch(history: list[EpochRecord], epochs: int, seconds_left: float
         "symbol_matrix_error": record.symbol_matrix_error,
         "phase": phase,
         "seconds": record.seconds,
+        "n_holding": n_holding,
     }
     return Progress(
         "train",
