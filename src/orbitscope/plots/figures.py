@@ -121,12 +121,16 @@ def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
     return paths
 
 
+_COMPRESSION = 3
+"""Of PNG: half the time of Pillow's default for a tenth more bytes, over all figures of an analysis."""
+
+
 def _write_svg(figure: Figure, path: Path) -> None:
     FigureCanvasSVG(figure).print_svg(path, metadata={"Date": None})
 
 
 def _write_png(figure: Figure, path: Path) -> None:
-    FigureCanvasAgg(figure).print_png(path)
+    FigureCanvasAgg(figure).print_png(path, pil_kwargs={"compress_level": _COMPRESSION})
 
 
 _WRITERS = {".svg": _write_svg, ".png": _write_png}
