@@ -111,8 +111,8 @@ def is_run_of_row(run: RunFolder, row: dict) -> bool:
     """Whether a run is evaluated and has the losses of its row; one trained anew elsewhere may not."""
     if not (run.weights.is_file() and (run.results / "evaluation.nc").is_file()):
         return False
-    losses = [r.validation_loss for r in run.read_history() if r.validation_loss is not None]
-    return min(losses, default=None) == row["best_validation_loss"]
+    kept = table.find_kept(run)
+    return kept is not None and kept.validation_loss == row["best_validation_loss"]
 
 
 def replace_network(target: Path, run: RunFolder, epochs: list[int], notes: dict[str, Any]) -> None:

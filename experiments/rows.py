@@ -13,12 +13,13 @@ import numpy as np
 from orbitscope.evaluation import PROCESS_SAMPLE, EvaluationResult
 from orbitscope.hmm import load_process
 from orbitscope.runs import RunFolder
+from orbitscope.runs.checkpoints import load_tensors
 from orbitscope.settings import LossSettings, RunSettings, TrainSettings
 from orbitscope.statistics import Estimate
 from orbitscope.system.atomic_files import write_text
 from orbitscope.system.installation import find_commit
 from orbitscope.system.plain_json import make_plain
-from orbitscope.training import TrainingDivergedError, find_transition
+from orbitscope.training import EpochRecord, TrainingDivergedError, find_transition
 from orbitscope.workflows.evaluate_run import evaluate_run
 from orbitscope.workflows.train_run import resume_run, train_run
 
@@ -162,11 +163,20 @@ def _identify_settings(settings: RunSettings) -> tuple[str, str, str, int]:
     return settings.recipe, settings.process, settings.loss.objective, settings.seed
 
 
+def find_kept(folder: RunFolder) -> EpochRecord | None:
+    """Record of the epoch whose weights a run has; of the lowest validation loss where it has none."""
+    history = folder.read_history()
+    if folder.weights.is_file():
+        epoch = load_tensors(folder.weights).metadata["epoch"]
+        return next(record for record in history if record.epoch == epoch)
+    validated = [record for record in history if record.validation_loss is not None]
+    return min(validated, key=lambda record: record.validation_loss, default=None)
+
+
 def _describe_training(folder: RunFolder) -> dict[str, Any]:
     settings, history = folder.read_settings(), folder.read_history()
     transition = find_transition(history)
-    losses = [(r.validation_loss, r.epoch) for r in history if r.validation_loss is not None]
-    best_loss, best_epoch = min(losses, default=(None, None))
+    best = find_kept(folder)
     floors = [r.validation_floor for r in history if r.validation_floor is not None]
     return {
         "recipe": settings.recipe,
@@ -180,8 +190,8 @@ def _describe_training(folder: RunFolder) -> dict[str, Any]:
         "date": datetime.date.today().isoformat(),
         "epochs": len(history),
         "training_seconds": float(np.sum([record.seconds for record in history])),
-        "best_epoch": best_epoch,
-        "best_validation_loss": best_loss,
+        "best_epoch": None if best is None else best.epoch,
+        "best_validation_loss": None if best is None else best.validation_loss,
         "validation_floor": floors[0] if floors else None,
         "phase": transition.status,
         "transition_epoch": None if transition.index is None else history[transition.index].epoch,

@@ -57,7 +57,10 @@ def list_networks() -> Iterator[tuple[str, str, int, RunFolder]]:
 
 
 def find_network(recipe: str, process: str, seed: int) -> RunFolder | None:
-    """The network of this recipe, process and seed, of the zoo or packed here; None where it is missing."""
+    """The network of this recipe, process and seed, of the zoo or packed here; None where it is missing.
+
+    Those kept stay, whatever the recipe has become since: `faithful` had no early end then.
+    """
     packed = RunFolder(PACKED / f"{process}-{recipe}-{seed}")
     in_zoo = RunFolder(ZOO / f"{process}-{recipe}")
     if in_zoo.config.is_file() and in_zoo.read_settings().seed == seed:

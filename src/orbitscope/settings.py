@@ -164,7 +164,8 @@ class TrainSettings(Settings):
     stop_after: int = Field(
         default=0,
         ge=0,
-        description="validations in a row at which all margins hold, for training to end early; 0: never",
+        description="validations in a row at which all margins hold, from h = 0, for training to end; "
+        "weights are averaged from the plateau on; 0: never",
     )
 
     @model_validator(mode="after")

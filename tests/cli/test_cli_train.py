@@ -54,12 +54,12 @@ def test_a_run_that_ended_early_says_why(monkeypatch, capsys):
     assert run_command(["train", "linear-2", *TINY, *ends, "--no-evaluate"]) == 0
     captured = capsys.readouterr()
     assert "2 of 4 epochs in" in captured.out
-    assert "Best epoch  2, the last: all margins held in validations in a row" in captured.out
+    assert "Best epoch  2, the last: from h = 0 all margins held in validations in a row" in captured.out
     assert captured.err.splitlines()[-1].endswith("no plateau so far  all margins hold (1 in a row)  done")
     resume = ["train", "--resume", "runs/linear-2-fast-0", "--no-evaluate", "--json"]
     assert run_command(resume) == 0
     summary = read_json(capsys)
-    assert (summary["epochs"], summary["planned_epochs"], summary["ended_early"]) == (2, 4, True)
+    assert (summary["epochs"], summary["planned_epochs"], summary["margins_held"]) == (2, 4, True)
 
 
 def test_a_finished_run_without_its_history_says_that_it_is_lost(trained, capsys):

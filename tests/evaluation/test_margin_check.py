@@ -68,6 +68,39 @@ def test_activity_that_overflows_does_not_hold(check, iid_process):
     assert silent(network, 1)
 
 
+def test_a_classifier_that_was_not_fitted_does_not_hold_but_runs_may_be_lacking(iid_process, monkeypatch):
+    """In a window of two steps there are no runs; the classifier is undefined only where it fails."""
+    settings = EvaluationSettings(n_symbols_total=300_000)
+    short = MarginCheck(iid_process, n_steps=2, settings=settings, seed=3)
+    network = build_iid_network(PROBS)
+    verdicts = short.judge(network, 1)
+    assert verdicts.pop("run_length_distance") == "undefined"
+    assert "undefined" not in verdicts.values()
+    judged = dict.fromkeys(verdicts, "equivalent") | {"run_length_distance": "undefined"}
+    monkeypatch.setattr(MarginCheck, "judge", lambda self, network, epoch: judged)
+    assert short(network, 1)
+    judged["classifier_auc"] = "undefined"
+    assert not short(network, 1)
+
+
+def test_the_sequences_to_tell_from_are_drawn_anew_in_every_epoch(check, monkeypatch):
+    seen = []
+
+    def classify(observation, target, settings, *, rng):
+        seen.append((target.windows.copy(), target.entropy))
+        return measured(observation, target, settings, rng=rng)
+
+    measured = margin_check.measure_classifier
+    kept = [classify if m is measured else m for m in margin_check._JUDGED]
+    monkeypatch.setattr(margin_check, "_JUDGED", kept)
+    for epoch in (1, 2, 1):
+        check(build_iid_network(PROBS), epoch)
+    (first, entropy), (second, other), (again, _) = seen
+    assert (first.shape, first.dtype, entropy) == (second.shape, second.dtype, other)
+    assert (first == again).all()
+    assert 0.5 < (first != second).mean() < 0.75  # 1 − Σ p² = .62
+
+
 def test_draws_are_fresh_in_every_epoch_and_not_those_of_an_evaluation(check, iid_process, monkeypatch):
     seen = []
     whole = margin_check.observe_network

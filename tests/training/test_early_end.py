@@ -90,7 +90,15 @@ def test_the_last_weights_are_kept_though_a_loss_was_lower_before():
 
 def test_the_average_of_the_schedule_does_not_start_anew():
     _, state, weights = train(Answers(*[False] * 6), **{"train.average_start": 0.75})
-    assert_is_mean(state.average.module.state_dict(), [w for e in range(9, 13) for w in weights[e]])
+    assert_is_mean(state.average.module.state_dict(), [w for e in range(10, 13) for w in weights[e]])
+
+
+@pytest.mark.parametrize(("answers", "first"), [([False, False], 10), ([True, False], 1)])
+def test_the_schedule_averages_from_where_it_begins_unless_margins_held(answers, first):
+    """Validations after epochs 5 and 10; the schedule averages from epoch 10 on."""
+    changes = {"train.average_start": 0.75, "train.validate_every": 5}
+    _, state, weights = train(Answers(*answers, False), **changes)
+    assert_is_mean(state.average.module.state_dict(), [w for e in range(first, 13) for w in weights[e]])
 
 
 def test_nothing_is_asked_or_averaged_on_the_plateau(monkeypatch):

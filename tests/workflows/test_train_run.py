@@ -12,6 +12,7 @@ from orbitscope.hmm import HMM, load_process
 from orbitscope.network import build_network
 from orbitscope.recipes import build_settings
 from orbitscope.runs import RunFolder
+from orbitscope.runs.checkpoints import load_tensors, save_tensors
 from orbitscope.training import EpochRecord, TrainingDivergedError, find_transition
 from orbitscope.workflows import draw_run
 from orbitscope.workflows import evaluate_run as evaluating
@@ -55,7 +56,7 @@ def test_a_run_keeps_everything_and_reports_every_epoch(tmp_path):
     assert run.best_epoch in (2, 4, 5)
     assert run.transition.status == "no_plateau"
     shown = f"TrainedRun(folder={run.folder!r}, best_epoch={run.best_epoch}, transition={run.transition!r}"
-    assert repr(run) == f"{shown}, ended_early=False)"
+    assert repr(run) == f"{shown}, margins_held=False)"
 
 
 def test_a_finished_run_resumes_to_itself(tmp_path):
@@ -97,7 +98,7 @@ def test_a_run_ends_early_where_margins_hold_and_resumes_to_the_same_files(tmp_p
     settings = make_settings(**{"train.epochs": 10, "train.stop_after": 2})
     events = []
     whole = training.train_run(settings, tmp_path / "whole", progress=events.append)
-    assert (whole.ended_early, whole.best_epoch, len(whole.history)) == (True, 6, 6)
+    assert (whole.margins_held, whole.best_epoch, len(whole.history)) == (True, 6, 6)
     assert (events[-1].done, events[-1].total, events[-1].seconds_left) == (6.0, 6.0, 0.0)
     assert [event.details["n_holding"] for event in events] == [0, 0, 0, 1, 1, 2]
     assert read_status(tmp_path / "whole")["status"] == "finished"
@@ -111,9 +112,29 @@ def test_a_run_ends_early_where_margins_hold_and_resumes_to_the_same_files(tmp_p
     resumed = training.resume_run(tmp_path / "cut")
     assert read_tensor_files(resumed.folder.path) == read_tensor_files(whole.folder.path)
     again = training.resume_run(tmp_path / "cut", progress=lambda event: pytest.fail("nothing to do"))
-    assert (again.history, again.ended_early) == (resumed.history, True)
+    assert (again.history, again.margins_held) == (resumed.history, True)
     margins = [record.margins_hold for record in RunFolder(tmp_path / "cut").read_history()]
     assert margins == [None, False, None, True, None, True]
+
+
+@pytest.mark.parametrize(("answer", "best"), [(True, 4), (False, None)])
+def test_margins_that_hold_at_the_last_epoch_count(tmp_path, monkeypatch, answer, best):
+    """The last weights are kept if margins held, those of the lowest loss if not."""
+    monkeypatch.setattr("orbitscope.training.trainer.PLATEAU_MEMORY", -1.0)
+    monkeypatch.setattr(training, "MarginCheck", make_check({2: True, 4: answer}))
+    run = training.train_run(make_settings(**{"train.epochs": 4, "train.stop_after": 2}), tmp_path / "run")
+    assert (len(run.history), run.margins_held) == (4, answer)
+    losses = {record.epoch: record.validation_loss for record in run.history if record.validation_loss}
+    assert run.best_epoch == (best or min(losses, key=lambda epoch: losses[epoch]))
+
+
+def test_a_state_of_an_earlier_version_counts_from_nothing(tmp_path):
+    run = training.train_run(make_settings(), tmp_path / "run")
+    path = run.folder.checkpoints / "last.safetensors"
+    saved = load_tensors(path)
+    assert saved.metadata.pop("n_holding") == 0
+    save_tensors(path, saved.tensors, saved.metadata)
+    assert training.resume_run(tmp_path / "run").best_epoch == run.best_epoch
 
 
 def test_the_check_has_the_settings_of_the_run(tmp_path, monkeypatch):

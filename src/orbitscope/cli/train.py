@@ -190,7 +190,7 @@ def summarise_run(run: "TrainedRun") -> dict[str, Any]:
         "seed": settings.seed,
         "epochs": run.folder.find_saved_epoch() if last is None else last.epoch,
         "planned_epochs": settings.train.epochs,
-        "ended_early": run.ended_early,
+        "margins_held": run.margins_held,
         "best_epoch": run.best_epoch,
         **{name: getattr(best, name, None) for name in ("validation_loss", "validation_floor")},
         **{name: getattr(last, name, None) for name in ("loss", "floor", "plateau", "symbol_matrix_error")},
@@ -215,16 +215,15 @@ def _describe(summary: dict[str, Any]) -> dict[str, str]:
 
 
 def _describe_epochs(summary: dict[str, Any]) -> str:
-    if summary["ended_early"]:
-        return f"{summary['epochs']} of {summary['planned_epochs']} epochs"
-    return f"{summary['epochs']} epochs"
+    n_done, n_planned = summary["epochs"], summary["planned_epochs"]
+    return f"{n_done} epochs" if n_done == n_planned else f"{n_done} of {n_planned} epochs"
 
 
 def _describe_best(summary: dict[str, Any]) -> str:
-    if summary["ended_early"]:
+    if summary["margins_held"]:
         return (
-            f"{summary['best_epoch']}, the last: all margins held in validations in a row, on draws that no "
-            "evaluation reports; its weights are kept"
+            f"{summary['best_epoch']}, the last: from h = 0 all margins held in validations in a row, on "
+            "draws that no evaluation reports; its weights are kept"
         )
     return f"{summary['best_epoch']} (lowest validation loss; its weights are kept)"
 

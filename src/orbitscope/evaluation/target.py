@@ -61,7 +61,7 @@ def prepare_target(
 ) -> Target:
     """Compute the exact statistics over a window and draw the sample to compare with."""
     n_steps = design.n_steps
-    symbols = sample_sequences(hmm, design.n_sampled, design.n_recorded, rng=rng).symbols
+    windows = draw_windows(hmm, design, rng=rng)
     return Target(
         hmm,
         n_steps,
@@ -70,8 +70,16 @@ def prepare_target(
         compute_volatility(hmm, n_steps=n_steps),
         _find_run_law(hmm, n_steps),
         estimate_block_entropy(hmm, n_steps, n_sequences=settings.n_entropy, rng=rng),
-        cut_windows(symbols, design),
+        windows,
     )
+
+
+def draw_windows(
+    hmm: HMM, design: Design, *, rng: np.random.Generator
+) -> Integer[np.ndarray, "cluster window time"]:
+    """Sample a process as a network is sampled."""
+    symbols = sample_sequences(hmm, design.n_sampled, design.n_recorded, rng=rng).symbols
+    return cut_windows(symbols, design)
 
 
 def start_process(hmm: HMM, start: Start) -> HMM:

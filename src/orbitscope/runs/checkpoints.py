@@ -17,8 +17,8 @@ from ..system.foreign_files import require_path
 from ..training import TrainingState
 
 _CHECKSUM = "sha256"
-_NUMBERS = {"epoch", "plateau_exit_epoch", "n_holding", "best_epoch", "best_validation_loss"}
-"""What a training state holds beside tensors."""
+_NUMBERS = {"epoch", "plateau_exit_epoch", "best_epoch", "best_validation_loss"}
+"""What every training state holds beside tensors."""
 
 _WORD = 8  # bytes of the number that a safetensors file starts with: the length of its header
 
@@ -100,7 +100,7 @@ def restore_training_state(path: Path, state: TrainingState) -> None:
         state.average.load_state_dict(average)
     state.epoch, state.best_epoch = saved.metadata["epoch"], saved.metadata["best_epoch"]
     state.plateau_exit_epoch = saved.metadata["plateau_exit_epoch"]
-    state.n_holding = saved.metadata["n_holding"]
+    state.n_holding = saved.metadata.get("n_holding", 0)  # earlier versions did not ask
     if state.best_epoch:
         state.best_validation_loss = saved.metadata["best_validation_loss"]
         state.best_weights = _select(saved.tensors, "best.")

@@ -46,7 +46,8 @@ class EpochRecord:
     seconds : float
         Wall time of the epoch, validation included.
     margins_hold : bool or None
-        Whether all margins of an evaluation held, on fresh draws; None in epochs in which that was not asked.
+        Whether all margins of an evaluation from h = 0 held, on draws of this epoch; None in epochs in which
+        that was not asked.
     """
 
     epoch: int

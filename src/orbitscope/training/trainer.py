@@ -108,8 +108,9 @@ class Trainer:
 
     Notes
     -----
-    Where training may end early, weights are averaged from the end of the plateau on, and anew after each
-    validation at which a margin does not hold: what is validated, and kept at the end, is that average.
+    Where training may end early, weights are averaged from the end of the plateau on: what is validated, and
+    kept at the end, is that average. It starts anew after each validation at which a margin does not hold,
+    and where the schedule begins to average, unless all margins held in the validation before.
     """
 
     def __init__(self, task: EmulationTask, settings: RunSettings, *, holds: Holds | None = None):
@@ -134,7 +135,11 @@ class Trainer:
 
     def has_ended(self, state: TrainingState) -> bool:
         """Whether all epochs are over, or margins have held often enough in a row."""
-        return state.epoch >= self.settings.train.epochs or self._holds_often_enough(state)
+        return state.epoch >= self.settings.train.epochs or self.holds_often_enough(state)
+
+    def holds_often_enough(self, state: TrainingState) -> bool:
+        """Whether all margins held in as many validations in a row as training ends after."""
+        return 0 < self.settings.train.stop_after <= state.n_holding
 
     def _run_epoch(self, state: TrainingState) -> EpochRecord:
         started = time.perf_counter()
@@ -142,6 +147,9 @@ class Trainer:
         plan = plan_epoch(self.settings.train, epoch, on_plateau=not state.plateau_exit_epoch)
         for group in state.optimizer.param_groups:
             group["lr"] = plan.learning_rate
+        begins_to_average = plan.is_averaged and not plan_epoch(self.settings.train, epoch - 1).is_averaged
+        if self._holds and begins_to_average and not state.n_holding:
+            state.average = AveragedModel(state.network)
         generator = self._generator("training", epoch)
         statistics = EpochStatistics(self.task)
         for batch in self._list_batches("training", plan.batch_size):
@@ -276,13 +284,10 @@ class Trainer:
             state.n_holding = state.n_holding + 1 if holds else 0
             if not holds and starts_anew:
                 state.average = AveragedModel(state.network)
-        if loss < state.best_validation_loss or self._holds_often_enough(state):
+        if loss < state.best_validation_loss or self.holds_often_enough(state):
             state.best_validation_loss, state.best_epoch = loss, epoch
             state.best_weights = {k: v.detach().clone() for k, v in network.state_dict().items()}
         return loss, holds
-
-    def _holds_often_enough(self, state: TrainingState) -> bool:
-        return 0 < self.settings.train.stop_after <= state.n_holding
 
     def _list_batches(self, split: Split, batch_size: int) -> list[Batch]:
         """Batches of a split, in fixed order."""

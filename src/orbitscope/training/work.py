@@ -105,7 +105,8 @@ class CostModel:
         return _FORWARD_SHARE * (_PER_UPDATE + self._measure_network(size)) + self._measure_loss(size)
 
     def _measure_check(self) -> float:
-        n_checked = CHECKED_SHARE * self.settings.evaluate.n_symbols_total
+        evaluate, n_steps = self.settings.evaluate, self.settings.data.n_steps
+        n_checked = CHECKED_SHARE * max(evaluate.n_symbols_total, evaluate.n_sequences * n_steps)
         return _FORWARD_SHARE * n_checked * self.settings.model.hidden_size
 
     def _measure_network(self, n_rollouts: int) -> float:

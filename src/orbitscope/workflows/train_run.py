@@ -55,18 +55,18 @@ class TrainedRun:
     history : list of EpochRecord
     best_epoch : int
         Epoch whose weights are the run's: that with the lowest validation loss, or the last one if training
-        ended early because all margins held.
+        ended because all margins held.
     transition : ChangePoint
         Plateau and second drop of the loss.
-    ended_early : bool
-        Whether all margins held often enough in a row before the last epoch.
+    margins_held : bool
+        Whether all margins held in as many validations in a row as training ends after.
     """
 
     folder: RunFolder
     history: list[EpochRecord] = field(repr=False)
     best_epoch: int
     transition: ChangePoint
-    ended_early: bool = False
+    margins_held: bool = False
 
 
 def train_run(
@@ -143,8 +143,9 @@ def _train(folder: RunFolder, settings: RunSettings, hmm: HMM, progress: Progres
         folder.write_status("running", state.epoch)
         if state.epoch == 0:
             folder.save_checkpoint(state.network.state_dict(), 0)
+        trainer = _build_trainer(task, settings)
         try:
-            _run_epochs(folder, _build_trainer(task, settings), state, history, progress)
+            _run_epochs(folder, trainer, state, history, progress)
         except KeyboardInterrupt:
             raise _interrupted(folder) from None
         except TrainingDivergedError as error:
@@ -152,8 +153,13 @@ def _train(folder: RunFolder, settings: RunSettings, hmm: HMM, progress: Progres
             raise
         folder.save_weights(state.best_weights, {"epoch": state.best_epoch})
         folder.write_status("finished", state.epoch)
-    ended_early = state.epoch < settings.train.epochs
-    return TrainedRun(folder, history, state.best_epoch, find_transition(history), ended_early)
+    return TrainedRun(
+        folder,
+        history,
+        state.best_epoch,
+        find_transition(history),
+        margins_held=trainer.holds_often_enough(state),
+    )
 
 
 def _build_trainer(task: EmulationTask, settings: RunSettings) -> Trainer:
