@@ -137,7 +137,7 @@ def _faithful(preset: Preset | None) -> dict[str, Any]:
         "average_start": 0.9,
         "activity_growth_weight": 10.0,
         "beta2": 0.95,
-        "validate_every": max(1, 6000 // n_steps // 20),
+        "validate_every": max(1, 500 // n_steps),
         "checkpoint_every": 5,
         "stop_after": 3,
     }
