@@ -116,6 +116,7 @@ def make_network(*, cell="relu", gain=2.3, hidden_size=12):
 def make_record(epoch):
     values: dict[str, Any] = dict.fromkeys(inspect.signature(EpochRecord).parameters, 0.0)
     values |= {"epoch": epoch, "batch_size": 10, "loss": 1.0 if epoch < 20 else 0.3, "plateau": 1.0}
+    values |= {"margins_hold": None}
     return EpochRecord(**values)
 
 

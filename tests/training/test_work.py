@@ -17,7 +17,8 @@ PACE = 7e-8
 
 def make_record(epoch, seconds):
     values = dict.fromkeys(EpochRecord.__dataclass_fields__, 0.0)
-    return EpochRecord(**(values | {"epoch": epoch, "batch_size": 0, "seconds": seconds}))
+    own = {"epoch": epoch, "batch_size": 0, "seconds": seconds, "margins_hold": None}
+    return EpochRecord(**(values | own))
 
 
 def slow_down_large_batches(batches):
