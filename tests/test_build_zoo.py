@@ -10,6 +10,7 @@ import pytest
 
 from orbitscope.recipes import build_settings
 from orbitscope.runs import RunFolder
+from orbitscope.runs.checkpoints import load_tensors
 
 pytestmark = [pytest.mark.checkout, pytest.mark.slow]
 
@@ -56,9 +57,9 @@ def add_rows(script):
 
 
 def add_row(script, name):
-    history = RunFolder(script.RUNS / name).read_history()
-    losses = [(r.validation_loss, r.validation_floor) for r in history if r.validation_loss is not None]
-    settings = RunFolder(script.RUNS / name).read_settings()
+    run = RunFolder(script.RUNS / name)
+    kept, settings = script.table.find_kept(run), run.read_settings()
+    floors = [r.validation_floor for r in run.read_history() if r.validation_loss is not None]
     row = {
         "recipe": "fast",
         "preset": "linear-3",
@@ -67,21 +68,37 @@ def add_row(script, name):
         "loss": settings.loss.model_dump(),
         "phase": "plateau",
         "training_seconds": 1.0,
-        "best_validation_loss": min(losses)[0],
-        "validation_floor": losses[0][1],
+        "best_validation_loss": kept.validation_loss,
+        "validation_floor": floors[0],
     }
     script.table.add_row(script.emulation_table.ROWS, row)
 
 
-def set_validation(script, name, losses):
-    """Give a run these losses and floors of validation in its first epochs, and a row that says so."""
+def set_validation(script, name, losses, *, kept=None):
+    """Give a run these losses and floors of validation in its first epochs, and a row that says so.
+
+    Its weights are of the epoch with the lowest loss, or of another, as where training ended early.
+    """
     run = RunFolder(script.RUNS / name)
     given = itertools.chain(losses, itertools.repeat((None, None)))
     run.write_history(
         dataclasses.replace(record, validation_loss=loss, validation_floor=floor)
         for record, (loss, floor) in zip(run.read_history(), given, strict=False)
     )
+    lowest = 1 + min(range(len(losses)), key=lambda i: losses[i][0])
+    run.save_weights(load_tensors(run.weights).tensors, {"epoch": kept or lowest})
     add_row(script, name)
+
+
+def test_what_counts_is_the_loss_of_the_weights_that_are_kept(script, capsys):
+    """Seed 0 had the lowest loss, in an epoch before the one with which training ended."""
+    set_validation(script, NAMES[0], [(4.1, 4.0), (4.6, 4.0)], kept=2)
+    set_validation(script, NAMES[1], [(4.5, 4.0)])
+    set_validation(script, NAMES[2], [(4.7, 4.0)])
+    script.main()
+    assert "zoo:linear-3-fast: seed 1" in capsys.readouterr().out
+    candidates = RunFolder(script.ZOO / "linear-3-fast").read_provenance()["selection"]["candidates"]
+    assert [round(candidate["excess"], 9) for candidate in candidates] == [0.6, 0.5, 0.7]
 
 
 def test_the_lowest_loss_beside_its_floor_is_packed(script, capsys):
