@@ -25,7 +25,7 @@ def scale_in_place(n_rows: int, n_columns: int) -> Callable[[], object]:
 
 
 def exponentiate(n_rows: int, n_columns: int) -> Callable[[], object]:
-    """An exponential of each entry."""
+    """An exponential of each entry, and a product that makes it 0 again."""
     x = torch.rand(n_rows, n_columns)
     return lambda: torch.exp(x, out=x).mul_(0.0)
 

@@ -124,8 +124,9 @@ def _faithful(preset: Preset | None) -> dict[str, Any]:
     """
     published = _published(preset)
     n_steps = published["data"]["n_steps"]
+    n_epochs = 6000 // n_steps
     train = {
-        "epochs": 6000 // n_steps,
+        "epochs": n_epochs,
         "batch_size": 125,
         "final_batch_size": 1000,
         "growth_start": 0.2,
@@ -137,7 +138,7 @@ def _faithful(preset: Preset | None) -> dict[str, Any]:
         "average_start": 0.9,
         "activity_growth_weight": 10.0,
         "beta2": 0.95,
-        "validate_every": max(1, 500 // n_steps),
+        "validate_every": max(1, n_epochs // 12),
         "checkpoint_every": 5,
         "stop_after": 3,
     }

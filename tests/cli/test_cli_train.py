@@ -48,8 +48,11 @@ def test_train_json_is_one_document(capsys):
 
 def test_a_run_that_ended_early_says_why(monkeypatch, capsys):
     monkeypatch.setattr("orbitscope.training.trainer.PLATEAU_MEMORY", -1.0)
-    check = lambda hmm, **options: lambda network, epoch: True  # noqa: E731
-    monkeypatch.setattr("orbitscope.workflows.train_run.MarginCheck", check)
+
+    def prepare_check(hmm, **options):
+        return lambda network, epoch: True
+
+    monkeypatch.setattr("orbitscope.workflows.train_run.MarginCheck", prepare_check)
     ends = ["--train.stop-after", "1", "--train.validate-every", "2"]
     assert run_command(["train", "linear-2", *TINY, *ends, "--no-evaluate"]) == 0
     captured = capsys.readouterr()

@@ -53,13 +53,8 @@ class MarginCheck:
     def __call__(self, network: NoiseRNN, epoch: int) -> bool:
         """Whether the whole interval of every measure lies within its margin; see :meth:`judge`."""
         verdicts = self.judge(network, epoch)
-        decided = {verdict for name, verdict in verdicts.items() if not self._is_lacking(name, verdict)}
+        decided = {verdict for name, verdict in verdicts.items() if not _is_lacking(name, verdict)}
         return decided == {"equivalent"}
-
-    @staticmethod
-    def _is_lacking(name: str, verdict: str) -> bool:
-        """Whether process or window lack a measure; a classifier that was not fitted is no such case."""
-        return verdict == UNDEFINED_VERDICT and name != "classifier_auc"
 
     def judge(self, network: NoiseRNN, epoch: int) -> dict[str, str]:
         """Verdict on each measure that has a margin, from draws of this epoch; none if activity overflows.
@@ -82,3 +77,8 @@ class MarginCheck:
             found |= measure(observation, target, self._settings, rng=rng)
         judged = [measure for measure in list_measures(self._settings) if np.isfinite(measure.margin)]
         return {measure.name: judge(found[measure.name], measure) for measure in judged}
+
+
+def _is_lacking(name: str, verdict: str) -> bool:
+    """Whether process or window lack a measure; a classifier that was not fitted is no such case."""
+    return verdict == UNDEFINED_VERDICT and name != "classifier_auc"

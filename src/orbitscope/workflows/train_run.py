@@ -195,11 +195,11 @@ def _run_epochs(
         if time.monotonic() - last_saved >= _SECONDS_BETWEEN_STATES or is_last:
             folder.save_state(state)
             last_saved = time.monotonic()
-        if is_last:
-            progress(_describe_epoch(history, record.epoch, 0.0, state.n_holding))
-        else:
+        last, left = record.epoch, 0.0
+        if not is_last:
+            last = train.epochs
             left = predict_seconds_left(model, history, plateau_exit_epoch=state.plateau_exit_epoch)
-            progress(_describe_epoch(history, train.epochs, left, state.n_holding))
+        progress(_describe_epoch(history, last, left, state.n_holding))
 
 
 def is_checkpoint_epoch(epoch: int, every: int) -> bool:
