@@ -549,3 +549,8 @@ def test_kmeans_is_that_of_scipy_and_a_centre_without_members_stays():
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     np.testing.assert_array_equal(found[-1], start[-1])
     assert not np.allclose(found[:-1], start[:-1])
+
+    counts = rng.integers(1, 4, size=len(points))
+    repeated = _run_kmeans(np.repeat(points, counts, axis=0), start)
+    np.testing.assert_allclose(_run_kmeans(points, start, counts), repeated, rtol=1e-12)
+    assert not np.allclose(repeated, found)

@@ -87,21 +87,25 @@ class ClusterModel:
 
 def fit_clusters(
     points: Float[np.ndarray, "point axis"],
-    owner: Integer[np.ndarray, " point"],
+    owner: Integer[np.ndarray, " state"],
     rule: ClusterRule,
     *,
+    rows: Integer[np.ndarray, " state"] | None = None,
     null: Null | None = None,
     rng: np.random.Generator,
 ) -> ClusterModel:
-    """Cluster points by how seldom trajectories pass from some to others.
+    """Cluster states by how seldom trajectories pass from some to others.
 
     Parameters
     ----------
     points : (point, axis)
-        In the order of time, one trajectory after another.
-    owner : (point,)
-        Trajectory of each.
+        Where states are: different ones are enough.
+    owner : (state,)
+        Trajectory of each, in the order of time, one trajectory after another.
     rule : ClusterRule
+    rows : (state,), optional
+        Point of each, so that states that are at the same one are placed together; by default one each, in
+        their order.
     null : Null, optional
         Second eigenvalue when the order of states is random, if it is known; else it is drawn.
     rng
@@ -119,8 +123,9 @@ def fit_clusters(
     none reaches ``min_gap``; clusters by k-means in the leading right eigenvectors, begun at the corners of
     their simplex (in the manner of PCCA, Deuflhard & Weber (2005)).
     """
-    centres = _find_microstates(points, rule, rng)
-    code, n_codes = vq(points, centres)[0].astype(int), len(centres)
+    rows = np.arange(len(points)) if rows is None else rows
+    centres = _find_microstates(points, rows, rule, rng)
+    code, n_codes = vq(points, centres)[0].astype(int)[rows], len(centres)
     eigenvalues, vectors = _decompose(count_transfers(code, owner, rule.lag, n_codes))
     if null is None:
         orders = (rng.permutation(code) for _ in range(rule.n_null))
@@ -201,12 +206,14 @@ def recluster(
         drawn = [rows[i] for i in source.integers(len(rows), size=len(rows))]
         chosen = np.concatenate(drawn)
         again = np.repeat(np.arange(len(drawn)), [len(part) for part in drawn])
+        different, place = np.unique(chosen, return_inverse=True)  # a third of a resample are repetitions
         try:
-            model = fit_clusters(points[chosen], again, rule, null=null, rng=source)
+            model = fit_clusters(points[different], again, rule, rows=place, null=null, rng=source)
         except TooFewStatesError:
             return math.nan
         n_symbols = int(symbol.max()) + 1
-        table = tabulate(model.assign(points[chosen]), symbol[chosen], model.n_clusters, n_symbols)
+        label = model.assign(points[different])[place]
+        table = tabulate(label, symbol[chosen], model.n_clusters, n_symbols)
         return float(compute_adjusted_rand_index(table[None])[0])
 
     return np.array(map_parallel(measure, rng.spawn(n_resamples)))
@@ -234,10 +241,14 @@ def find_timescales(eigenvalues: Float[np.ndarray, " mode"], lag: int) -> Float[
         return lag / np.abs(np.log(np.where(eigenvalues > 0, eigenvalues, np.nan)))
 
 
-def _find_microstates(points: np.ndarray, rule: ClusterRule, rng: np.random.Generator) -> np.ndarray:
+def _find_microstates(
+    points: np.ndarray, rows: np.ndarray, rule: ClusterRule, rng: np.random.Generator
+) -> np.ndarray:
     """Centres of k-means that have enough members."""
-    centres = _run_kmeans(points, _draw_centres(points, rule.n_microstates, rng))
-    centres = centres[np.bincount(vq(points, centres)[0], minlength=len(centres)) >= LEAST_MEMBERS]
+    start = points[_draw_centres(points, rows, rule.n_microstates, rng)]
+    centres = _run_kmeans(points, start, np.bincount(rows, minlength=len(points)))
+    n_members = np.bincount(vq(points, centres)[0][rows], minlength=len(centres))
+    centres = centres[n_members >= LEAST_MEMBERS]
     if len(centres) <= rule.max_clusters:
         raise TooFewStatesError(
             f"states must lie in > {rule.max_clusters} different places, got {len(centres)}. Lower "
@@ -246,36 +257,40 @@ def _find_microstates(points: np.ndarray, rule: ClusterRule, rng: np.random.Gene
     return centres
 
 
-def _run_kmeans(points: np.ndarray, start: np.ndarray) -> np.ndarray:
+def _run_kmeans(points: np.ndarray, start: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
     """Centres after some iterations; one that loses its members stays where it is.
 
-    SciPy's own loop says so in a warning, which threads can only silence for each other.
+    Each point counts as often as ``counts`` says, once by default. SciPy's own loop says in a warning that a
+    centre has no members, which threads can only silence for each other; and it counts all points alike.
     """
-    centres, ones, places = start.copy(), np.ones(len(points), points.dtype), np.arange(len(points))
+    centres, places = start.copy(), np.arange(len(points))
+    weights = np.ones(len(points), points.dtype) if counts is None else counts.astype(points.dtype)
     for _ in range(_N_ITERATIONS):
         code = vq(points, centres)[0]
-        members = csr_array((ones, (code, places)), shape=(len(centres), len(points)))
-        counts = np.bincount(code, minlength=len(centres))
-        has_members = counts > 0
-        centres[has_members] = (members @ points)[has_members] / counts[has_members, None]
+        members = csr_array((weights, (code, places)), shape=(len(centres), len(points)))
+        n_members = np.bincount(code, weights, minlength=len(centres))
+        has_members = n_members > 0
+        centres[has_members] = (members @ points)[has_members] / n_members[has_members, None]
     return centres
 
 
-def _draw_centres(points: np.ndarray, n_centres: int, rng: np.random.Generator) -> np.ndarray:
-    """Points drawn in proportion to their squared distance from those before (k-means++).
+def _draw_centres(
+    points: np.ndarray, rows: np.ndarray, n_centres: int, rng: np.random.Generator
+) -> list[int]:
+    """Points of states drawn in proportion to their squared distance from those before (k-means++).
 
     SciPy's own start of this kind takes ten times as long as all iterations, and fails where points coincide.
     """
-    chosen, shift = [int(rng.integers(len(points)))], np.empty_like(points)
+    chosen, shift = [int(rows[rng.integers(len(rows))])], np.empty_like(points)
     gap = np.full(len(points), np.inf)
     while len(chosen) < n_centres:
         np.subtract(points, points[chosen[-1]], out=shift)
         gap = np.minimum(gap, np.einsum("pa,pa->p", shift, shift))
-        total = gap.cumsum()
+        total = gap[rows].cumsum()
         if total[-1] == 0:
             break
-        chosen.append(int(np.searchsorted(total, total[-1] * rng.random(), side="right")))
-    return points[chosen]
+        chosen.append(int(rows[np.searchsorted(total, total[-1] * rng.random(), side="right")]))
+    return chosen
 
 
 def _decompose(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
