@@ -11,6 +11,7 @@ from orbitscope.dynamics.regions.state_clustering import (
     ClusterRule,
     TooFewStatesError,
     _run_kmeans,
+    find_nearest,
     fit_clusters,
     recluster,
 )
@@ -537,6 +538,16 @@ def test_where_the_number_of_clusters_is_unsure_the_agreement_is():
     limits = [(float(result.adjusted_rand.low), float(result.adjusted_rand.high)) for result in found]
     np.testing.assert_allclose([limits[0], limits[-1]], [(1, 1), (0, 0)], atol=0.02)
     assert any(low < 0.02 and high > 0.5 for low, high in limits[1:-1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_nearest_centre_is_nearest(dtype):
+    rng = np.random.default_rng(0)
+    points, centres = rng.normal(size=(300, 7)).astype(dtype), rng.normal(size=(9, 7)).astype(dtype)
+    centres *= np.linspace(0.1, 3, 9, dtype=dtype)[:, None]  # of different lengths
+    distance = np.linalg.norm(points[:, None].astype(np.float64) - centres, axis=-1)
+    found = distance[np.arange(300), find_nearest(points, centres)]
+    np.testing.assert_allclose(found, distance.min(1), rtol=1e-5)
 
 
 def test_kmeans_is_that_of_scipy_and_a_centre_without_members_stays():

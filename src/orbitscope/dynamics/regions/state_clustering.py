@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, Integer
 from pydantic import Field, model_validator
-from scipy.cluster.vq import vq
 from scipy.sparse import csr_array
 
 from ...errors import UndefinedAnalysisError
@@ -82,7 +81,7 @@ class ClusterModel:
 
     def assign(self, points: Float[np.ndarray, "point axis"]) -> Int[np.ndarray, " point"]:
         """Cluster of the nearest microstate."""
-        return self.labels[vq(points, self.centres)[0]]
+        return self.labels[find_nearest(points, self.centres)]
 
 
 def fit_clusters(
@@ -125,7 +124,7 @@ def fit_clusters(
     """
     rows = np.arange(len(points)) if rows is None else rows
     centres = _find_microstates(points, rows, rule, rng)
-    code, n_codes = vq(points, centres)[0].astype(int)[rows], len(centres)
+    code, n_codes = find_nearest(points, centres)[rows], len(centres)
     eigenvalues, vectors = _decompose(count_transfers(code, owner, rule.lag, n_codes))
     if null is None:
         orders = (rng.permutation(code) for _ in range(rule.n_null))
@@ -219,6 +218,16 @@ def recluster(
     return np.array(map_parallel(measure, rng.spawn(n_resamples)))
 
 
+def find_nearest(
+    points: Float[np.ndarray, "point axis"], centres: Float[np.ndarray, "centre axis"]
+) -> Int[np.ndarray, " point"]:
+    """Nearest centre of each point, in the Euclidean distance.
+
+    SciPy's ``vq`` keeps the interpreter all the while, and other threads wait for it.
+    """
+    return (points @ centres.T - np.square(centres).sum(1) / 2).argmax(1)
+
+
 def count_transfers(
     code: Integer[np.ndarray, " point"], owner: Integer[np.ndarray, " point"], lag: int, n_codes: int
 ) -> Int[np.ndarray, "code next_code"]:
@@ -247,7 +256,7 @@ def _find_microstates(
     """Centres of k-means that have enough members."""
     start = points[_draw_centres(points, rows, rule.n_microstates, rng)]
     centres = _run_kmeans(points, start, np.bincount(rows, minlength=len(points)))
-    n_members = np.bincount(vq(points, centres)[0][rows], minlength=len(centres))
+    n_members = np.bincount(find_nearest(points, centres)[rows], minlength=len(centres))
     centres = centres[n_members >= LEAST_MEMBERS]
     if len(centres) <= rule.max_clusters:
         raise TooFewStatesError(
@@ -266,7 +275,7 @@ def _run_kmeans(points: np.ndarray, start: np.ndarray, counts: np.ndarray | None
     centres, places = start.copy(), np.arange(len(points))
     weights = np.ones(len(points), points.dtype) if counts is None else counts.astype(points.dtype)
     for _ in range(_N_ITERATIONS):
-        code = vq(points, centres)[0]
+        code = find_nearest(points, centres)
         members = csr_array((weights, (code, places)), shape=(len(centres), len(points)))
         n_members = np.bincount(code, weights, minlength=len(centres))
         has_members = n_members > 0
@@ -305,7 +314,7 @@ def _decompose(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _split_spectrally(vectors: np.ndarray) -> np.ndarray:
     """Cluster of each microstate, by k-means in the eigenvectors."""
     centres = _run_kmeans(vectors, vectors[_find_corners(vectors)])
-    return np.unique(vq(vectors, centres)[0], return_inverse=True)[1]
+    return np.unique(find_nearest(vectors, centres), return_inverse=True)[1]
 
 
 def _find_corners(vectors: np.ndarray) -> list[int]:
