@@ -14,7 +14,7 @@ from orbitscope.subject import Subject
 N = 10
 
 
-def make_subject(*, carriers=((3,), (5,)), preactivation=None, n_twins=(40, 50)):
+def make_subject(*, carriers=((3,), (5,)), preactivation=None, n_twins=(40, 50), symbols=("0", "1")):
     """A network with results that name its groups; effects fall with the number of the neuron."""
     network = build_network(2, hidden_size=N, input_size=4, generator=torch.Generator().manual_seed(0))
     is_carrier = np.zeros((2, N), dtype=int)
@@ -24,7 +24,7 @@ def make_subject(*, carriers=((3,), (5,)), preactivation=None, n_twins=(40, 50))
     found = build_partly(
         CarrierResult,
         settings={"n_together": 4},
-        direction=np.array(["0 → 1", "1 → 0"]),
+        direction=np.array([f"{symbols[0]} → {symbols[1]}", f"{symbols[1]} → {symbols[0]}"]),
         origin=np.array([0, 1]),
         target=np.array([1, 0]),
         neuron=np.arange(N),
@@ -75,6 +75,20 @@ def test_arrows_may_be_written_in_ascii():
     subject = make_subject()
     assert find_target(subject, "carriers:1to0").neurons == (5,)
     assert find_target(subject, "neurons:7,2,7").neurons == (7, 2)
+
+
+def test_a_kind_of_one_target_is_that_target():
+    subject = make_subject(carriers=((3,), ()))
+    subject.found["noise_kernel"] = build_partly(NoiseKernelResult, deciding=np.eye(1, 4))
+    assert find_target(subject, "noise").name == "noise:1"
+    assert find_target(subject, "carriers").name == "carriers:0→1"
+
+
+def test_symbols_may_be_spelt_with_to():
+    subject = make_subject(symbols=("tone", "a"))
+    for name in ("first:tone→a", "first:tonetoa", "first:atotone"):
+        expected = "first:a→tone" if name == "first:atotone" else "first:tone→a"
+        assert find_target(subject, name).name == expected
 
 
 @pytest.mark.parametrize(

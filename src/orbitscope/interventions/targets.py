@@ -120,7 +120,10 @@ def require_target_name(name: str, hidden_size: int) -> None:
 
 
 def find_target(subject: Subject, name: str) -> Target:
-    """A target by its name; ``neurons:28,62`` names neurons by number, and ``0to2`` stands for ``0→2``.
+    """A target by its name.
+
+    ``neurons:28,62`` names neurons by number, ``0to2`` stands for ``0→2``, and a kind of which a network has
+    one target alone is that target.
 
     Raises
     ------
@@ -130,20 +133,31 @@ def find_target(subject: Subject, name: str) -> Target:
     kind, _, rest = name.partition(":")
     if kind == "neurons":
         return Target(name, _read_neurons(rest, subject.network.hidden_size))
-    plain = f"{kind}:{rest.replace('to', '→')}" if rest else kind
-    targets = {target.name: target for target in list_targets(subject)}
-    if plain not in targets:
-        instead = name.replace("carriers", "first", 1)
-        if kind == "carriers" and plain.replace("carriers", "first", 1) in targets:
-            raise InputError(
-                f"`{name}` is empty: no neuron stands out as a carrier there. Use `{instead}`, the first "
-                "neurons by effect."
-            )
-        known = ", ".join(targets) or "none was found in this network"
+    targets = list_targets(subject)
+    target = _choose(name, targets)
+    if target is None and kind == "carriers" and _choose(name.replace("carriers", "first", 1), targets):
+        raise InputError(
+            f"`{name}` is empty: no neuron stands out as a carrier there. Use "
+            f"`{name.replace('carriers', 'first', 1)}`, the first neurons by effect."
+        )
+    if target is None:
+        known = ", ".join(each.name for each in targets) or "none was found in this network"
         raise InputError(
             f"unknown target `{name}`. Valid here: {known}; or neurons by number, such as `neurons:28,62`."
         )
-    return targets[plain]
+    return target
+
+
+def _choose(name: str, targets: list[Target]) -> Target | None:
+    """The target of this name, else that of this spelling, else the only one of this kind."""
+    of_name = [target for target in targets if target.name == name]
+    of_spelling = [target for target in targets if _spell(target.name) == _spell(name)]
+    of_kind = [target for target in targets if target.name.partition(":")[0] == name]
+    return next((chosen[0] for chosen in (of_name, of_spelling, of_kind) if len(chosen) == 1), None)
+
+
+def _spell(name: str) -> str:
+    return name.replace("→", "to")
 
 
 def _list_groups(kind: str, groups: dict[str, list[int]], *, source: str = SOURCES[0]) -> list[Target]:

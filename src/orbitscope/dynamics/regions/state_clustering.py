@@ -225,7 +225,9 @@ def find_nearest(
 
     SciPy's ``vq`` keeps the interpreter all the while, and other threads wait for it.
     """
-    return (points @ centres.T - np.square(centres).sum(1) / 2).argmax(1)
+    middle = centres.mean(0)  # far from 0 the products of all centres would be alike to rounding
+    shifted = centres - middle
+    return (points @ shifted.T - (shifted @ middle + np.square(shifted).sum(1) / 2)).argmax(1)
 
 
 def count_transfers(
