@@ -436,6 +436,17 @@ def test_nan_weights_stop_training():
         next(trainer.run_epochs(state))
 
 
+@pytest.mark.parametrize("average_start", [1.0, 0.0])
+def test_a_network_that_explodes_in_its_last_update_is_not_kept(average_start):
+    rates = ("train.learning_rate", "train.final_learning_rate", "train.plateau_learning_rate")
+    changes = {"train.epochs": 1, "train.average_start": average_start} | dict.fromkeys(rates, 1e30)
+    changes |= {"data.n_sequences": 60, "train.batch_size": 20}  # a single update
+    trainer, state = start(make_settings(**changes))
+    with pytest.raises(TrainingDivergedError, match="in epoch 1 (activity reached|no validation gave)"):
+        list(trainer.run_epochs(state))
+    assert not state.best_weights
+
+
 def test_networks_and_processes_with_other_symbols_are_refused():
     network = build_network(4, hidden_size=3, input_size=2, generator=torch.Generator())
     with pytest.raises(InputError, match=r"same symbols, got 4 and 3\."):

@@ -128,10 +128,13 @@ class Trainer:
         Raises
         ------
         TrainingDivergedError
-            At the first NaN or explosion, before the weights are touched by it.
+            At the first NaN or explosion, before the weights are touched by it; and at the end, if no
+            validation was free of them.
         """
         while not self.has_ended(state):
             yield self._run_epoch(state)
+        if not state.best_weights:
+            raise _diverged(state.epoch, "no validation gave a finite loss")
 
     def has_ended(self, state: TrainingState) -> bool:
         """Whether all epochs are over, or margins have held often enough in a row."""
@@ -274,17 +277,21 @@ class Trainer:
             return None, None
         network = state.current_network
         generator = self._generator("validation", epoch)
-        losses = []
+        losses, activities = [], []
         for batch in self._list_batches("validation", self.validation_batch_size):
-            logits = self._run_network(network, batch.n_sequences, generator).logits
-            losses.append(float(batch.measure_network(logits, generator=generator).value))
-        loss, holds = float(np.mean(losses)), None
+            rollouts = self._run_network(network, batch.n_sequences, generator)
+            losses.append(float(batch.measure_network(rollouts.logits, generator=generator).value))
+            activities.append(rollouts.largest_activity)
+        loss, activity, holds = float(np.mean(losses)), float(np.max(activities)), None
+        if network is state.network:  # an average may explode where the network itself does not
+            _check_health(epoch, loss=loss, activity=activity)
         if self._holds and state.plateau_exit_epoch:
             holds = self._holds(network, epoch)
             state.n_holding = state.n_holding + 1 if holds else 0
             if not holds and starts_anew:
                 state.average = AveragedModel(state.network)
-        if loss < state.best_validation_loss or self.holds_often_enough(state):
+        is_better = loss < state.best_validation_loss or self.holds_often_enough(state)
+        if is_better and _is_healthy(loss, activity):
             state.best_validation_loss, state.best_epoch = loss, epoch
             state.best_weights = {k: v.detach().clone() for k, v in network.state_dict().items()}
         return loss, holds
@@ -301,15 +308,20 @@ class Trainer:
         return torch.Generator().manual_seed(derive_seed(self.settings.seed, stream, epoch))
 
 
-def _check_health(epoch: int, *, loss: float, norm: float, activity: float) -> None:
-    if math.isfinite(loss) and math.isfinite(norm) and activity <= LARGEST_ACTIVITY:
+def _check_health(epoch: int, *, loss: float, activity: float, norm: float | None = None) -> None:
+    if _is_healthy(loss, activity) and (norm is None or math.isfinite(norm)):
         return
-    what = (
-        f"activity reached {activity:.3g}"
-        if not activity <= LARGEST_ACTIVITY
-        else f"loss {loss}, gradient {norm}"
-    )
-    raise TrainingDivergedError(
+    numbers = f"loss {loss}" if norm is None else f"loss {loss}, gradient {norm}"
+    what = f"activity reached {activity:.3g}" if not activity <= LARGEST_ACTIVITY else numbers
+    raise _diverged(epoch, what)
+
+
+def _is_healthy(loss: float, activity: float) -> bool:
+    return math.isfinite(loss) and activity <= LARGEST_ACTIVITY
+
+
+def _diverged(epoch: int, what: str) -> TrainingDivergedError:
+    return TrainingDivergedError(
         f"training must keep loss and gradient finite and activity below {LARGEST_ACTIVITY:.0e}, but in "
         f"epoch {epoch} {what}. Start a new run with a lower train.learning_rate, "
         "train.plateau_learning_rate if the plateau was not left yet, or with another seed."
