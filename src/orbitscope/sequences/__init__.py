@@ -12,7 +12,6 @@ from orbitscope.sequences.counting import compute_symbol_matrix as compute_symbo
 from orbitscope.sequences.counting import compute_volatility as compute_volatility
 from orbitscope.sequences.counting import count_ngrams as count_ngrams
 from orbitscope.sequences.counting import count_ngrams_by_sequence as count_ngrams_by_sequence
-from orbitscope.sequences.counting import count_symbol_pairs as count_symbol_pairs
 from orbitscope.sequences.counting import count_symbols as count_symbols
 from orbitscope.sequences.counting import count_words_and_reverses as count_words_and_reverses
 from orbitscope.sequences.divergence import Irreversibility as Irreversibility
@@ -20,11 +19,9 @@ from orbitscope.sequences.divergence import NgramDivergence as NgramDivergence
 from orbitscope.sequences.divergence import compute_design_effect as compute_design_effect
 from orbitscope.sequences.divergence import compute_ngram_divergence as compute_ngram_divergence
 from orbitscope.sequences.divergence import compute_output_irreversibility as compute_output_irreversibility
-from orbitscope.sequences.divergence import compute_total_variation as compute_total_variation
 from orbitscope.sequences.divergence import estimate_output_irreversibility as estimate_output_irreversibility
 from orbitscope.sequences.divergence import estimate_word_irreversibility as estimate_word_irreversibility
 from orbitscope.sequences.runs import Runs as Runs
 from orbitscope.sequences.runs import count_run_lengths as count_run_lengths
-from orbitscope.sequences.runs import count_run_places as count_run_places
 from orbitscope.sequences.runs import find_complete_runs as find_complete_runs
 from orbitscope.sequences.runs import sum_run_powers as sum_run_powers

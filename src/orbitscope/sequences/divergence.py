@@ -1,4 +1,4 @@
-"""Distances between laws of n-grams (divergence, total variation, irreversibility) and their bias."""
+"""Distances between laws of n-grams (divergence, irreversibility) and their bias."""
 
 from dataclasses import dataclass
 
@@ -38,22 +38,6 @@ class Irreversibility:
 
     plain: Float[np.ndarray, "*batch"]
     one_way_mass: Float[np.ndarray, "*batch"]
-
-
-def compute_total_variation(
-    p: Float[np.ndarray, "*batch cell"], q: Float[np.ndarray, "*batch cell"]
-) -> Float[np.ndarray, "*batch"]:
-    """Total variation distance ½ Σ |p - q| of two laws over the last axis.
-
-    Parameters
-    ----------
-    p, q : (*batch, cell)    probabilities
-
-    Returns
-    -------
-    (*batch)                 0 (equal) .. 1 (disjoint)
-    """
-    return np.asarray(0.5 * np.abs(p - q).sum(-1))
 
 
 def compute_ngram_divergence(
