@@ -96,16 +96,14 @@ def measure_words(
         counts = _count_by_group(observation.windows, lambda s, n=n: count_ngrams(s, n, n_symbols))
         law = compute_ngram_law(target.hmm, n, n_steps=target.n_steps)
         jackknife = compute_jackknife(
-            counts, lambda c, law=law: compute_ngram_divergence(c, law).plain, n_groups=N_SAMPLE_GROUPS
+            counts, lambda c, law=law: compute_ngram_divergence(c, law), n_groups=N_SAMPLE_GROUPS
         )
         null_error = find_null_error(counts, law)
         found[f"ngram_divergence_{n}"] = correct_by_jackknife(jackknife, settings, null_error=null_error)
         found["impossible_word_share"] = _measure_impossible_words(observation.windows, law, settings)
     if _is_countable(REVERSED_LENGTH, target):
         triples = _count_by_group(observation.windows, lambda s: count_ngrams(s, REVERSED_LENGTH, n_symbols))
-        jackknife = compute_jackknife(
-            triples, lambda c: estimate_output_irreversibility(c).plain, n_groups=N_SAMPLE_GROUPS
-        )
+        jackknife = compute_jackknife(triples, estimate_output_irreversibility, n_groups=N_SAMPLE_GROUPS)
         null_error = find_reversible_error(triples)
         found["irreversibility"] = correct_by_jackknife(jackknife, settings, null_error=null_error)
     return found

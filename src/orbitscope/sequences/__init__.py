@@ -14,8 +14,6 @@ from orbitscope.sequences.counting import count_ngrams as count_ngrams
 from orbitscope.sequences.counting import count_ngrams_by_sequence as count_ngrams_by_sequence
 from orbitscope.sequences.counting import count_symbols as count_symbols
 from orbitscope.sequences.counting import count_words_and_reverses as count_words_and_reverses
-from orbitscope.sequences.divergence import Irreversibility as Irreversibility
-from orbitscope.sequences.divergence import NgramDivergence as NgramDivergence
 from orbitscope.sequences.divergence import compute_design_effect as compute_design_effect
 from orbitscope.sequences.divergence import compute_ngram_divergence as compute_ngram_divergence
 from orbitscope.sequences.divergence import compute_output_irreversibility as compute_output_irreversibility
