@@ -193,9 +193,7 @@ def count_pooled_runs(observation: Observation, target: Target) -> Int[np.ndarra
     )
 
 
-def cross_fit_distance(
-    counts: Int[np.ndarray, "group cell"], exact: Float[np.ndarray, " cell"], *, n_folds: int = N_FOLDS
-) -> float:
+def cross_fit_distance(counts: Int[np.ndarray, "group cell"], exact: Float[np.ndarray, " cell"]) -> float:
     """Estimate of a total variation that does not exceed it on average.
 
     Parameters
@@ -204,18 +202,17 @@ def cross_fit_distance(
         Counts of independent groups.
     exact : (cell,)
         Law to compare with.
-    n_folds : int >= 2
-        Each fold is judged by signs from the others.
 
     Returns
     -------
     float
-        Mean over folds weighted by their counts; may be slightly negative.
+        Mean over ``N_FOLDS`` folds, each judged by signs from the others, weighted by their counts; may be
+        slightly negative.
     """
     total = counts.sum(axis=0)
     value = 0.0
-    for fold in range(n_folds):
-        inside = counts[fold::n_folds].sum(axis=0)
+    for fold in range(N_FOLDS):
+        inside = counts[fold::N_FOLDS].sum(axis=0)
         outside = total - inside
         signs = np.sign(outside - outside.sum() * exact) / 2
         value += float(signs @ (inside - inside.sum() * exact))
