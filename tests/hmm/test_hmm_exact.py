@@ -280,7 +280,6 @@ def test_runs_of_observed_states_are_geometric():
     assert law.pooled_mean == pytest.approx(6.25)
     np.testing.assert_allclose(law.pooled_pmf, law.pmf.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(law.pooled_survival, law.survival.mean(axis=0), rtol=1e-12)
-    np.testing.assert_allclose(law.pooled_hazard, law.pooled_pmf / law.pooled_survival, rtol=1e-12)
     square = np.mean(np.array([1.9, 1.6]) / np.array([0.01, 0.16]))
     assert law.pooled_cv == pytest.approx(np.sqrt(square - 6.25**2) / 6.25)
     assert law.n_steps is None

@@ -61,18 +61,6 @@ def test_ratios_are_those_of_the_forward_recursion():
     np.testing.assert_allclose(found[1:], exact[1:] - exact[0], atol=1e-5)
 
 
-def test_alternatives_are_ratios_of_changed_sequences():
-    divergence = build_divergence(n_sequences=100)
-    symbols = list_all_sequences(N_STEPS, 2)
-    found = divergence.measure_alternatives(symbols)
-    assert found.shape == (19, N_STEPS, 16, 2)
-    for step, symbol in itertools.product(range(N_STEPS), range(2)):
-        changed = symbols.clone()
-        changed[step] = symbol
-        exact = divergence.measure(changed) - divergence.measure(symbols)
-        torch.testing.assert_close(found[:, step, :, symbol], exact, atol=1e-5, rtol=0)
-
-
 # ---- the loss
 
 
@@ -109,7 +97,7 @@ def test_the_slope_of_one_half_is_set_by_the_other():
 
 
 def test_the_gradient_is_that_of_the_alternatives():
-    """Up to what is common to all symbols of a step."""
+    """How ratios change with the symbol of one step, up to what is common to all symbols there."""
     divergence = build_divergence(n_sequences=200)
     halves = draw_probabilities(N_STEPS, 6, 2).unflatten(1, (2, 3))
     slope = torch.randn(2, 19, generator=torch.Generator().manual_seed(0))
@@ -117,9 +105,14 @@ def test_the_gradient_is_that_of_the_alternatives():
         halves, torch.Generator().manual_seed(1), has_gradient=True
     )
     drawn = _draw_symbols(halves.flatten(1, 2), torch.Generator().manual_seed(1)).argmax(1)
-    torch.testing.assert_close(means, divergence.measure(drawn).unflatten(1, (2, 3)).mean(2).T)
-    alternatives = divergence.measure_alternatives(drawn).unflatten(2, (2, 3))
-    expected = torch.einsum("rthns,hr->thns", alternatives, slope / 3)
+    ratios = divergence.measure(drawn)
+    torch.testing.assert_close(means, ratios.unflatten(1, (2, 3)).mean(2).T)
+    alternatives = torch.empty(19, N_STEPS, 6, 2)
+    for step, symbol in itertools.product(range(N_STEPS), range(2)):
+        changed = drawn.clone()
+        changed[step] = symbol
+        alternatives[:, step, :, symbol] = divergence.measure(changed) - ratios
+    expected = torch.einsum("rthns,hr->thns", alternatives.unflatten(2, (2, 3)), slope / 3)
     found = differentiate(slope)
     torch.testing.assert_close(
         *((x - x.mean(3, keepdim=True)) for x in (found, expected)),

@@ -5,15 +5,13 @@ import math
 import numpy as np
 import pytest
 from scipy.special import expit
-from scipy.stats import binom, binomtest, norm
+from scipy.stats import binom, binomtest
 
 from orbitscope.errors import InputError
 from orbitscope.statistics import (
     Estimate,
     PlateauRule,
     adjust_holm,
-    assess_bootstrap_equivalence,
-    assess_equivalence,
     bootstrap_change_point,
     bootstrap_statistic,
     compute_jackknife,
@@ -123,29 +121,11 @@ def test_jackknife_leaves_out_whole_groups():
 
 
 @pytest.mark.parametrize(
-    ("estimate", "error", "verdict"),
-    [
-        (0.0, 0.1, "equivalent"),
-        (0.5, 0.1, "equivalent"),
-        (0.9, 0.1, "inconclusive"),
-        (-0.9, 0.1, "inconclusive"),
-        (1.3, 0.1, "different"),
-        (-1.3, 0.1, "different"),
-        (0.0, 2.0, "inconclusive"),
-        (1.1, 0.1, "inconclusive"),
-        (0.2, 0.0, "equivalent"),
-        (float("nan"), 0.1, "inconclusive"),
-    ],
-)
-def test_verdicts_follow_the_interval(estimate, error, verdict):
-    assert assess_equivalence(estimate, error, 1.0).verdict == verdict
-
-
-@pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [
         (-0.9, 0.9, "equivalent"),
         (-1.0, 0.9, "inconclusive"),
+        (-3.0, 3.0, "inconclusive"),
         (0.9, 1.5, "inconclusive"),
         (1.0, 1.5, "different"),
         (-math.inf, -1.0, "different"),
@@ -154,31 +134,6 @@ def test_verdicts_follow_the_interval(estimate, error, verdict):
 )
 def test_an_interval_alone_decides(low, high, verdict):
     assert decide_equivalence(low, high, 1.0) == verdict
-
-
-def test_equivalence_interval_and_p_value_match_the_normal_law():
-    result = assess_equivalence(-0.3, 0.2, 1.0)
-    assert result.interval == pytest.approx((-0.3 - 1.6448536 * 0.2, -0.3 + 1.6448536 * 0.2))
-    assert result.p_value == pytest.approx(norm.sf((-0.3 + 1.0) / 0.2))
-    edge = assess_equivalence(1.0 - 1.6448536 * 0.2, 0.2, 1.0)
-    assert edge.p_value == pytest.approx(0.05, abs=1e-6)
-
-
-def test_equivalence_errs_at_its_level_on_the_margin():
-    estimates = np.random.default_rng(0).normal(1.0, 0.2, size=4000)
-    share = np.mean([assess_equivalence(float(x), 0.2, 1.0).verdict == "equivalent" for x in estimates])
-    assert share == pytest.approx(0.05, abs=0.015)
-
-
-def test_bootstrap_equivalence_uses_percentiles_and_counts():
-    samples = np.linspace(-0.5, 1.5, 201)  # one sample every 0.01
-    result = assess_bootstrap_equivalence(0.5, samples, 1.0)
-    assert result.interval == pytest.approx((-0.4, 1.4))
-    assert result.p_value == pytest.approx(52 / 202)
-    assert result.verdict == "inconclusive"
-    assert assess_bootstrap_equivalence(0.5, samples, 1.45).verdict == "equivalent"
-    assert assess_bootstrap_equivalence(-2.5, samples - 3, 1.0).verdict == "different"
-    assert assess_bootstrap_equivalence(0.5, np.append(samples, np.nan), 9.0).verdict == "inconclusive"
 
 
 # ---- change point
@@ -340,10 +295,6 @@ def test_holm_matches_a_worked_example_and_keeps_order():
             "Use 1000 and 0.95",
         ),
         (lambda rng: compute_jackknife(np.ones((3, 2)), divide_sums, n_groups=1), "`n_groups` must be ≥ 2"),
-        (lambda rng: assess_equivalence(0.0, 1.0, 0.0), "`margin` must be > 0, got 0"),
-        (lambda rng: assess_equivalence(0.0, -1.0, 1.0), "`standard_error` must be ≥ 0, got -1"),
-        (lambda rng: assess_equivalence(0.0, 1.0, 1.0, alpha=0.5), "`alpha` must lie in"),
-        (lambda rng: assess_bootstrap_equivalence(0.0, np.zeros(19), 1.0), "≥ 20 resamples, got 19"),
         (lambda rng: find_change_point(np.array([1.0, math.nan])), "must be finite, got nan at epoch 1"),
         (lambda rng: find_change_point(np.ones(9), plateau_level=0.0), "`plateau_level` must be > 0"),
         (lambda rng: PlateauRule(window=4), "`window` must be odd"),

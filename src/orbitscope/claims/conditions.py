@@ -161,15 +161,15 @@ def says(find: Find, word: str, *, open_words: tuple[str, ...] = ("undefined", "
     return judge
 
 
-def all_say(find_all: FindAll, word: str, *, fails: str = "fails", silent: str = "no test") -> Condition:
-    """Holds if every answer that has a say is this word, fails if one is that for failure."""
+def all_say(find_all: FindAll, word: str) -> Condition:
+    """Holds if every answer but "no test" is this word, fails if one is "fails"."""
 
     def judge(found: Quantities) -> Finding:
-        heard = [quantity for quantity in find_all(found) if quantity.word != silent]
+        heard = [quantity for quantity in find_all(found) if quantity.word != "no test"]
         words = [quantity.word for quantity in heard]
         if not words:
             return Finding(MISSING)
-        verdict = FAILS if fails in words else HOLDS if set(words) == {word} else INCONCLUSIVE
+        verdict = FAILS if "fails" in words else HOLDS if set(words) == {word} else INCONCLUSIVE
         return Finding(verdict, tuple(heard))
 
     return judge

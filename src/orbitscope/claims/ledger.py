@@ -1,6 +1,5 @@
 """The ledger: all claims in their order, and the verdicts on one network."""
 
-from ..errors import unknown_name
 from .circuit_claims import CARRIER_CLAIMS, NOISE_CLAIMS
 from .claim import Claim, Verdict
 from .dynamics_claims import DYNAMICS_CLAIMS
@@ -30,17 +29,3 @@ def judge_claims(quantities: Quantities) -> list[Verdict]:
     >>> judge_claims(osc.analyse(network).quantities)[0].word
     """
     return [claim.judge(quantities) for claim in CLAIMS]
-
-
-def find_claim(name: str) -> Claim:
-    """A claim by its name.
-
-    Raises
-    ------
-    InputError
-        If there is no such claim.
-    """
-    known = {claim.name: claim for claim in CLAIMS}
-    if name not in known:
-        raise unknown_name("claim", name, known)
-    return known[name]

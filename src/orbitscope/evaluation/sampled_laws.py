@@ -96,16 +96,14 @@ def measure_words(
         counts = _count_by_group(observation.windows, lambda s, n=n: count_ngrams(s, n, n_symbols))
         law = compute_ngram_law(target.hmm, n, n_steps=target.n_steps)
         jackknife = compute_jackknife(
-            counts, lambda c, law=law: compute_ngram_divergence(c, law).plain, n_groups=N_SAMPLE_GROUPS
+            counts, lambda c, law=law: compute_ngram_divergence(c, law), n_groups=N_SAMPLE_GROUPS
         )
         null_error = find_null_error(counts, law)
         found[f"ngram_divergence_{n}"] = correct_by_jackknife(jackknife, settings, null_error=null_error)
         found["impossible_word_share"] = _measure_impossible_words(observation.windows, law, settings)
     if _is_countable(REVERSED_LENGTH, target):
         triples = _count_by_group(observation.windows, lambda s: count_ngrams(s, REVERSED_LENGTH, n_symbols))
-        jackknife = compute_jackknife(
-            triples, lambda c: estimate_output_irreversibility(c).plain, n_groups=N_SAMPLE_GROUPS
-        )
+        jackknife = compute_jackknife(triples, estimate_output_irreversibility, n_groups=N_SAMPLE_GROUPS)
         null_error = find_reversible_error(triples)
         found["irreversibility"] = correct_by_jackknife(jackknife, settings, null_error=null_error)
     return found
@@ -195,9 +193,7 @@ def count_pooled_runs(observation: Observation, target: Target) -> Int[np.ndarra
     )
 
 
-def cross_fit_distance(
-    counts: Int[np.ndarray, "group cell"], exact: Float[np.ndarray, " cell"], *, n_folds: int = N_FOLDS
-) -> float:
+def cross_fit_distance(counts: Int[np.ndarray, "group cell"], exact: Float[np.ndarray, " cell"]) -> float:
     """Estimate of a total variation that does not exceed it on average.
 
     Parameters
@@ -206,18 +202,17 @@ def cross_fit_distance(
         Counts of independent groups.
     exact : (cell,)
         Law to compare with.
-    n_folds : int >= 2
-        Each fold is judged by signs from the others.
 
     Returns
     -------
     float
-        Mean over folds weighted by their counts; may be slightly negative.
+        Mean over ``N_FOLDS`` folds, each judged by signs from the others, weighted by their counts; may be
+        slightly negative.
     """
     total = counts.sum(axis=0)
     value = 0.0
-    for fold in range(n_folds):
-        inside = counts[fold::n_folds].sum(axis=0)
+    for fold in range(N_FOLDS):
+        inside = counts[fold::N_FOLDS].sum(axis=0)
         outside = total - inside
         signs = np.sign(outside - outside.sum() * exact) / 2
         value += float(signs @ (inside - inside.sum() * exact))

@@ -53,11 +53,6 @@ class RunLengthLaw:
         """P(length = l | length ≥ l), per symbol; NaN where no run is that long."""
         return _divide(self.pmf, self.survival)
 
-    @property
-    def pooled_hazard(self) -> Float[np.ndarray, " length"]:
-        """P(length = l | length ≥ l), over all runs; NaN where no run is that long."""
-        return _divide(self.pooled_pmf, self.pooled_survival)
-
 
 def compute_run_length_law(hmm: HMM, *, max_length: int) -> RunLengthLaw:
     """Law of the runs of the stationary process.

@@ -41,8 +41,6 @@ class DivergenceResult:
         with respect to the generated batch.
     marginal_error : float
         Mean |column sum − 1| of the cross plan (0.5-0.9 in published mode at ε = 0.04).
-    self_terms : tuple of float
-        OT_ε(α, α) and OT_ε(β, β).
     n_updates : int
         Updates of the cross potentials.
     converged : bool
@@ -51,7 +49,6 @@ class DivergenceResult:
 
     value: Tensor
     marginal_error: float
-    self_terms: tuple[float, float]
     n_updates: int
     converged: bool
 
@@ -152,7 +149,6 @@ class SinkhornDivergence:
         return DivergenceResult(
             value,
             cross.marginal_error,
-            (float(own.value), float(target.value)),
             cross.n_updates,
             cross.converged and own.converged and target.converged,
         )

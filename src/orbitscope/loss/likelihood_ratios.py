@@ -136,13 +136,6 @@ class NeighbourDivergence:
         """Log-likelihood under the process, then the log-ratio of each neighbour, in nat a sequence."""
         return _relate_to_first(_add_up(self._follow(self._mark(symbols))))
 
-    def measure_alternatives(
-        self, symbols: Int[Tensor, "time trajectory"]
-    ) -> Float[Tensor, "ratio time trajectory symbol"]:
-        """What each would be if the symbol of one step were another, minus what it is."""
-        steps = reversed(list(self._follow_back(list(self._follow(self._mark(symbols))))))
-        return torch.stack([_relate_to_first(step.transpose(1, 2)) for step in steps], dim=1)
-
     def _mark(self, symbols: Int[Tensor, "time trajectory"]) -> Float[Tensor, "time symbol trajectory"]:
         """1 where a symbol is the one there, else 0."""
         return one_hot(symbols, self.n_symbols).transpose(1, 2).to(self._emission.dtype)

@@ -67,7 +67,6 @@ def fit_cores(
     *,
     core_share: float,
     is_direction: bool,
-    l2: float = 1.0,
 ) -> RegionCores:
     """Fit the rules to labelled states.
 
@@ -80,19 +79,18 @@ def fit_cores(
         Share of the states of each region that its core holds, those with the largest margins.
     is_direction : bool
         Whether the length of a state counts for nothing.
-    l2 : float >= 0
-        Penalty of the logistic regression of each region against all others, on standardised activity.
 
     Notes
     -----
-    Own construction: one logistic regression a region. Cores keep off the borders, so that a path that
-    touches a border and turns back has not changed its region (core sets, Buchete & Hummer (2008)).
+    Own construction: one logistic regression a region, against all others, on standardised activity. Cores
+    keep off the borders, so that a path that touches a border and turns back has not changed its region (core
+    sets, Buchete & Hummer (2008)).
     """
     points = (scale_to_one(hidden) if is_direction else hidden).double().cpu().numpy()
     mean, spread = points.mean(0), points.std(0)
     units = np.where(spread > 0, spread, np.inf)  # a silent neuron has no say
     fits = [
-        fit_logistic_regression((points - mean) / units, label == region, l2=l2)
+        fit_logistic_regression((points - mean) / units, label == region)
         for region in range(int(label.max()) + 1)
     ]
     weights = np.stack([fit.weights for fit in fits]) / units

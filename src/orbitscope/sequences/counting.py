@@ -30,28 +30,6 @@ def count_symbols(
     return count_ngrams_by_sequence(sequences, 1, n_symbols)
 
 
-def count_symbol_pairs(
-    sequences: Integer[np.ndarray, "sequence time"], n_symbols: int
-) -> Int[np.ndarray, "sequence symbol symbol"]:
-    """Count the pairs (s_t, s_{t+1}) of each sequence.
-
-    Parameters
-    ----------
-    sequences : (sequence, time)      symbols 0 .. n_symbols - 1, at least two steps
-    n_symbols : int >= 1              size of the alphabet
-
-    Returns
-    -------
-    (sequence, symbol, symbol) int32  counts; the earlier symbol comes first
-
-    Raises
-    ------
-    InputError                        if a symbol lies outside the alphabet, or the counts would not fit in
-                                      memory
-    """
-    return count_ngrams_by_sequence(sequences, 2, n_symbols)
-
-
 def count_ngrams(
     sequences: Integer[np.ndarray, "sequence time"], n: int, n_symbols: int
 ) -> Int[np.ndarray, "..."]:

@@ -1,6 +1,4 @@
-"""Distances between laws of n-grams (divergence, total variation, irreversibility) and their bias."""
-
-from dataclasses import dataclass
+"""Distances between laws of n-grams (divergence, irreversibility) and their bias."""
 
 import numpy as np
 from jaxtyping import Float, Int, Real
@@ -10,55 +8,9 @@ from orbitscope.errors import InputError
 from orbitscope.sequences.counting import divide
 
 
-@dataclass(frozen=True)
-class NgramDivergence:
-    """Divergence D(empirical || reference) of n-gram laws, in nat.
-
-    Attributes
-    ----------
-    plain : (*batch)            plug-in estimate over n-grams that the reference allows, biased upwards
-    excluded_mass : (*batch)    share of n-grams to which the reference gives probability zero (0 .. 1)
-    n_observed : (*batch)       number of distinct allowed n-grams that occur
-    """
-
-    plain: Float[np.ndarray, "*batch"]
-    excluded_mass: Float[np.ndarray, "*batch"]
-    n_observed: Int[np.ndarray, "*batch"]
-
-
-@dataclass(frozen=True)
-class Irreversibility:
-    """Divergence between the triples of a process and their time reversal, in nat.
-
-    Attributes
-    ----------
-    plain : (*batch)           smoothed plug-in estimate, never negative, biased upwards
-    one_way_mass : (*batch)    share of triples whose reversal never occurs (0 .. 1)
-    """
-
-    plain: Float[np.ndarray, "*batch"]
-    one_way_mass: Float[np.ndarray, "*batch"]
-
-
-def compute_total_variation(
-    p: Float[np.ndarray, "*batch cell"], q: Float[np.ndarray, "*batch cell"]
-) -> Float[np.ndarray, "*batch"]:
-    """Total variation distance ½ Σ |p - q| of two laws over the last axis.
-
-    Parameters
-    ----------
-    p, q : (*batch, cell)    probabilities
-
-    Returns
-    -------
-    (*batch)                 0 (equal) .. 1 (disjoint)
-    """
-    return np.asarray(0.5 * np.abs(p - q).sum(-1))
-
-
 def compute_ngram_divergence(
     counts: Real[np.ndarray, "..."], reference_probs: Float[np.ndarray, "..."]
-) -> NgramDivergence:
+) -> Float[np.ndarray, "*batch"]:
     """Divergence KL(empirical || reference) of n-gram laws in nat, not corrected for bias.
 
     Parameters
@@ -68,7 +20,7 @@ def compute_ngram_divergence(
 
     Returns
     -------
-    NgramDivergence               NaN where no allowed n-gram was counted
+    (*batch)                      NaN where no allowed n-gram was counted
 
     Raises
     ------
@@ -76,21 +28,18 @@ def compute_ngram_divergence(
 
     Notes
     -----
-    N-grams that the reference forbids would make the divergence infinite: they are left out, the rest is
-    renormalised and their share is reported apart. The plain divergence is biased upwards by about (observed
-    cells - 1) / (2 N) for N independent n-grams (Miller 1955); overlapping n-grams of slow sequences are
-    worth fewer: N / `compute_design_effect` (Rao & Scott 1981). `orbitscope.statistics.compute_jackknife`
-    over sequences removes the bias without either.
+    N-grams that the reference forbids would make the divergence infinite: they are left out, and the rest is
+    renormalised. The divergence is biased upwards by about (observed cells - 1) / (2 N) for N independent
+    n-grams (Miller 1955); overlapping n-grams of slow sequences are worth fewer: N / `compute_design_effect`
+    (Rao & Scott 1981). `orbitscope.statistics.compute_jackknife` over sequences removes the bias without
+    either.
     """
     _check_reference(counts, reference_probs)
     axes = tuple(range(-reference_probs.ndim, 0))
     allowed = np.where(reference_probs > 0, counts, 0)
     n_allowed = allowed.sum(axes, keepdims=True)
     law = divide(allowed, n_allowed)
-    plain = np.asarray(rel_entr(law, reference_probs).sum(axes))
-    n_observed = np.asarray((allowed > 0).sum(axes))
-    excluded = divide(np.where(reference_probs > 0, 0, counts).sum(axes), counts.sum(axes))
-    return NgramDivergence(plain, excluded, n_observed)
+    return np.asarray(rel_entr(law, reference_probs).sum(axes))
 
 
 def compute_design_effect(sequence_counts: Real[np.ndarray, "sequence ..."]) -> float:
@@ -153,7 +102,7 @@ def compute_output_irreversibility(
 
 def estimate_output_irreversibility(
     triple_counts: Real[np.ndarray, "*batch symbol symbol symbol"],
-) -> Irreversibility:
+) -> Float[np.ndarray, "*batch"]:
     """Estimate the output irreversibility D = KL(P(abc) || P(cba)) from counted triples, in nat.
 
     Parameters
@@ -162,11 +111,12 @@ def estimate_output_irreversibility(
 
     Returns
     -------
-    Irreversibility                                     NaN where nothing was counted
+    (*batch)                                            never negative, biased upwards; NaN where nothing was
+                                                        counted
 
     Notes
     -----
-    plain = Σ p̂_abc log((n_abc + ½) / (n_cba + ½)), p̂ = n / N. Adding ½ inside the logarithm makes the log
+    D = Σ p̂_abc log((n_abc + ½) / (n_cba + ½)), p̂ = n / N. Adding ½ inside the logarithm makes the log
     ratio unbiased to first order (Haldane 1956) and finite for a triple whose reversal never occurs; leaving
     such triples out would drop the strongest evidence of irreversibility. A pair {abc, cba} with m = n_abc +
     n_cba fair, independent tosses contributes 2m / (m + 1) / N by chance alone (log((1+x)/(1-x)) ≈ 2x,
@@ -181,7 +131,7 @@ def estimate_output_irreversibility(
 
 def estimate_word_irreversibility(
     counts: Real[np.ndarray, "*batch word"], reverse: Int[np.ndarray, " word"]
-) -> Irreversibility:
+) -> Float[np.ndarray, "*batch"]:
     """Estimate KL(P(word) || P(reversed word)) as `estimate_output_irreversibility` does, from any words.
 
     Parameters
@@ -193,9 +143,7 @@ def estimate_word_irreversibility(
     """
     backwards, total = counts[..., reverse], np.asarray(counts.sum(-1))
     log_ratio = np.log(counts + 0.5) - np.log(backwards + 0.5)
-    plain = divide((counts * log_ratio).sum(-1), total)
-    one_way = np.where(backwards == 0, counts, 0).sum(-1)
-    return Irreversibility(plain, divide(one_way, total))
+    return divide((counts * log_ratio).sum(-1), total)
 
 
 def _check_reference(counts: np.ndarray, reference_probs: np.ndarray) -> None:

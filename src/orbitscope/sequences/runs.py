@@ -42,7 +42,7 @@ def find_complete_runs(sequences: Integer[np.ndarray, "sequence time"]) -> Runs:
 
     Notes
     -----
-    A window of `time` steps favours short runs: see `count_run_places` for the exact factor.
+    A window of `time` steps favours short runs: one of length l fits into it at max(time - 1 - l, 0) places.
     """
     if sequences.shape[1] == 0:
         raise InputError(
@@ -81,8 +81,9 @@ def count_run_lengths(
 
     Notes
     -----
-    Under a stationary process the expected count of length l is n_sequences · count_run_places(time, ·)[l -
-    1] · P(s_{t-1} ≠ s, s_t = s) · P(length = l).
+    Under a stationary process the expected count of length l is n_sequences · max(time - 1 - l, 0) ·
+    P(s_{t-1} ≠ s, s_t = s) · P(length = l): a run starts at step 1 or later and ends at step time - 2 or
+    earlier.
     """
     check_symbols(sequences, n_symbols)
     if max_length < 1:
@@ -93,26 +94,6 @@ def count_run_lengths(
     kept = runs.length <= max_length
     codes = runs.symbol[kept].astype(np.int64) * max_length + runs.length[kept] - 1
     return np.bincount(codes, minlength=n_symbols * max_length).reshape(n_symbols, max_length)
-
-
-def count_run_places(n_steps: int, max_length: int) -> Int[np.ndarray, " length"]:
-    """Count the places at which a complete run of each length fits into a window.
-
-    Parameters
-    ----------
-    n_steps : int >= 1       length of the window (steps)
-    max_length : int >= 1    longest run (steps)
-
-    Returns
-    -------
-    (length,)                n_steps - 1 - l places for l = 1 .. max_length, or 0 where none is left
-
-    Notes
-    -----
-    The run starts at step 1 or later (its beginning is seen) and ends at step n_steps - 2 or earlier (so is
-    its end). Multiply an exact run-length law by this, or divide counts by it, before the two are compared.
-    """
-    return np.maximum(n_steps - 1 - np.arange(1, max_length + 1), 0)
 
 
 def sum_run_powers(

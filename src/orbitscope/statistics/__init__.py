@@ -10,9 +10,6 @@ from .change_point import ChangePointInterval as ChangePointInterval
 from .change_point import PlateauRule as PlateauRule
 from .change_point import bootstrap_change_point as bootstrap_change_point
 from .change_point import find_change_point as find_change_point
-from .equivalence import EquivalenceResult as EquivalenceResult
-from .equivalence import assess_bootstrap_equivalence as assess_bootstrap_equivalence
-from .equivalence import assess_equivalence as assess_equivalence
 from .equivalence import decide_equivalence as decide_equivalence
 from .estimate import Estimate as Estimate
 from .logistic import LogisticFit as LogisticFit

@@ -28,7 +28,8 @@ def test_runs_by_target_are_those_of_the_run_law(name):
     ends, lasting = compute_run_ends_by_target(hmm, max_length=12)
     np.testing.assert_allclose(ends.sum(1) / lasting, law.hazard, rtol=1e-9)
     np.testing.assert_allclose(lasting, law.survival * law.run_counts[:, None], rtol=1e-9)
-    np.testing.assert_allclose(ends.sum((0, 1)) / lasting.sum(0), law.pooled_hazard, rtol=1e-9)
+    pooled = law.pooled_pmf / law.pooled_survival
+    np.testing.assert_allclose(ends.sum((0, 1)) / lasting.sum(0), pooled, rtol=1e-9)
     assert not np.einsum("iil->il", ends).any()
 
 

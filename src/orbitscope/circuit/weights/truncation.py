@@ -16,9 +16,6 @@ from .standard_weights import StandardWeights
 
 _CHUNK_STEPS = 50
 
-VERDICTS = ("within", "undecided", "outside")
-"""Of a network beside the intact one: all intervals inside the margins, some partly, one wholly outside."""
-
 
 def truncate_network(network: NoiseRNN, weights: StandardWeights, rank: int) -> NoiseRNN:
     """A network whose weights between neurons that vary have this rank at most: the nearest of such, in W̃.
@@ -74,7 +71,8 @@ class Comparison:
     occupancy : Estimate, (network, symbol)
         Share of the steps in each symbol, minus that of the intact one.
     verdict : list of str
-        One of ``VERDICTS`` for each network.
+        Of each network: within if all intervals are inside the margins, outside if one is wholly outside,
+        else undecided.
     """
 
     hazard: Estimate
@@ -127,7 +125,7 @@ def compare_with_intact(
 
 
 def _judge(parts: list[tuple[Estimate, float, float]]) -> str:
-    """One of ``VERDICTS`` for numbers with an interval each and the limits they must keep."""
+    """Verdict on numbers with an interval each and the limits they must keep, as in :class:`Comparison`."""
     if any(((found.low >= high) | (found.high <= low)).any() for found, low, high in parts):
         return "outside"
     is_within = all(((found.low > low) & (found.high < high)).all() for found, low, high in parts)

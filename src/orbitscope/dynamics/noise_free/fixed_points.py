@@ -28,6 +28,12 @@ HOMOGENEITY_NOTE = (
     "every s h* is fixed. This is an identity, not a finding. Directions were searched with q/‖h‖²."
 )
 
+_LEARNING_RATE = 0.05
+"""First step of Adam as a share of the root mean square activity; it falls to 0 along a cosine."""
+
+_GRADIENT_TOLERANCE = 1e-4
+"""Largest ‖∇q‖/‖F(h) − h‖ of a converged slow point."""
+
 _UNSTABLE_ABOVE = 1 + 1e-5
 """|λ| above which an eigenvalue counts as unstable: the one along a ray is 1 up to rounding."""
 
@@ -140,10 +146,8 @@ def find_fixed_points(
     states: Float[Tensor, "start state"],
     *,
     max_steps: int = 1000,
-    learning_rate: float = 0.05,
     polish_steps: int = 20,
     fixed_tolerance: float = 1e-20,
-    gradient_tolerance: float = 1e-4,
     merge_distance: float = 1e-3,
 ) -> FixedPointResult:
     """Find fixed and slow points of the noise-free map from many states at once.
@@ -155,14 +159,10 @@ def find_fixed_points(
         Where the search starts: driven states, a few hundred.
     max_steps : int >= 0
         Steps of Adam; it ends earlier if every q is below tolerance.
-    learning_rate : float >= 0
-        First step of Adam as a share of the root mean square activity; it falls to 0 along a cosine.
     polish_steps : int >= 0
         Damped Gauss-Newton steps afterwards.
     fixed_tolerance : float >= 0
         Largest q/scale² of a fixed point, scale being the mean ‖h‖ of ``states``.
-    gradient_tolerance : float >= 0
-        Largest ‖∇q‖/‖F(h) − h‖ of a converged slow point.
     merge_distance : float >= 0
         Ends closer than this share of the scale to the one with the least q are one point.
 
@@ -179,10 +179,10 @@ def find_fixed_points(
     """
     settings = {
         "max_steps": max_steps,
-        "learning_rate": learning_rate,
+        "learning_rate": _LEARNING_RATE,
         "polish_steps": polish_steps,
         "fixed_tolerance": fixed_tolerance,
-        "gradient_tolerance": gradient_tolerance,
+        "gradient_tolerance": _GRADIENT_TOLERANCE,
         "merge_distance": merge_distance,
     }
     require_points(network, states)
@@ -193,11 +193,11 @@ def find_fixed_points(
     network, states = copy.deepcopy(network).double(), states.detach().double()
     on_sphere = is_map_homogeneous(network, states)
     scale = 1.0 if on_sphere else float(states.norm(dim=1).mean()) or 1.0
-    search = PointSearch(network, on_sphere, fixed_tolerance * scale**2, gradient_tolerance)
+    search = PointSearch(network, on_sphere, fixed_tolerance * scale**2, _GRADIENT_TOLERANCE)
 
     # A silent state has no direction: it stays where it is.
     is_silent = ~states.any(1) if on_sphere else torch.zeros(len(states), dtype=torch.bool)
-    size = learning_rate * scale / math.sqrt(states.shape[1])
+    size = _LEARNING_RATE * scale / math.sqrt(states.shape[1])
     ends, n_steps = search.descend(search.project(states[~is_silent]), size=size, max_steps=max_steps)
     ends, first = _merge(search, ends, merge_distance * scale)
     ends, second = _merge(search, search.polish(ends, polish_steps), merge_distance * scale)

@@ -15,6 +15,9 @@ from ...system.threads import limit_blas
 _BLOCK = 1_000
 """States that are converted to float64 together: a block of 150 neurons stays in the cache of one core."""
 
+_MOST_AXES = 20
+"""Largest number of axes among which a plane is fitted again."""
+
 _SMALLEST_SHARE = 1e-12
 """Share of the variance below which a direction counts as silent: rounding in float32 reaches 1e-14."""
 
@@ -181,7 +184,6 @@ def fit_leading_axes(
     activity: Float[Tensor, "*batch hidden"],
     symbol_direction: Float[np.ndarray, " hidden"],
     *,
-    most: int = 20,
     scales: Float[np.ndarray, " hidden"] | None = None,
 ) -> OrbitPlane:
     """An orbit plane with more of the principal axes behind its two, among which it can be fitted again.
@@ -190,8 +192,6 @@ def fit_leading_axes(
     ----------
     activity, symbol_direction, scales
         As in :func:`fit_orbit_plane`.
-    most : int >= 2
-        Largest number of axes.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def fit_leading_axes(
     """
     mean, covariance = compute_covariance(activity)
     n_varying = _diagonalise(mean, covariance, symbol_direction, 2, scales).n_varying
-    return _diagonalise(mean, covariance, symbol_direction, min(most, n_varying), scales)
+    return _diagonalise(mean, covariance, symbol_direction, min(_MOST_AXES, n_varying), scales)
 
 
 def require_plane(plane: OrbitPlane, network: NoiseRNN) -> None:

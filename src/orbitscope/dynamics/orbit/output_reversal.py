@@ -91,7 +91,7 @@ def compare_with_reversed(
     even, odd = (triples + reverse).sum(0) / 2, (triples - reverse) / 2
 
     def estimate(counts: np.ndarray) -> np.ndarray:
-        return estimate_word_irreversibility(counts, place).plain
+        return estimate_word_irreversibility(counts, place)
 
     plain = float(estimate(triples.sum(0)))
     null = np.array([estimate(even + flip_signs(odd, 1, rng=rng)[0]) for _ in range(n_null)])

@@ -10,9 +10,6 @@ from jaxtyping import Float
 from ...interventions.targets import Target
 from ...network import NoiseRNN
 
-NOISE_PARTS = ("all", "deciding", "rest", "population")
-"""In the order of a result."""
-
 
 @dataclass(frozen=True, eq=False)
 class NoisePart:
@@ -21,7 +18,7 @@ class NoisePart:
     Attributes
     ----------
     name : str
-        One of ``NOISE_PARTS``.
+        all, deciding, rest or population, in this order in a result.
     target : Target, optional
         Directions of the noise, or neurons whose noise it is; None for all noise.
     """

@@ -8,7 +8,6 @@ from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
 from ...circuit.symbol_runs import find_switches
-from ...network import NoiseRNN
 from ..region_cores import OUTSIDE, RegionCores, find_last_core
 
 FEWEST_PASSAGES = 30
@@ -58,18 +57,10 @@ class Passages:
 
 
 @torch.no_grad()
-def tell_regions(
-    network: NoiseRNN, cores: RegionCores, states: Float[Tensor, "time trajectory state"]
-) -> tuple[Int[np.ndarray, "trajectory time"], Int[np.ndarray, "trajectory time"]]:
-    """Core of each state, ``OUTSIDE`` of all, and region of each state."""
-    return tell_hidden(cores, network.show_hidden(states))
-
-
-@torch.no_grad()
 def tell_hidden(
     cores: RegionCores, hidden: Float[Tensor, "time trajectory hidden"]
 ) -> tuple[Int[np.ndarray, "trajectory time"], Int[np.ndarray, "trajectory time"]]:
-    """The same of hidden activity."""
+    """Core of each state, ``OUTSIDE`` of all, and region of each state."""
     thresholds = torch.tensor(cores.thresholds).to(hidden)
     found = []
     for block in hidden.flatten(0, 1).split(_BLOCK):

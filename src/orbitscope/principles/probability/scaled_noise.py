@@ -16,9 +16,6 @@ from .threshold_model import ThresholdModel
 FEWEST_COUNTED = 10
 """Switches, counted or predicted, below which runs under a gain say nothing."""
 
-VERDICTS = ("predicts", "fails", "undecided", "no test", "too few", "undefined")
-"""Of one gain, or of all: no test is where a hazard that does not depend on the noise would do as well."""
-
 _WORDS = {"equivalent": "predicts", "different": "fails", "inconclusive": "undecided"}
 
 
@@ -128,6 +125,12 @@ def judge_gain(low: float, high: float, rival: tuple[float, float], n_expected: 
         Switches, counted or predicted: the larger number.
     margin : float
         Largest |log ratio| of a prediction that holds.
+
+    Returns
+    -------
+    str
+        predicts, fails or undecided; no test, where a hazard that does not depend on the noise would do as
+        well; too few switches; undefined.
     """
     if np.isnan(n_expected):
         return "undefined"

@@ -5,7 +5,6 @@ import pytest
 
 from orbitscope.plots.principles.dwell.coherence import describe_coherence, plot_by_dose, plot_coherence
 from orbitscope.principles.dwell.coherence import DOSES, KINDS, NAMES, CoherenceResult
-from orbitscope.principles.dwell.noise_parts import NOISE_PARTS
 from orbitscope.statistics import Estimate
 
 
@@ -20,7 +19,7 @@ def result():
     return CoherenceResult(
         settings={"confidence": 0.95, "margin": 0.1},
         status={"notes": [], "is_identity": True},
-        noise_part=np.array(NOISE_PARTS),
+        noise_part=np.array(list(NAMES)),
         part_size=np.array([0, 1, 99, 60]),
         dose=np.array(DOSES),
         kind=np.array(KINDS),
@@ -41,7 +40,7 @@ def test_each_part_of_the_noise_has_a_line_over_its_doses(result):
     ax = plot_by_dose(result, "cv", 1)
     process, *lines = ax.lines
     assert process.get_ydata()[0] == 1.1
-    assert [line.get_label() for line in lines] == [NAMES[part] for part in NOISE_PARTS]
+    assert [line.get_label() for line in lines] == list(NAMES.values())
     for p, line in enumerate(lines):
         np.testing.assert_allclose(line.get_ydata(), result.cv.value[p, :, 1])
         np.testing.assert_allclose(line.get_xdata(), DOSES, rtol=0.064)

@@ -34,6 +34,9 @@ _LOOKS = dict(
 )
 _MARKERS = ("o", "s")
 
+_ALL = 0
+"""Group of all dwells."""
+
 
 @with_style
 def plot_dwell(result: DwellResult) -> Figure:
@@ -50,14 +53,14 @@ def plot_dwell(result: DwellResult) -> Figure:
 
 
 @with_style
-def plot_survival(result: DwellResult, *, group: int = 0, ax: Axes | None = None) -> Axes:
+def plot_survival(result: DwellResult, *, ax: Axes | None = None) -> Axes:
     """Share of dwells that outlast an age, of network and process sample."""
     ax = get_axes(ax)
-    lowest = 0.5 / max(1, int(result.n_dwells[:, group].max()))
-    last = _find_last(result, group, lowest)
+    lowest = 0.5 / max(1, int(result.n_dwells[:, _ALL].max()))
+    last = _find_last(result, lowest)
     shown = slice(0, last + 1)
     for i, source in enumerate(result.source.tolist()):
-        found, look = result.survival[i, group, shown], _LOOKS[source]
+        found, look = result.survival[i, _ALL, shown], _LOOKS[source]
         values, low, high = (
             np.where(array > lowest, array, np.nan) for array in (found.value, found.low, found.high)
         )
@@ -70,20 +73,20 @@ def plot_survival(result: DwellResult, *, group: int = 0, ax: Axes | None = None
     return ax
 
 
-def _find_last(result: DwellResult, group: int, lowest: float) -> int:
+def _find_last(result: DwellResult, lowest: float) -> int:
     """Age at which both laws have ended, or where they are cut."""
-    is_left = (np.nan_to_num(result.survival.value[:, group]) > lowest).any(0)
+    is_left = (np.nan_to_num(result.survival.value[:, _ALL]) > lowest).any(0)
     return max(2, int(is_left.sum()))
 
 
 @with_style
-def plot_hazard(result: DwellResult, *, group: int = 0, ax: Axes | None = None) -> Axes:
+def plot_hazard(result: DwellResult, *, ax: Axes | None = None) -> Axes:
     """Probability per step that a dwell ends, by its age, on a logarithmic axis of ages."""
     ax = get_axes(ax)
     place = np.sqrt(result.bin_first * result.bin_last.astype(float))
     top = 0.0
     for i, source in enumerate(result.source.tolist()):
-        found, look = result.hazard[i, group], _LOOKS[source]
+        found, look = result.hazard[i, _ALL], _LOOKS[source]
         ax.fill_between(place, found.low, found.high, color=look["color"], alpha=0.2, linewidth=0)
         ax.plot(place, found.value, marker=_MARKERS[i], markersize=2.5, label=source, **look)
         top = max(top, float(np.nanmax(found.value, initial=0.0)))
