@@ -117,7 +117,8 @@ def _faithful(preset: Preset | None) -> dict[str, Any]:
     """Laws of words and likelihood ratios instead of sampled sequences: no bias from the batch.
 
     One schedule for every process: a low rate until symbols have memory, then a higher one, the lower the
-    longer the window, which falls from a tenth of the epochs on while the batch grows. Activity that grows
+    longer the window of the preset (30 for others), which falls from a tenth of the epochs on while the batch
+    grows. Activity that grows
     over the window is penalised. Without these, networks of linear-2 exploded in their first epochs. The
     weights of the last tenth are averaged (docs/log.md, 2026-11-24, third to fifth session). Training ends
     before that when all margins have held in three validations in a row (2026-11-30).

@@ -50,6 +50,16 @@ def test_json_has_the_numbers_that_a_verdict_rests_on(judged, capsys):
     assert claims["C2 decay"]["quantities"][0]["key"] == "noise_free_growth.verdict"
     assert claims["C16"]["verdict"] == "not measured"
     assert run["emulation"]["verdict"] == "emulates"
+    assert (run["recipe"], run["verdicts"]["C2 decay"]) == ("faithful", "holds")
+
+
+def test_a_folder_of_one_run_is_that_run(judged, capsys):
+    shutil.rmtree(judged[1])
+    shutil.copytree(judged[0], judged[0].parent / ".plain.0a1b2c3d.tmp")  # what a killed import leaves
+    assert run_command(["claims", str(judged[0].parent)]) == 0
+    assert f"orbitscope analyse {judged[0]} measures" in " ".join(capsys.readouterr().out.split())
+    assert run_command(["claims", str(judged[0].parent), "--pair-by", "recipe"]) == 2
+    assert "needs several runs, got one" in capsys.readouterr().err
 
 
 def test_a_folder_of_runs_has_a_table_with_counts(judged, capsys):
@@ -108,5 +118,6 @@ def test_runs_are_counted_by_label_and_paired(capsys):
 
 
 def test_a_label_that_is_none_is_refused(judged, capsys):
-    assert run_command(["claims", str(judged[0].parent), "--by", "colour"]) == 1
-    assert "label of runs" in capsys.readouterr().err
+    for runs in (judged[0].parent, judged[0]):
+        assert run_command(["claims", str(runs), "--by", "colour"]) == 1
+        assert "label of runs" in capsys.readouterr().err

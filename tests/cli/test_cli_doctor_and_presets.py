@@ -51,6 +51,21 @@ def test_doctor_says_what_it_had_no_time_to_measure(capsys):
     assert found["memory_bytes"] > 0
 
 
+def test_doctor_reads_a_settings_file_as_train_does(capsys, tmp_path, monkeypatch):
+    estimated = []
+    monkeypatch.setattr(
+        "orbitscope.workflows.measure_machine.measure_machine",
+        lambda n_threads, run, **_: estimated.append(run) or {},
+    )
+    (tmp_path / "mine.toml").write_text('process = "ring-6"\nrecipe = "faithful"\n')
+    tokens = ["--settings", str(tmp_path / "mine.toml"), "--threads", "1"]
+    assert run_command(["doctor", *tokens]) == 0
+    assert run_command(["doctor", "linear-2", *tokens, "--recipe", "fast"]) == 0
+    assert "linear-2, recipe fast" in " ".join(capsys.readouterr().out.split())
+    expected = [("ring-6", "faithful", 200, 3), ("linear-2", "fast", 100, 0)]
+    assert [(s.process, s.recipe, s.train.epochs, s.train.stop_after) for s in estimated] == expected
+
+
 def test_the_time_of_doctor_counts_from_the_start_of_the_command():
     assert measure_age() == 0
     token = IS_COMMAND.set(True)

@@ -147,6 +147,7 @@ def test_analyse_json_and_what_is_kept(trained, sizes, one_drawing, capsys):
     document = read_json(capsys)
     assert document["quick"] is False
     assert document["emulation"]["n_judged"] == 8
+    assert document["emulation"]["worst"]["key"].startswith("evaluation.")
     (part,), (conclusion,) = document["parts"], document["conclusions"]
     assert (part["part"], part["status"]) == ("regions", "kept")
     flux = next(quantity for quantity in part["quantities"] if quantity["key"] == "regions.net_flux")

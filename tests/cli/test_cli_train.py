@@ -33,6 +33,13 @@ def test_train_writes_a_run_and_reports_it(capsys):
     assert lines[-1].endswith("no plateau so far  done")
 
 
+def test_laws_of_words_are_compared_with_no_sample_of_the_process(capsys):
+    assert run_command(["train", "linear-2", *TINY, "--loss.objective", "words", "--no-evaluate"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "nat at validation; the process itself gives 0.000, symbols that do not depend" in shown
+    assert "sequences" not in shown.partition("Loss")[2].partition("Transition")[0]
+
+
 def test_train_json_is_one_document(capsys):
     assert run_command(["train", "linear-2", *TINY, "--no-evaluate", "--json"]) == 0
     summary = read_json(capsys)

@@ -231,6 +231,9 @@ def test_a_line_that_is_there_twice_is_damaged(run):
     run.history.write_bytes(b"".join([*lines[:3], lines[1], *lines[3:]]))
     with pytest.raises(DamagedFileError, match=r"line 4 is damaged"):
         run.read_history()
+    run.history.write_bytes(b"".join([*lines, lines[-1]]))
+    with pytest.raises(DamagedFileError, match=r"line 7 is damaged. No epoch is lost"):
+        run.read_history()
 
 
 def test_a_line_of_brackets_is_damaged(run):

@@ -1,5 +1,7 @@
 """Training that ends when margins hold: when it ends, and with which weights."""
 
+import math
+
 import pytest
 import torch
 
@@ -32,6 +34,7 @@ def train(holds, *, plateau_exit_epoch=1, best_validation_loss=float("inf"), **c
     task = prepare_task(HMM, settings)
     trainer, state = Trainer(task, settings, holds=holds), initialise_training(task, settings)
     state.plateau_exit_epoch, state.best_validation_loss = plateau_exit_epoch, best_validation_loss
+    state.best_weights = dict(state.network.state_dict()) if best_validation_loss < math.inf else {}
     weights, step = {}, state.optimizer.step
 
     def record(*arguments):

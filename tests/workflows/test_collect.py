@@ -6,6 +6,7 @@ import pytest
 import xarray as xr
 from claim_numbers import make_numbers
 
+from orbitscope import import_run, load_network
 from orbitscope.errors import InputError
 from orbitscope.hmm import load_process
 from orbitscope.quantity import Quantity
@@ -149,6 +150,12 @@ def test_a_run_without_a_network_says_why(tmp_path):
         if status:
             folder.write_status(status, 3)
         assert label_run(folder)["phase"] == phase
+
+
+def test_a_network_trained_elsewhere_is_in_no_phase(tmp_path):
+    network = load_network("zoo:linear-2")
+    run = import_run(network.state_dict(), tmp_path / "run", cell="relu", process="linear-2")
+    assert label_run(run)["phase"] == "without_history"
 
 
 def test_a_comparison_has_a_figure_beside_its_files(tmp_path):

@@ -191,7 +191,7 @@ def imported(tmp_path):
 def test_an_imported_network_is_never_trained(imported, damage):
     break_weights(imported, damage)
     with pytest.raises(
-        RunFolderError, match=r"was trained elsewhere.*orbitscope import .*net\.pt --cell relu"
+        RunFolderError, match=r"was trained elsewhere.*orbitscope import .*net\.pt --cell relu .*hmm\.toml"
     ):
         training.resume_run(imported.path)
 
@@ -214,6 +214,11 @@ def test_an_existing_run_and_a_run_too_large_are_refused(tmp_path, monkeypatch):
     training.train_run(make_settings(), tmp_path / "run")
     with pytest.raises(RunFolderError, match="must be a new or empty folder"):
         training.train_run(make_settings(), tmp_path / "run")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
+    with pytest.raises(RunFolderError, match="must be a new or empty folder"):
+        training.train_run(make_settings(), tmp_path / "mine")
+    assert [file.name for file in (tmp_path / "mine").iterdir()] == ["notes.txt"]  # and no lock
     huge = make_settings(**{"model.hidden_size": 100_000, "data.n_steps": 10_000})
     with pytest.raises(InputError, match="training needs about .* GB"):
         training.train_run(huge, tmp_path / "huge")

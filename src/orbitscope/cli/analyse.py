@@ -3,7 +3,6 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
 from json import dumps as format_value
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -112,7 +111,7 @@ def describe_analysis(run: Path, found: "Analysis") -> dict[str, Any]:
     return {
         "run": run,
         "quick": found.quick,
-        "emulation": None if emulation is None else asdict(emulation),
+        "emulation": None if emulation is None else emulation.to_plain(),
         "conclusions": found.conclusions,
         "parts": found.to_plain()["parts"],
     }
@@ -167,14 +166,11 @@ def _list_rows(found: "Analysis", *, everything: bool) -> Iterator[tuple[str, ..
 
 def _find_emulation(run: Path) -> "Emulation | None":
     """Conclusion of the run's evaluation; None if it has none."""
-    from ..errors import RunFolderError
-    from ..workflows.evaluate_run import load_evaluation
+    from ..workflows.saved_quantities import find_evaluation
     from .evaluate import conclude as conclude_evaluation
 
-    try:
-        return conclude_evaluation(run, load_evaluation(run))
-    except RunFolderError:
-        return None
+    evaluation = find_evaluation(run)
+    return None if evaluation is None else conclude_evaluation(run, evaluation)
 
 
 def _say_emulation(run: Path) -> str:

@@ -46,7 +46,8 @@ def claims(
     runs
         Run folders, folders that hold some, or networks of the zoo.
     by
-        Label that groups several runs for the counts: recipe, process, objective, seed or cell.
+        Label that groups several runs for the counts: recipe, process, objective, seed, cell or phase (of
+        the training).
     pair_by
         Pair the runs that differ in this label alone, and test by signs in which of both a claim holds:
         objective, recipe, process or cell.
@@ -67,13 +68,15 @@ def claims(
     from ..workflows.pair_runs import pair_runs
     from .display import ProgressDisplay, print_json
 
+    require_label(by)
     found = find_runs(runs)
     if len(found) == 1:
+        if pair_by is not None:
+            raise UsageError("`--pair-by` needs several runs, got one. Name more runs, or a folder of runs.")
         judged = judge_run(found[0], quick=quick)
-        print_json({"runs": [judged.to_plain()]}) if json else print_run(judged, runs[0])
+        print_json(describe_run(judged, found[0])) if json else print_run(judged, Path(found[0]))
         return
     with ProgressDisplay("Judging runs") as progress:
-        require_label(by)
         dataset = collect_runs(found, quick=quick, progress=progress)
         pairing = None if pair_by is None else pair_runs(dataset, pair_by)
     if json:
@@ -94,6 +97,15 @@ def print_rules(*, json: bool) -> None:
         return
     heads = ("Claim", "Statement", "Holds if", "Rule written")
     print_table(heads, [(row["name"], row["text"], row["rule"], row["set_on"]) for row in rows])
+
+
+def describe_run(judged: "JudgedRun", path: str | Path) -> dict[str, Any]:
+    """JSON form of the verdicts on one network: as of several, with the numbers that decided."""
+    from ..runs.zoo import open_run
+    from ..workflows.collect import label_run
+
+    verdicts = {verdict.claim.name: verdict.word for verdict in judged.verdicts}
+    return {"runs": [judged.to_plain() | label_run(open_run(path)) | {"verdicts": verdicts}]}
 
 
 def describe_runs(dataset: "xr.Dataset", pairing: "Pairing | None") -> dict[str, Any]:

@@ -53,7 +53,7 @@ def compare(
         Quantities of table and figure, as `orbitscope explain` names them; `carriers.*` stands for several.
         [default: about a dozen]
     by
-        Label that groups the runs within a process: recipe, objective, seed or cell.
+        Label that groups the runs within a process: recipe, objective, seed, cell or phase (of the training).
     pair_by
         Pair the runs that differ in this label alone, and test the differences by their signs: objective,
         recipe, process or cell.

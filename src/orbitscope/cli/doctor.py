@@ -13,6 +13,7 @@ from ..system.cores import THREAD_LIMIT, count_usable_cores
 from ..system.openmp import describe_waiting
 from .options import IS_COMMAND, Json, UsageError, collect_changes, require_at_least, require_at_most
 from .overrides import TrainOverrides
+from .train import resolve_settings
 
 if TYPE_CHECKING:
     from ..settings import RunSettings
@@ -25,7 +26,7 @@ def doctor(
     process: str | None = None,
     /,
     *,
-    recipe: str = "fast",
+    recipe: str | None = None,
     threads: int | None = None,
     settings: Path | None = None,
     seconds: float = 7.0,
@@ -41,7 +42,7 @@ def doctor(
     process
         Preset, name such as `linear-8`, or an HMM file (.toml). Without it: the machine only.
     recipe
-        `fast`, `faithful` or `published`.
+        `fast`, `faithful` or `published`. [default: fast]
     threads
         Threads. [default: the physical cores]
     settings
@@ -53,12 +54,11 @@ def doctor(
     """
     deadline = time.monotonic() + seconds - measure_age()
     from ..hmm import load_process
-    from ..recipes import build_settings
     from ..workflows.measure_machine import MEASUREMENTS, measure_machine
     from .display import ProgressDisplay, print_json
 
     changes = collect_changes(settings, overrides)
-    if process is None and changes:
+    if process is None and changes and "process" not in changes:
         raise UsageError(
             "settings need a process to estimate, got none. Name one, e.g. `orbitscope doctor linear-2`."
         )
@@ -66,11 +66,12 @@ def doctor(
     require_at_most(THREAD_LIMIT, threads=threads)
     if not 0 <= seconds <= _MOST_SECONDS:
         raise UsageError(f"`--seconds` must be from 0 to {_MOST_SECONDS}, got {seconds}. Leave it out.")
-    n_threads = count_usable_cores() if threads is None else threads
-    run = None
-    if process is not None:
-        load_process(process)  # a name that is wrong is said at once
-        run = build_settings(process, recipe=recipe, threads=n_threads, changes=changes)
+    options = {"process": process, "recipe": recipe, "threads": threads}
+    given, run = {name: value for name, value in options.items() if value is not None}, None
+    if process is not None or changes:
+        run = resolve_settings(given, settings, overrides)
+        load_process(run.process)  # a name that is wrong is said at once
+    n_threads = run.threads if run else threads or count_usable_cores()
     machine = describe_machine(n_threads)
     with ProgressDisplay("Measuring this machine") as progress:
         found = measure_machine(n_threads, run, deadline=deadline, progress=progress)

@@ -133,9 +133,10 @@ def _open_process(name: str, n_steps: int | None, seed: int) -> _Sampler:
     import numpy as np
 
     from ..hmm import list_presets, load_preset, load_process, sample_sequences
+    from ..recipes import DEFAULT_STEPS
 
     hmm = load_process(name)
-    usual = load_preset(name).n_steps if name in list_presets() else 30
+    usual = load_preset(name).n_steps if name in list_presets() else DEFAULT_STEPS
     length = usual if n_steps is None else n_steps
     rng = np.random.default_rng(seed)
 

@@ -177,7 +177,7 @@ def _report(run: "TrainedRun", *, evaluate: bool, json: bool) -> None:
 def summarise_run(run: "TrainedRun") -> dict[str, Any]:
     """Where a run stands, in plain numbers; None for what a lost history would tell.
 
-    Losses are in mismatched symbols per sequence.
+    Losses are in mismatched symbols per sequence, or in nat where laws of words are compared.
     """
     settings = run.folder.read_settings()
     last = run.history[-1] if run.history else None
@@ -194,6 +194,7 @@ def summarise_run(run: "TrainedRun") -> dict[str, Any]:
         "best_epoch": run.best_epoch,
         **{name: getattr(best, name, None) for name in ("validation_loss", "validation_floor")},
         **{name: getattr(last, name, None) for name in ("loss", "floor", "plateau", "symbol_matrix_error")},
+        "unit": "nat" if last is not None and last.is_of_words else "mismatches per sequence",
         "phase": run.transition.status,
         "transition_epoch": None if index is None else run.history[index].epoch,
         "seconds": math.fsum(record.seconds for record in run.history),
@@ -233,8 +234,11 @@ def _describe_loss(summary: dict[str, Any]) -> str:
     loss, floor = summary["validation_loss"], summary["validation_floor"]
     if loss is None:
         return "not known: history.jsonl is lost"
+    memoryless = f"symbols that do not depend on those before {summary['plateau']:.3f}"
+    if summary["unit"] == "nat":  # exact laws are compared, so there is no sample of the process
+        return f"{loss:.3f} nat at validation; the process itself gives {floor:.3f}, {memoryless}"
     text = (
         f"{loss:.3f} on validation sequences; fresh sequences of the process itself give {floor:.3f} "
-        f"(floor), symbols that do not depend on those before {summary['plateau']:.3f}"
+        f"(floor), {memoryless}"
     )
     return f"{text}. Below the floor: less diverse than the process" if 0 < loss < floor else text

@@ -82,11 +82,7 @@ class RunFolder:
         and must name some for a network without a process.
         """
         settings = _name_symbols(settings, process)
-        if self.path.is_file() or (self.path.is_dir() and self._is_occupied()):
-            raise RunFolderError(
-                f"`{self.path}` must be a new or empty folder, but it exists. Continue it with "
-                f"`{format_command('train', '--resume', self.path)}`, or choose another `--out`."
-            )
+        self.require_vacant()
         save_process(process, self.path)
         text = settings.to_toml()
         digests = {self.config.name: hashlib.sha256(text.encode()).hexdigest()}
@@ -94,6 +90,14 @@ class RunFolder:
             digests[file.name] = digest_file(file)
         write_text(self.provenance, json.dumps(provenance | {"sha256": digests}, indent=2) + "\n")
         write_text(self.config, text)
+
+    def require_vacant(self) -> None:
+        """Check that a run can be started here: the folder must be new or empty."""
+        if self.path.is_file() or (self.path.is_dir() and self._is_occupied()):
+            raise RunFolderError(
+                f"`{self.path}` must be a new or empty folder, but it exists. Continue it with "
+                f"`{format_command('train', '--resume', self.path)}`, or choose another `--out`."
+            )
 
     def _is_occupied(self) -> bool:
         """Whether anything is here beside what a start that was killed can leave (config.toml comes last)."""
@@ -374,11 +378,16 @@ class RunFolder:
 
     def advise_import(self) -> str:
         """How to get an imported network again, from where it came."""
-        origin, model = self._read_table(self.read_provenance(), "source"), self.read_settings().model
+        settings, file = self.read_settings(), self.find_process_file()
+        origin, model = self._read_table(self.read_provenance(), "source"), settings.model
         source, prefix = str(origin.get("from", "FILE")), origin.get("prefix")
         if source.endswith(" in memory"):
             return f"Import it again in Python with `orbitscope.import_run`: it came from a {source}."
         options = ["--cell", model.cell, *(["--prefix", prefix] if prefix else [])]
+        if file is None:
+            options += ["--symbol-names", ",".join(settings.symbol_names)]
+        else:
+            options += ["--process" if file.name == HMM_FILE else "--sequences", file]
         if model.noise_std != 1:
             options += ["--noise-std", model.noise_std]
         command = format_command("import", source, *options, "--out", "NEW")

@@ -89,7 +89,8 @@ class _Lines:
     damaged: list[int] = field(default_factory=list)
     unfinished: int | None = None
     last_epoch: int = 0
-    """Epoch of the last line that has an end; a damaged line counts as the epoch after the line before it."""
+    """Epoch of the last line that has an end; a damaged line counts as the epoch after the line before it, a
+    repeated one as none."""
 
 
 def _read_lines(path: Path) -> _Lines:
@@ -107,7 +108,7 @@ def _read_lines(path: Path) -> _Lines:
             found.unfinished = number
         else:
             found.damaged.append(number)
-            found.last_epoch += 1
+            found.last_epoch += not is_repeated
     return found
 
 
@@ -150,7 +151,7 @@ def _damaged(path: Path, lines: list[int], lost: list[int]) -> DamagedFileError:
         f"`{path}` must hold what was written, but {_format_numbers('line', lines)} damaged. "
         f"{_format_numbers('epoch', lost).capitalize()} lost from the training curve; the network does not "
         "depend on it. `orbitscope train --resume` trains again what is later than the last saved state. To "
-        f"go on without earlier epochs, delete what is damaged: `sed -i '{deletion}' {path}`."
+        f"go on without earlier epochs, delete what is damaged: `sed -i '{deletion}' {quote(path)}`."
     )
 
 

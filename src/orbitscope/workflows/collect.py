@@ -30,6 +30,9 @@ LABELS = ("process", "recipe", "objective", "seed", "cell", "phase")
 DIVERGED, UNFINISHED = "diverged", "unfinished"
 """Phases of runs without a network."""
 
+WITHOUT_HISTORY = "without_history"
+"""Phase of a network that was trained elsewhere, or whose history is lost."""
+
 _NUMBERS = {HOLDS: 1.0, FAILS: 0.0}
 """Verdicts as numbers; those that decide nothing are NaN."""
 
@@ -99,10 +102,14 @@ def collect_runs(
 
 
 def find_runs(paths: Iterable[str | Path]) -> list[str | Path]:
-    """Runs that are meant: each path itself, or the runs in it if it is a folder that holds some."""
+    """Runs that are meant: each path itself, or the runs in it if it is a folder that holds some.
+
+    Names that begin with a dot are what a killed import leaves.
+    """
     found: list[str | Path] = []
     for path in paths:
-        inside = sorted(config.parent for config in require_path(path).glob("*/config.toml"))
+        configs = require_path(path).glob("*/config.toml")
+        inside = sorted(config.parent for config in configs if not config.parent.name.startswith("."))
         is_run = str(path).startswith(PREFIX) or (Path(path) / "config.toml").is_file()
         found += [path] if is_run or not inside else inside
     return found
@@ -122,9 +129,10 @@ def label_run(folder: RunFolder) -> dict[str, Any]:
 
 
 def _find_phase(folder: RunFolder) -> str:
-    """Where the loss of a trained network stands; else why there is none."""
+    """Where the loss of a trained network stands; else why there is none, or no history of it."""
     if folder.weights.is_file():
-        return find_transition(folder.read_history()).status
+        history = folder.read_history()
+        return find_transition(history).status if history else WITHOUT_HISTORY
     return DIVERGED if folder.read_status().get("status") == DIVERGED else UNFINISHED
 
 

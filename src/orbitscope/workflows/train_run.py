@@ -99,6 +99,7 @@ def train_run(
     process = load_process(settings.process) if hmm is None else hmm
     check_memory(settings, process.n_symbols)
     folder = RunFolder(out)
+    folder.require_vacant()  # before a lock file is made in it
     with folder.lock():
         folder.create(settings, process, describe_provenance(settings))
         return _train(folder, settings, process, progress)
