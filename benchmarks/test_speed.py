@@ -117,7 +117,7 @@ import json, re, sys
 from pathlib import Path
 from orbitscope.hmm import load_preset
 from orbitscope.recipes import build_settings
-from orbitscope.training.resources import estimate_memory
+from orbitscope.training.memory_estimate import estimate_memory
 from orbitscope.training import Trainer, initialise_training, prepare_task
 settings = build_settings(sys.argv[1], recipe="published", changes=json.loads(sys.argv[2]))
 task = prepare_task(load_preset(sys.argv[1]).hmm, settings)

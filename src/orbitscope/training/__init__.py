@@ -1,5 +1,8 @@
 """Train a network to emulate a process: task, schedule, loop and what an epoch reports."""
 
+from .cost_model import CostModel as CostModel
+from .cost_model import predict_epochs as predict_epochs
+from .cost_model import predict_seconds_left as predict_seconds_left
 from .epoch import EpochRecord as EpochRecord
 from .schedule import ASSUMED_PLATEAU_EPOCHS as ASSUMED_PLATEAU_EPOCHS
 from .schedule import CHECKED_SHARE as CHECKED_SHARE
@@ -21,6 +24,3 @@ from .trainer import initialise_training as initialise_training
 from .transition import LOSS_WITHOUT_MEMORY as LOSS_WITHOUT_MEMORY
 from .transition import find_transition as find_transition
 from .transition import measure_course as measure_course
-from .work import CostModel as CostModel
-from .work import predict_epochs as predict_epochs
-from .work import predict_seconds_left as predict_seconds_left

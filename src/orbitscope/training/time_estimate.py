@@ -14,7 +14,7 @@ from ..progress import Progress, ProgressCallback, ignore_progress
 from ..settings import RunSettings
 from ..system.cores import count_usable_cores
 from . import BatchPlan, CostModel, Trainer, predict_epochs, prepare_task
-from .resources import estimate_memory
+from .memory_estimate import estimate_memory
 from .trainer import TrainingState, draw_network
 
 _SMALLEST_BATCH = 256

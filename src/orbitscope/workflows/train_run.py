@@ -33,7 +33,7 @@ from ..training import (
     predict_seconds_left,
     prepare_task,
 )
-from ..training.resources import check_memory
+from ..training.memory_estimate import check_memory
 
 _LOGGER = logging.getLogger(__name__)
 

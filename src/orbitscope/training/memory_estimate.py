@@ -1,4 +1,4 @@
-"""What a run needs of this machine: memory, before it starts."""
+"""How much memory training will take here, before it starts."""
 
 import math
 
