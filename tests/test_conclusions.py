@@ -78,6 +78,10 @@ def test_nothing_computed_nothing_said():
             "Half of the decision to switch falls 5 [4.8, 5.2] before the switch (in the process 0).",
         ),
         (
+            make("commitment.half_lead[all]", 0.0, 0.0, 0.0, beside=known_value("process", 0.0)),
+            "Switches are not decided ahead (in the process 0).",
+        ),
+        (
             make("commitment.half_lead[all]", 5.0, 4.8, 5.2)
             | make("noise_kernel.rank", 1.0)
             | make("noise_kernel.replay[leading]", 0.7, 0.6, 0.8),

@@ -152,6 +152,8 @@ def _say_lead(q: Quantities) -> str:
         return ""
     process = [item for item in lead.beside if isinstance(item, Reference)]
     beside = f" (in the {process[0]})" if process else ""
+    if float(lead.estimate) == 0:  # less than half of it one step before: 0 by definition
+        return f"switches are not decided ahead{beside}"
     return f"half of the decision to switch falls {lead} before the switch{beside}"
 
 

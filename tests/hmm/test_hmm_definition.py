@@ -9,7 +9,7 @@ from scipy.special import softmax
 
 import orbitscope.hmm
 from orbitscope.errors import InputError
-from orbitscope.hmm import HMM, compute_log_likelihood, load_hmm_file, reorder_states
+from orbitscope.hmm import HMM, compute_log_likelihood, load_hmm_file, parse_hmm, reorder_states
 
 INITIAL = np.array([0.25, 0.75])
 TRANSITION = np.array([[0.9, 0.1], [0.2, 0.8]])
@@ -181,6 +181,14 @@ def test_a_file_without_a_start_says_what_it_needs(tmp_path):
     (tmp_path / "h.toml").write_text(
         "transition_matrix = [[1, 0], [0, 1]]\nemission_probs = [[1, 0], [0, 1]]\n"
     )
+    leaves = {
+        "transition_matrix": [[0.9, 0.1], [0.0, 1.0]],
+        "emission_probs": [[1.0, 0.0], [0.0, 1.0]],
+        "state_names": ["open", "shut"],
+    }
+    with pytest.raises(InputError, match="since the chain leaves `open` for good.*Say where it starts"):
+        parse_hmm(leaves)
+    assert parse_hmm(leaves | {"initial_probs": [1.0, 0.0]}).initial_probs.tolist() == [1.0, 0.0]
     with pytest.raises(InputError, match="`initial_probs` must be given, since .*at least two: .0. and .1."):
         load_hmm_file(tmp_path / "h.toml")
     with (tmp_path / "h.toml").open("a") as file:

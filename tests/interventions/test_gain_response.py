@@ -142,6 +142,14 @@ def test_critical_pairs_of_a_rotation_end_without_it():
     np.testing.assert_array_equal(found.critical_pairs.value[0, :2], [0, 1])
 
 
+def test_without_kick_states_their_critical_pairs_are_unknown(monkeypatch):
+    none = torch.empty(0, 1, 2)
+    monkeypatch.setattr("orbitscope.interventions.gain_response.draw_kick_states", lambda *_, **__: none)
+    found = run(make_rotation(0.98, 0.15), [Target("all", (0, 1))], [0.0, 1.0, 1.9, 2.0])
+    assert np.isnan(found.critical_pairs_kick.value).all()
+    np.testing.assert_array_equal(found.critical_pairs.value[0, :2], [0, 1])
+
+
 def test_critical_pairs_are_those_of_the_states_that_are_visited():
     """Under strong noise units saturate and turn no more; without noise they are in the linear range."""
     noise = Target("noise", basis=np.eye(2), source="noise directions")

@@ -312,6 +312,15 @@ def test_a_part_that_does_not_fit_in_memory_is_undefined_and_the_others_go_on(to
     assert reason in found.outcomes[0].reason
 
 
+def test_an_error_names_the_part(toy, run):
+    def refuse(subject, settings):
+        raise InputError("`states` must have one point at least, got none.")
+
+    toy.parts["first"] = toy.build("first", refuse)
+    with pytest.raises(InputError, match="in the part `first`: `states` must have one point at least"):
+        analyse_run(run.path)
+
+
 def test_one_part_brings_what_it_needs_and_captions_of_the_others_stay(toy, run):
     analyse_run(run.path, only=["third"])
     assert get_status(analyse_run(run.path, only=["second"])) == [("first", "done"), ("second", "done")]

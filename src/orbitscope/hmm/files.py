@@ -75,7 +75,8 @@ def refuse_other_formats(path: Path) -> None:
 def parse_hmm(source: str | Mapping[str, Any]) -> HMM:
     """Build an HMM from TOML text, or from the mapping that such text stands for.
 
-    Without `initial_probs` the stationary distribution of the transition matrix is used.
+    Without `initial_probs` the stationary distribution of the transition matrix is used, if it visits every
+    state.
 
     Raises
     ------
@@ -134,7 +135,15 @@ def _find_initial_probs(table: Mapping[str, Any]) -> Any:
     n_states = max(1, len(rows)) if hasattr(rows, "__len__") else 1
     hmm = HMM(np.full(n_states, 1 / n_states), rows, table["emission_probs"])
     try:
-        return compute_stationary_probs(hmm)
+        initial = compute_stationary_probs(hmm)
     except InputError as error:
         reason = str(error).partition(". ")[0]
         raise InputError(f"`initial_probs` must be given, since {reason}. Say where it starts.") from error
+    if (initial == 0).any():
+        names = tuple(table.get("state_names") or hmm.state_names)
+        never = ", ".join(f"`{names[i]}`" for i in np.flatnonzero(initial == 0) if i < len(names))
+        raise InputError(
+            f"`initial_probs` must be given, since the chain leaves {never} for good, and so never visits it "
+            "in its stationary distribution. Say where it starts, or drop the state."
+        )
+    return initial

@@ -27,12 +27,12 @@ def count_critical_pairs(
 ) -> Float[np.ndarray, "trajectory network"]:
     """Critical pairs of the noise-free map of each network at states of its own, mean by trajectory.
 
-    NaN for a network whose states are not finite.
+    NaN for a network whose states are not finite. No rows without states.
     """
 
     def count(job: tuple[NoiseRNN, Tensor]) -> np.ndarray:
         network, points = job
-        if not bool(points.isfinite().all()):
+        if len(points) == 0 or not bool(points.isfinite().all()):
             return np.full(len(points), np.nan)
         spectra = compute_spectra(network, points.flatten(0, 1), beyond=LEAST_CRITICAL)
         return spectra.count_critical_pairs().reshape(points.shape[:2]).mean(1)

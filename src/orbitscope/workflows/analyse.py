@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..conclusions import conclude
-from ..errors import TooLargeError, UndefinedAnalysisError
+from ..errors import InputError, TooLargeError, UndefinedAnalysisError
 from ..network import NoiseRNN, require_same_symbols
 from ..part import Part
 from ..parts import list_drawings, resolve_settings, select_parts
@@ -279,6 +279,8 @@ def try_part(
         result, status = obtain()
     except (UndefinedAnalysisError, TooLargeError) as error:
         return PartOutcome(part.name, "undefined", str(error), time.perf_counter() - start)
+    except InputError as error:
+        raise InputError(f"in the part `{part.name}`: {error}") from error
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

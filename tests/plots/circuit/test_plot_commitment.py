@@ -74,6 +74,22 @@ def test_margin_and_regions_are_those_of_the_result(result):
         assert bars[0].get_facecolor() == to_rgba(REGION_COLORS[str(name)])
 
 
+def test_what_is_not_decided_ahead_is_said_and_has_a_dot_only_on_the_curve(result):
+    nothing, half = result.half_lead.value * 0, result.decided.value.copy()
+    for at_switch in (0.9, 0.1):
+        half[0, 0] = at_switch
+        found = replace(
+            result, half_lead=Estimate(nothing, nothing, nothing), decided=Estimate(half, half, half)
+        )
+        dots = [line for line in plot_decided(found).lines if line.get_marker() == "o"]
+        assert len(dots) == (at_switch > 0.5)
+        caption = describe_commitment(found)
+        assert caption.startswith(
+            "**Switches are not decided ahead: half-lead 0 [0, 0] steps, 0 in the process."
+        )
+        assert ("Nor is half of one decided at the switch itself." in caption) == (at_switch < 0.5)
+
+
 def test_the_caption_has_the_numbers_of_the_result(result):
     assert len(plot_commitment(result).axes) == 4
     caption = describe_commitment(result)

@@ -53,7 +53,7 @@ def plot_decided(result: CommitmentResult, *, per_rise: bool = False, ax: Axes |
         ax.plot(leads, result.process_decided[0], color=EXACT_COLOR, linestyle=":", label="process")
     ax.axhline(0.5, color=BAND_COLOR, linewidth=0.8, zorder=0)
     half = float(result.half_lead.value[0]) / scale
-    if np.isfinite(half):
+    if half > 0 or (half == 0 and found.value[0] >= 0.5):  # else the curve does not come to ½
         ax.plot([half], [0.5], "o", color=NETWORK_COLOR, markersize=4, zorder=4)
     unit = "rise times" if per_rise else "steps"
     ax.set(xlabel=f"lead before the switch ({unit})", ylabel="share decided", ylim=(-0.1, 1.05))
@@ -135,6 +135,11 @@ def _say_seen(result: CommitmentResult) -> str:
     """How far ahead half of a switch is decided."""
     process = float(result.process_half_lead[0])
     beside = "" if np.isnan(process) else f", {format(process, '.3g')} in the process"
+    if result.half_lead.value[0] == 0:
+        at_it = (
+            "" if result.decided.value[0, 0] >= 0.5 else " Nor is half of one decided at the switch itself."
+        )
+        return f"Switches are not decided ahead: half-lead {result.half_lead[0]} steps{beside}.{at_it}"
     return f"Half of a switch is decided {result.half_lead[0]} steps ahead{beside}."
 
 
