@@ -64,6 +64,43 @@ def test_foreign_weights_run_through_in_one_command(weights, capsys):
     assert document["sentences"][0].startswith("Whether it emulates cannot be told")
 
 
+def test_commands_that_come_next_show_all_that_they_promise(capsys):
+    assert run_command(["run", "zoo:linear-2", "--quick", "--threads", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "trained or loaded, evaluated, analysed" in shown
+    for command in ("evaluate runs/zoo-linear-2 --all", "analyse runs/zoo-linear-2 --quick --all"):
+        assert f"orbitscope {command}  " in shown
+
+
+def test_an_evaluation_is_not_to_be_had_where_there_is_no_hmm(weights, capsys):
+    assert run_command(["run", str(weights), "--cell", "relu", "--quick", "--out", "mine"]) == 0
+    shown = capsys.readouterr().out
+    assert "orbitscope analyse mine --quick --all" in shown
+    assert "orbitscope evaluate" not in shown
+    assert "not evaluated, since there is no HMM" in shown
+
+
+def test_ctrl_c_says_how_to_go_on(weights, capsys, monkeypatch):
+    def interrupt(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "analyse_run", interrupt)
+    options = ["--quick", "--threads", "1"]
+    assert run_command(["run", str(weights), "--cell", "relu", "--out", "my run", *options]) == 130
+    message = " ".join(capsys.readouterr().err.split())
+    assert (
+        "only what was finished is saved. Go on with `orbitscope run 'my run' --quick --threads 1`."
+        in message
+    )
+    assert run_command(["run", "my run", *options]) == 130
+    assert "Go on with `orbitscope run 'my run' --quick --threads 1`." in " ".join(
+        capsys.readouterr().err.split()
+    )
+    monkeypatch.setattr("orbitscope.workflows.targets.import_run", interrupt)
+    assert run_command(["run", str(weights), "--cell", "relu", "--out", "new"]) == 130
+    assert "Go on" not in capsys.readouterr().err  # there is no run yet
+
+
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [

@@ -89,8 +89,9 @@ def _run(tokens: Sequence[str]) -> int:
         sys.stdout.flush()
     except CycloptsError as error:
         return _fail(tokens, USAGE, "UsageError", f"{error} See `{_help_command(tokens)}`.")
-    except KeyboardInterrupt:
-        return _fail(tokens, INTERRUPTED, "Interrupted", "interrupted; only what was finished is saved.")
+    except KeyboardInterrupt as interrupt:
+        message = " ".join(["interrupted; only what was finished is saved.", *map(str, interrupt.args)])
+        return _fail(tokens, INTERRUPTED, "Interrupted", message)
     except BrokenPipeError:  # the reader of our output has seen enough, as in `orbitscope sample … | head`
         drop_output()
         return SUCCESS

@@ -136,14 +136,28 @@ def _plan_import(file: Path, out: Path | None, options: dict[str, Any]) -> "Targ
 def _run(target: "Target", *, quick: bool, threads: int | None, json: bool) -> None:
     from .display import ProgressDisplay, print_json
 
-    with ProgressDisplay(f"Running {target.title}", quiet_seconds=0) as progress:
-        from ..workflows.pipeline import run_pipeline
+    try:
+        with ProgressDisplay(f"Running {target.title}", quiet_seconds=0) as progress:
+            from ..workflows.pipeline import run_pipeline
 
-        found = run_pipeline(target, quick=quick, threads=threads, progress=progress)
+            found = run_pipeline(target, quick=quick, threads=threads, progress=progress)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(*_advise_going_on(target, quick=quick, threads=threads)) from None
     if json:
         print_json(found.to_plain())
     else:
         print_result(found)
+
+
+def _advise_going_on(target: "Target", *, quick: bool, threads: int | None) -> list[str]:
+    """The command that goes on with a run that was stopped; none where there is no run yet."""
+    from ..workflows.targets import RunTarget
+
+    folder = target.path if isinstance(target, RunTarget) else target.out
+    if not isinstance(target, RunTarget) and not (target.out / "config.toml").is_file():
+        return []
+    options = ["--quick"] * quick + ([] if threads is None else ["--threads", str(threads)])
+    return [f"Go on with `{format_command('run', folder, *options)}`."]
 
 
 def print_result(found: "PipelineResult") -> None:
@@ -154,7 +168,8 @@ def print_result(found: "PipelineResult") -> None:
     print_blank()
     print_sentences(found.sentences)
     print_blank()
-    print_facts({"Done": "trained or loaded, evaluated, analysed, judged by claims"})
+    evaluated = "evaluated" if found.evaluation is not None else "not evaluated, since there is no HMM"
+    print_facts({"Done": f"trained or loaded, {evaluated}, analysed, judged by claims"})
     if found.analysis.quick:
         print_facts({"First look": "small sizes, so intervals are wide and more is inconclusive"})
     inner = Path("analysis/quick" if found.analysis.quick else "analysis")
@@ -170,9 +185,10 @@ def print_result(found: "PipelineResult") -> None:
     steps = {
         **advise_loss(found.folder.read_settings(), found.judged.emulation),
         format_command("claims", run, *quick): "every claim, with the numbers that decided",
-        format_command("evaluate", run): "every measure of emulation",
-        format_command("analyse", run, *quick): "every number of the analysis",
+        format_command("analyse", run, *quick, "--all"): "every number of the analysis",
     }
+    if found.evaluation is not None:
+        steps[format_command("evaluate", run, "--all")] = "every measure of emulation"
     if found.analysis.quick:
         steps[format_command("run", run)] = "the whole analysis, with numbers to quote"
     print_facts({"Next": ""} | {f"  {command}": what for command, what in steps.items()})
