@@ -39,7 +39,12 @@ def test_one_run_has_a_line_for_each_claim(judged, capsys):
     assert " identity " in lines["C2"]
     assert " holds " in lines["C2 decay"]
     assert " not measured " in lines["C17"]
-    assert f"orbitscope analyse {judged[0]}" in shown
+    assert f"orbitscope analyse {judged[0]} may measure what is missing for " in shown
+
+
+def test_claims_on_a_first_look_lead_to_one(judged, capsys):
+    assert run_command(["claims", str(judged[0]), "--quick"]) == 0
+    assert f"orbitscope analyse {judged[0]} --quick may measure" in capsys.readouterr().out
 
 
 def test_json_has_the_numbers_that_a_verdict_rests_on(judged, capsys):
@@ -57,7 +62,7 @@ def test_a_folder_of_one_run_is_that_run(judged, capsys):
     shutil.rmtree(judged[1])
     shutil.copytree(judged[0], judged[0].parent / ".plain.0a1b2c3d.tmp")  # what a killed import leaves
     assert run_command(["claims", str(judged[0].parent)]) == 0
-    assert f"orbitscope analyse {judged[0]} measures" in " ".join(capsys.readouterr().out.split())
+    assert f"orbitscope analyse {judged[0]} may measure" in " ".join(capsys.readouterr().out.split())
     assert run_command(["claims", str(judged[0].parent), "--pair-by", "recipe"]) == 2
     assert "needs several runs, got one" in capsys.readouterr().err
 

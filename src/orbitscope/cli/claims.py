@@ -155,7 +155,9 @@ def print_run(run: "JudgedRun", path: Path) -> None:
     n_missing = run.count("not measured")
     facts = {"Rules": "orbitscope claims --rules"}
     if n_missing:
-        facts["Next"] = f"{format_command('analyse', path)} measures what is missing for {n_missing} claims"
+        command = format_command("analyse", path, *["--quick"] * run.quick)
+        claims = "1 claim" if n_missing == 1 else f"{n_missing} claims"
+        facts["Next"] = f"{command} may measure what is missing for {claims}"
     print_facts(facts)
 
 
