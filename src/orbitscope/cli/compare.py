@@ -70,19 +70,20 @@ def compare(
 
     out = out or Path("runs") / "comparison"
     with ProgressDisplay("Collecting runs") as progress:
-        from ..workflows.collect import collect_runs, require_label
+        from ..workflows.collect import collect_runs, find_first_looks, require_label
         from ..workflows.compare_runs import save_comparison
         from ..workflows.pair_runs import pair_runs
 
         require_label(by)
         dataset = collect_runs(runs, quick=quick, progress=progress)
+        n_first_looks = 0 if quick else len(find_first_looks(runs))
         shown = choose_keys(dataset, keys)
         pairing = None if pair_by is None else pair_runs(dataset, pair_by)
         save_comparison(dataset, shown, out, by=by)
     if json:
         print_json(describe(dataset, shown, pairing))
     else:
-        print_comparison(dataset, shown, by=by, pairing=pairing, out=out)
+        print_comparison(dataset, shown, by=by, pairing=pairing, out=out, n_first_looks=n_first_looks)
 
 
 def choose_keys(dataset: "xr.Dataset", patterns: list[str] | None) -> list[str]:
@@ -137,7 +138,13 @@ def describe_pairs(dataset: "xr.Dataset", keys: list[str], pairing: "Pairing") -
 
 
 def print_comparison(
-    dataset: "xr.Dataset", keys: list[str], *, by: str, pairing: "Pairing | None", out: Path
+    dataset: "xr.Dataset",
+    keys: list[str],
+    *,
+    by: str,
+    pairing: "Pairing | None",
+    out: Path,
+    n_first_looks: int = 0,
 ) -> None:
     """Show a column for each run, or for each group of many; the pairs; and where the files are."""
     from .display import print_blank, print_facts, print_sentences, print_table
@@ -156,6 +163,9 @@ def print_comparison(
         print_blank()
         print_pairs(dataset, keys, pairing)
     print_blank()
+    if n_first_looks:
+        runs = "1 run has" if n_first_looks == 1 else f"{n_first_looks} runs have"
+        print_facts({"Note": f"{runs} an analysis of a first look alone; --quick shows first looks"})
     print_facts({"Files": out, "Next": "orbitscope claims RUN… judges the claims of all of them"})
 
 
@@ -224,7 +234,7 @@ def _tabulate_groups(dataset: "xr.Dataset", keys: list[str], by: str) -> tuple[l
 
 def _show_spread(values: np.ndarray) -> str:
     """Median, range, and how many there are if there are several."""
-    found = values[np.isfinite(values)]
+    found = values[~np.isnan(values)]
     if not len(found):
         return ""
     middle, low, high = (_format(float(f(found))) for f in (np.median, np.min, np.max))

@@ -10,14 +10,16 @@ import numpy as np
 from ..claims.conditions import FAILS, HOLDS
 from ..claims.ledger import CLAIMS, judge_claims
 from ..errors import InputError, unknown_name
+from ..parts import REGISTRY, find_part
 from ..progress import Progress, ProgressCallback, ignore_progress
 from ..quantity import Quantity
 from ..runs import RunFolder
-from ..runs.zoo import PREFIX, name_network, open_run
+from ..runs.zoo import PREFIX, find_writable_run, name_network, open_run
 from ..statistics import Null
 from ..system.atomic_files import write_bytes, write_text
 from ..system.foreign_files import require_path
 from ..training import find_transition
+from .analysis_folder import AnalysisFolder
 from .saved_quantities import load_quantities
 
 if TYPE_CHECKING:
@@ -113,6 +115,17 @@ def find_runs(paths: Iterable[str | Path]) -> list[str | Path]:
         is_run = str(path).startswith(PREFIX) or (Path(path) / "config.toml").is_file()
         found += [path] if is_run or not inside else inside
     return found
+
+
+def find_first_looks(paths: Iterable[str | Path]) -> list[str | Path]:
+    """Those of the runs that are meant whose analysis is a first look and nothing else."""
+    return [path for path in find_runs(paths) if _has_parts(path, quick=True) and not _has_parts(path)]
+
+
+def _has_parts(path: str | Path, *, quick: bool = False) -> bool:
+    """Whether some part of an analysis has a file."""
+    files = AnalysisFolder.of_run(find_writable_run(path), quick=quick)
+    return any(files.find_result(find_part(name)).is_file() for name in REGISTRY)
 
 
 def label_run(folder: RunFolder) -> dict[str, Any]:
