@@ -94,7 +94,7 @@ def test_symbols_may_be_spelt_with_to():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("carrier", r"unknown target `carrier`. Valid here: carriers:0→1, .*neurons:28,62"),
+        ("carrier", r"unknown target `carrier`. Valid here: carriers:0to1, .*neurons:28,62"),
         ("carriers:1to2", "unknown target"),
         ("neurons:10", "from 0 to 9, got 10"),
         ("neurons:-1", "from 0 to 9, got -1"),

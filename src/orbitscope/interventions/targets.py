@@ -141,7 +141,7 @@ def find_target(subject: Subject, name: str) -> Target:
             f"`{name.replace('carriers', 'first', 1)}`, the first neurons by effect."
         )
     if target is None:
-        known = ", ".join(each.name for each in targets) or "none was found in this network"
+        known = ", ".join(_spell(each.name) for each in targets) or "none was found in this network"
         raise InputError(
             f"unknown target `{name}`. Valid here: {known}; or neurons by number, such as `neurons:28,62`."
         )
@@ -157,6 +157,7 @@ def _choose(name: str, targets: list[Target]) -> Target | None:
 
 
 def _spell(name: str) -> str:
+    """A name in letters that a keyboard has."""
     return name.replace("→", "to")
 
 
