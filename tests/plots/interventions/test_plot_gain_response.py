@@ -148,8 +148,9 @@ def test_subsets_and_pairs(result):
 
 def test_captions_say_what_ends_switching(result):
     assert describe_gain_response(result).startswith(
-        "**Switching all but ends in every direction without noise:1 and noise; it all but ends in some "
-        "directions and goes on in others without first; it goes on without first:0→2 and kick.**"
+        "**Switching all but ends in every direction without each of noise:1 and noise alone; it all but "
+        "ends in some directions and goes on in others without first; it goes on without each of first:0→2 "
+        "and kick alone.**"
     )
     assert "Axes end at 1.5." in describe_gain_response(result)
     assert "a hazard falls without first (3 tests, p ≤ .05 without" in describe_intervention_controls(result)

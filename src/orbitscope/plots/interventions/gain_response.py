@@ -211,7 +211,7 @@ def _say_traps(result: GainResponse) -> str:
     words: dict[str, list[str]] = {way: [] for way in SWITCHING}
     for t in list_shown(result):
         words[str(result.trapped[t, at])].append(str(result.target[t]))
-    parts = [f"{what} without {_join(words[way])}" for way, what in SWITCHING.items() if words[way]]
+    parts = [f"{what} {_without(words[way])}" for way, what in SWITCHING.items() if words[way]]
     return f"Switching {'; it '.join(parts)}."
 
 
@@ -227,11 +227,14 @@ def _say_stands_out(result: GainResponse) -> str:
     tests = f"{len(tested)} tests, p ≤ .05 without correction"
     if not beyond:
         return f"No target makes a hazard fall further than matched sets of neurons do ({tests})."
-    return f"Beyond matched sets of neurons, a hazard falls without {_join(beyond)} ({tests})."
+    return f"Beyond matched sets of neurons, a hazard falls {_without(beyond)} ({tests})."
 
 
-def _join(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def _without(names: list[str]) -> str:
+    """What is taken away: of several targets one at a time."""
+    if len(names) == 1:
+        return f"without {names[0]}"
+    return f"without each of {', '.join(names[:-1])} and {names[-1]} alone"
 
 
 FIGURES = (
