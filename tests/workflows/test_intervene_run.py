@@ -1,16 +1,19 @@
 """`intervene_run` and `orbitscope intervene`: a what-if on a run."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from planted import build_partly
 
-from orbitscope.cli.intervene import read_gains
+from orbitscope.cli.intervene import print_what_if, read_gains
 from orbitscope.cli.main import run as run_command
 from orbitscope.errors import InputError
 from orbitscope.interventions.gain_response import GainResponse
 from orbitscope.results import load_result
-from orbitscope.workflows.intervene_run import _name_file, intervene_run
+from orbitscope.statistics import Estimate, Null
+from orbitscope.workflows.intervene_run import WhatIf, _name_file, intervene_run
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +82,36 @@ def test_json_holds_numbers(here, capsys):
 def test_bad_input_says_what_is_wrong(here, on, gains, message):
     with pytest.raises(InputError, match=message):
         intervene_run("zoo:linear-2", on=on, gains=gains, quick=True)
+
+
+@pytest.mark.parametrize("gain", [["--gain", "-1,1"], ["--gain=-1,1"]])
+def test_a_gain_below_zero_is_refused_for_what_it_is(here, capsys, gain):
+    assert run_command(["intervene", "zoo:linear-2", "--on", "neurons:28", *gain, "--quick"]) == 1
+    assert "`gains` must be from 0 to 10, got -1.0" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_note_names_targets_whose_activity_has_no_bound(capsys):
+    gains, names = np.array([0.0, 1.0, 2.0]), ["neurons:1", "neurons:2"]
+    unknown, table = np.full((2, 3), np.nan), Estimate(np.ones((2, 3)))
+    result = build_partly(
+        GainResponse,
+        status={"notes": ["in 2 of 7 runs activity has no bound"]},
+        target=np.array(names),
+        target_size=np.array([1, 1]),
+        gain=gains,
+        direction=np.array(["0 → 1"]),
+        hazard=Estimate(unknown[..., None]),
+        rate=table,
+        occupancy=table,
+        trapped=np.array([["diverges", "no", "diverges"], ["no"] * 3]),
+        matched=Null("matched sets", np.full(2, np.nan), np.full(2, np.nan), np.empty((0, 2))),
+    )
+    print_what_if(Path("run"), WhatIf("run", False, result, []))
+    shown = " ".join(capsys.readouterr().out.split())
+    assert (
+        "in 2 of 7 runs activity has no bound; activity under neurons:1 has no bound at gain 0, 2 " in shown
+    )
+    assert "activity under neurons:2" not in shown
 
 
 def test_an_unknown_target_is_refused_at_once(here, capsys):

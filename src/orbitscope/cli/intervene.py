@@ -23,7 +23,7 @@ def intervene(
     /,
     *,
     on: Annotated[list[str], Parameter(consume_multiple=True, negative=())],
-    gain: str = "0:2:0.1",
+    gain: Annotated[str, Parameter(allow_leading_hyphen=True)] = "0:2:0.1",
     quick: Annotated[bool, Parameter(negative=())] = False,
     threads: int | None = None,
     json: Json = False,
@@ -137,7 +137,7 @@ def print_what_if(run: Path, found: "WhatIf") -> None:
     for line in _list_matched(found):
         print_facts({"Matched sets": line})
     notes = ["hazards and rates are over those of the intact network, on the same noise"]
-    print_facts({"Note": "; ".join([*notes, *result.status.get("notes", [])])})
+    print_facts({"Note": "; ".join([*notes, *result.status.get("notes", []), *_list_unbounded(found)])})
     for folder in dict.fromkeys(file.parent for file in found.files):
         print_facts({"Figures" if "figures" in folder.parts else "Results": folder})
     print_blank()
@@ -152,6 +152,15 @@ def _list_matched(found: "WhatIf") -> Iterator[str]:
         if math.isfinite(result.matched.p_value[t]):
             fall = format_number(float(result.fall[t]))
             yield f"without {name} the largest fall of a hazard is {fall}; {result.matched[t]}"
+
+
+def _list_unbounded(found: "WhatIf") -> Iterator[str]:
+    """Targets with the gains under which activity has no bound, whose rows of the table are undefined."""
+    result = found.result
+    for t, name in enumerate(result.target.tolist()):
+        gains = [f"{gain:g}" for gain in result.gain[result.trapped[t] == "diverges"].tolist()]
+        if gains:
+            yield f"activity under {name} has no bound at gain {', '.join(gains)}"
 
 
 def _list_sentences(found: "WhatIf") -> Iterator[str]:
