@@ -67,7 +67,12 @@ def test_small_deviations_are_normalised_and_normalised_rows_keep_their_bits():
         ("emission", [[0.5, 0.5], [np.nan, 1.0]], r"`emission_probs` .* got nan at \[1, 0\]"),
         ("emission", [[0.5, 0.5], [np.inf, 1.0]], r"got inf at \[1, 0\]"),
         ("transition", [[1.0]], r"shape \(2, 2\) to match `initial_probs`, got \(1, 1\)"),
-        ("emission", [[0.5, 0.5]], r"must have 2 rows .* got shape \(1, 2\)"),
+        (
+            "transition",
+            [[0.9, 0.1]],
+            r"`transition_matrix` must be square, got shape \(1, 2\)\. Give one row",
+        ),
+        ("emission", [[0.5, 0.5]], r"must have 2 rows to match `transition_matrix`, got shape \(1, 2\)"),
         ("emission", [[1.0], [1.0]], r"at least 2 columns \(symbols\), got 1"),
         ("initial", [], r"`initial_probs` must be a list of numbers, got shape \(0,\)"),
         ("initial", [[0.5, 0.5]], r"a list of numbers, got shape \(1, 2\)"),

@@ -172,6 +172,11 @@ def _advise_replacing(array: np.ndarray) -> str:
 
 def _check_shapes(initial: np.ndarray, transition: np.ndarray, emission: np.ndarray) -> None:
     n_states = initial.size
+    if transition.shape[0] != transition.shape[1]:
+        raise InputError(
+            f"`transition_matrix` must be square, got shape {transition.shape}. Give one row and one column "
+            "per state."
+        )
     if transition.shape != (n_states, n_states):
         raise InputError(
             f"`transition_matrix` must have shape ({n_states}, {n_states}) to match `initial_probs`, got "
@@ -179,7 +184,7 @@ def _check_shapes(initial: np.ndarray, transition: np.ndarray, emission: np.ndar
         )
     if emission.shape[0] != n_states:
         raise InputError(
-            f"`emission_probs` must have {n_states} rows to match `initial_probs`, "
+            f"`emission_probs` must have {n_states} rows to match `transition_matrix`, "
             f"got shape {emission.shape}. "
             "Give one row per state and one column per symbol."
         )
