@@ -32,9 +32,13 @@ class UndefinedAnalysisError(OrbitscopeError):
     """What is asked for does not exist for this network: a finding about it, not a mistake of the caller."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """Build the error for a name that is not known, naming the nearest ones and all the valid ones."""
+def unknown_name(kind: str, name: str, known: Iterable[str], *, listed_by: str = "") -> InputError:
+    """Build the error for a name that is not known, naming the nearest ones and all the valid ones.
+
+    Where those are too many for a message, a command lists them.
+    """
     valid = sorted(known)
     near = difflib.get_close_matches(name, valid, n=3, cutoff=0.4)
     hint = f" Did you mean {' or '.join(f'`{n}`' for n in near)}?" if near else ""
-    return InputError(f"unknown {kind} `{name}`.{hint} Valid: {', '.join(valid)}.")
+    remedy = f"`{listed_by}` lists all." if listed_by else f"Valid: {', '.join(valid)}."
+    return InputError(f"unknown {kind} `{name}`.{hint} {remedy}")

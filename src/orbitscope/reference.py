@@ -8,6 +8,7 @@ from .evaluation import DEFINITIONS, SECTION
 from .parts import select_parts
 from .quantity import Definition
 from .settings import EvaluationSettings, Settings
+from .system.commands import format_command
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def _find_without_section(name: str) -> list[tuple[Section, Definition]]:
     found = [(section, definition) for section, definition in entries if definition.key == name]
     if not found:
         known = [text for section, definition in entries for text in (section.name, definition.key)]
-        raise unknown_name("section or quantity", name, set(known))
+        raise unknown_name("section or quantity", name, set(known), listed_by=format_command("explain"))
     if len(found) > 1:
         keys = ", ".join(f"{section.name}.{name}" for section, _ in found)
         raise InputError(f"`{name}` must name one quantity, but several sections have it. Say which: {keys}.")

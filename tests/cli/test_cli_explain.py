@@ -33,6 +33,14 @@ def test_explain_names_what_does_not_exist(capsys):
     assert "Did you mean `regions.net_flux`" in capsys.readouterr().err
 
 
+def test_a_misspelt_section_has_guesses_and_no_list_of_all(capsys):
+    assert run_command(["explain", "region"]) == 1
+    message = " ".join(capsys.readouterr().err.split())
+    assert message.startswith("error: unknown section or quantity `region`. Did you mean `regions` or ")
+    assert message.endswith("? `orbitscope explain` lists all.")
+    assert len(message) < 200
+
+
 def test_explain_writes_the_page(capsys):
     assert run_command(["explain", "--page"]) == 0
     assert capsys.readouterr().out.startswith("# Reference of quantities\n")
