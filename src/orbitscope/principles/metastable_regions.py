@@ -125,7 +125,8 @@ class MetastableRegionResult(Result):
         if len(self.region) < 2:
             raise UndefinedAnalysisError(
                 "activity must keep to ≥ 2 regions, but one was found: nothing passes from one to another. "
-                "See `metastable_regions.gap`; train a network that switches."
+                "More or longer trajectories may find more: leave out `--quick`, or raise `n_trajectories` "
+                "or `n_steps` of `metastable_regions`. If they find none, the network may keep to no region."
             )
         is_direction = self.settings["metric"] == "direction"
         return RegionCores(self.weight, self.intercept, self.threshold, is_direction)

@@ -52,6 +52,6 @@ def test_captions_say_how_many_regions_there_are(found, alone):
         "**Activity keeps to 4 regions, as many as the HMM has states.**"
     )
     assert len(plot_metastable_regions(found).axes) == 3
-    assert describe_metastable_regions(alone).startswith("**Activity keeps to no region for long.**")
+    assert describe_metastable_regions(alone).startswith("**One region was found.**")
     assert "HMM" not in describe_metastable_regions(alone)
     assert len(plot_metastable_regions(alone).axes) == 3

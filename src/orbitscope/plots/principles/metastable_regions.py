@@ -151,9 +151,7 @@ def describe_metastable_regions(result: MetastableRegionResult) -> str:
 def _say_seen(result: MetastableRegionResult) -> str:
     """How many regions there are, beside the states of the HMM."""
     n_regions, n_states = len(result.region), len(result.emission_probs)
-    seen = (
-        "Activity keeps to no region for long" if n_regions == 1 else f"Activity keeps to {n_regions} regions"
-    )
+    seen = "One region was found" if n_regions == 1 else f"Activity keeps to {n_regions} regions"
     if not n_states:
         return f"{seen}."
     as_many = "as many as the HMM has states" if n_regions == n_states else f"the HMM has {n_states} states"
