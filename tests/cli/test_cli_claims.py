@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+import torch
 from command_line import read_json
 
 import orbitscope
@@ -10,6 +11,7 @@ from orbitscope.cli.main import run as run_command
 from orbitscope.errors import RunFolderError
 from orbitscope.results import save_result
 from orbitscope.runs.zoo import open_run
+from orbitscope.workflows.import_network import import_run
 
 NOISE_FREE = {"noise_free_growth": {"n_states": 20}, "fixed_points": {"n_states": 20, "max_steps": 5}}
 
@@ -106,6 +108,20 @@ def test_without_runs_or_results_there_is_a_remedy(capsys, tmp_path):
     shutil.rmtree(tmp_path / "run" / "results")
     with pytest.raises(RunFolderError, match="must have results to judge, but has none. Make them with"):
         orbitscope.judge_run(tmp_path / "run")
+
+
+def test_results_to_judge_are_made_by_commands_that_work(tmp_path):
+    shutil.copytree(open_run("zoo:linear-2").path, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "results")
+    with pytest.raises(
+        RunFolderError, match="with `orbitscope evaluate .* and `orbitscope analyse .* --quick`"
+    ):
+        orbitscope.judge_run(tmp_path / "run", quick=True)
+    torch.manual_seed(0)
+    weights = torch.nn.ModuleDict({"rnn": torch.nn.RNN(4, 6), "fc": torch.nn.Linear(6, 3)})
+    import_run(weights, tmp_path / "alone")
+    with pytest.raises(RunFolderError, match="Make them with `orbitscope analyse [^ ]*alone`"):
+        orbitscope.judge_run(tmp_path / "alone")
 
 
 def test_runs_are_counted_by_label_and_paired(capsys):

@@ -10,6 +10,7 @@ from ..claims.ledger import judge_claims
 from ..errors import RunFolderError
 from ..evaluation import conclude_emulation
 from ..evaluation.emulation import Emulation
+from ..hmm import HMM
 from ..runs.zoo import find_writable_run, name_network, open_run
 from ..system.commands import format_command
 from .saved_quantities import find_evaluation, load_quantities
@@ -89,9 +90,12 @@ def judge_run(path: str | Path, *, quick: bool = False) -> JudgedRun:
     """
     quantities = load_quantities(path, quick=quick)
     if not quantities:
+        has_hmm = isinstance(open_run(path).read_process(), HMM)
+        commands = [format_command("evaluate", path)] if has_hmm else []
+        commands.append(format_command("analyse", path, *["--quick"] * quick))
         raise RunFolderError(
             f"`{path}` must have results to judge, but has none. Make them with "
-            f"`{format_command('evaluate', path)}` and `{format_command('analyse', path)}`."
+            f"{' and '.join(f'`{command}`' for command in commands)}."
         )
     evaluation, folder = find_evaluation(path), find_writable_run(path)
     verdicts = judge_claims(quantities)
