@@ -4,6 +4,7 @@ import pytest
 import torch
 from command_line import EVALUATE, TINY, read_json
 
+from orbitscope.cli.display import ProgressDisplay
 from orbitscope.cli.main import run as run_command
 from orbitscope.network import build_network
 from orbitscope.runs import RunFolder
@@ -99,6 +100,18 @@ def test_ctrl_c_says_how_to_go_on(weights, capsys, monkeypatch):
     monkeypatch.setattr("orbitscope.workflows.targets.import_run", interrupt)
     assert run_command(["run", str(weights), "--cell", "relu", "--out", "new"]) == 130
     assert "Go on" not in capsys.readouterr().err  # there is no run yet
+
+
+def test_ctrl_c_in_training_says_how_to_do_the_rest_too(capsys, monkeypatch):
+    def interrupt(self, progress):
+        if progress.label == "training: epoch 2":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ProgressDisplay, "__call__", interrupt)
+    assert run_command(["run", "linear-2", "--quick", *TINY, "--out", "my run"]) == 130
+    message = " ".join(capsys.readouterr().err.split())
+    assert "Continue with `orbitscope train --resume 'my run'`." in message
+    assert message.endswith("To do the rest too: `orbitscope run 'my run' --quick --threads 1`.")
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,7 @@ def _plan_import(file: Path, out: Path | None, options: dict[str, Any]) -> "Targ
 
 
 def _run(target: "Target", *, quick: bool, threads: int | None, json: bool) -> None:
+    from ..workflows.train_run import TrainingInterruptedError
     from .display import ProgressDisplay, print_json
 
     try:
@@ -142,14 +143,18 @@ def _run(target: "Target", *, quick: bool, threads: int | None, json: bool) -> N
 
             found = run_pipeline(target, quick=quick, threads=threads, progress=progress)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(*_advise_going_on(target, quick=quick, threads=threads)) from None
+        advice = [f"Go on with {command}." for command in _list_ways_on(target, quick, threads)]
+        raise KeyboardInterrupt(*advice) from None
+    except TrainingInterruptedError as error:
+        advice = [f"To do the rest too: {command}." for command in _list_ways_on(target, quick, threads)]
+        raise TrainingInterruptedError(" ".join([str(error), *advice])) from None
     if json:
         print_json(found.to_plain())
     else:
         print_result(found)
 
 
-def _advise_going_on(target: "Target", *, quick: bool, threads: int | None) -> list[str]:
+def _list_ways_on(target: "Target", quick: bool, threads: int | None) -> list[str]:
     """The command that goes on with a run that was stopped; none where there is no run yet."""
     from ..workflows.targets import RunTarget
 
@@ -157,7 +162,7 @@ def _advise_going_on(target: "Target", *, quick: bool, threads: int | None) -> l
     if not isinstance(target, RunTarget) and not (target.out / "config.toml").is_file():
         return []
     options = ["--quick"] * quick + ([] if threads is None else ["--threads", str(threads)])
-    return [f"Go on with `{format_command('run', folder, *options)}`."]
+    return [f"`{format_command('run', folder, *options)}`"]
 
 
 def print_result(found: "PipelineResult") -> None:
