@@ -132,7 +132,7 @@ def test_arrays_of_one_file_are_read_as_they_are_or_refused(arrays, extra, folde
 @fuzz(
     500,
     content=st.binary(max_size=200),
-    suffix=st.sampled_from([".npy", ".npz", ".csv", ".txt", ".h5", ".NPY", "", ".pkl"]),
+    suffix=st.sampled_from([".npy", ".npz", ".csv", ".tsv", ".txt", ".h5", ".NPY", "", ".pkl"]),
     head=st.sampled_from(
         [b"", b"\x93NUMPY\x01\x00", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\xef\xbb\xbf", b"\xff\xfe"]
     ),
@@ -141,7 +141,7 @@ def test_any_bytes_are_refused_or_text(content, suffix, head, folder):
     path = write(folder / f"a{suffix}", head + content)
     with refusal_allowed():
         loaded = load_sequences(path)
-        assert suffix in (".csv", ".txt")
+        assert suffix in (".csv", ".tsv", ".txt")
         require_text(loaded, decode(head + content))
 
 

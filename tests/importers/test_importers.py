@@ -256,6 +256,11 @@ def test_text_lines_may_be_ragged(tmp_path, text):
     check_sequences(load_sequences(tmp_path / "s.csv"), [[0, 1, 2], [2], [0, 0]], ("0", "1", "2"))
 
 
+def test_tables_of_tabs_may_end_in_tsv(tmp_path):
+    (tmp_path / "s.tsv").write_text("walk fast\trest\nrest\trest\twalk fast\n")
+    check_sequences(load_sequences(tmp_path / "s.tsv"), [[1, 0], [0, 0, 1]], ("rest", "walk fast"))
+
+
 def test_words_are_numbered_in_alphabetical_order(tmp_path):
     (tmp_path / "song.txt").write_text("b a c\nc c\n")
     loaded = load_sequences(tmp_path / "song.txt")
@@ -287,7 +292,7 @@ def test_reindexed_syllables_are_preferred(tmp_path):
         ("s.csv", "0,1\n0,,1\n", "line 2 must not have gaps"),
         ("s.csv", "0,-1\n", "sequence `line 1` must hold whole numbers ≥ 0, got -1 at step 1"),
         ("s.csv", "# nothing\n", "at least one step"),
-        ("s.dat", "0", "must end in .npy, .npz, .csv, .txt, .h5, got `.dat`"),
+        ("s.dat", "0", "must end in .npy, .npz, .csv, .tsv, .txt, .h5, got `.dat`"),
         ("s.h5", "no", "must be a readable .h5 file"),
         ("s.npz", "no", "readable .npz file without pickled objects, but: File is not a zip file"),
         ("s.npz", "PK\x03\x04 cut", "must be a readable .npz file"),

@@ -170,6 +170,13 @@ def test_numbers_that_are_not_exact_are_refused(tmp_path, label):
         read_text(tmp_path, f"0,{label}\n")
 
 
+@pytest.mark.parametrize("text", ["0101\n1100\n0011\n", "1100\n0011\n", "1,02\n", "00\n11\n"])
+def test_numbers_with_leading_zeros_are_rows_without_separators(tmp_path, text):
+    with pytest.raises(InputError, match="must not have numbers with leading zeros.* by commas or spaces"):
+        read_text(tmp_path, text)
+    assert read_text(tmp_path, "0,10,0.0,0e0\n").n_symbols == 11
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_a_byte_order_mark_tells_the_encoding(tmp_path, encoding):
     (tmp_path / "s.csv").write_bytes("ä,b,ä".encode(encoding))

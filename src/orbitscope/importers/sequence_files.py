@@ -25,10 +25,10 @@ def load_sequences(path: str | Path) -> RecordedSequences:
     path                 .npy: (sequence, time), (time,) or a column (time, 1); .npz: one array per sequence,
                          or one such table, and `symbol_names` if there are any; with `lengths` the other
                          array is cut into sequences (end to end, or rows that are filled up); or
-                         `sequences.npz` of a run folder; .csv or .txt: one sequence per line, separated by
-                         commas, semicolons, tabs or spaces, lines may differ in length, a line that begins
-                         with # is a remark, one symbol per line is one sequence; .h5: `results.h5` of
-                         keypoint-moseq, one sequence per recording
+                         `sequences.npz` of a run folder; .csv, .tsv or .txt: one sequence per line,
+                         separated by commas, semicolons, tabs or spaces, lines may differ in length, a line
+                         that begins with # is a remark, one symbol per line is one sequence; .h5:
+                         `results.h5` of keypoint-moseq, one sequence per recording
 
     Returns
     -------
@@ -45,6 +45,7 @@ def load_sequences(path: str | Path) -> RecordedSequences:
         ".npy": _read_npy,
         ".npz": _read_npz,
         ".csv": _read_text,
+        ".tsv": _read_text,
         ".txt": _read_text,
         ".h5": _read_moseq,
     }

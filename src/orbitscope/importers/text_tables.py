@@ -19,6 +19,7 @@ MISSING = ("nan", "na", "n/a", "none", "null", "inf", "-inf", "+inf", "missing",
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _REMARK = re.compile(r"(?:^|\s)#.*$")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_LEADING_ZERO = re.compile(r"[+-]?0\d")
 _LARGEST = 2**53
 """Whole numbers beyond this are not told apart where they were written as floats."""
 
@@ -40,8 +41,8 @@ def read_text_table(path: Path) -> dict[str, np.ndarray]:
     Raises
     ------
     InputError
-        If a cell is empty or says that a value is missing; if numbers are fractional, or stand beside words;
-        if the first line looks like a header, or lines look like words without separators.
+        If a cell is empty or says that a value is missing; if numbers are fractional, begin with a zero, or
+        stand beside words; if the first line looks like a header, or lines look like words without separators.
     """
     try:
         text = read_text(path)
@@ -143,6 +144,11 @@ def _read_numbers(cells: list[str], name: str, path: Path) -> np.ndarray:
     """Whole numbers, also where they were written as floats."""
     values = []
     for step, cell in enumerate(cells):
+        if _LEADING_ZERO.match(cell):
+            raise InputError(
+                f"`{path}`, {name} must not have numbers with leading zeros, got {cell} at step {step}. "
+                "Separate symbols by commas or spaces; write 1 in place of 01."
+            )
         value = float(cell)
         if abs(value) >= _LARGEST:
             raise InputError(
