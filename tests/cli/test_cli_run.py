@@ -114,6 +114,18 @@ def test_ctrl_c_in_training_says_how_to_do_the_rest_too(capsys, monkeypatch):
     assert message.endswith("To do the rest too: `orbitscope run 'my run' --quick --threads 1`.")
 
 
+def test_words_of_recorded_sequences_have_the_order_that_is_given(weights, tmp_path, capsys):
+    (tmp_path / "song.csv").write_text("sun,rain,snow\nrain,rain,sun\n")
+    command = ["run", str(weights), "--cell", "relu", "--quick", "--sequences", str(tmp_path / "song.csv")]
+    command += ["--out", "mine", "--json", "--symbol-names"]
+    for _ in range(2):  # the second time it is there
+        assert run_command([*command, "sun,rain,snow"]) == 0
+    assert RunFolder("mine").read_process().sequences[0].tolist() == [0, 1, 2]
+    capsys.readouterr()
+    assert run_command([*command, "rain,sun,snow"]) == 1
+    assert "differs in symbol_names" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [

@@ -163,6 +163,26 @@ def test_import_takes_recorded_sequences(capsys):
     assert "but has recorded sequences." in " ".join(capsys.readouterr().err.split())
 
 
+def test_import_says_which_output_is_which_word_and_lets_that_be_changed(capsys):
+    save_network("net.pt")
+    Path("song.csv").write_text("sun,rain,snow\nrain,rain,sun\n")
+    command = ["import", "net.pt", "--cell", "relu", "--sequences", "song.csv"]
+    assert run_command([*command, "--out", "alphabetical"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Outputs 0 rain, 1 snow, 2 sun (alphabetical; change with --symbol-names)" in shown
+    assert run_command([*command, "--symbol-names", "sun, rain,snow", "--out", "named"]) == 0
+    assert "Outputs 0 sun, 1 rain, 2 snow Next" in " ".join(capsys.readouterr().out.split())
+    assert RunFolder("named").read_process().sequences[0].tolist() == [0, 1, 2]
+    assert RunFolder("named").read_settings().symbol_names == ("sun", "rain", "snow")
+
+    Path("numbers.csv").write_text("2,1,0\n0,2,2\n")
+    assert run_command([*command[:-1], "numbers.csv", "--out", "numbered"]) == 0
+    assert "Outputs" not in capsys.readouterr().out
+    named = ["--process", "linear-2", "--symbol-names", "a,b,c"]
+    assert run_command([*command[:-2], *named, "--out", "x"]) == 2
+    assert "got --process and --symbol-names. Drop all" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_seed_beyond_what_sources_of_random_numbers_take_is_refused(capsys):
     assert run_command(["sample", "linear-2", "--seed", str(10**30)]) == 2
     assert f"`--seed` must be ≤ {2**63 - 1}" in capsys.readouterr().err

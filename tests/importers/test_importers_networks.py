@@ -213,8 +213,26 @@ def test_recorded_sequences_are_the_process_of_a_network(tmp_path):
     hmm = load_preset("linear-3").hmm
     with pytest.raises(InputError, match=r"at most one process, got `hmm` and `sequences`\. Drop one"):
         import_run(make_published(), tmp_path / "other", hmm=hmm, sequences=recorded)
-    with pytest.raises(InputError, match="must have the same symbols, got 3 and 2"):
+    with pytest.raises(InputError, match="a symbol for each of the 3 rows of the readout, got 2 symbols"):
         import_run(make_published(), tmp_path / "other", sequences=RecordedSequences([[0, 1]]))
+
+
+def test_names_of_symbols_say_which_row_of_the_readout_is_which_word(tmp_path):
+    recorded = RecordedSequences([[0, 1, 1], [0]], symbol_names=["rain", "sun"], name="weather")
+    names = ["sun", "snow", "rain"]
+    folder = import_run(make_published(), tmp_path / "run", sequences=recorded, symbol_names=names)
+    process = folder.read_process()
+    assert process == RecordedSequences([[2, 0, 0], [2]], symbol_names=names)
+    assert process.name == folder.read_settings().process == "weather"
+    assert folder.read_settings().symbol_names == tuple(names)
+    for wrong, message in (
+        (["sun", "snow", "fog"], "must hold all symbols that occur .* got sun, snow, fog without rain"),
+        (["sun", "rain"], "must name the 3 rows of the readout, got 2: sun, rain"),
+        (["sun", "rain", "sun"], "must be different names"),
+    ):
+        with pytest.raises(InputError, match=message):
+            import_run(make_published(), tmp_path / "other", sequences=recorded, symbol_names=wrong)
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import torch
 from orbitscope.errors import InputError
 from orbitscope.hmm import load_preset
 from orbitscope.network import build_network, require_same_symbols
-from orbitscope.process import RecordedSequences
+from orbitscope.process import RecordedSequences, order_symbols
 
 RAGGED = [[0, 1, 1], [1], [0, 2]]
 
@@ -41,6 +41,19 @@ def test_symbols_that_do_not_occur_may_be_named():
     require_same_symbols(network, recorded)
     with pytest.raises(InputError, match="must have the same symbols, got 3 and 2"):
         require_same_symbols(network, RecordedSequences([[0, 1]]))
+
+
+def test_symbols_are_numbered_in_the_order_of_names():
+    recorded = RecordedSequences(RAGGED, ["a", "b", "c"], ["x", "y", "z"], name="song")
+    ordered = order_symbols(recorded, ["c", "d", "a", "b"])
+    assert [sequence.tolist() for sequence in ordered.sequences] == [[2, 3, 3], [3], [2, 0]]
+    assert ordered.symbol_names == ("c", "d", "a", "b")
+    assert (ordered.sequence_names, ordered.name) == (("x", "y", "z"), "song")
+    assert order_symbols(recorded, recorded.symbol_names) == recorded
+    from_one = order_symbols(RecordedSequences([[1, 2, 1]]), ["1", "2"])  # 0 does not occur
+    assert from_one.sequences[0].tolist() == [0, 1, 0]
+    with pytest.raises(InputError, match=r"must hold all symbols that occur .* got a, b without c\. Name"):
+        order_symbols(recorded, ["a", "b"])
 
 
 def test_a_repr_says_how_many_and_how_long():

@@ -44,9 +44,11 @@ def import_files(
     hmm
         Arrays of another library: the file to convert, or the process of FILE.
     sequences
-        Recorded sequences that FILE was trained on (.npy, .npz, .csv, .txt, .h5).
+        Recorded sequences that FILE was trained on (.npy, .npz, .csv, .tsv, .txt, .h5): a line each, numbers
+        from 0 or words.
     symbol_names
-        Names of the symbols of a network without a process, separated by commas. [default: 0,1,…]
+        Names of the symbols of a network without an HMM, in the order of the readout's rows, separated by
+        commas. [default: 0,1,…; words of `--sequences` in alphabetical order]
     cell
         `relu` or `tanh`, required for a network: the file does not tell, and torch.nn.RNN is tanh unless made
         with nonlinearity='relu'.
@@ -59,16 +61,14 @@ def import_files(
     """
     if file is None and hmm is None:
         raise UsageError("a file to import is required, got none. Name FILE.pt, or --hmm FILE.")
-    known = {"--process": process, "--hmm": hmm, "--sequences": sequences, "--symbol-names": symbol_names}
-    refuse_two_processes(known)
+    refuse_two_processes(process, hmm, sequences, symbol_names)
     if file is None and hmm is not None:
         _convert(hmm, out, json=json)
     elif file is not None:
         _require_weights(file)
         network = {"cell": require_cell(cell), "prefix": prefix, "noise_std": noise_std}
         network |= read_known_process(process, hmm, sequences)
-        names = [] if symbol_names is None else [name.strip() for name in symbol_names.split(",")]
-        _import_network(file, out, network | {"symbol_names": names}, json=json)
+        _import_network(file, out, network | {"symbol_names": split_names(symbol_names)}, json=json)
 
 
 def _require_weights(file: Path) -> None:
@@ -82,8 +82,13 @@ def _require_weights(file: Path) -> None:
         )
 
 
-def refuse_two_processes(options: dict[str, Any]) -> None:
-    """Refuse more than one of the options that name a process or its symbols."""
+def refuse_two_processes(
+    process: str | None, hmm: Path | None, sequences: Path | None, symbol_names: str | None
+) -> None:
+    """Refuse two processes, and names of symbols beside an HMM, which has its own."""
+    options = {"--process": process, "--hmm": hmm, "--sequences": sequences}
+    if sequences is None:
+        options["--symbol-names"] = symbol_names
     given = [name for name, value in options.items() if value is not None]
     if len(given) > 1:
         raise UsageError(
@@ -101,6 +106,11 @@ def read_known_process(process: str | None, hmm: Path | None, sequences: Path | 
     if sequences is not None:
         return {"sequences": load_sequences(sequences)}
     return {"process": process}
+
+
+def split_names(names: str | None) -> list[str]:
+    """Names that are separated by commas; none where the option was left out."""
+    return [] if names is None else [name.strip() for name in names.split(",")]
 
 
 def require_cell(cell: str | None) -> str:
@@ -154,7 +164,7 @@ def _import_network(file: Path, out: Path | None, options: dict[str, Any], *, js
     out = out or Path("runs") / file.stem
     folder = import_run(file, out, **options)
     settings = folder.read_settings()
-    model = settings.model
+    model, order = settings.model, _describe_order(options, settings.symbol_names)
     if json:
         names = {"process": settings.process or None, "symbol_names": settings.symbol_names}
         print_json({"run": folder.path, **names, "model": model.model_dump()})
@@ -164,9 +174,19 @@ def _import_network(file: Path, out: Path | None, options: dict[str, Any], *, js
             "Run": folder.path,
             "Network": f"{model.cell}, {model.hidden_size} hidden units, {model.input_size} noise channels",
             "Symbols": ", ".join(settings.symbol_names),
+            **({"Outputs": order} if order else {}),
             "Next": format_command(_find_next(folder), folder.path),
         }
     )
+
+
+def _describe_order(options: dict[str, Any], names: tuple[str, ...]) -> str:
+    """Which output is which word of recorded sequences; nothing where their symbols are numbers."""
+    if "sequences" not in options or all(name.isdecimal() for name in names):
+        return ""
+    numbered = ", ".join(f"{symbol} {name}" for symbol, name in enumerate(names))
+    is_default = not options["symbol_names"] and list(names) == sorted(names)
+    return numbered + (" (alphabetical; change with --symbol-names)" if is_default else "")
 
 
 def _find_next(folder: "RunFolder") -> str:

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from ..system.commands import format_command
 from .evaluate import advise_loss
-from .import_files import read_known_process, refuse_two_processes, require_cell
+from .import_files import read_known_process, refuse_two_processes, require_cell, split_names
 from .options import Json, UsageError
 from .overrides import TrainOverrides
 from .train import resolve_settings
@@ -31,6 +31,7 @@ def run(
     process: str | None = None,
     hmm: Path | None = None,
     sequences: Path | None = None,
+    symbol_names: str | None = None,
     cell: str | None = None,
     prefix: str | None = None,
     noise_std: float | None = None,
@@ -47,7 +48,7 @@ def run(
     ----------
     target
         Process to train on (preset, name such as `linear-8`, or HMM file), run folder, network of the zoo
-        (`zoo:linear-3`), or PyTorch weights (.pt).
+        (`zoo:linear-3`), or PyTorch weights (.pt, .pth, .ckpt, .safetensors).
     quick
         Small sizes in the analysis, for a first look.
     out
@@ -64,6 +65,8 @@ def run(
         For weights: that process as arrays of another library.
     sequences
         For weights: the recorded sequences that the network was trained on.
+    symbol_names
+        For weights without an HMM: names of the symbols, in the order of the readout's rows.
     cell
         For weights: `relu` or `tanh`, which the file does not tell.
     prefix
@@ -79,7 +82,7 @@ def run(
 
     training = {"recipe": recipe, "seed": seed, "settings": settings}
     known = {"process": process, "hmm": hmm, "sequences": sequences}
-    foreign = known | {"cell": cell, "prefix": prefix, "noise_std": noise_std}
+    foreign = known | {"symbol_names": symbol_names, "cell": cell, "prefix": prefix, "noise_std": noise_std}
     kind = find_kind(target)
     _refuse_unfit(kind, ("process",), training | _flatten(overrides or {}))
     _refuse_unfit(kind, ("weights",), foreign)
@@ -90,9 +93,10 @@ def run(
         given = {"process": target, "recipe": recipe, "seed": seed, "threads": threads}
         aim = _plan_training(given, settings, overrides, out)
     else:
-        refuse_two_processes({f"--{name}": value for name, value in known.items()})
+        refuse_two_processes(process, hmm, sequences, symbol_names)
         network = {"cell": require_cell(cell), "prefix": prefix, "noise_std": noise_std}
         given = {name: value for name, value in network.items() if value is not None}
+        given["symbol_names"] = split_names(symbol_names)
         aim = _plan_import(Path(target), out, given | read_known_process(**known))
     _run(aim, quick=quick, threads=threads, json=json)
 

@@ -112,6 +112,40 @@ class RecordedSequences:
         return (*(s.tobytes() for s in self.sequences), self.symbol_names, self.sequence_names)
 
 
+def order_symbols(recorded: RecordedSequences, names: Sequence[str]) -> RecordedSequences:
+    """The same sequences, with symbols that are numbered in the order of their names.
+
+    Parameters
+    ----------
+    recorded : RecordedSequences
+    names : sequence of str
+        Names of all symbols that occur, and maybe of others.
+
+    Raises
+    ------
+    InputError
+        If a symbol that occurs is not among the names, or two names are the same.
+
+    Examples
+    --------
+    >>> recorded = RecordedSequences([[0, 1, 1]], symbol_names=["rain", "sun"])
+    >>> order_symbols(recorded, ["sun", "rain"]).sequences
+    (array([1, 0, 0]),)
+    """
+    names = tuple(names)
+    occurring = np.unique(np.concatenate(recorded.sequences))
+    left_out = [recorded.symbol_names[i] for i in occurring if recorded.symbol_names[i] not in names]
+    if left_out:
+        raise InputError(
+            f"`symbol_names` must hold all symbols that occur in the sequences, got {', '.join(names)} "
+            f"without {', '.join(left_out[:8])}. Name each as it is written there, in the order of the rows "
+            "of the readout."
+        )
+    numbers = np.array([names.index(name) if name in names else -1 for name in recorded.symbol_names])
+    arrays = [numbers[sequence] for sequence in recorded.sequences]
+    return RecordedSequences(arrays, names, recorded.sequence_names, recorded.name)
+
+
 def cut_sequences(symbols: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
     """Sequences that lie end to end in a row, or in the rows of a table that are filled up.
 

@@ -7,12 +7,13 @@ from ..errors import InputError
 from ..hmm import HMM, dump_hmm, load_process
 from ..importers import WeightSource, import_state_dict, name_source, read_tensors
 from ..network import NoiseRNN, require_same_symbols
-from ..process import Process, RecordedSequences
+from ..process import Process, RecordedSequences, order_symbols
 from ..recipes import IMPORTED, build_settings
 from ..runs import RunFolder, describe_provenance, digest_tensors
 from ..settings import RunSettings
 from ..system.atomic_files import build_folder
 from ..system.checksums import digest_file
+from .recorded_symbols import require_symbol_of_each_row
 
 
 def import_run(
@@ -48,8 +49,9 @@ def import_run(
     sequences : RecordedSequences, optional
         What the network was trained on, when that is recorded, see :func:`orbitscope.load_sequences`.
     symbol_names : sequence of str, optional
-        Names of the symbols of a network without a process, one for each row of the readout; "0", "1", … by
-        default. A process names its own symbols.
+        Names of the symbols of a network without an HMM, one for each row of the readout, in this order; "0",
+        "1", … by default. With ``sequences`` they must hold all words that occur, which are in alphabetical
+        order by default. An HMM names its own symbols.
     prefix : str, optional
         Text before the names of the weights, when it cannot be guessed.
     noise_std : float >= 0
@@ -74,12 +76,14 @@ def import_run(
     >>> import_run(model, "runs/mine-too", process="linear-2")  # a torch.nn.Module with a torch.nn.RNN
     >>> import_run(model, "runs/song", symbol_names=["a", "b", "c"])  # no process: to be analysed
     """
-    known = _choose_process(process, hmm, sequences)
-    network = import_state_dict(source, cell=cell, prefix=prefix)
     names = tuple(symbol_names)
-    if known is None:
+    known = _choose_process(process, hmm, sequences, names)
+    network = import_state_dict(source, cell=cell, prefix=prefix)
+    if names or known is None:
         names = _name_symbols(network, names)
-    else:
+    if isinstance(known, RecordedSequences):
+        require_symbol_of_each_row(known, network.n_symbols)
+    elif known is not None:
         require_same_symbols(network, known)
 
     label = Path(source).stem if isinstance(source, str | Path) else "unnamed"
@@ -114,7 +118,8 @@ def list_differences(
         "prefix": (prefix, (folder.read_provenance().get("source") or {}).get("prefix")),
     }
     differing = [name for name, (wanted, there) in pairs.items() if wanted not in (None, there)]
-    known, there = _choose_process(process, hmm, sequences), folder.read_process()
+    known = _choose_process(process, hmm, sequences, tuple(symbol_names))
+    there = folder.read_process()
     if known is not None and _dump(known) != _dump(there):
         differing.append("the process itself")
     return differing
@@ -126,11 +131,16 @@ def _dump(process: Process | None) -> str | Process | None:
 
 
 def _choose_process(
-    process: str | None, hmm: HMM | None, sequences: RecordedSequences | None
+    process: str | None, hmm: HMM | None, sequences: RecordedSequences | None, names: tuple[str, ...]
 ) -> Process | None:
-    """The process that is given, or the one of this name; None if there is neither."""
+    """The process that is given, or the one of this name; None if there is neither.
+
+    Recorded symbols are numbered in the order of the names, where there are some.
+    """
     if hmm is not None and sequences is not None:
         raise InputError("a network must have at most one process, got `hmm` and `sequences`. Drop one.")
+    if sequences is not None and names:
+        sequences = order_symbols(sequences, names)
     given = sequences if hmm is None else hmm
     return load_process(process) if given is None and process is not None else given
 
