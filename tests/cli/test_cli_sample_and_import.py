@@ -10,6 +10,7 @@ from command_line import read_json
 
 import orbitscope
 from orbitscope.cli.main import run as run_command
+from orbitscope.hmm.files import SEQUENCE_SUFFIXES
 from orbitscope.importers import load_sequences
 from orbitscope.runs import RunFolder
 
@@ -92,12 +93,29 @@ def test_a_file_in_the_place_of_another_kind_is_named_with_the_command_that_take
         (["import", "net.pt", "--cell", "relu", "--process", "their hmm.npz"], " --out 'their hmm.toml'`"),
         (["sample", "their hmm.npz"], "`orbitscope import --hmm 'their hmm.npz' --out 'their hmm.toml'`"),
         (["import", "--hmm", "net.pt"], "A network is imported without --hmm"),
+        (["import", "their hmm.npz"], "must be a file with weights (.pt, .pth, .ckpt, .safetensors), got"),
+        (["import", "their hmm.npz"], 'torch.save({"rnn.weight_ih_l0": torch.tensor(w_ih), "rnn.weight_hh'),
+        (["run", "their hmm.npz"], "must be weights (.pt, .pth, .ckpt, .safetensors) or an HMM file"),
+        (["run", "their hmm.npz"], 'torch.save({"rnn.weight_ih_l0": torch.tensor(w_ih), "rnn.weight_hh'),
     ):
         assert run_command(tokens) in (1, 2)
         assert command in " ".join(capsys.readouterr().err.split())
     assert run_command(["import", "--hmm", "their hmm.npz", "--out", "their hmm.toml"]) == 0
     command = ["import", "net.pt", "--cell", "relu", "--process", "their hmm.toml", "--out", "run"]
     assert run_command(command) == 0
+
+
+@pytest.mark.parametrize("suffix", SEQUENCE_SUFFIXES)
+def test_sequences_in_the_place_of_a_process_are_named_with_what_they_are_for(suffix, capsys):
+    file = Path(f"my song{suffix}")
+    file.write_text("0,1,1\n1,0,1\n")
+    accompany = f"`orbitscope import FILE.pt --sequences 'my song{suffix}'`"
+    for command in ("train", "run", "sample", "import"):
+        assert run_command([command, str(file)]) in (1, 2)
+        error = " ".join(capsys.readouterr().err.split())
+        assert f"got `{suffix}`. " in error
+        assert accompany in error
+        assert ("Training needs an HMM: fit one to them" in error) == (command != "import")
 
 
 def save_network(path):

@@ -6,6 +6,7 @@ import gzip
 import os
 import pathlib
 import pickle
+import re
 import tarfile
 import warnings
 import zipfile
@@ -54,6 +55,23 @@ def refuse(path, message):
 
 def check(path, model):
     assert torch.equal(import_state_dict(path, cell="tanh").w_out, model.fc.weight)
+
+
+def test_a_short_text_and_what_else_torch_did_not_write_are_named(model):
+    for text in ("hello", "für alle"):
+        pathlib.Path("net.pt").write_text(text, encoding="utf-8")
+        refuse("net.pt", f"got text that begins with `{text}`, which torch.save did not write. Save the")
+    pathlib.Path("net.pt").write_bytes(b"e\x00\x01 no weights")
+    refuse(
+        "net.pt", r"must be a file that torch.save wrote, got one that begins with b'e.x00.x01 no w'\. Save"
+    )
+
+
+def test_what_holds_no_tensor_says_what_it_holds():
+    torch.save({"a": 1, "b": {"c": "text"}}, "net.pt")
+    refuse(
+        "net.pt", r"must hold tensors by name, got `a` \(int\), `b` \(dict\)\. Save the network's state_dict"
+    )
 
 
 def test_a_torchscript_archive_is_converted_as_told(model):
@@ -170,6 +188,28 @@ def test_arrays_of_numpy_are_converted_as_told(model):
     with open("net.pt", "wb") as file:
         np.save(file, np.ones(3))
     refuse("net.pt", "got a NumPy array. Save a mapping")
+
+
+def test_arrays_become_weights_as_told(model):
+    w_ih, w_hh = (weight.detach().numpy() for weight in (model.rnn.weight_ih_l0, model.rnn.weight_hh_l0))
+    w_out = model.fc.weight.detach().numpy()
+    np.savez("net.npz", w_ih=w_ih, w_hh=w_hh, w_out=w_out)
+    text = refuse("net.npz", r"must end in .* got `\.npz`")
+    (line,) = re.findall(r"torch\.save\(\{.*\}, \"net\.pt\"\)", text)
+    exec(line, {"torch": torch, "w_ih": w_ih, "w_hh": w_hh, "w_out": w_out})
+    check("net.pt", model)
+
+
+def test_another_precision_is_told(model, caplog):
+    for dtype, message in (
+        (torch.float32, ""),
+        (torch.float64, "`state dict in memory`: weights are float64; they become float32"),
+        (torch.float16, "`state dict in memory`: weights are float16; they become float32"),
+    ):
+        caplog.clear()
+        import_state_dict({name: w.to(dtype) for name, w in model.state_dict().items()}, cell="tanh")
+        assert message in caplog.text
+        assert bool(message) == bool(caplog.text)
 
 
 @pytest.mark.parametrize(("written", "named"), [(".pt", ".safetensors"), (".safetensors", ".pt")])

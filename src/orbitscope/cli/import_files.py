@@ -72,13 +72,22 @@ def import_files(
 
 
 def _require_weights(file: Path) -> None:
-    """Say how an HMM is imported, where one was named as if it were a network."""
-    from ..importers import HMM_SUFFIXES
+    """Say how an HMM, arrays or sequences are imported, where they were named as if they were a network."""
+    from ..hmm.files import SEQUENCE_SUFFIXES
+    from ..importers import ARRAY_SUFFIXES, ARRAYS_ADVICE, HMM_SUFFIXES, WEIGHT_SUFFIXES
 
-    if file.suffix.lower() in HMM_SUFFIXES:
+    suffix, advice = file.suffix.lower(), []
+    if suffix in HMM_SUFFIXES:
+        advice.append(f"If it holds an HMM: `{format_command('import', '--hmm', file)}`.")
+    if suffix in SEQUENCE_SUFFIXES:
+        command = format_command("import", "FILE.pt", "--sequences", file)
+        advice.append(f"If it holds recorded sequences: `{command}`.")
+    if suffix in ARRAY_SUFFIXES:
+        advice.append(ARRAYS_ADVICE)
+    if advice:
         raise UsageError(
-            f"`{file}` must be a file with weights (.pt), got `{file.suffix}`. If it holds an HMM: "
-            f"`{format_command('import', '--hmm', file)}`."
+            f"`{file}` must be a file with weights ({', '.join(WEIGHT_SUFFIXES)}), got `{file.suffix}`. "
+            f"{' '.join(advice)}"
         )
 
 

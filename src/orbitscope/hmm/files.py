@@ -41,6 +41,9 @@ HMM_SUFFIXES = (".npz", ".json", ".toml", ".mat")
 OTHER_SUFFIXES = tuple(suffix for suffix in HMM_SUFFIXES if suffix != ".toml")
 """How those with HMMs of other libraries end."""
 
+SEQUENCE_SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".txt", ".h5")
+"""How names of files with recorded sequences end, which are no HMM either."""
+
 
 def load_hmm_file(path: str | Path) -> HMM:
     """Read an HMM from a TOML file; the form is documented at the top of this module.
@@ -63,13 +66,24 @@ def load_hmm_file(path: str | Path) -> HMM:
 
 
 def refuse_other_formats(path: Path) -> None:
-    """Refuse a file with an HMM of another library, and say how to convert it."""
-    if path.suffix.lower() in OTHER_SUFFIXES and path.is_file():
+    """Refuse a file with an HMM of another library, or with sequences, and say what to do with it."""
+    if path.is_file() and (advice := advise_on_format(path)):
+        raise InputError(f"`{path}` must be an HMM file (.toml), got `{path.suffix}`. {advice}")
+
+
+def advise_on_format(path: Path) -> str:
+    """What to do with a file that may hold an HMM of another library, or sequences; else nothing."""
+    suffix, advice = path.suffix.lower(), []
+    if suffix in OTHER_SUFFIXES:
         command = format_command("import", "--hmm", path, "--out", path.with_suffix(".toml"))
-        raise InputError(
-            f"`{path}` must be an HMM file (.toml). If it holds an HMM of another library, convert it: "
-            f"`{command}`."
+        advice.append(f"If it holds an HMM of another library, convert it: `{command}`.")
+    if suffix in SEQUENCE_SUFFIXES:
+        command = format_command("import", "FILE.pt", "--sequences", path)
+        advice.append(
+            f"If it holds recorded sequences, they can accompany weights: `{command}`. Training needs an "
+            "HMM: fit one to them, for example with hmmlearn, and bring it in with `orbitscope import --hmm`."
         )
+    return " ".join(advice)
 
 
 def parse_hmm(source: str | Mapping[str, Any]) -> HMM:

@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 
 from ..errors import InputError
+from ..hmm.files import SEQUENCE_SUFFIXES
 from ..process import RecordedSequences, cut_sequences, load_recorded
 from ..system.foreign_files import explain_damage, read_array, read_named_arrays, require_file
 from .text_tables import read_text_table, refuse_missing
@@ -41,21 +42,15 @@ def load_sequences(path: str | Path) -> RecordedSequences:
     InputError           if the file cannot be read, is empty, or holds negative or fractional numbers or gaps
     """
     path = Path(path)
-    readers = {
-        ".npy": _read_npy,
-        ".npz": _read_npz,
-        ".csv": _read_text,
-        ".tsv": _read_text,
-        ".txt": _read_text,
-        ".h5": _read_moseq,
-    }
-    if path.suffix.lower() not in readers:
+    if path.suffix.lower() not in SEQUENCE_SUFFIXES:
         raise InputError(
-            f"`{path}` must end in {', '.join(readers)}, got `{path.suffix}`. Save the sequences as .npz."
+            f"`{path}` must end in {', '.join(SEQUENCE_SUFFIXES)}, got `{path.suffix}`. Save the sequences "
+            "as .npz."
         )
     require_file(path)
+    read = {".npy": _read_npy, ".npz": _read_npz, ".h5": _read_moseq}.get(path.suffix.lower(), _read_text)
     with explain_damage(path, *_require(path.suffix)):
-        named, symbol_names = readers[path.suffix.lower()](path)
+        named, symbol_names = read(path)
     if not named or any(np.size(sequence) == 0 for sequence in named.values()):
         raise InputError(
             f"`{path}` must hold sequences of at least one step, got an empty one. Leave it out."

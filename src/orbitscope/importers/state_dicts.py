@@ -1,5 +1,7 @@
 """Networks trained elsewhere: PyTorch weights of a one-layer RNN with a linear readout."""
 
+import logging
+
 import torch
 from torch import Tensor, nn
 
@@ -8,6 +10,8 @@ from ..network import CELLS, Cell, NoiseRNN, build_network
 from .weight_names import WeightNames, find_weights, list_names
 from .weight_shapes import check_shape, convert_weights
 from .weight_sources import WeightSource, name_source, read_tensors
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def import_state_dict(
@@ -32,7 +36,7 @@ def import_state_dict(
     -------
     NoiseRNN
         Copies of the weights, float32 on the CPU; with biases in cell and readout if either has one (else
-        zeros).
+        zeros). Weights of another precision are named in a warning of the log.
 
     Raises
     ------
@@ -54,9 +58,20 @@ def import_state_dict(
     try:
         tensors = _select(tensors, prefix)
         names = find_weights(tensors, prefix=prefix or "")
-        return _build(_collect_weights(tensors, names), _resolve_cell(cell, source, names.w_hh))
+        network = _build(_collect_weights(tensors, names), _resolve_cell(cell, source, names.w_hh))
     except InputError as error:
         raise InputError(f"`{name_source(source)}`: {error}") from None
+    _tell_precision(tensors, name_source(source))
+    return network
+
+
+def _tell_precision(tensors: dict[str, Tensor], name: str) -> None:
+    """Warn of weights that were of another precision than networks have here."""
+    found = {str(tensor.dtype).removeprefix("torch.") for tensor in tensors.values() if tensor.ndim}
+    if others := sorted(found - {"float32"}):
+        _LOGGER.warning(
+            "`%s`: weights are %s; they become float32, as networks have here", name, ", ".join(others)
+        )
 
 
 def _select(tensors: dict[str, Tensor], prefix: str | None) -> dict[str, Tensor]:

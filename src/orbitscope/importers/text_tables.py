@@ -41,8 +41,9 @@ def read_text_table(path: Path) -> dict[str, np.ndarray]:
     Raises
     ------
     InputError
-        If a cell is empty or says that a value is missing; if numbers are fractional, begin with a zero, or
-        stand beside words; if the first line looks like a header, or lines look like words without separators.
+        If a cell is empty or says that a value is missing; if numbers are fractional, have leading zeros, or
+        stand beside words; if the first line looks like a header, or lines look like words without
+        separators.
     """
     try:
         text = read_text(path)

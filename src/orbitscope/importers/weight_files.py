@@ -1,5 +1,6 @@
 """Files with weights: what `torch.save` and safetensors wrote is read, all else is named with what to do."""
 
+import codecs
 import pickle
 import re
 import warnings
@@ -12,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from ..errors import InputError
-from .file_checks import WEIGHT_SUFFIXES, read_first_bytes
+from .file_checks import ARRAY_SUFFIXES, ARRAYS_ADVICE, WEIGHT_SUFFIXES, read_first_bytes
 
 SAFETENSORS = WEIGHT_SUFFIXES[-1]
 
@@ -28,6 +29,9 @@ _KINDS = (
     (b"\x1f\x8b", "a gzip archive", "Unpack it, and name the file with the weights"),
 )
 """How other files begin, what they are, and what to do."""
+
+_TORCH_BEGINS = (_ZIP, b"\x80")
+"""How files of torch.save begin: an archive, or a pickle."""
 
 _UNTRUSTED = "A pickle could run any code, so it is not opened"
 
@@ -46,6 +50,7 @@ def read_weight_file(path: Path) -> Mapping[Any, Any]:
         raise InputError(
             f"`{path}` must end in {', '.join(WEIGHT_SUFFIXES[:-1])} or {SAFETENSORS}, got `{path.suffix}`. "
             "Save the network's state_dict with torch.save; if that wrote this file, rename it."
+            + (f" {ARRAYS_ADVICE}" if suffix in ARRAY_SUFFIXES else "")
         )
     head = read_first_bytes(path)
     if found := _find_other_kind(path, head):
@@ -56,6 +61,11 @@ def read_weight_file(path: Path) -> Mapping[Any, Any]:
     except pickle.UnpicklingError as error:
         raise _describe_pickle(path, str(error)) from None
     except Exception as error:  # a damaged file makes its reader raise anything
+        if suffix != SAFETENSORS and not head.startswith(_TORCH_BEGINS):
+            raise InputError(
+                f"`{path}` must be a file that torch.save wrote, got one that begins with {head[:8]!r}. "
+                "Save the network's state_dict with torch.save."
+            ) from None
         reason = str(error).partition("\n")[0].rstrip(".") or "it ends too early"
         raise InputError(
             f"`{path}` must be a whole {suffix} file, got: {reason}. Copy or download it again, or save it "
@@ -109,9 +119,10 @@ def _find_other_kind(path: Path, head: bytes) -> tuple[str, str] | None:
         return "a file of torch.save", "Rename it to end in .pt"
     if found is None and head[257:262] == b"ustar":
         return "a tar archive", "Unpack it, and name the file with the weights"
-    if found is None and _is_text(head):
-        start = head[:40].decode("ascii").split("\n")[0]
-        return f"text that begins with `{start}`", "Save the network's state_dict with torch.save"
+    if found is None and (text := _read_text(head)):
+        start = text[:40].split("\n")[0]
+        kind = f"text that begins with `{start}`, which torch.save did not write"
+        return kind, "Save the network's state_dict with torch.save"
     return found
 
 
@@ -120,8 +131,14 @@ def _begins_safetensors(head: bytes) -> bool:
     return head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 100_000_000
 
 
-def _is_text(head: bytes) -> bool:
-    return len(head) >= 16 and all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head)
+def _read_text(head: bytes) -> str:
+    """The beginning as text; empty where it is none, or too short to tell."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # whose last letter may be cut
+    except UnicodeDecodeError:
+        return ""
+    is_text = len(text) >= 4 and all(letter in "\t\n\r" or letter.isprintable() for letter in text)
+    return text if is_text else ""
 
 
 def _find_other_archive(path: Path) -> tuple[str, str] | None:

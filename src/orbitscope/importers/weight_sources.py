@@ -68,6 +68,9 @@ def _collect(values: Any) -> dict[str, Tensor]:
         if name in tensors:
             raise InputError(f"names of weights must differ, got `{name}` twice. Rename one of them.")
         tensors[name] = tensor
+    if not tensors and (items := _list_items(values)):
+        found = ", ".join(f"`{name}` ({type(value).__name__})" for name, value in items[:8])
+        raise InputError(f"must hold tensors by name, got {found}. Save the network's state_dict.")
     return tensors
 
 

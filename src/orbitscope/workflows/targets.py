@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from ..errors import InputError, RunFolderError
 from ..hmm import HMM, dump_hmm, load_process
-from ..hmm.files import OTHER_SUFFIXES
-from ..importers import WEIGHT_SUFFIXES
+from ..hmm.files import advise_on_format
+from ..importers import ARRAY_SUFFIXES, ARRAYS_ADVICE, WEIGHT_SUFFIXES
 from ..progress import ProgressCallback
 from ..runs import RunFolder
 from ..runs.naming import name_process
@@ -176,13 +176,19 @@ def find_kind(target: str | Path) -> TargetKind:
         raise InputError(f"`{text}` must be a file with weights, but there is none. Check the path.")
     if is_weights:
         return "weights"
-    if path.is_file() and path.suffix and path.suffix.lower() not in (".toml", *OTHER_SUFFIXES):
+    if path.is_file() and path.suffix.lower() not in ("", ".toml"):
         raise InputError(
             f"`{text}` must be weights ({', '.join(WEIGHT_SUFFIXES)}) or an HMM file (.toml), got "
-            f"`{path.suffix}`. If torch.save wrote it, rename it to end in .pt."
+            f"`{path.suffix}`. {_advise_on_target(path)}"
         )
     load_process(text)
     return "process"
+
+
+def _advise_on_target(path: Path) -> str:
+    """What to do with a file that is neither weights nor an HMM."""
+    advice = advise_on_format(path) or "If torch.save wrote it, rename it to end in .pt."
+    return advice + (f" {ARRAYS_ADVICE}" if path.suffix.lower() in ARRAY_SUFFIXES else "")
 
 
 def _describe_other_run(folder: RunFolder, differing: list[str]) -> RunFolderError:
