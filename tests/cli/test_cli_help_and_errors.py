@@ -11,6 +11,8 @@ import pytest
 import orbitscope
 from orbitscope.cli.main import run as run_command
 from orbitscope.errors import RunFolderError
+from orbitscope.hmm.files import OTHER_SUFFIXES, SEQUENCE_SUFFIXES
+from orbitscope.importers import WEIGHT_SUFFIXES
 from orbitscope.recipes import RECIPES
 from orbitscope.settings import RunSettings, Settings
 
@@ -70,6 +72,18 @@ def test_help_of_analyse_tells_of_all_quantities(capsys):
     assert run_command(["analyse", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "--all Show all quantities, not the main ones alone." in shown
+
+
+def test_help_names_all_kinds_of_files_that_are_read(capsys):
+    for command, suffixes in (
+        ("run", WEIGHT_SUFFIXES),
+        ("import", WEIGHT_SUFFIXES),
+        ("import", SEQUENCE_SUFFIXES),
+        ("import", OTHER_SUFFIXES),
+    ):
+        assert run_command([command, "--help"]) == 0
+        shown = capsys.readouterr().out
+        assert [suffix for suffix in suffixes if suffix not in shown] == []
 
 
 def test_american_spelling_is_the_same_command(capsys):

@@ -42,7 +42,7 @@ def import_files(
     process
         Process that the network emulates: preset, name such as `linear-8`, or an HMM file.
     hmm
-        Arrays of another library: the file to convert, or the process of FILE.
+        Arrays of another library (.npz, .json, .toml, .mat): the file to convert, or the process of FILE.
     sequences
         Recorded sequences that FILE was trained on (.npy, .npz, .csv, .tsv, .txt, .h5): a line each, numbers
         from 0 or words.
