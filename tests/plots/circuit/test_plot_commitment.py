@@ -88,6 +88,8 @@ def test_what_is_not_decided_ahead_is_said_and_has_a_dot_only_on_the_curve(resul
             "**Switches are not decided ahead: half-lead 0 [0, 0] steps, 0 in the process."
         )
         assert ("Nor is half of one decided at the switch itself." in caption) == (at_switch < 0.5)
+        assert ("Dot: half-lead." in caption) == (at_switch > 0.5)
+        assert "Directions:" not in caption
 
 
 def test_the_caption_has_the_numbers_of_the_result(result):

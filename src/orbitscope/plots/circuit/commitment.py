@@ -53,7 +53,7 @@ def plot_decided(result: CommitmentResult, *, per_rise: bool = False, ax: Axes |
         ax.plot(leads, result.process_decided[0], color=EXACT_COLOR, linestyle=":", label="process")
     ax.axhline(0.5, color=BAND_COLOR, linewidth=0.8, zorder=0)
     half = float(result.half_lead.value[0]) / scale
-    if half > 0 or (half == 0 and found.value[0] >= 0.5):  # else the curve does not come to ½
+    if _has_dot(result):
         ax.plot([half], [0.5], "o", color=NETWORK_COLOR, markersize=4, zorder=4)
     unit = "rise times" if per_rise else "steps"
     ax.set(xlabel=f"lead before the switch ({unit})", ylabel="share decided", ylim=(-0.1, 1.05))
@@ -103,7 +103,8 @@ def describe_commitment(result: CommitmentResult) -> str:
         _say_seen(result),
         "a, Share decided, E = (C − C₀)/(1 − C₀). C: probability under fresh noise that the old symbol is "
         "gone two steps after the switch. C₀: the same from states of equal age without a switch.",
-        f"Dot: half-lead. {_say_directions(result)}",
+        "Dot: half-lead." if _has_dot(result) else "",
+        _say_directions(result),
         "Dotted: the process, from its hidden state." if _has_process(result) else "",
         f"b, The same in rise times: half-lead over rise time {result.lead_over_rise}.",
         f"c, Mean margin of the new symbol over the old one; rise time {result.rise_time} steps (dotted: a "
@@ -118,13 +119,19 @@ def describe_commitment(result: CommitmentResult) -> str:
 def _say_directions(result: CommitmentResult) -> str:
     """Shortest and longest half-lead of single directions."""
     leads, names = result.half_lead.value[1:], result.group[1:].tolist()
-    if len(leads) < 2 or not np.isfinite(leads).all():
+    if len(leads) < 2 or not np.isfinite(leads).all() or leads.min() == leads.max():
         return ""
     first, last = int(leads.argmin()), int(leads.argmax())
     return (
         f"Directions: from {result.half_lead[1 + first]} ({names[first]}) to {result.half_lead[1 + last]} "
         f"steps ({names[last]})."
     )
+
+
+def _has_dot(result: CommitmentResult) -> bool:
+    """Whether there is a half-lead, and the curve comes to ½ there: at 0 it may start below."""
+    half = float(result.half_lead.value[0])
+    return half > 0 or (half == 0 and float(result.decided.value[0, 0]) >= 0.5)
 
 
 def _has_process(result: CommitmentResult) -> bool:
