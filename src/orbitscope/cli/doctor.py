@@ -69,7 +69,7 @@ def doctor(
     options = {"process": process, "recipe": recipe, "threads": threads}
     given, run = {name: value for name, value in options.items() if value is not None}, None
     if process is not None or changes:
-        run = resolve_settings(given, settings, overrides)
+        run = resolve_settings(given, changes)
         load_process(run.process)  # a name that is wrong is said at once
     n_threads = run.threads if run else threads or count_usable_cores()
     machine = describe_machine(n_threads)

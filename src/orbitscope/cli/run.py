@@ -1,5 +1,7 @@
 """``orbitscope run``."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +10,7 @@ from cyclopts import Parameter
 from ..system.commands import format_command
 from .evaluate import advise_loss
 from .import_files import read_known_process, refuse_two_processes, require_cell, split_names
-from .options import Json, UsageError
+from .options import Json, UsageError, collect_changes
 from .overrides import TrainOverrides
 from .train import resolve_settings
 
@@ -127,7 +129,7 @@ def _plan_training(given: dict[str, Any], file: Path | None, overrides: Any, out
     from ..workflows.targets import ProcessTarget
 
     named = {name: value for name, value in given.items() if value is not None}
-    settings = resolve_settings(named, file, overrides)
+    settings = resolve_settings(named, collect_changes(file, overrides))
     return ProcessTarget(settings, out or name_run(settings))
 
 
@@ -138,35 +140,35 @@ def _plan_import(file: Path, out: Path | None, options: dict[str, Any]) -> "Targ
 
 
 def _run(target: "Target", *, quick: bool, threads: int | None, json: bool) -> None:
-    from ..workflows.train_run import TrainingInterruptedError
     from .display import ProgressDisplay, print_json
 
-    try:
-        with ProgressDisplay(f"Running {target.title}", quiet_seconds=0) as progress:
-            from ..workflows.pipeline import run_pipeline
+    with ProgressDisplay(f"Running {target.title}", quiet_seconds=0) as progress:
+        from ..workflows.pipeline import run_pipeline
 
+        with _advise_when_stopped(target, quick=quick, threads=threads):
             found = run_pipeline(target, quick=quick, threads=threads, progress=progress)
-    except KeyboardInterrupt:
-        advice = [f"Go on with {command}." for command in _list_ways_on(target, quick, threads)]
-        raise KeyboardInterrupt(*advice) from None
-    except TrainingInterruptedError as error:
-        advice = [f"To do the rest too: {command}." for command in _list_ways_on(target, quick, threads)]
-        raise TrainingInterruptedError(" ".join([str(error), *advice])) from None
     if json:
         print_json(found.to_plain())
     else:
         print_result(found)
 
 
-def _list_ways_on(target: "Target", quick: bool, threads: int | None) -> list[str]:
-    """The command that goes on with a run that was stopped; none where there is no run yet."""
+@contextlib.contextmanager
+def _advise_when_stopped(target: "Target", *, quick: bool, threads: int | None) -> Iterator[None]:
+    """Add the command that goes on to what is said of an interruption, if there is a run by then."""
     from ..workflows.targets import RunTarget
+    from ..workflows.train_run import TrainingInterruptedError
 
-    folder = target.path if isinstance(target, RunTarget) else target.out
-    if not isinstance(target, RunTarget) and not (target.out / "config.toml").is_file():
-        return []
-    options = ["--quick"] * quick + ([] if threads is None else ["--threads", str(threads)])
-    return [f"`{format_command('run', folder, *options)}`"]
+    try:
+        yield
+    except (KeyboardInterrupt, TrainingInterruptedError) as stop:
+        folder = target.path if isinstance(target, RunTarget) else target.out
+        if not isinstance(target, RunTarget) and not (target.out / "config.toml").is_file():
+            raise
+        options = ["--quick"] * quick + ([] if threads is None else ["--threads", str(threads)])
+        words = "Go on with" if isinstance(stop, KeyboardInterrupt) else "To do the rest too:"
+        advice = f"{words} `{format_command('run', folder, *options)}`."
+        raise type(stop)(" ".join([*map(str, stop.args), advice])) from None
 
 
 def print_result(found: "PipelineResult") -> None:

@@ -1,6 +1,7 @@
 """``orbitscope train``."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,7 +67,7 @@ def train(
         _refuse_changes(resume, {**given, "out": out, "settings": settings}, overrides or {})
         run = _resume(resume)
     else:
-        run = _start(resolve_settings(given, settings, overrides), out)
+        run = _start(resolve_settings(given, collect_changes(settings, overrides)), out)
     _report(run, evaluate=evaluate, json=json)
 
 
@@ -82,19 +83,15 @@ def _refuse_changes(run: Path, options: dict[str, Any], overrides: dict[str, Any
         )
 
 
-def resolve_settings(
-    given: dict[str, Any], file: Path | None, overrides: dict[str, Any] | None
-) -> "RunSettings":
+def resolve_settings(given: dict[str, Any], changes: Mapping[str, Any]) -> "RunSettings":
     """Settings of a new run: command line beats settings file beats recipe.
 
     Parameters
     ----------
     given
         Options that the user gave, of process, recipe, seed, threads and device.
-    file
-        Settings file.
-    overrides
-        Settings on the command line.
+    changes
+        Those of a settings file and of the command line, see :func:`collect_changes`.
 
     Raises
     ------
@@ -104,7 +101,7 @@ def resolve_settings(
     from ..recipes import build_settings
     from ..settings import RunSettings
 
-    changes = collect_changes(file, overrides)
+    changes = dict(changes)
     top = {"recipe": "fast", "seed": 0, "threads": count_usable_cores(), "device": "cpu"}
     top |= {name: changes.pop(name) for name in ("process", *top) if name in changes} | given
     if "process" not in top:

@@ -134,11 +134,11 @@ def find_target(subject: Subject, name: str) -> Target:
     if kind == "neurons":
         return Target(name, _read_neurons(rest, subject.network.hidden_size))
     targets = list_targets(subject)
-    target = _choose(name, targets)
-    if target is None and kind == "carriers" and _choose(name.replace("carriers", "first", 1), targets):
+    target, instead = _choose(name, targets), name.replace("carriers", "first", 1)
+    if target is None and kind == "carriers" and _choose(instead, targets):
         raise InputError(
-            f"`{name}` is empty: no neuron stands out as a carrier there. Use "
-            f"`{name.replace('carriers', 'first', 1)}`, the first neurons by effect."
+            f"`{name}` is empty: no neuron stands out as a carrier there. Use `{instead}`, the first neurons "
+            "by effect."
         )
     if target is None:
         known = ", ".join(_spell(each.name) for each in targets) or "none was found in this network"
