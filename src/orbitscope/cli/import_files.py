@@ -74,7 +74,7 @@ def import_files(
 def _require_weights(file: Path) -> None:
     """Say how an HMM, arrays or sequences are imported, where they were named as if they were a network."""
     from ..hmm.files import SEQUENCE_SUFFIXES
-    from ..importers import ARRAY_SUFFIXES, ARRAYS_ADVICE, HMM_SUFFIXES, WEIGHT_SUFFIXES
+    from ..importers import HMM_SUFFIXES, WEIGHT_SUFFIXES, advise_on_arrays
 
     suffix, advice = file.suffix.lower(), []
     if suffix in HMM_SUFFIXES:
@@ -82,8 +82,8 @@ def _require_weights(file: Path) -> None:
     if suffix in SEQUENCE_SUFFIXES:
         command = format_command("import", "FILE.pt", "--sequences", file)
         advice.append(f"If it holds recorded sequences: `{command}`.")
-    if suffix in ARRAY_SUFFIXES:
-        advice.append(ARRAYS_ADVICE)
+    if arrays := advise_on_arrays(file):
+        advice.append(arrays)
     if advice:
         raise UsageError(
             f"`{file}` must be a file with weights ({', '.join(WEIGHT_SUFFIXES)}), got `{file.suffix}`. "

@@ -7,9 +7,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .file_checks import ARRAY_SUFFIXES as ARRAY_SUFFIXES
-    from .file_checks import ARRAYS_ADVICE as ARRAYS_ADVICE
     from .file_checks import WEIGHT_SUFFIXES as WEIGHT_SUFFIXES
+    from .file_checks import advise_on_arrays as advise_on_arrays
     from .hmm_objects import HMM_SUFFIXES as HMM_SUFFIXES
     from .hmm_objects import import_hmm as import_hmm
     from .sequence_files import load_sequences as load_sequences
@@ -23,8 +22,7 @@ _MODULE_OF = {
     "import_hmm": "hmm_objects",
     "load_sequences": "sequence_files",
     "import_state_dict": "state_dicts",
-    "ARRAY_SUFFIXES": "file_checks",
-    "ARRAYS_ADVICE": "file_checks",
+    "advise_on_arrays": "file_checks",
     "WEIGHT_SUFFIXES": "file_checks",
     "WeightSource": "weight_sources",
     "name_source": "weight_sources",

@@ -8,19 +8,23 @@ from ..errors import InputError
 WEIGHT_SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors")
 """How names of files with weights end."""
 
-ARRAY_SUFFIXES = (".npz", ".npy", ".mat")
+_ARRAY_SUFFIXES = (".npz", ".npy", ".mat")
 """How names of files with arrays end, which may be weights."""
-
-ARRAYS_ADVICE = (
-    "If it holds weights as arrays of shape (hidden, input), (hidden, hidden) and (symbol, hidden), save "
-    'them in Python: torch.save({"rnn.weight_ih_l0": torch.tensor(w_ih), "rnn.weight_hh_l0": '
-    'torch.tensor(w_hh), "fc.weight": torch.tensor(w_out)}, "net.pt").'
-)
-"""How a file with weights is made of arrays."""
 
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _WEB_PAGE = (b"<!doctype html", b"<html")
 _N_BYTES = 512
+
+
+def advise_on_arrays(path: Path) -> str:
+    """How a file with weights is made of one that may hold them as arrays; nothing for other files."""
+    if path.suffix.lower() not in _ARRAY_SUFFIXES:
+        return ""
+    return (
+        "If it holds weights as arrays of shape (hidden, input), (hidden, hidden) and (symbol, hidden), save "
+        'them in Python: torch.save({"rnn.weight_ih_l0": torch.tensor(w_ih), "rnn.weight_hh_l0": '
+        'torch.tensor(w_hh), "fc.weight": torch.tensor(w_out)}, "net.pt").'
+    )
 
 
 def read_first_bytes(path: Path) -> bytes:

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from ..errors import InputError
-from .file_checks import ARRAY_SUFFIXES, ARRAYS_ADVICE, WEIGHT_SUFFIXES, read_first_bytes
+from .file_checks import WEIGHT_SUFFIXES, advise_on_arrays, read_first_bytes
 
 SAFETENSORS = WEIGHT_SUFFIXES[-1]
 
@@ -49,8 +49,8 @@ def read_weight_file(path: Path) -> Mapping[Any, Any]:
     if suffix not in WEIGHT_SUFFIXES:
         raise InputError(
             f"`{path}` must end in {', '.join(WEIGHT_SUFFIXES[:-1])} or {SAFETENSORS}, got `{path.suffix}`. "
-            "Save the network's state_dict with torch.save; if that wrote this file, rename it."
-            + (f" {ARRAYS_ADVICE}" if suffix in ARRAY_SUFFIXES else "")
+            f"Save the network's state_dict with torch.save; if that wrote this file, rename it. "
+            f"{advise_on_arrays(path)}".rstrip()
         )
     head = read_first_bytes(path)
     if found := _find_other_kind(path, head):

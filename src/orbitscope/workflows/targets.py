@@ -8,7 +8,7 @@ from typing import Any, Literal
 from ..errors import InputError, RunFolderError
 from ..hmm import HMM, dump_hmm, load_process
 from ..hmm.files import advise_on_format
-from ..importers import ARRAY_SUFFIXES, ARRAYS_ADVICE, WEIGHT_SUFFIXES
+from ..importers import WEIGHT_SUFFIXES, advise_on_arrays
 from ..progress import ProgressCallback
 from ..runs import RunFolder
 from ..runs.naming import name_process
@@ -188,7 +188,7 @@ def find_kind(target: str | Path) -> TargetKind:
 def _advise_on_target(path: Path) -> str:
     """What to do with a file that is neither weights nor an HMM."""
     advice = advise_on_format(path) or "If torch.save wrote it, rename it to end in .pt."
-    return advice + (f" {ARRAYS_ADVICE}" if path.suffix.lower() in ARRAY_SUFFIXES else "")
+    return f"{advice} {advise_on_arrays(path)}".rstrip()
 
 
 def _describe_other_run(folder: RunFolder, differing: list[str]) -> RunFolderError:
