@@ -527,6 +527,21 @@ def test_resamples_are_of_trajectories_and_clustered_anew():
         assert value == pytest.approx(compare(model.assign(points[rows]), symbol[rows]))
 
 
+def test_states_at_one_point_are_clustered_as_if_each_had_its_own():
+    rng = np.random.default_rng(2)
+    points, owner = rng.normal(size=(240, 4)), np.repeat(np.arange(12), 20)
+    rows = (20 * rng.integers(12, size=12)[:, None] + np.arange(20)).ravel()
+    different, place = np.unique(rows, return_inverse=True)
+    assert len(different) < len(rows)
+    rule = ClusterRule(n_microstates=9, max_clusters=3, n_null=19)
+    sources = [np.random.default_rng(3) for _ in range(2)]
+    apart = fit_clusters(points[rows], owner, rule, rng=sources[0])
+    together = fit_clusters(points[different], owner, rule, rows=place, rng=sources[1])
+    np.testing.assert_allclose(together.centres, apart.centres, rtol=1e-12)
+    np.testing.assert_array_equal(together.shares, apart.shares)
+    np.testing.assert_allclose(together.eigenvalues, apart.eigenvalues, atol=1e-12)
+
+
 def test_where_the_number_of_clusters_is_unsure_the_agreement_is():
     """Two blobs whose slowest mode is near the smallest gap: some resamples see one cluster, agreement 0."""
     rng, few = np.random.default_rng(1), {"n_microstates": 8, "max_clusters": 4, "n_reclustered": 40}
